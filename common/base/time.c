@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/base/time.h"
+
+#include <math.h>
+#include <stddef.h>
+
+/* Largest first, so that printing finds the shortest exact form. */
+static const struct {
+    struct str name;
+    int64_t ns;
+} units[] = {
+    { STR_INIT("weeks"), 604800 * NS_PER_S }, { STR_INIT("days"), 86400 * NS_PER_S },
+    { STR_INIT("hrs"), 3600 * NS_PER_S },     { STR_INIT("mins"), 60 * NS_PER_S },
+    { STR_INIT("secs"), NS_PER_S },           { STR_INIT("ms"), NS_PER_MS },
+    { STR_INIT("us"), NS_PER_US },            { STR_INIT("ns"), 1 },
+};
+enum { UNIT_COUNT = sizeof units / sizeof units[0] };
+
+bool seconds_to_ns(double s, int64_t *ret)
+{
+    double ns = s * 1e9;
+
+    if (!isfinite(ns) || ns >= 9223372036854775807.0 || ns <= -9223372036854775808.0)
+        return false;
+    *ret = (int64_t)ns;
+    return true;
+}
+
+bool duration_parse(struct str s, int64_t *ret_ns)
+{
+    struct str r = str_trim(s);
+    double v, ns;
+
+    if (!str_double(&r, &v) || v < 0)
+        return false;
+    for (size_t i = 0; i < UNIT_COUNT; i++) {
+        if (!str_eq(r, units[i].name))
+            continue;
+        ns = v * (double)units[i].ns;
+        if (ns >= 9223372036854775807.0)
+            return false;
+        *ret_ns = llround(ns);
+        return true;
+    }
+    return false;
+}
+
+void duration_print(struct sbuf *b, int64_t ns)
+{
+    for (size_t i = 0; i < UNIT_COUNT; i++) {
+        if (ns % units[i].ns == 0 && (ns != 0 || units[i].ns == NS_PER_S)) {
+            sbuf_i64(b, ns / units[i].ns);
+            sbuf_str(b, units[i].name);
+            return;
+        }
+    }
+}
+
+bool bytes_parse(struct str s, uint64_t *ret)
+{
+    static const struct str names[] = { STR_INIT("B"), STR_INIT("KB"), STR_INIT("MB"), STR_INIT("GB"),
+                                        STR_INIT("TB") };
+    struct str r = str_trim(s);
+    uint64_t v;
+
+    if (!str_u64(&r, UINT64_MAX, &v))
+        return false;
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (str_eq(r, names[i]))
+            return !__builtin_mul_overflow(v, UINT64_C(1) << (10 * i), ret);
+    return false;
+}
+
+/* Days since 1970-01-01 of a proleptic Gregorian date, and back (H. Hinnant, "chrono-compatible date
+ * algorithms": eras of 400 years beginning in March). */
+static int64_t days_of_date(int64_t y, unsigned m, unsigned d)
+{
+    int64_t era;
+    unsigned yoe, doy, doe;
+
+    y -= m <= 2;
+    era = (y >= 0 ? y : y - 399) / 400;
+    yoe = (unsigned)(y - era * 400);
+    doy = (153 * (m > 2 ? m - 3 : m + 9) + 2) / 5 + d - 1;
+    doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
+    return era * 146097 + (int64_t)doe - 719468;
+}
+
+static void date_of_days(int64_t z, int64_t *y, unsigned *m, unsigned *d)
+{
+    int64_t era;
+    unsigned doe, yoe, doy, mp;
+
+    z += 719468;
+    era = (z >= 0 ? z : z - 146096) / 146097;
+    doe = (unsigned)(z - era * 146097);
+    yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+    doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    mp = (5 * doy + 2) / 153;
+    *d = doy - (153 * mp + 2) / 5 + 1;
+    *m = mp < 10 ? mp + 3 : mp - 9;
+    *y = (int64_t)yoe + era * 400 + (*m <= 2);
+}
+
+void wall_print(struct sbuf *b, struct wall t)
+{
+    int64_t day_ms = 86400000, days = t.ms / day_ms, rest = t.ms % day_ms, y;
+    unsigned m, d, s;
+
+    if (rest < 0) {
+        rest += day_ms;
+        days--;
+    }
+    date_of_days(days, &y, &m, &d);
+    s = (unsigned)(rest / 1000);
+    sbuf_fmt(b, "%04lld-%02u-%02uT%02u:%02u:%02u.%03uZ", (long long)y, m, d, s / 3600, s / 60 % 60, s % 60,
+             (unsigned)(rest % 1000));
+}
+
+static bool two_digits(struct str *r, uint64_t max, unsigned *ret)
+{
+    struct str two = str_sub(*r, 0, 2);
+    uint64_t v;
+
+    if (two.n != 2 || !str_u64(&two, max, &v) || two.n != 0)
+        return false;
+    *r = str_sub(*r, 2, r->n);
+    *ret = (unsigned)v;
+    return true;
+}
+
+/* ".123" of any length; only milliseconds are kept. */
+static bool fraction(struct str *r, unsigned *ret_ms)
+{
+    unsigned ms = 0, scale = 100;
+
+    *ret_ms = 0;
+    if (!str_skip(r, STR(".")))
+        return true;
+    if (r->n == 0 || r->p[0] < '0' || r->p[0] > '9')
+        return false;
+    for (; r->n != 0 && r->p[0] >= '0' && r->p[0] <= '9'; *r = str_sub(*r, 1, r->n)) {
+        ms += scale * (unsigned)(r->p[0] - '0');
+        scale /= 10;
+    }
+    *ret_ms = ms;
+    return true;
+}
+
+bool wall_parse(struct str s, struct wall *ret)
+{
+    uint64_t y;
+    unsigned m, d, h, min, sec, ms;
+    struct str year = str_sub(s, 0, 4), r = str_sub(s, 4, s.n);
+
+    if (year.n != 4 || !str_u64(&year, 9999, &y) || year.n != 0 || !str_skip(&r, STR("-")) ||
+        !two_digits(&r, 12, &m) || m == 0 || !str_skip(&r, STR("-")) || !two_digits(&r, 31, &d) || d == 0 ||
+        !str_skip(&r, STR("T")) || !two_digits(&r, 23, &h) || !str_skip(&r, STR(":")) ||
+        !two_digits(&r, 59, &min) || !str_skip(&r, STR(":")) || !two_digits(&r, 59, &sec) || !fraction(&r, &ms) ||
+        !str_eq(r, STR("Z")))
+        return false;
+    ret->ms = ((days_of_date((int64_t)y, m, d) * 24 + h) * 60 + min) * 60000 + (int64_t)sec * 1000 + ms;
+    return true;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* UUIDs: 16 raw bytes in status updates, 36 characters in ids. */
+#ifndef STOA_BASE_UUID_H
+#define STOA_BASE_UUID_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/rng.h"
+#include "common/base/str.h"
+
+struct uuid {
+    uint8_t b[16];
+};
+
+enum { UUID_TEXT_SIZE = 37 }; /* with the terminator */
+
+struct uuid uuid_make(struct rng *r);                         /* version 4 */
+void uuid_text(const struct uuid *u, char ret[UUID_TEXT_SIZE]); /* lower case */
+bool uuid_parse(struct str s, struct uuid *ret);              /* 36 characters, either case */
+bool uuid_eq(const struct uuid *a, const struct uuid *b);
+
+#endif
