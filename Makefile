@@ -110,6 +110,9 @@ $(PROTOC_OUT)/proto/%.pb-c.c $(PROTOC_OUT)/proto/%.pb-c.h: proto/%.proto $(PROTO
 	@$(if $(Q),echo "  PROTOC $<")
 	$(Q)protoc-c --c_out=$(PROTOC_OUT) $<
 
+# Kept, not removed as intermediate files: make would otherwise generate them again and again.
+.SECONDARY: $(GEN_C) $(GEN_H)
+
 # Whatever may include generated headers waits for them.
 $(call obj,$(WIRE_SRC) $(IO_SRC) $(MASTER_SRC) $(MASTER_WIRE_SRC) $(AGENT_SRC) $(AGENT_WIRE_SRC) $(SDK_SRC) \
   $(SDK_CORE_SRC) $(EXECSDK_SRC) $(EXEC_SRC) $(EXEC_CORE_SRC) $(MARATHON_SRC) $(CLI_SRC) $(SIM_SRC)): | $(GEN_H)
