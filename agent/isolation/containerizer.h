@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Containers on one agent: start them isolated, learn how they end, change and read their limits, and find them
+ * again after the agent was killed. The agent's shell is the only user; its core decides, this carries out.
+ *
+ * A container is one supervisor process (stoa-launcher), which is its pid here, and what runs under it. The
+ * supervisor starts the command, reaps everything below it and writes the command's wait status to
+ * <runtime_dir>/containers/<id>/status before it exits, so the status is known even when the agent was away.
+ *
+ * Invariants
+ * - <runtime_dir>/containers/<id> exists before the first cgroup or process of the container and goes after the
+ *   last: what is found without an entry there is not ours and is left alone.
+ * - Every container that was accepted (launch returned 0) gets exactly one launched(), and, when that reported no
+ *   error, exactly one exited(). A failed launch has cleaned up after itself when launched() is called.
+ * - Callbacks come from the event loop, never from inside a containerizer_* call; they may call any of these
+ *   functions. Strings they are given are valid during the callback.
+ * - exited() comes after everything of the container is gone: processes, cgroups, mounts; only the sandbox stays
+ *   and, for nested containers, the entry that answers a later WAIT (see containerizer_remove).
+ *
+ * Ids are the printed form of ContainerID: "<uuid>", nested "<parent>.<child>". An element is 1 to 255 bytes without
+ * '/', '.', blanks and control bytes. cgroup: <hierarchy>/<cgroups_root>/<id>[/mesos/<nested id>].
+ * Quantities: cpus in thousandths, memory and disk in bytes. Source: reference of the agent API, sections 16-19, 22. */
+#ifndef STOA_AGENT_ISOLATION_CONTAINERIZER_H
+#define STOA_AGENT_ISOLATION_CONTAINERIZER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/base/error.h"
+#include "common/base/str.h"
+
+struct loop;
+struct containerizer;
+
+enum {
+    CONTAINER_ID_MAX = 1024,     /* bytes of a printed id */
+    CONTAINERS_MAX = 20000,      /* containers alive at once on one agent */
+    CONTAINER_NESTING_MAX = 32,  /* levels */
+};
+
+#define CONTAINER_NONE     INT64_C(-1) /* a limit that is not given */
+#define CONTAINER_INFINITY INT64_MAX   /* a limit given as "Infinity" */
+
+enum container_class {
+    CONTAINER_CLASS_DEFAULT,
+    CONTAINER_CLASS_DEBUG, /* shares everything with its parent, its environment too: checks, sessions */
+};
+
+struct container_uri {
+    const char *value;
+    const char *output_file; /* NULL: last path component */
+    bool executable;
+    bool extract;
+    bool cache;
+};
+
+struct container_env {
+    const char *name, *value;
+};
+
+struct container_command {
+    bool shell;                  /* true: /bin/sh -c value; false: execvp-like of value with argv */
+    const char *value;           /* NULL is an error unless argv is given */
+    const char *const *argv;     /* argv[0] included, NULL terminated; NULL: { value } */
+    const char *user;            /* NULL: the agent's own; a name or a number */
+    const struct container_uri *uris;
+    size_t uri_count;
+    const struct container_env *env; /* complete: nothing is inherited (DEBUG: the parent's comes first).
+                                        Later entries win. PATH is added when it is missing */
+    size_t env_count;
+    const char *working_dir;     /* NULL: the sandbox */
+};
+
+struct container_resources {
+    int64_t cpus_milli;       /* request; shares */
+    int64_t cpus_limit_milli; /* CONTAINER_NONE: no quota, unless cgroups_enable_cfs; or CONTAINER_INFINITY */
+    int64_t mem_bytes;        /* request; soft limit */
+    int64_t mem_limit_bytes;  /* CONTAINER_NONE: the request is the limit; or CONTAINER_INFINITY */
+    int64_t disk_bytes;       /* CONTAINER_NONE: not limited */
+    int64_t pids_max;         /* CONTAINER_NONE: the isolator's default */
+    bool cpus_revocable;
+};
+
+enum container_volume_flags { CONTAINER_VOLUME_RO = 1, CONTAINER_VOLUME_PERSISTENT = 2 };
+
+struct container_volume {
+    const char *host_path;      /* absolute */
+    const char *container_path; /* absolute, or relative to the sandbox */
+    unsigned flags;
+};
+
+struct container_rlimit {
+    int resource;        /* RLIMIT_NOFILE ... as in <sys/resource.h>; see containerizer_rlimit_of */
+    bool unlimited;      /* neither given: infinity */
+    uint64_t soft, hard;
+};
+
+struct container_spec {
+    const char *id;
+    enum container_class class;
+    const char *sandbox;          /* absolute; made (0750, owned by the user) when it is missing */
+    struct container_command command;
+    struct container_resources resources;
+    const struct container_volume *volumes;
+    size_t volume_count;
+    const struct container_rlimit *rlimits;
+    size_t rlimit_count;
+    const uint64_t *effective_caps; /* bit n: capability n of <linux/capability.h>; NULL: not set */
+    const uint64_t *bounding_caps;
+    bool own_cgroups;        /* nested: linux_info.share_cgroups is false */
+    bool own_pid_namespace;  /* ignored without the namespaces/pid isolator; nested default: as configured */
+    bool share_pid_namespace;/* linux_info.share_pid_namespace: use the parent's (the agent's for a top one) */
+    enum { CONTAINER_IPC_UNSET, CONTAINER_IPC_PRIVATE, CONTAINER_IPC_SHARE_PARENT } ipc;
+    bool command_task;       /* a generated command executor: mem limit over request sets oom_score_adj */
+    const char *forked_pid_path; /* checkpoint: written with the pid before the command runs; NULL: none */
+};
+
+/* Why the agent ended a container. Numbers of TaskStatus.Reason are used by the shell. */
+enum container_limit_kind { CONTAINER_LIMIT_NONE, CONTAINER_LIMIT_MEMORY, CONTAINER_LIMIT_DISK, CONTAINER_LIMIT_OTHER };
+
+struct container_limitation {
+    enum container_limit_kind kind;
+    const char *message; /* as the original words it, with the statistics */
+    int64_t mem_bytes;   /* MEMORY: most that was used; else CONTAINER_NONE */
+    int64_t disk_bytes;  /* DISK */
+};
+
+struct container_termination {
+    bool status_known;
+    int status; /* as waitpid gives it; of the command, or 9 (SIGKILL) when the agent destroyed it first */
+    struct container_limitation limitation;
+};
+
+/* Values of ResourceStatistics; a value that could not be read is CONTAINER_NONE. */
+struct container_usage {
+    int64_t processes, threads;
+    int64_t cpus_user_ns, cpus_system_ns;
+    int64_t cpus_limit_milli, cpus_soft_limit_milli;
+    int64_t cpus_nr_periods, cpus_nr_throttled, cpus_throttled_ns;
+    int64_t mem_total_bytes, mem_total_memsw_bytes, mem_limit_bytes, mem_soft_limit_bytes;
+    int64_t mem_file_bytes, mem_anon_bytes, mem_cache_bytes, mem_rss_bytes, mem_mapped_file_bytes;
+    int64_t mem_swap_bytes, mem_unevictable_bytes, mem_kmem_bytes, mem_kmem_tcp_bytes;
+    int64_t mem_low_pressure, mem_medium_pressure, mem_critical_pressure;
+    int64_t disk_limit_bytes, disk_used_bytes;
+};
+
+struct container_status {
+    pid_t pid;                    /* supervisor: forked.pid and ContainerStatus.executor_pid; 0: not yet */
+    bool has_cgroups;
+    uint32_t net_cls_classid;     /* 0: none */
+    const char *sandbox;          /* valid until the container ends */
+    enum container_class class;
+};
+
+struct containerizer_callbacks {
+    void *ctx;
+    /* The command runs (err NULL), or the container could not be launched: err->msg is the text after
+     * "Failed to launch container: ". */
+    void (*launched)(void *ctx, const char *id, pid_t pid, const struct error *err);
+    void (*exited)(void *ctx, const char *id, const struct container_termination *t);
+};
+
+/* The flags of the agent, already read; strings are copied. Zero means the default where one is named. */
+struct containerizer_options {
+    const char *runtime_dir;       /* made when missing */
+    const char *launcher_dir;      /* where stoa-launcher, stoa-executor and stoa-fetcher are */
+    const char *isolation;         /* --isolation; NULL: posix/cpu,posix/mem */
+    const char *launcher;          /* "linux", "posix" or NULL: linux if the machine can */
+    const char *cgroups_hierarchy; /* NULL: /sys/fs/cgroup */
+    const char *cgroups_root;      /* NULL: mesos */
+    bool cgroups_enable_cfs;
+    bool cgroups_limit_swap;
+    bool no_revocable_cpu_low_priority;
+    bool no_switch_user;
+    bool enforce_container_disk_quota;
+    bool cgroups_cpu_enable_pids_and_tids_count;
+    bool disallow_sharing_agent_pid_namespace;
+    int64_t container_disk_watch_interval_ns; /* 0: 15 s */
+    int64_t cgroups_destroy_timeout_ns;       /* 0: 60 s */
+    int64_t fetcher_stall_timeout_ns;         /* 0: 60 s */
+    const char *fetcher_cache_dir;            /* NULL: <tmp>/mesos/fetch */
+    int64_t fetcher_cache_bytes;              /* 0: 2 GB */
+    const char *frameworks_home;              /* for relative URIs; NULL: refuse them */
+    const char *sandbox_directory;            /* NULL: /mnt/mesos/sandbox */
+    const uint64_t *effective_caps, *bounding_caps;
+    int64_t pids_default_max;                 /* 0: no limit unless the container has one */
+};
+
+/* Checks what the machine can do, makes the cgroup root and wipes the fetcher cache. An isolator that was asked
+ * for and cannot work here is an error that says why and which flag to change. */
+int containerizer_new(struct containerizer **ret, struct loop *loop, const struct containerizer_options *o,
+                      const struct containerizer_callbacks *cb, struct error *err);
+void containerizer_free(struct containerizer *c); /* leaves the containers running */
+
+/* One line each of what this machine can do and what is missing ("memory: cgroup v1 at ...", "pid namespaces: no, not
+ * root"); for the log at start. */
+size_t containerizer_capability_count(const struct containerizer *c);
+const char *containerizer_capability(const struct containerizer *c, size_t index);
+/* Whether limits of cpu and memory are enforced (cgroups/cpu, cgroups/mem or cgroups/all configured). */
+bool containerizer_enforces_cpu(const struct containerizer *c);
+bool containerizer_enforces_mem(const struct containerizer *c);
+
+/* Copies what it needs of spec. ERR_INVALID: bad spec; ERR_CONFLICT: the id is in use; ERR_NOT_FOUND: the parent is
+ * not running; ERR_LIMIT. Only then launched() is not called. */
+int containerizer_launch(struct containerizer *c, const struct container_spec *spec, struct error *err);
+
+/* Applies new totals (§18.2). ERR_NOT_FOUND, or ERR_IO: the caller destroys the container. */
+int containerizer_update(struct containerizer *c, const char *id, const struct container_resources *r,
+                         struct error *err);
+
+/* Reads the statistics now: a few small files. ERR_NOT_FOUND. */
+int containerizer_usage(struct containerizer *c, const char *id, struct container_usage *ret, struct error *err);
+int containerizer_status(struct containerizer *c, const char *id, struct container_status *ret, struct error *err);
+
+/* Ends the container and the ones nested in it with SIGKILL, also while it is being launched; exited() (or
+ * launched() with an error) follows. Asking again is harmless. ERR_NOT_FOUND when it is not alive. */
+int containerizer_destroy(struct containerizer *c, const char *id, struct error *err);
+/* Sends a signal to the command (KILL_NESTED_CONTAINER): to the leader's process, as the original does. SIGKILL is
+ * containerizer_destroy. */
+int containerizer_signal(struct containerizer *c, const char *id, int sig, struct error *err);
+
+/* The remembered end of a nested or standalone container: 0 and *ret filled; ERR_CONFLICT: still running;
+ * ERR_NOT_FOUND: unknown. *ret's strings are valid until the next call. */
+int containerizer_wait_result(struct containerizer *c, const char *id, struct container_termination *ret,
+                              struct error *err);
+/* Forgets a terminated container: its runtime entry and its sandbox. ERR_CONFLICT while it runs; 0 when unknown. */
+int containerizer_remove(struct containerizer *c, const char *id, struct error *err);
+
+/* Every live container: f(ctx, id). f must not call back into this module but to read. */
+void containerizer_each(const struct containerizer *c, void (*f)(void *ctx, const char *id), void *ctx);
+size_t containerizer_count(const struct containerizer *c);
+
+/* One container of the agent's checkpoints. */
+struct container_known {
+    const char *id;
+    const char *sandbox;
+    pid_t pid;          /* forked.pid; 0: it was never written */
+    bool command_task;
+    struct container_resources resources;
+};
+
+/* Takes back the containers of an earlier run of this agent. Call once, after containerizer_new and before any launch.
+ * Known ones are adopted: if one has ended, exited() follows with its status if that was written. Nested containers
+ * are found by their runtime entries under a known parent. What has an entry but is not known is destroyed silently.
+ * orphans: how many that were, may be NULL. */
+int containerizer_recover(struct containerizer *c, const struct container_known *known, size_t count,
+                          size_t *ret_orphans, struct error *err);
+
+/* RLimitInfo.RLimit.Type ("RLMT_NOFILE") to RLIMIT_NOFILE; -1 when unknown. */
+int containerizer_rlimit_of(struct str name);
+
+#endif
