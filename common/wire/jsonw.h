@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Writes JSON as a stream into an sbuf: no tree, no allocation of its own, commas by itself.
+ *
+ *     struct jsonw w = JSONW(&buf);
+ *     jsonw_open(&w);
+ *     jsonw_key(&w, "id");
+ *     jsonw_str(&w, id);
+ *     jsonw_key(&w, "cpus");
+ *     jsonw_double(&w, 1.0);
+ *     jsonw_close(&w);               -> {"id":"a","cpus":1.0}
+ *
+ * Nesting is the caller's: what was opened must be closed. Failure sticks to the buffer (sbuf_ok). Doubles are
+ * written with the fewest digits that read back as the same value, and always with a fraction or an exponent
+ * (15.0, 0.1, 1e+30 as 1e30), so that clients which tell 15 from 15.0 keep doing so. */
+#ifndef STOA_WIRE_JSONW_H
+#define STOA_WIRE_JSONW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/sbuf.h"
+#include "common/base/str.h"
+
+struct jsonw {
+    struct sbuf *b;
+    bool comma; /* the next value or key needs a comma in front */
+};
+
+#define JSONW(b_) ((struct jsonw){ .b = (b_) })
+
+void jsonw_open(struct jsonw *w);        /* { */
+void jsonw_close(struct jsonw *w);       /* } */
+void jsonw_array(struct jsonw *w);       /* [ */
+void jsonw_array_close(struct jsonw *w); /* ] */
+void jsonw_key(struct jsonw *w, const char *key);
+void jsonw_key_str(struct jsonw *w, struct str key);
+
+/* Values. Invalid UTF-8 is written as U+FFFD per bad byte: what we answer is always valid. */
+void jsonw_str(struct jsonw *w, struct str s);
+void jsonw_c(struct jsonw *w, const char *c); /* NULL writes null */
+void jsonw_fmt(struct jsonw *w, const char *fmt, ...) __attribute__((format(printf, 2, 3))); /* as a string, cut at 1 KB */
+void jsonw_i64(struct jsonw *w, int64_t v);
+void jsonw_u64(struct jsonw *w, uint64_t v);
+void jsonw_double(struct jsonw *w, double v); /* NaN writes null, infinities "Infinity" and "-Infinity" */
+void jsonw_milli(struct jsonw *w, int64_t thousandths); /* a fixed-point quantity as a double: 2500 is 2.5 */
+void jsonw_bool(struct jsonw *w, bool v);
+void jsonw_null(struct jsonw *w);
+void jsonw_base64(struct jsonw *w, struct str bytes);
+/* Text that is a JSON value already. */
+void jsonw_raw(struct jsonw *w, struct str json);
+
+/* Key and value at once. */
+void jsonw_key_s(struct jsonw *w, const char *key, struct str v);
+void jsonw_key_c(struct jsonw *w, const char *key, const char *v);
+void jsonw_key_i64(struct jsonw *w, const char *key, int64_t v);
+void jsonw_key_u64(struct jsonw *w, const char *key, uint64_t v);
+void jsonw_key_double(struct jsonw *w, const char *key, double v);
+void jsonw_key_milli(struct jsonw *w, const char *key, int64_t thousandths);
+void jsonw_key_bool(struct jsonw *w, const char *key, bool v);
+void jsonw_key_open(struct jsonw *w, const char *key);  /* "key":{ */
+void jsonw_key_array(struct jsonw *w, const char *key); /* "key":[ */
+
+/* The text of a double or a quoted string alone, without commas. */
+void json_put_double(struct sbuf *b, double v);
+void json_put_string(struct sbuf *b, struct str s);
+
+#endif
