@@ -53,6 +53,8 @@ struct task_info {
     int64_t kill_grace_ns;          /* kill_policy.grace_period; -1: not given */
     int64_t max_completion_ns;      /* -1: not given */
     struct blob *raw;               /* packed TaskInfo as it is stored and sent to agents */
+    bool raw_is_task;               /* raw is a packed mesos.v1.Task instead: an agent that registers again brings those */
+    struct executor_id executor_id; /* view; of executor, or of the Task; empty for a command task's TaskInfo */
     char *invalid;                  /* owned; the message of the first stateless rule it breaks, NULL when valid.
                                      * An invalid task still has id and agent (possibly empty) for the answer. */
 };

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One operation of an ACCEPT, or of an operator, as a value. */
+#ifndef STOA_MODEL_OPERATION_H
+#define STOA_MODEL_OPERATION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/model/blob.h"
+#include "common/model/ids.h"
+#include "common/model/resources.h"
+#include "common/model/task.h"
+
+enum operation_type { /* wire numbers */
+    OPERATION_TYPE_UNKNOWN = 0,
+    OPERATION_LAUNCH = 1,
+    OPERATION_RESERVE = 2,
+    OPERATION_UNRESERVE = 3,
+    OPERATION_CREATE = 4,
+    OPERATION_DESTROY = 5,
+    OPERATION_LAUNCH_GROUP = 6,
+    OPERATION_GROW_VOLUME = 11,
+    OPERATION_SHRINK_VOLUME = 12,
+    OPERATION_CREATE_DISK = 13,
+    OPERATION_DESTROY_DISK = 14
+};
+
+struct operation {
+    enum operation_type type;
+    struct operation_id id;         /* owned; empty: no feedback wanted */
+    struct task_info **tasks;       /* LAUNCH, LAUNCH_GROUP; owned array of references */
+    size_t task_count;
+    struct executor_info *executor; /* LAUNCH_GROUP; one reference */
+    struct resources resources;     /* RESERVE, UNRESERVE, CREATE, DESTROY; the disk of the others */
+    struct conversion conversion;   /* all but LAUNCH*, CREATE_DISK, DESTROY_DISK; empty when invalid */
+    char *invalid;                  /* owned; why a stateless rule refuses it; NULL when fine. For LAUNCH the tasks carry theirs,
+                                     * for LAUNCH_GROUP this is the reason for the whole group */
+    struct blob *raw;               /* packed Offer.Operation, post-refinement form with allocation roles */
+};
+
+void operation_done(struct operation *op);
+const char *operation_type_name(enum operation_type t);
+
+/* Speculative: the master applies it to its books at once. */
+static inline bool operation_is_speculative(enum operation_type t)
+{
+    return t == OPERATION_RESERVE || t == OPERATION_UNRESERVE || t == OPERATION_CREATE || t == OPERATION_DESTROY ||
+           t == OPERATION_GROW_VOLUME || t == OPERATION_SHRINK_VOLUME;
+}
+
+#endif
