@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `stoa app ...` and `stoa why APP`: thin verbs over marathon's REST API. */
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/cli.h"
+#include "cli/json.h"
+#include "common/base/cleanup.h"
+
+enum { APP_FILE_MAX = 8 * 1024 * 1024, PATH_MAX_BYTES = 4096, WAIT_PAUSE_MS = 200 };
+
+struct app_args {
+    const char *marathon;
+    bool json, force;
+    const char *timeout; /* seconds, for wait */
+    int argc; /* without the verb */
+    char **argv;
+};
+
+static int read_file(const char *path, struct sbuf *b, struct error *err)
+{
+    bool is_stdin = strcmp(path, "-") == 0;
+    CLEANUP(file_close_p) FILE *f = is_stdin ? fdopen(0, "r") : fopen(path, "re");
+    char chunk[16384];
+    size_t n;
+
+    if (f == NULL)
+        return error_set_errno(err, errno, "%s", path);
+    while ((n = fread(chunk, 1, sizeof chunk, f)) != 0)
+        sbuf_add(b, chunk, n);
+    if (ferror(f))
+        return error_set_errno(err, errno, "%s: reading", path);
+    if (!sbuf_ok(b))
+        return error_set(err, ERR_LIMIT, "%s: larger than %d bytes", path, APP_FILE_MAX);
+    return 0;
+}
+
+/* "/v2/apps/" + id + suffix, with the id's leading slash once. */
+static void app_path(struct sbuf *b, const char *prefix, const char *id, const char *suffix, bool force)
+{
+    sbuf_fmt(b, "%s%s%s%s%s", prefix, id[0] == '/' ? "" : "/", id, suffix,
+             force ? (strchr(suffix, '?') != NULL ? "&force=true" : "?force=true") : "");
+}
+
+static int call_and_print(const char *method, const struct app_args *a, const char *path, struct str body,
+                          struct error *err)
+{
+    struct cli_response r = { 0 };
+    CLEANUP(json_free_p) cJSON *j = NULL;
+    int rc = cli_call(method, a->marathon, path, body, &r, err);
+
+    if (rc != 0)
+        return rc;
+    j = cJSON_ParseWithLengthOpts(r.body.p != NULL ? r.body.p : "", r.body.n + 1, NULL, 1);
+    if (a->json || j == NULL) {
+        printf("%.*s\n", STR_ARG(sbuf_view(&r.body)));
+    } else {
+        const char *deployment = json_text(j, "deploymentId");
+        const cJSON *first = cJSON_GetArrayItem(json_get(j, "deployments"), 0);
+
+        if (deployment[0] == 0)
+            deployment = json_text(first, "id");
+        printf("deployment %s started; see: stoa app list\n", deployment);
+    }
+    cli_response_done(&r);
+    return 0;
+}
+
+static int app_create(const struct app_args *a, struct error *err)
+{
+    CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(APP_FILE_MAX);
+    int r;
+
+    if (a->argc != 1)
+        return error_set(err, ERR_INVALID, "usage: stoa app create FILE (- is standard input)");
+    r = read_file(a->argv[0], &b, err);
+    if (r != 0)
+        return r;
+    return call_and_print("POST", a, "/v2/apps", sbuf_view(&b), err);
+}
+
+static void app_row(struct cli_table *t, const cJSON *app)
+{
+    char buf[64];
+    double want = json_number(app, "instances"), running = json_number(app, "tasksRunning");
+
+    cli_table_add(t, str_of(json_text(app, "id")));
+    (void)snprintf(buf, sizeof buf, "%g/%g", running, want);
+    cli_table_add(t, str_of(buf));
+    if (cJSON_GetArraySize(json_get(app, "healthChecks")) == 0)
+        cli_table_add(t, STR("-"));
+    else
+        (void)snprintf(buf, sizeof buf, "%g/%g", json_number(app, "tasksHealthy"), want), cli_table_add(t, str_of(buf));
+    (void)snprintf(buf, sizeof buf, "%g", json_number(app, "cpus"));
+    cli_table_add(t, str_of(buf));
+    (void)snprintf(buf, sizeof buf, "%g", json_number(app, "mem"));
+    cli_table_add(t, str_of(buf));
+    cli_table_add(t, cJSON_GetArraySize(json_get(app, "deployments")) > 0 ? STR("deploying")
+                     : want == 0                                          ? STR("suspended")
+                     : running < want                                     ? STR("waiting")
+                                                                          : STR("running"));
+    cli_table_add(t, str_of(json_text(app, "version")));
+}
+
+static int app_list(const struct app_args *a, struct error *err)
+{
+    static const char path[] = "/v2/apps?embed=apps.counts&embed=apps.deployments";
+    static const char *const names[] = { "APP", "RUNNING", "HEALTHY", "CPUS", "MEM", "STATUS", "VERSION" };
+    CLEANUP(json_free_p) cJSON *j = NULL;
+    struct cli_table t = { .columns = 7 };
+    const cJSON *app;
+    int r;
+
+    if (a->json)
+        return json_show(a->marathon, path, err);
+    r = json_fetch(a->marathon, path, &j, err);
+    if (r != 0)
+        return r;
+    for (unsigned i = 0; i < t.columns; i++)
+        cli_table_add(&t, str_of(names[i]));
+    cJSON_ArrayForEach(app, json_get(j, "apps")) app_row(&t, app);
+    cli_table_print(&t);
+    cli_table_done(&t);
+    return 0;
+}
+
+static int app_show(const struct app_args *a, struct error *err)
+{
+    CLEANUP(sbuf_done_p) struct sbuf path = SBUF_INIT(PATH_MAX_BYTES);
+    CLEANUP(json_free_p) cJSON *j = NULL;
+    char *text;
+    int r;
+
+    if (a->argc != 1)
+        return error_set(err, ERR_INVALID, "usage: stoa app show ID");
+    app_path(&path, "/v2/apps", a->argv[0], "?embed=app.counts&embed=app.tasks&embed=app.deployments&embed=app.lastTaskFailure",
+             false);
+    if (a->json)
+        return json_show(a->marathon, path.p, err);
+    r = json_fetch(a->marathon, path.p, &j, err);
+    if (r != 0)
+        return r;
+    text = cJSON_Print(json_get(j, "app"));
+    printf("%s\n", text != NULL ? text : "{}");
+    cJSON_free(text);
+    return 0;
+}
+
+static int app_scale(const struct app_args *a, struct error *err)
+{
+    CLEANUP(sbuf_done_p) struct sbuf path = SBUF_INIT(PATH_MAX_BYTES);
+    char body[64];
+    struct str number;
+    uint64_t n;
+
+    if (a->argc != 2)
+        return error_set(err, ERR_INVALID, "usage: stoa app scale ID INSTANCES");
+    number = str_of(a->argv[1]);
+    if (!str_u64(&number, 1000000, &n) || number.n != 0)
+        return error_set(err, ERR_INVALID, "instances is \"%s\"; use 0 or more (0 suspends the app)", a->argv[1]);
+    app_path(&path, "/v2/apps", a->argv[0], "", a->force);
+    (void)snprintf(body, sizeof body, "{\"instances\":%llu}", (unsigned long long)n);
+    return call_and_print("PUT", a, path.p, str_of(body), err);
+}
+
+static int app_restart(const struct app_args *a, struct error *err)
+{
+    CLEANUP(sbuf_done_p) struct sbuf path = SBUF_INIT(PATH_MAX_BYTES);
+
+    if (a->argc != 1)
+        return error_set(err, ERR_INVALID, "usage: stoa app restart ID");
+    app_path(&path, "/v2/apps", a->argv[0], "/restart", a->force);
+    return call_and_print("POST", a, path.p, STR("{}"), err);
+}
+
+static int app_delete(const struct app_args *a, struct error *err)
+{
+    CLEANUP(sbuf_done_p) struct sbuf path = SBUF_INIT(PATH_MAX_BYTES);
+
+    if (a->argc != 1)
+        return error_set(err, ERR_INVALID, "usage: stoa app delete ID");
+    app_path(&path, "/v2/apps", a->argv[0], "", a->force);
+    return call_and_print("DELETE", a, path.p, (struct str){ 0 }, err);
+}
+
+/* Whether all wanted instances run, are healthy if there are checks, and no deployment is under way. */
+static bool is_settled(const cJSON *app)
+{
+    double want = json_number(app, "instances");
+
+    return json_number(app, "tasksRunning") == want && cJSON_GetArraySize(json_get(app, "deployments")) == 0 &&
+           (cJSON_GetArraySize(json_get(app, "healthChecks")) == 0 || json_number(app, "tasksHealthy") == want);
+}
+
+static int app_wait(const struct app_args *a, struct error *err)
+{
+    CLEANUP(sbuf_done_p) struct sbuf path = SBUF_INIT(PATH_MAX_BYTES);
+    struct str t = str_of(a->timeout);
+    time_t deadline;
+    uint64_t seconds;
+
+    if (a->argc != 1)
+        return error_set(err, ERR_INVALID, "usage: stoa app wait ID [--timeout=SECONDS]");
+    if (!str_u64(&t, 86400, &seconds) || t.n != 0)
+        return error_set(err, ERR_INVALID, "--timeout=%s: use a number of seconds up to 86400", a->timeout);
+    app_path(&path, "/v2/apps", a->argv[0], "?embed=app.counts&embed=app.deployments", false);
+    deadline = time(NULL) + (time_t)seconds;
+    for (;;) {
+        CLEANUP(json_free_p) cJSON *j = NULL;
+        int r = json_fetch(a->marathon, path.p, &j, err);
+        const cJSON *app = json_get(j, "app");
+
+        /* A marathon that is being started again is no reason to give up. */
+        if (r == 0 && is_settled(app))
+            return 0;
+        if (r != 0 && r != -(int)ERR_IO && r != -(int)ERR_UNAVAILABLE && r != -(int)ERR_TIMEOUT)
+            return r;
+        if (time(NULL) >= deadline)
+            return error_set(err, ERR_TIMEOUT, "app %s: after %llu s %g of %g instances run and %g are healthy; see: stoa why %s",
+                             a->argv[0], (unsigned long long)seconds, json_number(app, "tasksRunning"),
+                             json_number(app, "instances"), json_number(app, "tasksHealthy"), a->argv[0]);
+        (void)nanosleep(&(struct timespec){ 0, WAIT_PAUSE_MS * 1000000 }, NULL);
+    }
+}
+
+static const struct {
+    const char *name;
+    int (*run)(const struct app_args *a, struct error *err);
+} verbs[] = {
+    { "create", app_create }, { "list", app_list },       { "show", app_show },
+    { "scale", app_scale },   { "restart", app_restart }, { "delete", app_delete },
+    { "wait", app_wait },
+};
+
+int app_main(int argc, char **argv)
+{
+    const char *marathon = NULL, *json = NULL, *force = NULL, *timeout = "60";
+    const struct cli_option options[] = {
+        { "timeout", 0, &timeout, false, "seconds that wait waits (60)" },
+        { "marathon", 'm', &marathon, false, "host:port of marathon (STOA_MARATHON, 127.0.0.1:8080)" },
+        { "force", 'f', &force, true, "go on although a deployment of the app runs" },
+        { "json", 0, &json, true, "marathon's answer as it is" },
+        { NULL, 0, NULL, false, NULL },
+    };
+    struct error err = { 0 };
+    int count;
+
+    if (cli_options(argc, argv, "stoa app create FILE | list | show ID | scale ID N | restart ID | delete ID | wait ID", options,
+                    &count, &err) != 0)
+        return cli_fail(&err);
+    for (size_t i = 0; count > 0 && i < sizeof verbs / sizeof verbs[0]; i++) {
+        struct app_args a = { cli_marathon_address(marathon), json != NULL, force != NULL, timeout, count - 1, argv + 2 };
+
+        if (strcmp(argv[1], verbs[i].name) == 0)
+            return verbs[i].run(&a, &err) != 0 ? cli_fail(&err) : CLI_OK;
+    }
+    (void)error_set(&err, ERR_INVALID, "stoa app %s: use create, list, show, scale, restart, delete or wait",
+                    count > 0 ? argv[1] : "needs a verb");
+    return cli_fail(&err);
+}
+
+int why_main(int argc, char **argv)
+{
+    const char *marathon = NULL, *json = NULL;
+    const struct cli_option options[] = {
+        { "marathon", 'm', &marathon, false, "host:port of marathon (STOA_MARATHON, 127.0.0.1:8080)" },
+        { "json", 0, &json, true, "marathon's answer as it is" },
+        { NULL, 0, NULL, false, NULL },
+    };
+    CLEANUP(sbuf_done_p) struct sbuf path = SBUF_INIT(PATH_MAX_BYTES);
+    CLEANUP(json_free_p) cJSON *j = NULL;
+    struct error err = { 0 };
+    const cJSON *line;
+    int count;
+
+    if (cli_options(argc, argv, "stoa why APP", options, &count, &err) != 0)
+        return cli_fail(&err);
+    if (count != 1) {
+        (void)error_set(&err, ERR_INVALID, "usage: stoa why APP");
+        return cli_fail(&err);
+    }
+    marathon = cli_marathon_address(marathon);
+    app_path(&path, "/stoa/v1/apps", argv[1], "/why", false);
+    if (json != NULL)
+        return json_show(marathon, path.p, &err) != 0 ? cli_fail(&err) : CLI_OK;
+    if (json_fetch(marathon, path.p, &j, &err) != 0)
+        return cli_fail(&err);
+    cJSON_ArrayForEach(line, json_get(j, "text")) printf("%s\n", cJSON_IsString(line) ? line->valuestring : "");
+    return CLI_OK;
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `stoa logs TASK`: finds the task at the master, its agent, and reads its sandbox through the agent's /files/read. */
+#include <cjson/cJSON.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/cli.h"
+#include "cli/json.h"
+#include "cli/sandbox.h"
+#include "common/base/cleanup.h"
+
+enum { READ_BYTES = 65536, FOLLOW_PAUSE_MS = 300 };
+
+/* The task whose id is, or begins or ends with, the given text; NULL with an error when none or several fit. */
+static const cJSON *find_task(const cJSON *tasks, const char *id, struct error *err)
+{
+    const cJSON *t, *found = json_find(tasks, "id", id);
+    unsigned count = 0;
+
+    if (found != NULL)
+        return found;
+    cJSON_ArrayForEach(t, tasks)
+    {
+        struct str have = str_of(json_text(t, "id"));
+
+        if (!str_contains(have, str_of(id)))
+            continue;
+        found = t;
+        count++;
+    }
+    if (count == 1)
+        return found;
+    (void)error_set(err, ERR_NOT_FOUND, count == 0 ? "there is no task \"%s\"; `stoa ps --all` lists the tasks"
+                                                   : "several tasks match \"%s\"; give the whole id",
+                    id);
+    return NULL;
+}
+
+int sandbox_find(const char *master, const char *task_id, struct sandbox *ret, struct error *err)
+{
+    CLEANUP(json_free_p) cJSON *tasks = NULL, *slaves = NULL;
+    const cJSON *task, *slave;
+    struct str pid, id;
+    const char *executor;
+    int r = json_fetch(master, "/tasks?limit=-1", &tasks, err);
+
+    if (r == 0)
+        r = json_fetch(master, "/slaves", &slaves, err);
+    if (r != 0)
+        return r;
+    task = find_task(json_get(tasks, "tasks"), task_id, err);
+    if (task == NULL)
+        return -(int)ERR_NOT_FOUND;
+    slave = json_find(json_get(slaves, "slaves"), "id", json_text(task, "slave_id"));
+    if (slave == NULL)
+        return error_set(err, ERR_NOT_FOUND, "task %s: its agent %s is not registered", task_id, json_text(task, "slave_id"));
+    pid = str_of(json_text(slave, "pid"));
+    (void)str_cut(&pid, '@', &id);
+    executor = json_text(task, "executor_id");
+    (void)snprintf(ret->agent, sizeof ret->agent, "%.*s", STR_ARG(pid));
+    (void)snprintf(ret->path, sizeof ret->path, "/frameworks/%s/executors/%s/runs/latest", json_text(task, "framework_id"),
+                   executor[0] != 0 ? executor : json_text(task, "id"));
+    (void)snprintf(ret->state, sizeof ret->state, "%s", json_text(task, "state"));
+    return 0;
+}
+
+/* Percent-encodes what is not plain in a query. */
+static void encode(struct sbuf *b, const char *s)
+{
+    for (; *s != 0; s++) {
+        bool plain = (*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || (*s >= '0' && *s <= '9') ||
+                     strchr("/-._~", *s) != NULL;
+
+        if (plain)
+            sbuf_char(b, *s);
+        else
+            sbuf_fmt(b, "%%%02X", (unsigned char)*s);
+    }
+}
+
+int sandbox_read(const struct sandbox *s, const char *file, int64_t *offset, FILE *out, struct error *err)
+{
+    CLEANUP(sbuf_done_p) struct sbuf path = SBUF_INIT(8192);
+    CLEANUP(json_free_p) cJSON *j = NULL;
+    const char *data;
+    size_t n;
+    int r;
+
+    sbuf_c(&path, "/files/read?path=");
+    encode(&path, s->path);
+    sbuf_char(&path, '/');
+    encode(&path, file);
+    sbuf_fmt(&path, "&offset=%lld&length=%d", (long long)*offset, READ_BYTES);
+    r = json_fetch(s->agent, path.p, &j, err);
+    if (r != 0)
+        return r;
+    data = json_text(j, "data");
+    n = strlen(data);
+    (void)fwrite(data, 1, n, out);
+    (void)fflush(out);
+    *offset += (int64_t)n;
+    return (int)(n > INT32_MAX ? INT32_MAX : n);
+}
+
+int logs_main(int argc, char **argv)
+{
+    const char *master = NULL, *follow = NULL, *is_stderr = NULL;
+    const struct cli_option options[] = {
+        { "master", 'm', &master, false, "host:port of the master (STOA_MASTER, 127.0.0.1:5050)" },
+        { "follow", 'f', &follow, true, "go on as the task writes, until Ctrl-C" },
+        { "stderr", 'e', &is_stderr, true, "what it wrote to standard error" },
+        { NULL, 0, NULL, false, NULL },
+    };
+    struct sandbox s;
+    struct error err = { 0 };
+    int64_t offset = 0;
+    int count, n;
+
+    if (cli_options(argc, argv, "stoa logs TASK [-f] [--stderr]", options, &count, &err) != 0)
+        return cli_fail(&err);
+    if (count != 1) {
+        (void)error_set(&err, ERR_INVALID, "usage: stoa logs TASK [-f] [--stderr]");
+        return cli_fail(&err);
+    }
+    if (sandbox_find(cli_master_address(master), argv[1], &s, &err) != 0)
+        return cli_fail(&err);
+    for (;;) {
+        n = sandbox_read(&s, is_stderr != NULL ? "stderr" : "stdout", &offset, stdout, &err);
+        if (n < 0)
+            return cli_fail(&err);
+        if (n == 0 && follow == NULL)
+            return CLI_OK;
+        if (n == 0)
+            (void)nanosleep(&(struct timespec){ 0, FOLLOW_PAUSE_MS * 1000000 }, NULL);
+    }
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one executable: its first argument is the role or the command. It also answers to the names that existing
+ * unit files use (mesos-master, mesos-agent, mesos-slave, mesos-execute, marathon) through symbolic links. */
+#include <libgen.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "common/base/str.h"
+
+struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *args;
+    const char *help;
+};
+
+static int help_main(int argc, char **argv);
+
+static const struct command commands[] = {
+    { "dev", dev_main, "[--ip --master_port --agent_port --marathon_port --work_dir --agents --keep]",
+      "a whole cluster on this machine: the first thing to run" },
+    { "master", master_main, "--work_dir=DIR [--ip --port ...]", "the master: allocator, offers, operator API" },
+    { "agent", agent_main, "--master=HOST:PORT --work_dir=DIR [...]", "the agent: runs and isolates tasks" },
+    { "marathon", marathon_main, "--master=HOST:PORT [...]", "the service that keeps long-running apps alive" },
+    { "executor", executor_main, "", "the built-in executor, started by the agent" },
+    { "run", run_main, "--command=CMD [--name --cpus --mem --env --instances]", "run a command and wait for it" },
+    { "ps", ps_main, "[--all] [--json]", "the tasks of the cluster" },
+    { "agents", agents_main, "[--json]", "the agents of the cluster" },
+    { "logs", logs_main, "TASK [-f] [--stderr]", "what a task wrote" },
+    { "app", app_main, "create FILE | list | show ID | scale ID N | restart ID | delete ID", "apps of marathon" },
+    { "why", why_main, "APP", "why an app waits, or why its task died" },
+    { "sim", sim_main, "--seed N [...]", "the simulator: the shipped cores under virtual time" },
+    { "hello", hello_main, "[--port=N]", "a tiny web server, for the demo and for trials" },
+    { "version", version_main, "", "the version" },
+    { "help", help_main, "", "this list" },
+};
+enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
+
+/* Other names of this program, for unit files and scripts that exist. */
+static const char *const aliases[][2] = {
+    { "mesos-master", "master" },   { "stoa-master", "master" }, { "mesos-agent", "agent" },
+    { "mesos-slave", "agent" },     { "stoa-agent", "agent" },   { "mesos-execute", "run" },
+    { "marathon", "marathon" },     { "stoa-marathon", "marathon" },
+};
+
+static const struct command *find(const char *name)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+static int help_main(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    printf("stoa: a two-level cluster resource manager\n\n");
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        printf("  stoa %-9s %s\n", commands[i].name, commands[i].help);
+    printf("\nThe daemons take the flags of Mesos and Marathon: stoa master --help, stoa agent --help, "
+           "stoa marathon --help.\nThe others: stoa COMMAND --help.\n");
+    return 0;
+}
+
+int version_main(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    printf("stoa %s\n", STOA_VERSION);
+    return 0;
+}
+
+static const struct command *by_own_name(char *argv0)
+{
+    const char *name = basename(argv0);
+
+    for (size_t i = 0; i < sizeof aliases / sizeof aliases[0]; i++)
+        if (strcmp(aliases[i][0], name) == 0)
+            return find(aliases[i][1]);
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    const struct command *c = argc > 0 ? by_own_name(argv[0]) : NULL;
+    struct error err;
+
+    /* A peer that went away is an error value of write(2), never the end of this process. */
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (c != NULL)
+        return c->run(argc, argv);
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+        return help_main(argc, argv);
+    if (strcmp(argv[1], "--version") == 0)
+        return version_main(argc, argv);
+    c = find(argv[1]);
+    if (c == NULL) {
+        (void)error_set(&err, ERR_INVALID, "there is no command \"%s\"; `stoa help` lists them", argv[1]);
+        return cli_fail(&err);
+    }
+    return c->run(argc - 1, argv + 1);
+}
