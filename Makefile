@@ -47,6 +47,7 @@ EXEC_SRC          := $(wildcard executor/*.c)
 MARATHON_CORE_SRC := $(wildcard marathon/core/*.c)
 MARATHON_SRC      := $(wildcard marathon/*.c marathon/api/*.c)
 CLI_SRC           := $(wildcard cli/*.c)
+WEBUI_SRC         := $(wildcard webui/*.c)
 SIM_SRC           := $(wildcard tests/sim/*.c)
 LAUNCHER_SRC      := $(wildcard agent/launcher/*.c)
 
@@ -74,6 +75,7 @@ $(L)/libexec.a:          $(call obj,$(EXEC_SRC))
 $(L)/libmarathon-core.a: $(call obj,$(MARATHON_CORE_SRC))
 $(L)/libmarathon.a:      $(call obj,$(MARATHON_SRC))
 $(L)/libcli.a:           $(call obj,$(CLI_SRC))
+$(L)/libwebui.a:         $(call obj,$(WEBUI_SRC))
 $(L)/libsim.a:           $(call obj,$(SIM_SRC))
 
 # What each archive is linked with in a test of its own layer; the order is the link order.
@@ -81,15 +83,15 @@ DEPS_base     := base
 DEPS_model    := model base
 DEPS_wire     := wire proto model base
 DEPS_io       := io wire proto model base
-DEPS_master   := master master-wire master-core io wire proto model base
+DEPS_master   := master master-wire master-core webui io wire proto model base
 DEPS_agent    := agent agent-wire agent-core io wire proto model base
 DEPS_sdk      := sdk sdk-core io wire proto model base
 DEPS_executor := exec exec-core execsdk io wire proto model base
-DEPS_marathon := marathon marathon-core sdk sdk-core io wire proto model base
+DEPS_marathon := marathon marathon-core webui sdk sdk-core io wire proto model base
 DEPS_cli      := cli $(DEPS_master) $(DEPS_agent) $(DEPS_marathon)
 CORE_ARCHIVES := base model master-core agent-core sdk-core exec-core marathon-core
 ALL_ARCHIVES  := cli sim master master-wire master-core agent agent-wire agent-core exec execsdk exec-core \
-                 marathon marathon-core sdk sdk-core io wire proto model base
+                 marathon marathon-core sdk sdk-core webui io wire proto model base
 libs = $(foreach a,$(1),$(L)/lib$(a).a)
 
 $(L)/lib%.a:

@@ -7,6 +7,9 @@ $(B)/stoa: $(call libs,$(ALL_ARCHIVES))
 	@$(if $(Q),echo "  LD $@")
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ -Wl,--start-group $^ -Wl,--end-group $(PKG_LIBS) $(AGENT_LIBS)
 
+# The pages are part of the executable.
+$(O)/webui/webui.o: $(wildcard webui/*/*.html webui/*/*.js webui/*/*.css)
+
 clean: ## remove what was built
 	rm -rf build
 help: ## this list
