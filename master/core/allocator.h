@@ -33,11 +33,12 @@
 #include "common/base/error.h"
 #include "common/base/rng.h"
 #include "common/base/time.h"
-#include "common/model/attributes.h"
+#include "common/model/agent.h"
+#include "common/model/framework.h"
 #include "common/model/ids.h"
 #include "common/model/name.h"
+#include "common/model/offer_constraints.h"
 #include "common/model/resources.h"
-#include "master/core/offer_constraints.h"
 
 struct allocator;
 
@@ -88,44 +89,20 @@ void allocator_free(struct allocator *a);
 
 /* --- frameworks --- */
 
-enum { /* capabilities of FrameworkInfo that matter here */
-    ALLOC_FRAMEWORK_REVOCABLE = 1 << 0,   /* REVOCABLE_RESOURCES */
-    ALLOC_FRAMEWORK_GPU = 1 << 1,         /* GPU_RESOURCES */
-    ALLOC_FRAMEWORK_SHARED = 1 << 2,      /* SHARED_RESOURCES */
-    ALLOC_FRAMEWORK_MULTI_ROLE = 1 << 3,  /* MULTI_ROLE */
-    ALLOC_FRAMEWORK_REFINEMENT = 1 << 4,  /* RESERVATION_REFINEMENT */
-    ALLOC_FRAMEWORK_REGION_AWARE = 1 << 5 /* REGION_AWARE */
-};
-
-enum { ALLOC_ROLES_MAX = 4096 }; /* roles of one framework */
-
-/* FrameworkInfo.offer_filters[role].min_allocatable_resources */
-struct alloc_role_minimum {
-    struct name *role;
-    const struct quantities *alternatives; /* any one suffices; none at all: no minimum */
-    size_t count;
-};
-
 struct alloc_framework_spec {
-    struct framework_id id;
-    struct name *const *roles;            /* subscribed; no role twice */
-    size_t role_count;
-    struct name *const *suppressed;       /* subset of roles; the whole set: what is not named is not suppressed */
+    struct framework_info *info;      /* with its id; roles, capabilities and offer_filters are looked at. The allocator adds its
+                                         own reference */
+    struct name *const *suppressed;   /* the whole set: roles not named are not suppressed; others than info's are ignored */
     size_t suppressed_count;
-    unsigned capabilities;                /* ALLOC_FRAMEWORK_* */
-    const struct alloc_role_minimum *minimums;
-    size_t minimum_count;
     struct offer_constraints *constraints; /* NULL: unconstrained; the allocator adds its own reference */
 };
 
-/* The framework is known from now on; active: it gets offers (a framework recovered after a failover is not, until it
- * subscribes). ERR_LIMIT over ALLOC_ROLES_MAX roles. */
-int allocator_framework_add(struct allocator *a, const struct alloc_framework_spec *spec, bool active,
-                            struct framework_ref *ret, struct error *err);
+/* The framework is known from now on. active: it gets offers (a framework recovered after a failover is not active until it
+ * subscribes). */
+struct framework_ref allocator_framework_add(struct allocator *a, const struct alloc_framework_spec *spec, bool active);
 /* Replaces everything but the id. Roles that leave keep what they hold but get no more; roles that leave the suppressed set
- * behave as revived (section 18), without triggering a run. ERR_LIMIT: nothing changed. */
-int allocator_framework_update(struct allocator *a, struct framework_ref f, const struct alloc_framework_spec *spec,
-                               struct error *err);
+ * behave as revived (section 18), without triggering a run. */
+void allocator_framework_update(struct allocator *a, struct framework_ref f, const struct alloc_framework_spec *spec);
 /* Whatever it still holds is given back. */
 void allocator_framework_remove(struct allocator *a, struct framework_ref f);
 void allocator_framework_activate(struct allocator *a, struct framework_ref f);
@@ -137,18 +114,9 @@ void allocator_revive(struct allocator *a, struct framework_ref f, struct name *
 
 /* --- agents --- */
 
-enum { /* capabilities of the agent that matter here */
-    ALLOC_AGENT_MULTI_ROLE = 1 << 0,
-    ALLOC_AGENT_HIERARCHICAL_ROLE = 1 << 1
-};
-
 struct alloc_agent_spec {
-    struct agent_id id;
-    struct str hostname;
-    struct str region, zone;         /* of its fault domain; empty: none */
-    const struct attributes *attributes;
+    struct agent_info *info;         /* with its id, attributes, fault domain and capabilities; the allocator adds its own reference */
     const struct resources *total;   /* regular and oversubscribed, unallocated */
-    unsigned capabilities;           /* ALLOC_AGENT_* */
 };
 
 /* Running tasks and executors of an agent that (re-)registers, or an outstanding launch: allocated, not offered. */
@@ -173,7 +141,7 @@ void allocator_whitelist_set(struct allocator *a, bool all, const struct str *ho
 enum alloc_state { ALLOC_OFFERED, ALLOC_ALLOCATED };
 
 /* Gives back what framework f held of agent g. refuse_ns > 0 filters offers within these resources to f in their role for that
- * long (alloc_refuse_ns); state says what it was. Removed frameworks and agents must not be named. */
+ * long (filter_refuse_ns of common/model/framework.h; raised to the allocation interval); state says what it was. Removed frameworks and agents must not be named. */
 void allocator_recover(struct allocator *a, struct mono now, struct framework_ref f, struct agent_ref g,
                        const struct resources *resources, enum alloc_state state, int64_t refuse_ns);
 /* Offered becomes allocated: LAUNCH at ACCEPT, section 23. */
@@ -187,11 +155,6 @@ int allocator_update_allocation(struct allocator *a, struct framework_ref f, str
 /* An operation by an operator: the agent's total and available are converted. ERR_CONFLICT when what is consumed is not
  * available: nothing changed. */
 int allocator_update_available(struct allocator *a, struct agent_ref g, const struct conversion *c, struct error *err);
-
-enum { ALLOC_REFUSE_OFFER = 0, ALLOC_REFUSE_INVERSE = 1 };
-
-/* Filters.refuse_seconds to the length of a filter: section 17 (offers: at least the allocation interval) and section 20. */
-int64_t alloc_refuse_ns(const struct allocator *a, bool has_seconds, double seconds, int kind);
 
 /* --- quota and weights --- */
 
@@ -236,7 +199,7 @@ struct alloc_inverse {
     struct alloc_unavailability unavailability;
 };
 
-/* At most one grant per framework, role and agent; sorted by framework slot, role name, agent slot. */
+/* At most one grant per framework, role and agent; grouped by framework slot, within one in the order decided. */
 struct alloc_result {
     struct alloc_grant *grants; /* valid until the next call of allocator_run */
     size_t grant_count;
