@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+# Benchmarks: the driver, the limit probes and the scenarios. Never part of a timed test.
+
+SIZE       ?= std
+BENCH_NET  := $(call obj,tests/bench/net.c)
+BENCH_BIN  := $(B)/tests/bench/driver $(B)/tests/bench/probe_launch
+BENCH_LIBS := $(call libs,wire proto model base)
+
+$(BENCH_BIN): $(B)/tests/bench/%: $(O)/tests/bench/%.o $(BENCH_NET) $(BENCH_LIBS)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $< $(BENCH_NET) -Wl,--start-group $(BENCH_LIBS) -Wl,--end-group $(PKG_LIBS)
+$(call obj,$(wildcard tests/bench/*.c)): | $(GEN_H)
+
+bench-programs: $(BENCH_BIN)
+
+bench: all bench-programs ## benchmarks with their limit probes; SIZE=smoke|std|full, ONLY="B01 B09"
+	$(Q)STOA_BUILD=$(CURDIR)/$(B) SIZE=$(SIZE) ONLY="$(ONLY)" tests/bench/run
+
+.PHONY: bench bench-programs

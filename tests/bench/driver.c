@@ -1,0 +1,610 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The benchmark driver: simulated agents (libprocess messages, each with a listening address and connections of its
+ * own) and one simulated framework (v1 scheduler API, protobuf) against a real master. It does everything on the wire
+ * that real ones do and nothing locally, keeps books, and ends with an error when they do not add up: a task that does
+ * not reach TASK_RUNNING exactly once, an update that nobody expects.
+ *
+ *   driver --master=IP:PORT --agents=N --tasks=T --per_accept=K --window=W [--stay] [--latency]
+ *
+ * Default: a task finishes as soon as its TASK_RUNNING is acknowledged, so resources recycle. --stay: tasks stay.
+ * --latency: one task at a time. The figure counts from the first ACCEPT to the last acknowledged TASK_RUNNING. */
+#include <arpa/inet.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "common/base/alloc.h"
+#include "common/base/hash.h"
+#include "common/base/rng.h"
+#include "common/base/uuid.h"
+#include "common/wire/guard.h"
+#include "common/wire/recordio.h"
+#include "proto/mesos_internal.pb-c.h"
+#include "proto/mesos_v1.pb-c.h"
+#include "proto/mesos_v1_scheduler.pb-c.h"
+#include "tests/bench/net.h"
+
+enum { CPUS_MILLI_PER_TASK = 100, MEM_PER_TASK = 5, LABELS = 10, STALL_S = 30 };
+enum task_phase { TASK_LAUNCHED, TASK_RUN_SEEN, TASK_RUNNING_SEEN, TASK_DONE };
+
+struct agent {
+    unsigned index;
+    uint32_t ip;
+    char pid[64], host[48]; /* slave(1)@ip:port */
+    char id[80];
+    struct conn *out;       /* to the master */
+    bool registered;
+};
+
+struct task {
+    char id[40];
+    enum task_phase phase;
+    int64_t sent_ns;
+    UT_hash_handle hh;
+};
+
+static struct {
+    const char *master_text;
+    unsigned agents, tasks, per_accept, window;
+    bool stay, latency;
+} opt = { "127.0.0.1:5050", 1, 1000, 1, 100, false, false };
+
+static struct sockaddr_in master;
+static struct agent *agents;
+static unsigned registered;
+static struct task *tasks;
+static struct rng rng;
+static struct sbuf scratch = { .max = 1 << 24 }, scratch2 = { .max = 1 << 24 };
+
+/* framework */
+static struct conn *stream, *calls;
+static struct recordio records;
+static char framework_id[128], stream_id[128];
+static unsigned launched, running_acked, finished, outstanding, offers_waiting;
+static bool revive_sent;
+static int64_t first_ns, last_ns, last_progress_ns;
+static int64_t *latencies;
+static unsigned latency_count;
+
+struct pending_offer {
+    char id[80], agent[80];
+};
+static struct pending_offer *offers;
+static size_t offers_cap;
+
+/* --- agents --------------------------------------------------------------------------------------------------- */
+
+static void scalar(struct sbuf *b, uint32_t number, const char *name, double value)
+{
+    size_t m = wire_open(b, number), v;
+
+    wire_put_bytes(b, 1, str_of(name));
+    wire_put_u64(b, 2, 0);
+    v = wire_open(b, 3);
+    wire_put_double(b, 1, value);
+    wire_close(b, v);
+    wire_close(b, m);
+}
+
+static void agent_info(struct sbuf *b, uint32_t number, const struct agent *a, bool with_id)
+{
+    double per_agent = opt.stay ? (double)opt.tasks / opt.agents : 100;
+    size_t m = wire_open(b, number);
+    char hostname[32];
+
+    (void)snprintf(hostname, sizeof hostname, "agent%u.example", a->index);
+    wire_put_bytes(b, 1, str_of(hostname));
+    scalar(b, 3, "cpus", 20 + per_agent * CPUS_MILLI_PER_TASK / 1000.0);
+    scalar(b, 3, "mem", 10240 + per_agent * MEM_PER_TASK);
+    scalar(b, 3, "disk", 10240);
+    if (with_id)
+        wire_put_id(b, 6, str_of(a->id));
+    wire_put_u64(b, 8, 5051);
+    wire_close(b, m);
+}
+
+static void agent_send(struct agent *a, const char *to, const char *name, struct str body)
+{
+    net_message(a->out, to, opt.master_text, a->pid, name, body);
+}
+
+static void agent_register(struct agent *a)
+{
+    static const unsigned capabilities[] = { 1, 2, 3, 4, 5, 6, 7, 8 };
+    size_t m;
+
+    sbuf_clear(&scratch);
+    agent_info(&scratch, 1, a, false);
+    wire_put_bytes(&scratch, 2, STR("1.12.0"));
+    for (size_t i = 0; i < sizeof capabilities / sizeof capabilities[0]; i++) {
+        m = wire_open(&scratch, 4);
+        wire_put_u64(&scratch, 1, capabilities[i]);
+        wire_close(&scratch, m);
+    }
+    wire_put_id(&scratch, 5, STR("0123456789abcdef")); /* resource version: a UUID message, value 16 raw bytes */
+    agent_send(a, "master", "mesos.internal.RegisterSlaveMessage", sbuf_view(&scratch));
+}
+
+static void send_status(struct agent *a, struct str task_id, unsigned state)
+{
+    struct uuid u = uuid_make(&rng);
+    size_t m, s, c, n, i;
+
+    sbuf_clear(&scratch);
+    m = wire_open(&scratch, 1);
+    wire_put_id(&scratch, 1, str_of(framework_id));
+    wire_put_id(&scratch, 2, task_id);
+    wire_put_id(&scratch, 3, str_of(a->id));
+    s = wire_open(&scratch, 4);
+    wire_put_id(&scratch, 1, task_id);
+    wire_put_u64(&scratch, 2, state);
+    wire_put_id(&scratch, 5, str_of(a->id));
+    wire_put_double(&scratch, 6, 1795500000.5);
+    wire_put_u64(&scratch, 9, 2);
+    wire_put_bytes(&scratch, 11, str_mem(u.b, sizeof u.b));
+    c = wire_open(&scratch, 13);
+    n = wire_open(&scratch, 1);
+    i = wire_open(&scratch, 5);
+    wire_put_u64(&scratch, 1, 1);
+    wire_put_bytes(&scratch, 2, STR("127.0.0.1"));
+    wire_close(&scratch, i);
+    wire_close(&scratch, n);
+    wire_close(&scratch, c);
+    wire_close(&scratch, s);
+    wire_put_double(&scratch, 5, 1795500000.5);
+    wire_put_bytes(&scratch, 6, str_mem(u.b, sizeof u.b));
+    wire_put_u64(&scratch, 7, state);
+    wire_close(&scratch, m);
+    wire_put_bytes(&scratch, 2, str_of(a->pid));
+    agent_send(a, "master", "mesos.internal.StatusUpdateMessage", sbuf_view(&scratch));
+}
+
+static struct task *task_find(struct str id)
+{
+    struct task *t = NULL;
+
+    HASH_FIND(hh, tasks, id.p, (unsigned)id.n, t);
+    if (t == NULL)
+        bench_die("unknown task %.*s", STR_ARG(id));
+    return t;
+}
+
+static void on_registered(struct agent *a, struct str body)
+{
+    struct str id = wire_path(body, 1, 1, 0);
+
+    if (!a->registered)
+        registered++;
+    a->registered = true;
+    (void)snprintf(a->id, sizeof a->id, "%.*s", STR_ARG(id));
+    sbuf_clear(&scratch);
+    wire_put_id(&scratch, 1, id);
+    wire_close(&scratch, wire_open(&scratch, 5)); /* operations: none */
+    wire_put_id(&scratch, 6, STR("0123456789abcdef"));
+    agent_send(a, "master", "mesos.internal.UpdateSlaveMessage", sbuf_view(&scratch));
+}
+
+static void on_run(struct agent *a, struct str body)
+{
+    struct task *t = task_find(wire_path(body, 4, 2, 1));
+
+    if (t->phase != TASK_LAUNCHED)
+        bench_die("task %s was sent to an agent twice", t->id);
+    t->phase = TASK_RUN_SEEN;
+    send_status(a, str_of(t->id), 1 /* TASK_RUNNING */);
+}
+
+static void on_acknowledged(struct agent *a, struct str body)
+{
+    struct task *t = task_find(wire_path(body, 3, 1, 0));
+
+    last_progress_ns = net_now_ns();
+    if (t->phase == TASK_RUNNING_SEEN) {
+        running_acked++;
+        last_ns = last_progress_ns;
+        t->phase = TASK_DONE;
+        if (!opt.stay)
+            send_status(a, str_of(t->id), 2 /* TASK_FINISHED */);
+        else
+            outstanding--;
+    } else if (t->phase == TASK_DONE) {
+        finished++;
+        outstanding--;
+        HASH_DEL(tasks, t);
+        free(t);
+    } else {
+        bench_die("task %s was acknowledged in phase %d", t->id, (int)t->phase);
+    }
+}
+
+/* "POST /slave(1)/mesos.internal.X HTTP/1.1" or a response. */
+static void agent_message(struct conn *c, const struct http_in *m)
+{
+    struct agent *a = c->owner;
+    struct str rest = m->start, name = m->start;
+
+    if (!str_skip(&rest, STR("POST /")))
+        return;
+    (void)str_cut(&rest, '/', &name);
+    (void)str_cut(&rest, ' ', &name);
+    if (!str_skip(&name, STR("mesos.internal.")))
+        bench_die("unexpected request %.*s", STR_ARG(m->start));
+    if (str_is(name, "RunTaskMessage")) {
+        on_run(a, m->body);
+    } else if (str_is(name, "StatusUpdateAcknowledgementMessage")) {
+        on_acknowledged(a, m->body);
+    } else if (str_is(name, "SlaveRegisteredMessage")) {
+        on_registered(a, m->body);
+    } else if (str_is(name, "PingSlaveMessage")) {
+        struct str from = m->from, id;
+        char to[64];
+
+        (void)str_cut(&from, '@', &id);
+        (void)snprintf(to, sizeof to, "%.*s", STR_ARG(id));
+        agent_send(a, to, "mesos.internal.PongSlaveMessage", (struct str){ 0 });
+    }
+}
+
+static void agent_accept(int fd, void *owner)
+{
+    net_adopt(fd, agent_message, owner)->answers_202 = true;
+}
+
+static void agents_start(void)
+{
+    agents = xcalloc(opt.agents, sizeof *agents);
+    for (unsigned i = 0; i < opt.agents; i++) {
+        struct agent *a = &agents[i];
+        struct in_addr ip;
+        char text[INET_ADDRSTRLEN];
+        uint16_t port;
+
+        a->index = i;
+        a->ip = 0x7f000002 + i % 100; /* spread: one address has only so many ports */
+        port = net_listen(a->ip, agent_accept, a);
+        ip.s_addr = htonl(a->ip);
+        (void)snprintf(a->host, sizeof a->host, "%s:%u", inet_ntop(AF_INET, &ip, text, sizeof text), port);
+        (void)snprintf(a->pid, sizeof a->pid, "slave(1)@%s", a->host);
+        a->out = net_connect(&master, a->ip, agent_message, a);
+        agent_register(a);
+        net_turn(0);
+    }
+}
+
+/* --- framework -------------------------------------------------------------------------------------------------- */
+
+static void post(struct conn *c, struct str body)
+{
+    struct sbuf *b = net_out(c);
+
+    sbuf_c(b, "POST /api/v1/scheduler HTTP/1.1\r\nHost: ");
+    sbuf_c(b, opt.master_text);
+    sbuf_c(b, "\r\nContent-Type: application/x-protobuf\r\nAccept: application/x-protobuf\r\n");
+    if (stream_id[0] != 0) {
+        sbuf_c(b, "Mesos-Stream-Id: ");
+        sbuf_c(b, stream_id);
+        sbuf_c(b, "\r\n");
+    }
+    sbuf_fmt(b, "Content-Length: %zu\r\n\r\n", body.n);
+    sbuf_str(b, body);
+    net_touch(c);
+}
+
+static void call_begin(struct sbuf *b, unsigned type)
+{
+    sbuf_clear(b);
+    if (framework_id[0] != 0)
+        wire_put_id(b, 1, str_of(framework_id));
+    wire_put_u64(b, 2, type);
+}
+
+static void subscribe(void)
+{
+    size_t s, f, cap;
+
+    call_begin(&scratch, 1);
+    s = wire_open(&scratch, 3);
+    f = wire_open(&scratch, 1);
+    wire_put_bytes(&scratch, 1, STR("root"));
+    wire_put_bytes(&scratch, 2, STR("bench"));
+    wire_put_double(&scratch, 4, 60);
+    cap = wire_open(&scratch, 10);
+    wire_put_u64(&scratch, 1, 5); /* PARTITION_AWARE */
+    wire_close(&scratch, cap);
+    wire_close(&scratch, f);
+    wire_close(&scratch, s);
+    post(stream, sbuf_view(&scratch));
+}
+
+static void put_task(struct sbuf *b, uint32_t number, const struct task *t, const char *agent_id)
+{
+    size_t m = wire_open(b, number), l, kv;
+
+    wire_put_bytes(b, 1, STR("bench-task"));
+    wire_put_id(b, 2, str_of(t->id));
+    wire_put_id(b, 3, str_of(agent_id));
+    scalar(b, 4, "cpus", CPUS_MILLI_PER_TASK / 1000.0);
+    scalar(b, 4, "mem", MEM_PER_TASK);
+    l = wire_open(b, 7);
+    wire_put_bytes(b, 3, STR("sleep 1000"));
+    wire_close(b, l);
+    l = wire_open(b, 10);
+    for (int i = 0; i < LABELS; i++) {
+        char key[8] = { 'k', 'e', 'y', (char)('0' + i) }, value[8] = { 'v', 'a', 'l', 'u', 'e', (char)('0' + i) };
+
+        kv = wire_open(b, 1);
+        wire_put_bytes(b, 1, str_of(key));
+        wire_put_bytes(b, 2, str_of(value));
+        wire_close(b, kv);
+    }
+    wire_close(b, l);
+    wire_close(b, m);
+}
+
+static struct task *task_new(void)
+{
+    struct task *t = xcalloc(1, sizeof *t);
+    struct uuid u = uuid_make(&rng);
+
+    uuid_text(&u, t->id);
+    t->sent_ns = net_now_ns();
+    HASH_ADD_KEYPTR(hh, tasks, t->id, (unsigned)strlen(t->id), t);
+    return t;
+}
+
+static void accept_offer(const struct pending_offer *o, unsigned count)
+{
+    struct sbuf *b = &scratch;
+    size_t a, op, l, f;
+
+    call_begin(b, 3);
+    a = wire_open(b, 4);
+    wire_put_id(b, 1, str_of(o->id));
+    op = wire_open(b, 2);
+    wire_put_u64(b, 1, 1); /* LAUNCH */
+    l = wire_open(b, 2);
+    for (unsigned i = 0; i < count; i++)
+        put_task(b, 1, task_new(), o->agent);
+    wire_close(b, l);
+    wire_close(b, op);
+    f = wire_open(b, 3);
+    wire_put_double(b, 1, 0);
+    wire_close(b, f);
+    wire_close(b, a);
+    post(calls, sbuf_view(b));
+    if (launched == 0)
+        first_ns = net_now_ns();
+    launched += count;
+    outstanding += count;
+}
+
+/* Uses what was offered, within the window; asks for more when nothing is left to use. */
+static void pump(void)
+{
+    unsigned window = opt.latency ? 1 : opt.window;
+
+    while (offers_waiting != 0 && launched < opt.tasks && outstanding < window) {
+        unsigned count = opt.per_accept, left = opt.tasks - launched;
+
+        if (count > left)
+            count = left;
+        accept_offer(&offers[--offers_waiting], count);
+    }
+    if (offers_waiting == 0 && launched < opt.tasks && outstanding < window && !revive_sent) {
+        call_begin(&scratch, 5);
+        post(calls, sbuf_view(&scratch));
+        revive_sent = true;
+    }
+}
+
+static void on_offers(struct str body)
+{
+    struct str rest = body;
+    struct wire_field f;
+
+    revive_sent = false;
+    while (wire_field_next(&rest, &f) == 1) {
+        struct pending_offer *o;
+
+        if (f.number != 1)
+            continue;
+        ARRAY_ROOM(offers, offers_waiting, offers_cap);
+        o = &offers[offers_waiting++];
+        (void)snprintf(o->id, sizeof o->id, "%.*s", STR_ARG(wire_path(f.bytes, 1, 1, 0)));
+        (void)snprintf(o->agent, sizeof o->agent, "%.*s", STR_ARG(wire_path(f.bytes, 3, 1, 0)));
+    }
+}
+
+static void on_update(struct str status)
+{
+    struct str uuid = wire_field_bytes(status, 11), task_id = wire_path(status, 1, 1, 0);
+    struct task *t = task_find(task_id);
+    uint64_t state = wire_field_u64(status, 2, 6);
+    size_t m;
+
+    if (uuid.n != 16)
+        bench_die("task %s: update to state %u without a uuid: %.*s", t->id, (unsigned)state, STR_ARG(wire_field_bytes(status, 4)));
+    if (state == 1) {
+        if (t->phase != TASK_RUN_SEEN)
+            bench_die("task %s is told to run twice", t->id);
+        t->phase = TASK_RUNNING_SEEN;
+        if (latency_count < opt.tasks)
+            latencies[latency_count++] = net_now_ns() - t->sent_ns;
+    } else if (state != 2 || t->phase != TASK_DONE) {
+        bench_die("task %s: unexpected state %u in phase %d", t->id, (unsigned)state, (int)t->phase);
+    }
+    call_begin(&scratch2, 8);
+    m = wire_open(&scratch2, 8);
+    wire_put_id(&scratch2, 1, wire_path(status, 5, 1, 0));
+    wire_put_id(&scratch2, 2, task_id);
+    wire_put_bytes(&scratch2, 3, uuid);
+    wire_close(&scratch2, m);
+    post(calls, sbuf_view(&scratch2));
+}
+
+static void on_event(struct str event)
+{
+    switch (wire_field_u64(event, 1, 0)) {
+    case 1:
+        (void)snprintf(framework_id, sizeof framework_id, "%.*s", STR_ARG(wire_path(wire_field_bytes(event, 2), 1, 1, 0)));
+        break;
+    case 2:
+        on_offers(wire_field_bytes(event, 3));
+        break;
+    case 3: /* RESCIND */
+        bench_die("an offer was rescinded");
+    case 4:
+        on_update(wire_path(event, 5, 1, 0));
+        break;
+    case 7:
+        bench_die("ERROR event: %.*s", STR_ARG(wire_path(event, 8, 1, 0)));
+    default:
+        break;
+    }
+}
+
+static void stream_message(struct conn *c, const struct http_in *m)
+{
+    struct str in = m->body, record;
+
+    (void)c;
+    if (m->start.n != 0) {
+        if (!str_starts(m->start, STR("HTTP/1.1 200")))
+            bench_die("SUBSCRIBE was answered with %.*s: %.*s", STR_ARG(m->start), STR_ARG(m->body));
+        (void)snprintf(stream_id, sizeof stream_id, "%.*s", STR_ARG(m->stream_id));
+        return;
+    }
+    while (recordio_next(&records, &in, &record, NULL) == 1)
+        on_event(record);
+}
+
+static void calls_message(struct conn *c, const struct http_in *m)
+{
+    (void)c;
+    if (!str_starts(m->start, STR("HTTP/1.1 202")))
+        bench_die("a call was answered with %.*s: %.*s", STR_ARG(m->start), STR_ARG(m->body));
+}
+
+/* --- the run -------------------------------------------------------------------------------------------------------- */
+
+static int compare(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+static double us(unsigned permille)
+{
+    return latency_count == 0 ? 0 : (double)latencies[(uint64_t)(latency_count - 1) * permille / 1000] / 1e3;
+}
+
+static void report(int64_t register_ns, int64_t offer_ns)
+{
+    struct rusage u;
+    double seconds = (double)(last_ns - first_ns) / 1e9, cpu;
+
+    (void)getrusage(RUSAGE_SELF, &u);
+    cpu = (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+    qsort(latencies, latency_count, sizeof *latencies, compare);
+    printf("{\"agents\":%u,\"tasks\":%u,\"per_accept\":%u,\"stay\":%s,\"tasks_per_s\":%.0f,\"seconds\":%.3f,"
+           "\"p50_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,\"max_us\":%.1f,\"register_all_ms\":%.1f,\"first_offers_ms\":%.2f,"
+           "\"driver_cpu_s\":%.2f}\n",
+           opt.agents, opt.tasks, opt.per_accept, opt.stay ? "true" : "false", opt.tasks / seconds, seconds, us(500), us(990),
+           us(999), us(1000), (double)register_ns / 1e6, (double)offer_ns / 1e6, cpu);
+}
+
+static void wait_for(const char *what, const unsigned *value, unsigned want)
+{
+    int64_t until = net_now_ns() + (int64_t)STALL_S * 1000000000;
+
+    while (*value < want) {
+        net_turn(100);
+        if (net_now_ns() > until)
+            bench_die("%s: %u of %u after %d s", what, *value, want, STALL_S);
+    }
+}
+
+static unsigned number(const char *text)
+{
+    struct str s = str_of(text);
+    uint64_t v;
+
+    if (!str_u64(&s, 100000000, &v) || s.n != 0)
+        bench_die("\"%s\" is no number", text);
+    return (unsigned)v;
+}
+
+static void parse(int argc, char **argv)
+{
+    struct str rest, ip;
+    char buf[32];
+    uint64_t port = 0;
+
+    for (int i = 1; i < argc; i++) {
+        char *v = strchr(argv[i], '=');
+
+        if (strcmp(argv[i], "--stay") == 0)
+            opt.stay = true;
+        else if (strcmp(argv[i], "--latency") == 0)
+            opt.latency = true;
+        else if (v == NULL)
+            bench_die("unknown argument %s", argv[i]);
+        else if (strncmp(argv[i], "--master=", 9) == 0)
+            opt.master_text = v + 1;
+        else if (strncmp(argv[i], "--agents=", 9) == 0)
+            opt.agents = number(v + 1);
+        else if (strncmp(argv[i], "--tasks=", 8) == 0)
+            opt.tasks = number(v + 1);
+        else if (strncmp(argv[i], "--per_accept=", 13) == 0)
+            opt.per_accept = number(v + 1);
+        else if (strncmp(argv[i], "--window=", 9) == 0)
+            opt.window = number(v + 1);
+        else
+            bench_die("unknown argument %s", argv[i]);
+    }
+    rest = str_of(opt.master_text);
+    (void)str_cut(&rest, ':', &ip);
+    (void)snprintf(buf, sizeof buf, "%.*s", STR_ARG(ip));
+    if (!str_u64(&rest, 65535, &port) || inet_pton(AF_INET, buf, &master.sin_addr) != 1)
+        bench_die("--master=%s: use IP:PORT", opt.master_text);
+    master.sin_family = AF_INET;
+    master.sin_port = htons((uint16_t)port);
+}
+
+int main(int argc, char **argv)
+{
+    int64_t start, register_ns, offer_ns;
+
+    parse(argc, argv);
+    rng_seed(&rng, 1);
+    net_init();
+    recordio_init(&records, 64 << 20);
+    latencies = xcalloc(opt.tasks + 1, sizeof *latencies);
+    start = net_now_ns();
+    agents_start();
+    wait_for("registered agents", &registered, opt.agents);
+    register_ns = net_now_ns() - start;
+    stream = net_connect(&master, 0x7f000001, stream_message, NULL);
+    stream->is_stream = true;
+    calls = net_connect(&master, 0x7f000001, calls_message, NULL);
+    start = net_now_ns();
+    subscribe();
+    wait_for("offers", &offers_waiting, 1);
+    offer_ns = net_now_ns() - start;
+    last_progress_ns = net_now_ns();
+    while (running_acked < opt.tasks || (!opt.stay && finished < opt.tasks)) {
+        pump();
+        net_turn(100);
+        if (net_now_ns() - last_progress_ns > (int64_t)STALL_S * 1000000000)
+            bench_die("no progress for %d s: %u launched, %u running, %u finished of %u", STALL_S, launched, running_acked,
+                      finished, opt.tasks);
+    }
+    report(register_ns, offer_ns);
+    call_begin(&scratch, 2); /* TEARDOWN */
+    post(calls, sbuf_view(&scratch));
+    net_turn(0);
+    return 0;
+}
