@@ -22,17 +22,18 @@ struct name {
     const char *text;  /* terminated */
 };
 
-#define NAMES_WELL_KNOWN(X) \
-    X(CPUS, "cpus")         \
-    X(MEM, "mem")           \
-    X(DISK, "disk")         \
-    X(GPUS, "gpus")         \
-    X(PORTS, "ports")       \
-    X(STAR, "*")            \
-    X(EMPTY, "")
+/* symbol, text, str_hash of the text */
+#define NAMES_WELL_KNOWN(X)                          \
+    X(CPUS, "cpus", UINT64_C(0x2135b290944c380e))    \
+    X(MEM, "mem", UINT64_C(0x081d44191779473e))      \
+    X(DISK, "disk", UINT64_C(0xca44a367578f8a84))    \
+    X(GPUS, "gpus", UINT64_C(0x0d05f2724dfce812))    \
+    X(PORTS, "ports", UINT64_C(0xc3780d35723576ef))  \
+    X(STAR, "*", UINT64_C(0xaf63a74c8601927d))       \
+    X(EMPTY, "", UINT64_C(0xcbf29ce484222325))
 
 enum name_well_known {
-#define X(sym, text) NAME_ID_##sym,
+#define X(sym, text_, hash_) NAME_ID_##sym,
     NAMES_WELL_KNOWN(X)
 #undef X
     NAME_ID_COUNT

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Offer constraints: per role, groups (one must hold) of constraints (all must hold) on an agent's attributes.
  *
- * Regular expressions: the protocol says RE2 with a full match. We use POSIX extended expressions, anchored at both ends, with
- * a cap on the source's size; \d \w \s and non-greedy operators of RE2 are translated where they have an equivalent and refused
- * otherwise. Matching is pure.
+ * Regular expressions are pattern.h's: POSIX ones as an approximation of RE2. Judging is pure.
  *
  * Source: reference of the allocator, section 19. */
 #ifndef STOA_MODEL_OFFER_CONSTRAINTS_H
@@ -18,7 +16,6 @@
 #include "common/model/agent.h"
 
 enum {
-    CONSTRAINT_REGEX_SIZE_MAX = 1024,   /* bytes of one expression */
     CONSTRAINT_GROUPS_MAX = 256,        /* per role */
     CONSTRAINTS_PER_GROUP_MAX = 256,
     CONSTRAINT_ROLES_MAX = 1024

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/base/cleanup.h"
 #include "common/base/rng.h"
 #include "common/model/resource.h"
 
@@ -138,7 +139,7 @@ void quantities_sub_resources(struct quantities *a, const struct resources *r);
 bool quantities_contains(const struct quantities *a, const struct quantities *b);
 bool quantities_eq(const struct quantities *a, const struct quantities *b);
 bool quantities_is_empty(const struct quantities *q); /* no amount over 0 */
-/* "cpus:2;mem:512"; empty text gives the empty map. */
+/* "cpus:2;mem:512"; empty text gives the empty map. Printed as "cpus:2; mem:512". */
 int quantities_parse(struct str text, struct quantities *ret, struct error *err);
 void quantities_print(struct sbuf *b, const struct quantities *q);
 

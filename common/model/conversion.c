@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Operations as pairs of collections: what they take away and what they put in its place. */
+#include "common/base/alloc.h"
+#include "common/base/assert.h"
+#include "common/model/resources.h"
+
+enum { PRINT_MAX = 4096 };
+
+void conversion_done(struct conversion *c)
+{
+    resources_done(&c->consumed);
+    resources_done(&c->produced);
+}
+
+/* error_set with the entry's text at the end. */
+static int refuse(const struct resource *r, struct error *err, const char *what)
+{
+    CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(PRINT_MAX);
+
+    resource_print(&b, r);
+    return error_set(err, ERR_INVALID, "%s: %.*s", what, STR_ARG(sbuf_view(&b)));
+}
+
+static void pop_reservation(struct resource *r)
+{
+    struct reservations *rest = reservations_pop(r->reservations);
+
+    reservations_unref(r->reservations);
+    r->reservations = rest;
+}
+
+int conversion_reserve(const struct resources *source, const struct resources *target, struct conversion *ret,
+                       struct error *err)
+{
+    struct conversion c = { .consumed = resources_copy(source), .produced = RESOURCES_INIT };
+
+    for (uint32_t i = 0; i < target->n; i++) {
+        const struct resource *r = &target->v[i];
+
+        if (!resource_is_dynamically_reserved(r)) {
+            conversion_done(&c);
+            return refuse(r, err, "RESERVE needs dynamically reserved resources, this is none");
+        }
+        if (source->n == 0) {
+            struct resource from = resource_copy(r);
+            pop_reservation(&from);
+            resources_add_take(&c.consumed, &from);
+        }
+        resources_add(&c.produced, r);
+    }
+    *ret = c;
+    return 0;
+}
+
+int conversion_unreserve(const struct resources *r, struct conversion *ret, struct error *err)
+{
+    struct conversion c = { .consumed = resources_copy(r), .produced = RESOURCES_INIT };
+
+    for (uint32_t i = 0; i < r->n; i++) {
+        const char *why = !resource_is_dynamically_reserved(&r->v[i]) ? "UNRESERVE needs a dynamic reservation"
+                          : resource_is_persistent_volume(&r->v[i])
+                              ? "A persistent volume must be destroyed before it can be unreserved"
+                              : NULL;
+        if (why != NULL) {
+            conversion_done(&c);
+            return refuse(&r->v[i], err, why);
+        }
+        struct resource to = resource_copy(&r->v[i]);
+        pop_reservation(&to);
+        resources_add_take(&c.produced, &to);
+    }
+    *ret = c;
+    return 0;
+}
+
+/* The disk that a volume is made of. */
+static struct resource volume_ground(const struct resource *volume)
+{
+    struct resource r = resource_copy(volume);
+
+    r.shared = false;
+    r.copies = 1;
+    if (!r.disk->has_source) {
+        disk_unref(r.disk);
+        r.disk = NULL;
+        return r;
+    }
+    struct disk *d = disk_copy(r.disk);
+    name_unref(d->persistence);
+    name_unref(d->principal);
+    name_unref(d->container_path);
+    name_unref(d->host_path);
+    name_unref(d->volume_rest);
+    d->persistence = d->principal = d->container_path = d->host_path = d->volume_rest = NULL;
+    d->has_volume = false;
+    d->mode = (enum volume_mode)0;
+    disk_unref(r.disk);
+    r.disk = d;
+    return r;
+}
+
+int conversion_create(const struct resources *volumes, struct conversion *ret, struct error *err)
+{
+    struct conversion c = { .consumed = RESOURCES_INIT, .produced = resources_copy(volumes) };
+
+    for (uint32_t i = 0; i < volumes->n; i++) {
+        if (!resource_is_persistent_volume(&volumes->v[i])) {
+            conversion_done(&c);
+            return refuse(&volumes->v[i], err, "Not a persistent volume");
+        }
+        struct resource from = volume_ground(&volumes->v[i]);
+        resources_add_take(&c.consumed, &from);
+    }
+    *ret = c;
+    return 0;
+}
+
+int conversion_destroy(const struct resources *volumes, struct conversion *ret, struct error *err)
+{
+    struct conversion c;
+    int rc = conversion_create(volumes, &c, err);
+
+    if (rc == 0)
+        *ret = (struct conversion){ .consumed = c.produced, .produced = c.consumed };
+    return rc;
+}
+
+int conversion_grow(const struct resource *volume, const struct resource *addition, struct conversion *ret,
+                    struct error *err)
+{
+    if (!resource_is_persistent_volume(volume))
+        return refuse(volume, err, "Not a persistent volume");
+    if (volume->shared)
+        return refuse(volume, err, "Growing a shared persistent volume is not supported");
+
+    struct resource ground = volume_ground(volume);
+    bool fits = resource_addable(&ground, addition);
+    resource_done(&ground);
+    if (!fits || addition->type != VALUE_SCALAR)
+        return refuse(addition, err, "The addition is not a disk of the volume's kind");
+
+    struct conversion c = { RESOURCES_INIT, RESOURCES_INIT };
+    resources_add(&c.consumed, volume);
+    resources_add(&c.consumed, addition);
+    struct resource larger = resource_copy(volume);
+    larger.milli = milli_add_sat(larger.milli, addition->milli);
+    resources_add_take(&c.produced, &larger);
+    *ret = c;
+    return 0;
+}
+
+int conversion_shrink(const struct resource *volume, int64_t subtract_milli, struct conversion *ret,
+                      struct error *err)
+{
+    if (!resource_is_persistent_volume(volume))
+        return refuse(volume, err, "Not a persistent volume");
+    if (volume->shared)
+        return refuse(volume, err, "Shrinking a shared persistent volume is not supported");
+    if (subtract_milli <= 0 || subtract_milli >= volume->milli)
+        return refuse(volume, err, "'subtract' must be more than 0 and less than the size of the volume");
+    if (resource_is_disk(volume, DISK_MOUNT) || resource_is_disk(volume, DISK_BLOCK))
+        return refuse(volume, err, "A volume on a MOUNT disk cannot be shrunk");
+
+    struct conversion c = { RESOURCES_INIT, RESOURCES_INIT };
+    resources_add(&c.consumed, volume);
+    struct resource smaller = resource_copy(volume);
+    smaller.milli -= subtract_milli;
+    resources_add_take(&c.produced, &smaller);
+    struct resource freed = volume_ground(volume);
+    freed.milli = subtract_milli;
+    resources_add_take(&c.produced, &freed);
+    *ret = c;
+    return 0;
+}
+
+int resources_apply(struct resources *total, const struct conversion *c, struct error *err)
+{
+    CLEANUP(resources_done_p) struct resources rest = RESOURCES_INIT;
+
+    if (!resources_contains(total, &c->consumed)) {
+        CLEANUP(sbuf_done_p) struct sbuf a = SBUF_INIT(PRINT_MAX), b = SBUF_INIT(PRINT_MAX);
+        resources_print(&a, total);
+        resources_print(&b, &c->consumed);
+        return error_set(err, ERR_CONFLICT, "%.*s does not contain %.*s", STR_ARG(sbuf_view(&a)),
+                         STR_ARG(sbuf_view(&b)));
+    }
+    rest = resources_copy(total);
+    resources_sub_all(&rest, &c->consumed);
+    for (uint32_t i = 0; i < c->consumed.n; i++) {
+        const struct resource *x = &c->consumed.v[i];
+
+        if (!x->shared || resources_contains_one(&c->produced, x))
+            continue;
+        for (uint32_t j = 0; j < rest.n; j++)
+            if (resource_same_kind(&rest.v[j], x)) {
+                CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(PRINT_MAX);
+                resource_print(&b, x);
+                return error_set(err, ERR_CONFLICT, "Persistent volume %.*s has further shared copies in use",
+                                 STR_ARG(sbuf_view(&b)));
+            }
+    }
+    resources_add_all(&rest, &c->produced);
+
+    struct resources old = *total;
+    *total = rest;
+    rest = old; /* released on leaving */
+    return 0;
+}
+
+struct resources resources_to_unreserved(const struct resources *r)
+{
+    struct resources result = RESOURCES_INIT;
+
+    for (uint32_t i = 0; i < r->n; i++) {
+        struct resource x = resource_copy(&r->v[i]);
+        reservations_unref(x.reservations);
+        x.reservations = NULL;
+        resources_add_take(&result, &x);
+    }
+    return result;
+}
