@@ -3,7 +3,8 @@
  * (which is not the proto3 JSON mapping).
  *
  * Writing: field names as declared, enums by name, bytes as base64, 64-bit numbers unquoted, maps as objects, doubles with a
- * fraction; unset fields are left out, except those with an explicit default that are not deprecated.
+ * fraction; unset fields are left out, except those with an explicit default that are not deprecated, and the lists of
+ * the operator APIs' state answers, which are there even when empty.
  * Reading: unknown names and nulls are ignored; numbers and booleans may be given as strings ("Infinity" too for
  * doubles); one value may stand for an array; an unknown enum name leaves an optional field unset; all missing required
  * fields are named in the error by their paths.

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between json_text.c and json_read.c: parsing with long integers kept as text. */
+#ifndef STOA_WIRE_JSON_TEXT_H
+#define STOA_WIRE_JSON_TEXT_H
+
+#include <stdbool.h>
+
+#include "common/base/error.h"
+#include "common/base/str.h"
+
+struct cJSON;
+
+/* As json_parse. With quote_long_integers an integer of more than 15 digits becomes a string of its digits. */
+int json_parse_text(struct str text, bool quote_long_integers, struct cJSON **ret_tree, struct error *err);
+
+#endif

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/wire/jsonw.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/base/base64.h"
+
+/* --- text ------------------------------------------------------------------------------------------------ */
+
+/* Length of the run at p that can be copied as it is: printable ASCII without quote and backslash. */
+static size_t plain_run(const unsigned char *p, size_t n)
+{
+    size_t i = 0;
+
+    while (i < n && p[i] >= 0x20 && p[i] < 0x7f && p[i] != '"' && p[i] != '\\')
+        i++;
+    return i;
+}
+
+/* Writes the one character at p that is not plain; returns the bytes consumed. */
+static size_t put_special(struct sbuf *b, const unsigned char *p, size_t n)
+{
+    static const char escapes[][3] = {
+        ['\b'] = "\\b", ['\t'] = "\\t", ['\n'] = "\\n", ['\f'] = "\\f",
+        ['\r'] = "\\r", ['"'] = "\\\"", ['\\'] = "\\\\",
+    };
+
+    if (p[0] < sizeof escapes / sizeof escapes[0] && escapes[p[0]][0] != 0) {
+        sbuf_add(b, escapes[p[0]], 2);
+        return 1;
+    }
+    if (p[0] < 0x20) {
+        sbuf_fmt(b, "\\u%04x", (unsigned)p[0]);
+        return 1;
+    }
+    if (p[0] == 0x7f) {
+        sbuf_char(b, 0x7f);
+        return 1;
+    }
+    for (size_t len = 2; len <= 4 && len <= n; len++) {
+        if (str_is_utf8(str_mem(p, len))) {
+            sbuf_add(b, p, len);
+            return len;
+        }
+    }
+    sbuf_c(b, "\xef\xbf\xbd"); /* U+FFFD */
+    return 1;
+}
+
+void json_put_string(struct sbuf *b, struct str s)
+{
+    const unsigned char *p = (const unsigned char *)s.p;
+
+    sbuf_char(b, '"');
+    for (size_t i = 0; i < s.n;) {
+        size_t run = plain_run(p + i, s.n - i);
+
+        sbuf_add(b, p + i, run);
+        i += run;
+        if (i < s.n)
+            i += put_special(b, p + i, s.n - i);
+    }
+    sbuf_char(b, '"');
+}
+
+/* --- numbers --------------------------------------------------------------------------------------------- */
+
+/* Most doubles we write are small decimals: quantities of three digits, times of six. When v is exactly the double
+ * nearest to i / 10^digits, and i is small enough that no other such decimal is, that decimal is the shortest. */
+static bool put_decimal(struct sbuf *b, double v, double scale, int digits)
+{
+    double scaled = v * scale, rounded = nearbyint(scaled);
+    uint64_t i;
+    char text[32], *p = text + sizeof text;
+    int left = digits;
+
+    if (fabs(scaled) >= 4e15 || rounded / scale != v)
+        return false;
+    i = (uint64_t)fabs(rounded);
+    for (; left > 1 && i % 10 == 0; left--)
+        i /= 10;
+    for (int k = 0; k < left; k++, i /= 10)
+        *--p = (char)('0' + i % 10);
+    *--p = '.';
+    do
+        *--p = (char)('0' + i % 10);
+    while ((i /= 10) != 0);
+    if (signbit(v))
+        *--p = '-';
+    sbuf_add(b, p, (size_t)(text + sizeof text - p));
+    return true;
+}
+
+/* The shortest digits that read back as v, and the power of ten of the point behind the first digit. */
+static int shortest_digits(double v, char digits[20], int *ret_exponent)
+{
+    char buf[40];
+    int n = 0;
+
+    /* Fifteen digits are exact for every double but the denormal ones, which have fewer. */
+    for (int precision = fabs(v) < DBL_MIN ? 1 : 15; precision <= 17; precision++) {
+        (void)snprintf(buf, sizeof buf, "%.*e", precision - 1, v);
+        if (strtod(buf, NULL) == v)
+            break;
+    }
+    for (const char *p = buf; *p != 'e'; p++)
+        if (*p >= '0' && *p <= '9')
+            digits[n++] = *p;
+    while (n > 1 && digits[n - 1] == '0')
+        n--;
+    *ret_exponent = (int)strtol(strchr(buf, 'e') + 1, NULL, 10);
+    return n;
+}
+
+/* 1234.5, 120000000.0, 0.00012, 1.5e-7, 1e30: a plain decimal up to 21 digits, an exponent beyond. */
+static void put_shortest(struct sbuf *b, double v)
+{
+    char digits[20];
+    int exponent, n = shortest_digits(fabs(v), digits, &exponent), point = exponent + 1;
+
+    if (signbit(v))
+        sbuf_char(b, '-');
+    if (point > 0 && point <= 21) {
+        for (int i = 0; i < (n > point ? n : point); i++) {
+            if (i == point)
+                sbuf_char(b, '.');
+            sbuf_char(b, i < n ? digits[i] : '0');
+        }
+        if (n <= point)
+            sbuf_c(b, ".0");
+    } else if (point <= 0 && point > -6) {
+        sbuf_c(b, "0.");
+        for (int i = 0; i < -point; i++)
+            sbuf_char(b, '0');
+        sbuf_add(b, digits, (size_t)n);
+    } else {
+        sbuf_char(b, digits[0]);
+        if (n > 1) {
+            sbuf_char(b, '.');
+            sbuf_add(b, digits + 1, (size_t)(n - 1));
+        }
+        sbuf_char(b, 'e');
+        sbuf_i64(b, exponent);
+    }
+}
+
+void json_put_double(struct sbuf *b, double v)
+{
+    if (isnan(v))
+        sbuf_c(b, "null");
+    else if (isinf(v))
+        sbuf_c(b, v > 0 ? "\"Infinity\"" : "\"-Infinity\"");
+    else if (!(fabs(v) < 1e12 && put_decimal(b, v, 1e3, 3)) && !(fabs(v) < 4e9 && put_decimal(b, v, 1e6, 6)))
+        put_shortest(b, v);
+}
+
+/* --- the stream ------------------------------------------------------------------------------------------ */
+
+static void value(struct jsonw *w)
+{
+    if (w->comma)
+        sbuf_char(w->b, ',');
+    w->comma = true;
+}
+
+static void open_with(struct jsonw *w, char c)
+{
+    value(w);
+    sbuf_char(w->b, c);
+    w->comma = false;
+}
+
+static void close_with(struct jsonw *w, char c)
+{
+    sbuf_char(w->b, c);
+    w->comma = true;
+}
+
+void jsonw_open(struct jsonw *w)
+{
+    open_with(w, '{');
+}
+
+void jsonw_close(struct jsonw *w)
+{
+    close_with(w, '}');
+}
+
+void jsonw_array(struct jsonw *w)
+{
+    open_with(w, '[');
+}
+
+void jsonw_array_close(struct jsonw *w)
+{
+    close_with(w, ']');
+}
+
+void jsonw_key_str(struct jsonw *w, struct str key)
+{
+    value(w);
+    json_put_string(w->b, key);
+    sbuf_char(w->b, ':');
+    w->comma = false;
+}
+
+void jsonw_key(struct jsonw *w, const char *key)
+{
+    jsonw_key_str(w, str_of(key));
+}
+
+void jsonw_str(struct jsonw *w, struct str s)
+{
+    value(w);
+    json_put_string(w->b, s);
+}
+
+void jsonw_c(struct jsonw *w, const char *c)
+{
+    if (c == NULL)
+        jsonw_null(w);
+    else
+        jsonw_str(w, str_of(c));
+}
+
+void jsonw_fmt(struct jsonw *w, const char *fmt, ...)
+{
+    char text[1024];
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    jsonw_c(w, text);
+}
+
+void jsonw_i64(struct jsonw *w, int64_t v)
+{
+    value(w);
+    sbuf_i64(w->b, v);
+}
+
+void jsonw_u64(struct jsonw *w, uint64_t v)
+{
+    value(w);
+    sbuf_u64(w->b, v);
+}
+
+void jsonw_double(struct jsonw *w, double v)
+{
+    value(w);
+    json_put_double(w->b, v);
+}
+
+void jsonw_milli(struct jsonw *w, int64_t thousandths)
+{
+    jsonw_double(w, (double)thousandths / 1000);
+}
+
+void jsonw_bool(struct jsonw *w, bool v)
+{
+    value(w);
+    sbuf_c(w->b, v ? "true" : "false");
+}
+
+void jsonw_null(struct jsonw *w)
+{
+    value(w);
+    sbuf_c(w->b, "null");
+}
+
+void jsonw_base64(struct jsonw *w, struct str bytes)
+{
+    value(w);
+    sbuf_char(w->b, '"');
+    base64_encode(w->b, bytes);
+    sbuf_char(w->b, '"');
+}
+
+void jsonw_raw(struct jsonw *w, struct str json)
+{
+    value(w);
+    sbuf_str(w->b, json);
+}
+
+void jsonw_key_s(struct jsonw *w, const char *key, struct str v)
+{
+    jsonw_key(w, key);
+    jsonw_str(w, v);
+}
+
+void jsonw_key_c(struct jsonw *w, const char *key, const char *v)
+{
+    jsonw_key(w, key);
+    jsonw_c(w, v);
+}
+
+void jsonw_key_i64(struct jsonw *w, const char *key, int64_t v)
+{
+    jsonw_key(w, key);
+    jsonw_i64(w, v);
+}
+
+void jsonw_key_u64(struct jsonw *w, const char *key, uint64_t v)
+{
+    jsonw_key(w, key);
+    jsonw_u64(w, v);
+}
+
+void jsonw_key_double(struct jsonw *w, const char *key, double v)
+{
+    jsonw_key(w, key);
+    jsonw_double(w, v);
+}
+
+void jsonw_key_milli(struct jsonw *w, const char *key, int64_t thousandths)
+{
+    jsonw_key(w, key);
+    jsonw_milli(w, thousandths);
+}
+
+void jsonw_key_bool(struct jsonw *w, const char *key, bool v)
+{
+    jsonw_key(w, key);
+    jsonw_bool(w, v);
+}
+
+void jsonw_key_open(struct jsonw *w, const char *key)
+{
+    jsonw_key(w, key);
+    jsonw_open(w);
+}
+
+void jsonw_key_array(struct jsonw *w, const char *key)
+{
+    jsonw_key(w, key);
+    jsonw_array(w);
+}
