@@ -85,10 +85,9 @@ void agent_on_apply_operation(struct agent *a, const struct agent_event *ev)
         state = OPERATION_ERROR;
     }
     o = operation_add(a, d, state, uuid_make(&a->rng), state == OPERATION_FINISHED ? NULL : err.msg);
-    if (state == OPERATION_FINISHED) {
+    if (state == OPERATION_FINISHED)
         remember_checkpointed(a);
-        agent_do(a, AGENT_DO_STORE_RESOURCES);
-    }
+    agent_do(a, AGENT_DO_STORE_RESOURCES); /* with the operation, until it is acknowledged */
     agent_do(a, AGENT_DO_STORE_OPERATION)->operation = o;
     operation_send(a, o);
 }
@@ -103,6 +102,7 @@ void agent_on_operation_ack(struct agent *a, const struct agent_event *ev)
     HASH_DEL(a->operations, o);
     o->next = a->dead_operations;
     a->dead_operations = o;
+    agent_do(a, AGENT_DO_STORE_RESOURCES);
     agent_drain_check(a);
 }
 
