@@ -7,7 +7,8 @@
  *   driver --master=IP:PORT --agents=N --tasks=T --per_accept=K --window=W [--stay] [--latency]
  *
  * Default: a task finishes as soon as its TASK_RUNNING is acknowledged, so resources recycle. --stay: tasks stay.
- * --latency: one task at a time. The figure counts from the first ACCEPT to the last acknowledged TASK_RUNNING. */
+ * --latency: one task at a time. --agents=0 --real=CMD: no simulated agents, the tasks run CMD on the real ones that the
+ * master has, at most `window` starting at once; when all run, all are killed, and that is timed too. The figure counts from the first ACCEPT to the last acknowledged TASK_RUNNING. */
 #include <arpa/inet.h>
 #include <sched.h>
 #include <stdio.h>
@@ -49,7 +50,8 @@ static struct {
     const char *master_text;
     unsigned agents, tasks, per_accept, window;
     bool stay, latency;
-} opt = { "127.0.0.1:5050", 1, 1000, 1, 100, false, false };
+    const char *real;
+} opt = { "127.0.0.1:5050", 1, 1000, 1, 100, false, false, NULL };
 
 static struct sockaddr_in master;
 static struct agent *agents;
@@ -62,7 +64,8 @@ static struct sbuf scratch = { .max = 1 << 24 }, scratch2 = { .max = 1 << 24 };
 static struct conn *stream, *calls;
 static struct recordio records;
 static char framework_id[128], stream_id[128];
-static unsigned launched, running_acked, finished, outstanding, offers_waiting;
+static unsigned launched, running_acked, finished, outstanding, offers_waiting, killed;
+static int64_t kill_start_ns, kill_end_ns;
 static bool revive_sent;
 static int64_t first_ns, last_ns, last_progress_ns;
 static int64_t *latencies;
@@ -90,7 +93,7 @@ static void scalar(struct sbuf *b, uint32_t number, const char *name, double val
 
 static void agent_info(struct sbuf *b, uint32_t number, const struct agent *a, bool with_id)
 {
-    double per_agent = opt.stay ? (double)opt.tasks / opt.agents : 100;
+    double per_agent = opt.stay ? (double)opt.tasks / (double)opt.agents : 100;
     size_t m = wire_open(b, number);
     char hostname[32];
 
@@ -254,6 +257,8 @@ static void agent_accept(int fd, void *owner)
 
 static void agents_start(void)
 {
+    if (opt.agents == 0)
+        return;
     agents = xcalloc(opt.agents, sizeof *agents);
     for (unsigned i = 0; i < opt.agents; i++) {
         struct agent *a = &agents[i];
@@ -326,9 +331,9 @@ static void put_task(struct sbuf *b, uint32_t number, const struct task *t, cons
     wire_put_id(b, 2, str_of(t->id));
     wire_put_id(b, 3, str_of(agent_id));
     scalar(b, 4, "cpus", CPUS_MILLI_PER_TASK / 1000.0);
-    scalar(b, 4, "mem", MEM_PER_TASK);
+    scalar(b, 4, "mem", opt.real != NULL ? 32 : MEM_PER_TASK);
     l = wire_open(b, 7);
-    wire_put_bytes(b, 3, STR("sleep 1000"));
+    wire_put_bytes(b, 3, str_of(opt.real != NULL ? opt.real : "sleep 1000"));
     wire_close(b, l);
     l = wire_open(b, 10);
     for (int i = 0; i < LABELS; i++) {
@@ -388,6 +393,8 @@ static void pump(void)
     while (offers_waiting != 0 && launched < opt.tasks && outstanding < window) {
         unsigned count = opt.per_accept, left = opt.tasks - launched;
 
+        if (opt.real != NULL && count > window - outstanding)
+            count = window - outstanding;
         if (count > left)
             count = left;
         accept_offer(&offers[--offers_waiting], count);
@@ -417,13 +424,64 @@ static void on_offers(struct str body)
     }
 }
 
+static void acknowledge(struct str status)
+{
+    size_t m;
+
+    call_begin(&scratch2, 8);
+    m = wire_open(&scratch2, 8);
+    wire_put_id(&scratch2, 1, wire_path(status, 5, 1, 0));
+    wire_put_id(&scratch2, 2, wire_path(status, 1, 1, 0));
+    wire_put_bytes(&scratch2, 3, wire_field_bytes(status, 11));
+    wire_close(&scratch2, m);
+    post(calls, sbuf_view(&scratch2));
+}
+
+/* An update of a real agent: STARTING, RUNNING, then KILLED when asked to. */
+static void on_real_update(struct str status, struct task *t, uint64_t state)
+{
+    acknowledge(status);
+    last_progress_ns = net_now_ns();
+    if (state == 1 && t->phase == TASK_LAUNCHED) {
+        latencies[latency_count++] = last_progress_ns - t->sent_ns;
+        t->phase = TASK_DONE;
+        running_acked++;
+        outstanding--;
+        last_ns = last_progress_ns;
+    } else if (state == 4 && kill_start_ns != 0 && t->phase == TASK_DONE) {
+        t->phase = TASK_RUN_SEEN;
+        killed++;
+        kill_end_ns = last_progress_ns;
+    } else if (state != 0 && state != 8) {
+        bench_die("task %s: state %u in phase %d: %.*s", t->id, (unsigned)state, (int)t->phase,
+                  STR_ARG(wire_field_bytes(status, 4)));
+    }
+}
+
+static void kill_all(void)
+{
+    size_t k;
+
+    kill_start_ns = net_now_ns();
+    for (struct task *t = tasks; t != NULL; t = t->hh.next) {
+        call_begin(&scratch, 6);
+        k = wire_open(&scratch, 6);
+        wire_put_id(&scratch, 1, str_of(t->id));
+        wire_close(&scratch, k);
+        post(calls, sbuf_view(&scratch));
+    }
+}
+
 static void on_update(struct str status)
 {
     struct str uuid = wire_field_bytes(status, 11), task_id = wire_path(status, 1, 1, 0);
     struct task *t = task_find(task_id);
     uint64_t state = wire_field_u64(status, 2, 6);
-    size_t m;
 
+    if (opt.real != NULL) {
+        on_real_update(status, t, state);
+        return;
+    }
     if (uuid.n != 16)
         bench_die("task %s: update to state %u without a uuid: %.*s", t->id, (unsigned)state, STR_ARG(wire_field_bytes(status, 4)));
     if (state == 1) {
@@ -435,13 +493,7 @@ static void on_update(struct str status)
     } else if (state != 2 || t->phase != TASK_DONE) {
         bench_die("task %s: unexpected state %u in phase %d", t->id, (unsigned)state, (int)t->phase);
     }
-    call_begin(&scratch2, 8);
-    m = wire_open(&scratch2, 8);
-    wire_put_id(&scratch2, 1, wire_path(status, 5, 1, 0));
-    wire_put_id(&scratch2, 2, task_id);
-    wire_put_bytes(&scratch2, 3, uuid);
-    wire_close(&scratch2, m);
-    post(calls, sbuf_view(&scratch2));
+    acknowledge(status);
 }
 
 static void on_event(struct str event)
@@ -511,9 +563,10 @@ static void report(int64_t register_ns, int64_t offer_ns)
     qsort(latencies, latency_count, sizeof *latencies, compare);
     printf("{\"agents\":%u,\"tasks\":%u,\"per_accept\":%u,\"stay\":%s,\"tasks_per_s\":%.0f,\"seconds\":%.3f,"
            "\"p50_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,\"max_us\":%.1f,\"register_all_ms\":%.1f,\"first_offers_ms\":%.2f,"
-           "\"driver_cpu_s\":%.2f}\n",
+           "\"kills_per_s\":%.0f,\"driver_cpu_s\":%.2f}\n",
            opt.agents, opt.tasks, opt.per_accept, opt.stay ? "true" : "false", opt.tasks / seconds, seconds, us(500), us(990),
-           us(999), us(1000), (double)register_ns / 1e6, (double)offer_ns / 1e6, cpu);
+           us(999), us(1000), (double)register_ns / 1e6, (double)offer_ns / 1e6,
+           kill_end_ns != 0 ? killed / ((double)(kill_end_ns - kill_start_ns) / 1e9) : 0, cpu);
 }
 
 static void wait_for(const char *what, const unsigned *value, unsigned want)
@@ -560,6 +613,8 @@ static void parse(int argc, char **argv)
             opt.tasks = number(v + 1);
         else if (strncmp(argv[i], "--per_accept=", 13) == 0)
             opt.per_accept = number(v + 1);
+        else if (strncmp(argv[i], "--real=", 7) == 0)
+            opt.real = v + 1;
         else if (strncmp(argv[i], "--window=", 9) == 0)
             opt.window = number(v + 1);
         else
@@ -595,12 +650,20 @@ int main(int argc, char **argv)
     wait_for("offers", &offers_waiting, 1);
     offer_ns = net_now_ns() - start;
     last_progress_ns = net_now_ns();
-    while (running_acked < opt.tasks || (!opt.stay && finished < opt.tasks)) {
+    while (running_acked < opt.tasks || (!opt.stay && opt.real == NULL && finished < opt.tasks)) {
         pump();
         net_turn(100);
         if (net_now_ns() - last_progress_ns > (int64_t)STALL_S * 1000000000)
             bench_die("no progress for %d s: %u launched, %u running, %u finished of %u", STALL_S, launched, running_acked,
                       finished, opt.tasks);
+    }
+    if (opt.real != NULL) {
+        kill_all();
+        while (killed < opt.tasks) {
+            net_turn(100);
+            if (net_now_ns() - last_progress_ns > (int64_t)STALL_S * 1000000000)
+                bench_die("%u of %u tasks killed, and no more for %d s", killed, opt.tasks, STALL_S);
+        }
     }
     report(register_ns, offer_ns);
     call_begin(&scratch, 2); /* TEARDOWN */

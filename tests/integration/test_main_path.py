@@ -1,0 +1,141 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The main job on one machine, through the command line and the REST API, on real processes."""
+import os, sys
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from cluster import *
+
+dev = None
+
+
+@case("one command brings up master, agent and marathon")
+def _():
+    global dev
+    dev = Dev()
+    r = dev.cli("agents")
+    check("active" in r.stdout, r.stdout)
+
+
+@case("an app with three instances becomes healthy, and each instance answers on its port")
+def _():
+    dev.deploy(hello_app())
+    tasks = dev.app("/hello")["tasks"]
+    equal(len(tasks), 3, "tasks")
+    equal(len({t["ports"][0] for t in tasks}), 3, "different ports")
+    for t in tasks:
+        r = get(t["ports"][0], "/")
+        check(t["id"] in r.text, r.text)
+
+
+@case("a killed instance is replaced and the others are left alone")
+def _():
+    before = {t["id"]: t for t in dev.app("/hello")["tasks"]}
+    victim = next(iter(before.values()))
+    pid = int(re.search(r"process (\d+)", get(victim["ports"][0], "/").text).group(1))
+    os.kill(pid, signal.SIGKILL)
+    wait_for("the victim is gone", lambda: victim["id"] not in [t["id"] for t in dev.app("/hello")["tasks"]])
+    dev.settled("/hello")
+    after = {t["id"] for t in dev.app("/hello")["tasks"]}
+    equal(len(after & set(before)), 2, "instances that stayed")
+    f = dev.app("/hello")["lastTaskFailure"]
+    equal(f["taskId"], victim["id"], "lastTaskFailure.taskId")
+    check("signal" in f["message"], f["message"])
+
+
+@case("scaling up and down by the command line")
+def _():
+    dev.cli("app", "scale", "/hello", "5")
+    dev.cli("app", "wait", "/hello")
+    equal(len(dev.app("/hello")["tasks"]), 5, "tasks")
+    dev.cli("app", "scale", "/hello", "1")
+    dev.cli("app", "wait", "/hello")
+    equal(len(dev.app("/hello")["tasks"]), 1, "tasks")
+
+
+@case("a restart replaces the instance")
+def _():
+    before = dev.app("/hello")["tasks"][0]["id"]
+    dev.cli("app", "restart", "/hello")
+    dev.cli("app", "wait", "/hello")
+    check(dev.app("/hello")["tasks"][0]["id"] != before, "the instance is the old one")
+
+
+@case("stoa logs shows what a task wrote")
+def _():
+    task = dev.app("/hello")["tasks"][0]
+    wait_for("output", lambda: f"listening on port {task['ports'][0]}" in dev.cli("logs", task["id"]).stdout)
+    r = dev.cli("logs", "no-such-task", ok=False)
+    equal(r.returncode, 1, "exit status")
+    check("no-such-task" in r.stderr, r.stderr)
+
+
+@case("stoa run waits, shows the output and returns the exit code")
+def _():
+    r = dev.cli("run", "--command=echo to-stdout; echo to-stderr >&2; exit 7", "--cpus=0.1", "--mem=32", ok=False)
+    equal(r.returncode, 7, f"exit status ({r.stderr})")
+    equal(r.stdout, "to-stdout\n", "standard output")
+    check("to-stderr" in r.stderr, r.stderr)
+    r = dev.cli("run", "--command=true", "--instances=5", "--cpus=0.1", "--mem=32")
+    equal(r.returncode, 0)
+
+
+@case("environment and ports are as Marathon sets them")
+def _():
+    dev.deploy({"id": "/env", "cmd": "env; sleep 1000", "cpus": 0.1, "mem": 32, "instances": 1, "env": {"MINE": "yes"},
+                "labels": {"team": "a b"}, "portDefinitions": [{"port": 0, "name": "web"}, {"port": 0}]})
+    task = dev.app("/env")["tasks"][0]
+    text = wait_for("the environment in stdout", lambda: (lambda t: "PORT1=" in t and t)(dev.cli("logs", task["id"]).stdout))
+    env = dict(l.split("=", 1) for l in text.split("\n") if "=" in l)
+    for k, v in {"MINE": "yes", "PORT0": str(task["ports"][0]), "PORT1": str(task["ports"][1]), "PORT": str(task["ports"][0]),
+                 "PORTS": f"{task['ports'][0]},{task['ports'][1]}", "PORT_WEB": str(task["ports"][0]), "MARATHON_APP_ID": "/env",
+                 "MESOS_TASK_ID": task["id"], "MARATHON_APP_LABEL_TEAM": "a b"}.items():
+        equal(env.get(k), v, k)
+    dev.cli("app", "delete", "/env")
+
+
+@case("a task over its memory limit is killed, and the reason is told")
+def _():
+    if not IS_ROOT:
+        raise Skip("needs root for cgroups")
+    r = dev.cli("run", "--name=hog", "--command=tail -c 200M /dev/zero | tail -n 1 >/dev/null", "--cpus=0.1", "--mem=32", ok=False)
+    check(r.returncode != 0, "it was not stopped")
+    check("Memory limit exceeded" in r.stderr, r.stderr)
+
+
+@case("bad apps are refused with the path and the value, and change nothing")
+def _():
+    before = get(dev.marathon, "/v2/apps").json
+    r = post(dev.marathon, "/v2/apps", {"id": "/bad", "cmd": "x", "instances": -1})
+    equal(r.status, 422)
+    check(any("instances" in d["path"] for d in r.json["details"]), r.text)
+    equal(post(dev.marathon, "/v2/apps", b'{"id": "/bad", ').status, 400)
+    r = post(dev.marathon, "/v2/apps", {"id": "/bad", "cmd": "x", "cpus": "many"})
+    check(r.status in (400, 422), f"status {r.status}")
+    equal(get(dev.marathon, "/v2/apps").json, before, "apps")
+
+
+@case("deleting the app ends its processes")
+def _():
+    port = dev.app("/hello")["tasks"][0]["ports"][0]
+    dev.cli("app", "delete", "/hello")
+    wait_for("no tasks", lambda: not [t for t in dev.tasks() if t["state"] == "TASK_RUNNING"])
+    def closed():
+        try:
+            get(port, "/", timeout=2)
+        except OSError:
+            return True
+    wait_for("the port is closed", closed)
+
+
+@case("a busy port is an error that names the port and the flag")
+def _():
+    r = subprocess.run([STOA, "dev", f"--work_dir={scratch()}/other", f"--master_port={dev.master}"], capture_output=True, text=True)
+    check(r.returncode != 0 and str(dev.master) in r.stderr and "--master_port" in r.stderr, r.stderr)
+
+
+@case("stopping leaves nothing behind")
+def _():
+    dev.stop()
+
+
+main()
