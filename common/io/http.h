@@ -55,6 +55,7 @@ struct http_server_options {
     size_t pipelined_bytes_max;       /* [64 KiB] read ahead while a request waits for its answer */
     size_t stream_pending_bytes_max;  /* [16 MiB] unsent bytes of a stream, then the peer is dropped */
     size_t gzip_bytes_min;            /* [1024] smallest body that is compressed */
+    size_t gzip_bytes_max;            /* [1 MiB] largest one: compressing more would hold the loop too long */
     int64_t head_timeout_ns;          /* [30 s] from the first byte of a request to the end of its head: 408 */
     int64_t idle_timeout_ns;          /* [120 s] between requests */
     int64_t body_stall_ns;            /* [60 s] without a byte of the body: 408 */
@@ -158,8 +159,9 @@ void http_reply_not_allowed(struct http_req *r, const char *allow);
 /* --- streamed answers --------------------------------------------------------------------------------- */
 /* Sends the head: chunked, or until close for an HTTP/1.0 peer. Needs a gone callback. */
 void http_stream_begin(struct http_req *r, unsigned status, const char *content_type);
-/* One chunk per call. Returns 0, or -ERR_LIMIT when the cap is crossed: the peer will be dropped at the end
- * of the turn and the gone callback called then (HTTP_GONE_SLOW); the bytes are not sent. Empty: no effect. */
+/* One chunk per call. Returns 0, or -ERR_LIMIT when more than the cap waits already: the peer will be dropped at
+ * the end of the turn and the gone callback called then (HTTP_GONE_SLOW); the bytes are not sent. So what is buffered
+ * is bounded by the cap and one write. Empty: no effect. */
 int http_stream_write(struct http_req *r, struct str bytes);
 /* One chunk of two parts: a RecordIO length line and its record. */
 int http_stream_write2(struct http_req *r, struct str first, struct str second);

@@ -12,6 +12,8 @@
 
 #include "common/io/http_util.h"
 
+enum { HTTP_PARSE_HEAD_MAX = 256 * 1024 }; /* no head_bytes_max may be larger */
+
 struct http_parse;
 
 /* What on_head is told; for requests status is 0, for answers verb is unset. */
@@ -50,9 +52,10 @@ struct http_parse {
     _Alignas(void *) unsigned char library[32];
     const struct http_parse_events *events;
     void *arg;
-    uint32_t head_bytes, head_bytes_max;
-    uint8_t is_answer, in_head, last_was_cr, paused;
     const char *reason;
+    uint32_t head_bytes, head_bytes_max; /* of the lines seen; the cap of both */
+    uint32_t line_bytes;                 /* of the line being seen */
+    bool is_answer, in_message, in_head, head_told, last_was_cr, paused, broken;
 };
 
 void http_parse_init(struct http_parse *p, bool is_answer, uint32_t head_bytes_max,
