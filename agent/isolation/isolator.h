@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside of the containerizer: what a container is while it lives, what an isolator is, and what an isolator may use.
+ *
+ * An isolator is one file with one struct isolator_ops, listed in isolators.c. For each container, in the order of that
+ * list: prepare (say what the cgroup and the launcher must do), [the cgroup is made], isolate (the cgroup is there, no
+ * process yet), then any number of update and usage, at the end inspect (was a limit hit? the cgroup is still there)
+ * and cleanup. After a restart of the agent: recover instead of prepare and isolate. Every function is optional.
+ * Nested containers that share their parent's cgroups have no group with controllers; functions that work on a cgroup
+ * get not called for them (needs_cgroup). To add an isolator: a file, a line in isolators.c, a line in docs/containers.md. */
+#ifndef STOA_AGENT_ISOLATION_ISOLATOR_H
+#define STOA_AGENT_ISOLATION_ISOLATOR_H
+
+#include "agent/isolation/cgroup.h"
+#include "agent/isolation/containerizer.h"
+#include "agent/launcher/instructions.h"
+#include "common/base/hash.h"
+#include "common/base/sbuf.h"
+#include "common/io/loop.h"
+
+enum container_state {
+    CONTAINER_FETCHING,   /* stoa-fetcher runs */
+    CONTAINER_LAUNCHING,  /* stoa-launcher was started, its report is awaited */
+    CONTAINER_RUNNING,
+    CONTAINER_ENDING,     /* being killed, or has ended and is cleaned up */
+    CONTAINER_ENDED,      /* nested or standalone: only the result is remembered */
+};
+
+struct mem_watch; /* mem.c */
+struct du_watch;  /* disk_du.c */
+struct kill_task; /* kill.c */
+
+struct container {
+    char *id;
+    struct isolation *iso;
+    struct container *parent;         /* NULL for a top-level one; outlives its children */
+    struct container *children;       /* list by next_sibling, prev_sibling */
+    struct container *next_sibling, *prev_sibling;
+    unsigned child_count;             /* of all states but ENDED */
+    enum container_state state;
+    enum container_class class;
+    bool accepted;                    /* launched() was called without error */
+    bool destroyed;                   /* somebody asked for the end */
+    bool silent;                      /* an orphan of an earlier run: no callbacks */
+    char *sandbox;
+    struct container_resources res;
+    bool command_task, mem_limit_set; /* mem_limit_set: the hard limit was written once */
+    struct cg_group group;            /* controllers 0: shares the parent's */
+    struct cg_group kill_group;       /* where its processes are found; no controllers: by their parents */
+    pid_t pid;                        /* supervisor; 0 unknown */
+    pid_t first_pid;                  /* what was spawned: the supervisor, or who clones it; 0: ended or none */
+    bool alive;                       /* the end of first and supervisor was not seen yet */
+    bool reaped_known;
+    int reaped_status;
+    uid_t uid;
+    gid_t gid;
+
+    struct launch *launch;            /* until RUNNING */
+    char *forked_pid_path;
+    int report_fd;
+    struct loop_watch *report_watch, *pid_watch, *first_watch, *fetch_watch;
+    pid_t fetch_pid;
+    struct mem_watch *mem_watch;
+    struct du_watch *du_watch;
+    struct kill_task *kill;
+    struct error launch_error;        /* code ERR_OK: none */
+    char *fail_text;
+
+    enum container_limit_kind limit_kind;
+    char *limit_message;
+    int64_t limit_bytes;
+    bool status_known;                /* ENDED */
+    int status;
+    UT_hash_handle hh;
+};
+
+/* What a container's process is to find. Built by the isolators, sent to stoa-launcher. */
+struct launch {
+    struct sbuf out;                  /* records; the header is first */
+    uint32_t flags;
+    uint32_t arg_count, env_count;
+    struct cg_values values;
+    int enter_pid;
+    bool has_path;
+};
+
+struct isolation;
+
+struct isolator_ops {
+    const char *name;       /* as in --isolation */
+    uint32_t controllers;   /* cgroup controllers that containers must get */
+    bool needs_cgroup;      /* skip for containers without an own group */
+    bool needs_root;
+    /* At start. Says by iso_capability what it found; an error refuses the start. */
+    int (*init)(struct isolation *iso, struct error *err);
+    int (*prepare)(struct container *c, const struct container_spec *spec, struct launch *l, struct error *err);
+    int (*isolate)(struct container *c, struct error *err);
+    int (*update)(struct container *c, const struct container_resources *r, struct error *err);
+    void (*usage)(struct container *c, struct container_usage *u);
+    void (*inspect)(struct container *c);
+    void (*cleanup)(struct container *c);
+    int (*recover)(struct container *c, struct error *err);
+};
+
+enum { ISOLATORS_MAX = 32, CAPABILITY_LINES_MAX = 48 };
+
+/* The containerizer, as isolators see it. */
+struct isolation {
+    struct loop *loop;
+    struct containerizer_options o;   /* its strings are owned */
+    struct cgroups cg;
+    bool root;                        /* effective uid 0 */
+    bool linux_launcher;              /* cgroups for killing, namespaces possible */
+    bool new_mount_ns;                /* filesystem/linux or namespaces/pid */
+    bool namespaces_pid;
+    int64_t host_mem_bytes;
+    const struct isolator_ops *ops[ISOLATORS_MAX];
+    size_t op_count;
+    char *lines[CAPABILITY_LINES_MAX];
+    size_t line_count;
+    struct containerizer *owner;
+};
+
+void iso_capability(struct isolation *iso, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+bool iso_has(const struct isolation *iso, const char *name);
+const struct isolator_ops *isolator_find(struct str name); /* NULL: not built */
+void isolator_names(struct sbuf *b);                       /* of all that are, for error texts */
+
+/* A limit was hit: remembers it (the first one counts) and destroys the container. message is copied. */
+void container_limit_hit(struct container *c, enum container_limit_kind kind, int64_t bytes, const char *message);
+/* The same without destroying: for inspect. */
+void container_limit_note(struct container *c, enum container_limit_kind kind, int64_t bytes, const char *message);
+
+/* launch.c */
+void launch_init(struct launch *l);
+void launch_done(struct launch *l);
+void launch_raw(struct launch *l, enum launch_tag tag, const void *p, size_t n);
+void launch_text(struct launch *l, enum launch_tag tag, const char *text);
+void launch_env(struct launch *l, const char *name, const char *value);
+/* make: 0 the mount point exists, 1 make a directory, 2 make a file. */
+void launch_mount(struct launch *l, const char *source, const char *target, const char *type, uint64_t flags,
+                  const char *data, unsigned make);
+int launch_command(struct container *c, const struct container_spec *spec, struct launch *l, struct error *err);
+/* Starts stoa-launcher; *ret_report is the reading end of its reports. */
+int launch_spawn(struct isolation *iso, const char *id, struct launch *l, pid_t *ret_pid, int *ret_report,
+                 struct error *err);
+
+/* kill.c: kills everything of a container, waits for the containers nested in it, then calls done (from the loop); or
+ * gives up after cgroups_destroy_timeout with the error it says. */
+typedef void kill_done_fn(struct container *c, const struct error *err);
+void kill_start(struct container *c, kill_done_fn *done);
+void kill_again(struct kill_task *k); /* from done: not yet, once more (the cgroup is still busy) */
+void kill_poke(struct kill_task *k); /* something ended: look at once; NULL is fine */
+void kill_free(struct kill_task *k); /* NULL is fine */
+
+/* runtime.c: <runtime_dir>/containers/<id>[/containers/<nested>]/{pid,status,config} */
+int runtime_path(const struct isolation *iso, const char *id, const char *file, char *ret, size_t size, struct error *err);
+int runtime_make(struct container *c, struct error *err);
+void runtime_remove(const struct isolation *iso, const char *id);
+pid_t runtime_pid(const struct isolation *iso, const char *id); /* 0: none */
+bool runtime_status(const struct isolation *iso, const char *id, int *ret);
+/* Sandbox and class of an entry; false when there is no readable config. sandbox is malloc'ed. */
+bool runtime_config(const struct isolation *iso, const char *id, char **ret_sandbox, enum container_class *ret_class,
+                    bool *ret_own_cgroups);
+/* Removes a directory tree without following links. */
+void sandbox_remove(const char *path);
+/* Every entry, parents before children. */
+void runtime_each(const struct isolation *iso, void (*f)(void *arg, const char *id), void *arg);
+
+/* containerizer.c, for recover.c and start.c */
+struct containerizer {
+    struct isolation iso;
+    struct containerizer_callbacks cb;
+    struct container *table;          /* uthash by id: of all states */
+    size_t alive_count;
+    struct sbuf last_message;         /* of containerizer_wait_result */
+};
+struct container *container_find(const struct containerizer *c, const char *id);
+/* In the table, with its groups named; nothing made yet. NULL: err says why. */
+struct container *container_new(struct containerizer *c, const char *id, const char *sandbox, enum container_class class,
+                                bool own_cgroups, struct error *err);
+void container_free(struct container *c); /* with what is nested in it; out of the table */
+void container_end(struct container *c);  /* begins the end; callbacks follow from the loop */
+void container_on_supervisor_end(void *arg, pid_t pid, int status);
+bool container_id_valid(const char *id);
+
+/* fetch.c */
+typedef void fetch_done_fn(struct container *c, int wait_status);
+int fetch_start(struct container *c, const struct container_spec *spec, fetch_done_fn *done, struct error *err);
+void fetch_cancel(struct container *c);
+
+/* The isolators. */
+extern const struct isolator_ops isolator_posix_cpu, isolator_posix_mem, isolator_cgroups_cpu, isolator_cgroups_mem,
+    isolator_cgroups_pids, isolator_cgroups_devices, isolator_cgroups_blkio, isolator_cgroups_cpuset,
+    isolator_cgroups_hugetlb, isolator_cgroups_perf_event, isolator_posix_rlimits, isolator_linux_capabilities,
+    isolator_linux_nnp, isolator_namespaces_pid, isolator_namespaces_ipc, isolator_filesystem_posix,
+    isolator_filesystem_linux, isolator_disk_du;
+
+#endif

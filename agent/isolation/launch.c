@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Fills the instructions of stoa-launcher and starts it. posix_spawn is a vfork here: its cost does not grow with the
+ * agent. Descriptors other than the two named ones are close-on-exec everywhere in the agent. */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "agent/isolation/isolator.h"
+#include "common/base/alloc.h"
+#include "common/base/cleanup.h"
+
+void launch_init(struct launch *l)
+{
+    *l = (struct launch){ .out = SBUF_INIT(LAUNCH_SIZE_MAX) };
+    struct launch_header h = { .version = LAUNCH_VERSION };
+    launch_raw(l, LAUNCH_HEADER, &h, sizeof h);
+}
+
+void launch_done(struct launch *l)
+{
+    sbuf_done(&l->out);
+}
+
+static void launch_pad(struct launch *l)
+{
+    static const char zero[8];
+    sbuf_add(&l->out, zero, (8 - l->out.n % 8) % 8);
+}
+
+void launch_raw(struct launch *l, enum launch_tag tag, const void *p, size_t n)
+{
+    struct launch_record r = { .tag = tag, .size = (uint32_t)n };
+    sbuf_add(&l->out, &r, sizeof r);
+    sbuf_add(&l->out, p, n);
+    launch_pad(l);
+}
+
+void launch_text(struct launch *l, enum launch_tag tag, const char *text)
+{
+    launch_raw(l, tag, text, strlen(text) + 1);
+    if (tag == LAUNCH_ARG)
+        l->arg_count++;
+}
+
+void launch_env(struct launch *l, const char *name, const char *value)
+{
+    size_t n = strlen(name), v = strlen(value);
+    struct launch_record r = { .tag = LAUNCH_ENV, .size = (uint32_t)(n + v + 2) };
+    sbuf_add(&l->out, &r, sizeof r);
+    sbuf_add(&l->out, name, n);
+    sbuf_char(&l->out, '=');
+    sbuf_add(&l->out, value, v + 1);
+    launch_pad(l);
+    l->env_count++;
+    if (strcmp(name, "PATH") == 0)
+        l->has_path = true;
+}
+
+void launch_mount(struct launch *l, const char *source, const char *target, const char *type, uint64_t flags,
+                  const char *data, unsigned make)
+{
+    const char *text[4] = { source, target, type, data != NULL ? data : "" };
+    struct launch_mount m = { .flags = flags, .make = make };
+    uint32_t *offset[4] = { &m.source, &m.target, &m.type, &m.data }, at = 0;
+    for (int i = 0; i < 4; i++) {
+        *offset[i] = at;
+        at += (uint32_t)strlen(text[i]) + 1;
+    }
+    struct launch_record r = { .tag = LAUNCH_MOUNT, .size = (uint32_t)sizeof m + at };
+    sbuf_add(&l->out, &r, sizeof r);
+    sbuf_add(&l->out, &m, sizeof m);
+    for (int i = 0; i < 4; i++)
+        sbuf_add(&l->out, text[i], strlen(text[i]) + 1);
+    launch_pad(l);
+}
+
+/* --- the command -------------------------------------------------------------------------------------- */
+
+static int find_user(const char *user, struct passwd *pw, char *buf, size_t size, struct error *err)
+{
+    struct passwd *found = NULL;
+    struct str s = str_of(user);
+    uint64_t uid;
+    if (str_u64(&s, UINT32_MAX - 1, &uid) && s.n == 0 && user[0] != 0) {
+        if (getpwuid_r((uid_t)uid, pw, buf, size, &found) == 0 && found != NULL)
+            return 0;
+        *pw = (struct passwd){ .pw_uid = (uid_t)uid, .pw_gid = (gid_t)uid };
+        return 0;
+    }
+    int e = getpwnam_r(user, pw, buf, size, &found);
+    if (e != 0 && e != ENOENT)
+        return error_set_errno(err, e, "user '%s'", user);
+    if (found == NULL)
+        return error_set(err, ERR_NOT_FOUND, "user '%s' does not exist on this agent; create it or start the agent with "
+                                             "--no-switch_user", user);
+    return 0;
+}
+
+static int launch_user(struct container *c, const char *user, struct launch *l, struct error *err)
+{
+    c->uid = geteuid();
+    c->gid = getegid();
+    if (user == NULL || user[0] == 0 || c->iso->o.no_switch_user)
+        return 0;
+    char buf[4096];
+    struct passwd pw = { .pw_name = NULL };
+    if (find_user(user, &pw, buf, sizeof buf, err) != 0)
+        return -(int)err->code;
+    if (pw.pw_uid == geteuid())
+        return 0;
+    if (!c->iso->root)
+        return error_set(err, ERR_DENIED, "the task wants user '%s' but the agent does not run as root; start it as root or "
+                                          "with --no-switch_user", user);
+    gid_t groups[LAUNCH_GROUPS_MAX];
+    int n = LAUNCH_GROUPS_MAX;
+    if (pw.pw_name == NULL) {
+        groups[0] = pw.pw_gid;
+        n = 1;
+    } else if (getgrouplist(pw.pw_name, pw.pw_gid, groups, &n) < 0) {
+        return error_set(err, ERR_LIMIT, "user '%s' is in more than %d groups", user, LAUNCH_GROUPS_MAX);
+    }
+    char rec[sizeof(struct launch_user) + sizeof(uint32_t) * LAUNCH_GROUPS_MAX];
+    struct launch_user u = { .uid = pw.pw_uid, .gid = pw.pw_gid, .group_count = (uint32_t)n };
+    memcpy(rec, &u, sizeof u);
+    for (int i = 0; i < n; i++) {
+        uint32_t g = groups[i];
+        memcpy(rec + sizeof u + (size_t)i * sizeof g, &g, sizeof g);
+    }
+    launch_raw(l, LAUNCH_USER, rec, sizeof u + (size_t)n * sizeof(uint32_t));
+    c->uid = pw.pw_uid;
+    c->gid = pw.pw_gid;
+    return 0;
+}
+
+static void launch_log_paths(const char *sandbox, struct launch *l)
+{
+    char path[4096];
+    (void)snprintf(path, sizeof path, "%s/stdout", sandbox);
+    launch_text(l, LAUNCH_STDOUT, path);
+    (void)snprintf(path, sizeof path, "%s/stderr", sandbox);
+    launch_text(l, LAUNCH_STDERR, path);
+}
+
+/* The environment of the parent container's command, for DEBUG containers. The command is the supervisor's first child. */
+static void launch_parent_env(const struct container *parent, struct launch *l)
+{
+    char path[64];
+    CLEANUP(sbuf_done_p) struct sbuf text = SBUF_INIT(1 << 20);
+    struct error ignored;
+    (void)snprintf(path, sizeof path, "/proc/%d/task/%d/children", parent->pid, parent->pid);
+    if (file_read(path, &text, &ignored) != 0 || text.n == 0)
+        return;
+    struct str s = sbuf_view(&text);
+    uint64_t pid;
+    if (!str_u64(&s, INT32_MAX, &pid))
+        return;
+    (void)snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
+    sbuf_clear(&text);
+    if (file_read(path, &text, &ignored) != 0)
+        return;
+    struct str rest = sbuf_view(&text), entry, name;
+    for (bool more = text.n != 0; more;) {
+        more = str_cut(&rest, 0, &entry);
+        struct str value = entry;
+        if (!str_cut(&value, '=', &name) || name.n == 0)
+            continue;
+        char *n = xstrndup(name), *v = xstrndup(value);
+        launch_env(l, n, v);
+        free(n);
+        free(v);
+    }
+}
+
+/* A later entry of the same name wins: the earlier ones are left out. */
+static void launch_environment(const struct container_command *cmd, struct launch *l)
+{
+    for (size_t i = 0; i < cmd->env_count; i++) {
+        bool again = false;
+        for (size_t j = i + 1; j < cmd->env_count && !again; j++)
+            again = strcmp(cmd->env[i].name, cmd->env[j].name) == 0;
+        if (!again)
+            launch_env(l, cmd->env[i].name, cmd->env[i].value != NULL ? cmd->env[i].value : "");
+    }
+    if (!l->has_path)
+        launch_env(l, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+}
+
+int launch_command(struct container *c, const struct container_spec *spec, struct launch *l, struct error *err)
+{
+    const struct container_command *cmd = &spec->command;
+    if (cmd->shell) {
+        if (cmd->value == NULL)
+            return error_set(err, ERR_INVALID, "Shell specified but no command value provided");
+        launch_text(l, LAUNCH_EXEC, "/bin/sh");
+        launch_text(l, LAUNCH_ARG, "sh");
+        launch_text(l, LAUNCH_ARG, "-c");
+        launch_text(l, LAUNCH_ARG, cmd->value);
+    } else {
+        const char *exec = cmd->value != NULL ? cmd->value : cmd->argv != NULL ? cmd->argv[0] : NULL;
+        if (exec == NULL)
+            return error_set(err, ERR_INVALID, "No executable specified: CommandInfo needs 'value', or 'shell' with a value");
+        launch_text(l, LAUNCH_EXEC, exec);
+        for (const char *const *a = cmd->argv; a != NULL && *a != NULL; a++)
+            launch_text(l, LAUNCH_ARG, *a);
+        if (l->arg_count == 0)
+            launch_text(l, LAUNCH_ARG, exec);
+    }
+    if (spec->class == CONTAINER_CLASS_DEBUG && c->parent != NULL)
+        launch_parent_env(c->parent, l);
+    launch_environment(cmd, l);
+    launch_text(l, LAUNCH_WORKDIR, cmd->working_dir != NULL ? cmd->working_dir : spec->sandbox);
+    launch_log_paths(spec->sandbox, l);
+    return launch_user(c, cmd->user, l, err);
+}
+
+/* --- starting ----------------------------------------------------------------------------------------- */
+
+static int instructions_fd(struct launch *l, struct error *err)
+{
+    if (!sbuf_ok(&l->out))
+        return error_set(err, ERR_LIMIT, "command and environment are over %d bytes together", LAUNCH_SIZE_MAX);
+    struct launch_header *h = (struct launch_header *)(void *)(l->out.p + sizeof(struct launch_record));
+    h->flags = l->flags;
+    h->enter_pid = l->enter_pid;
+    h->arg_count = l->arg_count;
+    h->env_count = l->env_count;
+    CLEANUP(fd_close_p) int fd = memfd_create("stoa-launch", MFD_CLOEXEC);
+    if (fd < 0)
+        return error_set_errno(err, errno, "memory for launch instructions");
+    if (write(fd, l->out.p, l->out.n) != (ssize_t)l->out.n)
+        return error_set_errno(err, errno, "launch instructions of %zu bytes", l->out.n);
+    return TAKE_FD(fd);
+}
+
+int launch_spawn(struct isolation *iso, const char *id, struct launch *l, pid_t *ret_pid, int *ret_report,
+                 struct error *err)
+{
+    CLEANUP(fd_close_p) int instructions = instructions_fd(l, err);
+    if (instructions < 0)
+        return -(int)err->code;
+    int pipe_fd[2];
+    if (pipe2(pipe_fd, O_CLOEXEC | O_NONBLOCK) != 0)
+        return error_set_errno(err, errno, "pipe of stoa-launcher");
+    CLEANUP(fd_close_p) int reading = pipe_fd[0];
+    CLEANUP(fd_close_p) int writing = pipe_fd[1];
+
+    char program[4096];
+    (void)snprintf(program, sizeof program, "%s/stoa-launcher", iso->o.launcher_dir);
+    char name[] = "stoa-launcher";
+    char *argv[] = { name, (char *)(uintptr_t)id, NULL }, *envp[] = { NULL }; /* the id tells it apart in ps */
+    posix_spawn_file_actions_t fa;
+    (void)posix_spawn_file_actions_init(&fa);
+    /* Standard streams go to /dev/null until the sandbox files take over. dup2 through high numbers: the two
+     * descriptors may themselves be 3 or 4. */
+    (void)posix_spawn_file_actions_addopen(&fa, 0, "/dev/null", O_RDWR, 0);
+    (void)posix_spawn_file_actions_adddup2(&fa, 0, 1);
+    (void)posix_spawn_file_actions_adddup2(&fa, 0, 2);
+    int a = fcntl(instructions, F_DUPFD_CLOEXEC, 10), b = fcntl(writing, F_DUPFD_CLOEXEC, 10);
+    CLEANUP(fd_close_p) int a_owned = a;
+    CLEANUP(fd_close_p) int b_owned = b;
+    (void)posix_spawn_file_actions_adddup2(&fa, a, LAUNCH_FD_INSTRUCTIONS);
+    (void)posix_spawn_file_actions_adddup2(&fa, b, LAUNCH_FD_REPORT);
+    int e = a < 0 || b < 0 ? EMFILE : posix_spawn(ret_pid, program, &fa, NULL, argv, envp);
+    (void)posix_spawn_file_actions_destroy(&fa);
+    if (e != 0)
+        return error_set_errno(err, e, "%s (is --launcher_dir right?)", program);
+    *ret_report = TAKE_FD(reading);
+    return 0;
+}

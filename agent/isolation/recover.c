@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Finding containers again after the agent was killed or restarted. The agent's checkpoints say which top-level containers
+ * are wanted; the runtime directory says what exists. A pid counts only when the process is a stoa-launcher of that
+ * container (its argument is the id), so a reused pid is never adopted or killed. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/isolation/isolator.h"
+#include "common/base/alloc.h"
+#include "common/base/cleanup.h"
+
+static bool is_supervisor_of(pid_t pid, const char *id)
+{
+    char path[64], text[CONTAINER_ID_MAX + 64];
+    (void)snprintf(path, sizeof path, "/proc/%d/cmdline", pid);
+    CLEANUP(fd_close_p) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    if (n <= 0)
+        return false;
+    text[n] = 0;
+    size_t first = strlen(text);
+    return strcmp(text, "stoa-launcher") == 0 && first + 1 < (size_t)n && strcmp(text + first + 1, id) == 0;
+}
+
+/* The controllers the container was made with may be others than today's flags say. */
+static void existing_groups(struct container *c, bool own)
+{
+    for (int i = 0; i < CG_COUNT; i++) {
+        struct cg_group one = c->kill_group;
+        one.controllers = CG_BIT(i);
+        if (own && c->iso->root && c->iso->cg.mount[i][0] != 0 && cg_exists(&c->iso->cg, &one))
+            c->group.controllers |= CG_BIT(i);
+        else
+            c->group.controllers &= ~CG_BIT(i);
+    }
+    c->kill_group.controllers = 0;
+    struct cg_group freezer = c->group;
+    freezer.controllers = CG_BIT(CG_FREEZER);
+    if (c->iso->root && c->iso->cg.mount[CG_FREEZER][0] != 0 && cg_exists(&c->iso->cg, &freezer))
+        c->kill_group.controllers = CG_BIT(CG_FREEZER);
+}
+
+static void watch_again(struct container *c, pid_t pid)
+{
+    struct error err;
+    c->state = CONTAINER_RUNNING;
+    c->accepted = true;
+    if (pid > 0 && is_supervisor_of(pid, c->id) &&
+        loop_process(c->iso->loop, pid, container_on_supervisor_end, c, &c->pid_watch, &err) == 0) {
+        c->pid = pid;
+        c->alive = true;
+    }
+}
+
+static int adopt(struct containerizer *owner, const char *id, const char *sandbox, enum container_class class, bool own,
+                 pid_t pid, struct container **ret, struct error *err)
+{
+    struct container *c = container_new(owner, id, sandbox, class, own, err);
+    if (c == NULL)
+        return -(int)err->code;
+    existing_groups(c, own);
+    watch_again(c, pid);
+    *ret = c;
+    return 0;
+}
+
+/* A failing isolator means that a limit may not be noticed; the container is worth more. */
+static void recover_isolators(struct container *c)
+{
+    for (size_t i = 0; i < c->iso->op_count; i++) {
+        const struct isolator_ops *op = c->iso->ops[i];
+        struct error err;
+        if (op->recover == NULL || (op->needs_cgroup && (c->group.controllers & op->controllers) != op->controllers))
+            continue;
+        if (op->recover(c, &err) != 0)
+            iso_capability(c->iso, "container %s: %s does not watch it any more: %s", c->id, op->name, err.msg);
+    }
+}
+
+struct scan {
+    struct containerizer *owner;
+    size_t orphans;
+    struct error *err;
+    int result;
+};
+
+static void scan_entry(void *arg, const char *id)
+{
+    struct scan *s = arg;
+    struct containerizer *owner = s->owner;
+    if (s->result != 0 || !container_id_valid(id) || container_find(owner, id) != NULL)
+        return;
+    char *sandbox = NULL;
+    enum container_class class = CONTAINER_CLASS_DEFAULT;
+    bool own = true, nested = strchr(id, '.') != NULL;
+    if (!runtime_config(&owner->iso, id, &sandbox, &class, &own))
+        sandbox = xstrdup("/");
+    CLEANUP(free_p) char *owned = sandbox;
+    struct container *c = NULL;
+    s->result = adopt(owner, id, sandbox, class, own, runtime_pid(&owner->iso, id), &c, s->err);
+    if (c == NULL)
+        return;
+    c->res = (struct container_resources){ .cpus_limit_milli = CONTAINER_NONE, .mem_limit_bytes = CONTAINER_NONE,
+                                           .disk_bytes = CONTAINER_NONE, .pids_max = CONTAINER_NONE };
+    if (!nested || c->parent == NULL || c->parent->silent) {
+        c->silent = true;
+        s->orphans++;
+    } else {
+        recover_isolators(c);
+    }
+}
+
+int containerizer_recover(struct containerizer *owner, const struct container_known *known, size_t count,
+                          size_t *ret_orphans, struct error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct container_known *k = &known[i];
+        struct container *c = NULL;
+        char *unused = NULL;
+        enum container_class class = CONTAINER_CLASS_DEFAULT;
+        bool own = true;
+        if (!container_id_valid(k->id) || container_find(owner, k->id) != NULL)
+            return error_set(err, ERR_INVALID, "recovered container id '%.80s' is not valid or there twice", k->id);
+        (void)runtime_config(&owner->iso, k->id, &unused, &class, &own);
+        free(unused);
+        pid_t pid = k->pid > 0 ? k->pid : runtime_pid(&owner->iso, k->id);
+        if (adopt(owner, k->id, k->sandbox, class, own, pid, &c, err) != 0)
+            return -(int)err->code;
+        c->res = k->resources;
+        c->command_task = k->command_task;
+        recover_isolators(c);
+    }
+    struct scan s = { .owner = owner, .err = err };
+    runtime_each(&owner->iso, scan_entry, &s);
+    struct container *c, *next;
+    HASH_ITER(hh, owner->table, c, next) {
+        if (!c->alive || c->silent)
+            container_end(c); /* a nested one that ended before becomes ENDED with its status */
+    }
+    if (ret_orphans != NULL)
+        *ret_orphans = s.orphans;
+    return s.result;
+}

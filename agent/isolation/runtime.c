@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The runtime directory: one directory per container, nested ones inside their parent's, made before anything else of
+ * the container and removed last. It survives the agent, not a reboot. Files: pid (supervisor), status (wait status,
+ * empty while it runs), config (class, sandbox: lines "name value"). */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/isolation/isolator.h"
+#include "common/base/alloc.h"
+#include "common/base/cleanup.h"
+
+int runtime_path(const struct isolation *iso, const char *id, const char *file, char *ret, size_t size, struct error *err)
+{
+    CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(size - 1);
+    sbuf_c(&b, iso->o.runtime_dir);
+    struct str rest = str_of(id), part;
+    for (bool more = true; more;) {
+        more = str_cut(&rest, '.', &part);
+        sbuf_c(&b, "/containers/");
+        sbuf_str(&b, part);
+    }
+    if (file != NULL) {
+        sbuf_char(&b, '/');
+        sbuf_c(&b, file);
+    }
+    if (!sbuf_ok(&b))
+        return error_set(err, ERR_LIMIT, "the runtime path of container %.40s... is over %zu bytes; use a shorter --runtime_dir",
+                         id, size - 1);
+    memcpy(ret, b.p, b.n + 1);
+    return 0;
+}
+
+int runtime_make(struct container *c, struct error *err)
+{
+    char path[4096];
+    if (runtime_path(c->iso, c->id, NULL, path, sizeof path, err) != 0)
+        return -(int)err->code;
+    for (char *q = path + strlen(c->iso->o.runtime_dir) + 1; (q = strchr(q, '/')) != NULL; *q++ = '/') {
+        *q = 0;
+        if (mkdir(path, 0755) != 0 && errno != EEXIST)
+            return error_set_errno(err, errno, "%s", path);
+    }
+    if (mkdir(path, 0755) != 0 && errno != EEXIST)
+        return error_set_errno(err, errno, "%s", path);
+    size_t n = strlen(path);
+    (void)snprintf(path + n, sizeof path - n, "/config");
+    CLEANUP(file_close_p) FILE *f = fopen(path, "we");
+    if (f == NULL)
+        return error_set_errno(err, errno, "%s", path);
+    (void)fprintf(f, "class %s\ncgroups %s\nsandbox %s\n", c->class == CONTAINER_CLASS_DEBUG ? "debug" : "default",
+                  c->group.controllers != 0 ? "own" : "parent", c->sandbox);
+    if (fflush(f) != 0)
+        return error_set_errno(err, errno, "%s", path);
+    return 0;
+}
+
+static void remove_dir(const char *path, unsigned depth)
+{
+    DIR *d = opendir(path);
+    if (d == NULL || depth > 2 * CONTAINER_NESTING_MAX + 4) {
+        if (d != NULL)
+            (void)closedir(d);
+        return;
+    }
+    for (struct dirent *e; (e = readdir(d)) != NULL;) {
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+            continue;
+        char sub[4096];
+        if (snprintf(sub, sizeof sub, "%s/%s", path, e->d_name) >= (int)sizeof sub)
+            continue;
+        if (e->d_type == DT_DIR)
+            remove_dir(sub, depth + 1);
+        else
+            (void)unlink(sub);
+    }
+    (void)closedir(d);
+    (void)rmdir(path);
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st;
+    (void)type;
+    (void)ftw;
+    (void)remove(path); /* what cannot go stays; its directory then stays too */
+    return 0;
+}
+
+void sandbox_remove(const char *path)
+{
+    (void)nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+}
+
+void runtime_remove(const struct isolation *iso, const char *id)
+{
+    char path[4096];
+    struct error err;
+    if (runtime_path(iso, id, NULL, path, sizeof path, &err) == 0)
+        remove_dir(path, 0);
+}
+
+static bool read_number(const struct isolation *iso, const char *id, const char *file, uint64_t *ret)
+{
+    char path[4096], text[32];
+    struct error err;
+    if (runtime_path(iso, id, file, path, sizeof path, &err) != 0)
+        return false;
+    CLEANUP(fd_close_p) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text);
+    struct str s = str_mem(text, n > 0 ? (size_t)n : 0);
+    return str_u64(&s, INT32_MAX, ret);
+}
+
+pid_t runtime_pid(const struct isolation *iso, const char *id)
+{
+    uint64_t v;
+    return read_number(iso, id, "pid", &v) ? (pid_t)v : 0;
+}
+
+bool runtime_status(const struct isolation *iso, const char *id, int *ret)
+{
+    uint64_t v;
+    if (!read_number(iso, id, "status", &v))
+        return false;
+    *ret = (int)v;
+    return true;
+}
+
+bool runtime_config(const struct isolation *iso, const char *id, char **ret_sandbox, enum container_class *ret_class,
+                    bool *ret_own_cgroups)
+{
+    char path[4096];
+    struct error err;
+    CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(8192);
+    if (runtime_path(iso, id, "config", path, sizeof path, &err) != 0 || file_read(path, &b, &err) != 0)
+        return false;
+    struct str rest = sbuf_view(&b), line, word;
+    *ret_sandbox = NULL;
+    *ret_class = CONTAINER_CLASS_DEFAULT;
+    *ret_own_cgroups = true;
+    for (bool more = b.n != 0; more;) {
+        more = str_cut(&rest, '\n', &line);
+        if (!str_cut(&line, ' ', &word))
+            continue;
+        if (str_is(word, "class") && str_is(line, "debug"))
+            *ret_class = CONTAINER_CLASS_DEBUG;
+        else if (str_is(word, "cgroups") && str_is(line, "parent"))
+            *ret_own_cgroups = false;
+        else if (str_is(word, "sandbox") && *ret_sandbox == NULL)
+            *ret_sandbox = xstrndup(line);
+    }
+    return *ret_sandbox != NULL;
+}
+
+static void each_below(const char *dir, const char *prefix, unsigned depth, void (*f)(void *arg, const char *id), void *arg)
+{
+    DIR *d = depth > CONTAINER_NESTING_MAX ? NULL : opendir(dir);
+    if (d == NULL)
+        return;
+    for (struct dirent *e; (e = readdir(d)) != NULL;) {
+        char id[CONTAINER_ID_MAX + 1], sub[4096];
+        if (e->d_type != DT_DIR || e->d_name[0] == '.')
+            continue;
+        if (snprintf(id, sizeof id, "%s%s%s", prefix, prefix[0] != 0 ? "." : "", e->d_name) >= (int)sizeof id ||
+            snprintf(sub, sizeof sub, "%s/%s/containers", dir, e->d_name) >= (int)sizeof sub)
+            continue;
+        f(arg, id);
+        each_below(sub, id, depth + 1, f, arg);
+    }
+    (void)closedir(d);
+}
+
+void runtime_each(const struct isolation *iso, void (*f)(void *arg, const char *id), void *arg)
+{
+    char dir[4096];
+    if (snprintf(dir, sizeof dir, "%s/containers", iso->o.runtime_dir) < (int)sizeof dir)
+        each_below(dir, "", 0, f, arg);
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the agent tells stoa-launcher, and what comes back. The agent fills a memfd with records and spawns the launcher
+ * with it as descriptor LAUNCH_FD_INSTRUCTIONS and the writing end of a pipe as LAUNCH_FD_REPORT; the launcher maps
+ * the memfd and allocates nothing. Both programs are of one build, so the format has a version and no compatibility.
+ *
+ * Record: u32 tag, u32 size, then size bytes, padded to 8. Text has its terminating 0 inside the size. Numbers are
+ * of this machine. Records are carried out in the fixed order of the launcher, repeated ones in their order here. */
+#ifndef STOA_AGENT_LAUNCHER_INSTRUCTIONS_H
+#define STOA_AGENT_LAUNCHER_INSTRUCTIONS_H
+
+#include <stdint.h>
+
+#include "common/base/error.h"
+
+enum {
+    LAUNCH_VERSION = 1,
+    LAUNCH_FD_INSTRUCTIONS = 3,
+    LAUNCH_FD_REPORT = 4,
+    LAUNCH_SIZE_MAX = 4 << 20, /* bytes of instructions: environment and arguments, mostly */
+    LAUNCH_ARGS_MAX = 8192,    /* argv or environment entries */
+    LAUNCH_GROUPS_MAX = 256,
+};
+
+enum launch_tag {
+    LAUNCH_HEADER = 1,   /* struct launch_header, first */
+    LAUNCH_EXEC,         /* text: path, or a name to look up in the PATH of the environment */
+    LAUNCH_ARG,          /* text, repeated: argv */
+    LAUNCH_ENV,          /* text, repeated: NAME=value */
+    LAUNCH_WORKDIR,      /* text */
+    LAUNCH_STDOUT,       /* text: opened for appending, made when missing */
+    LAUNCH_STDERR,       /* text */
+    LAUNCH_STATUS_PATH,  /* text: gets the wait status */
+    LAUNCH_PID_PATH,     /* text, repeated: gets the supervisor's pid before the command runs */
+    LAUNCH_CGROUP_PROCS, /* text, repeated: cgroup v1 cgroup.procs to join */
+    LAUNCH_CGROUP_DIR,   /* text: cgroup v2 directory to be cloned into */
+    LAUNCH_USER,         /* struct launch_user */
+    LAUNCH_RLIMIT,       /* struct launch_rlimit, repeated */
+    LAUNCH_CAPS,         /* struct launch_caps */
+    LAUNCH_MOUNT,        /* struct launch_mount followed by texts source, target, type, data; repeated */
+    LAUNCH_OOM_ADJ,      /* i32 */
+};
+
+enum launch_flag {
+    LAUNCH_NEW_PID_NS = 1 << 0,
+    LAUNCH_NEW_MNT_NS = 1 << 1,
+    LAUNCH_NEW_IPC_NS = 1 << 2,
+    LAUNCH_MOUNT_PROC = 1 << 3,  /* a fresh /proc, after the mounts */
+    LAUNCH_NO_NEW_PRIVS = 1 << 4,
+    LAUNCH_ENTER_PID = 1 << 5,   /* of enter_pid's namespaces, these are joined first */
+    LAUNCH_ENTER_MNT = 1 << 6,
+    LAUNCH_ENTER_IPC = 1 << 7,
+    LAUNCH_ENTER_NET = 1 << 8,
+    LAUNCH_ENTER_UTS = 1 << 9,
+};
+
+struct launch_header {
+    uint32_t version;
+    uint32_t flags;     /* enum launch_flag */
+    int32_t enter_pid;  /* supervisor of the parent container; 0: none */
+    uint32_t arg_count, env_count;
+    uint32_t pad;
+};
+
+struct launch_user {
+    uint32_t uid, gid;
+    uint32_t group_count;
+    uint32_t groups[]; /* group_count */
+};
+
+struct launch_rlimit {
+    int32_t resource;
+    uint32_t pad;
+    uint64_t soft, hard; /* UINT64_MAX: infinity */
+};
+
+struct launch_caps {
+    uint64_t effective; /* effective, permitted, inheritable and ambient */
+    uint64_t bounding;
+};
+
+struct launch_mount {
+    uint64_t flags;        /* mount(2) */
+    uint32_t source, target, type, data; /* offsets of the texts after this struct */
+    uint32_t make;         /* 1: make the target directory first, 2: make it as a file */
+    uint32_t pad;
+};
+
+struct launch_record {
+    uint32_t tag, size;
+};
+
+/* What comes back, each with one write(2). */
+enum launch_report_kind {
+    LAUNCH_REPORT_PID = 1, /* the supervisor lives as pid; the pid files are written */
+    LAUNCH_REPORT_RUNNING, /* the command was exec'ed */
+    LAUNCH_REPORT_ERROR,   /* it was not, err tells why; the supervisor is ending */
+};
+
+struct launch_report {
+    uint32_t kind;
+    int32_t pid;
+    struct error err;
+};
+
+#endif

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* stoa-launcher: the one process between the agent and a container's command.
+ *
+ * It joins the cgroups, makes or enters namespaces, checkpoints its pid, starts the command, and then stays as the
+ * container's supervisor (supervise.c). Why a program of its own: the agent must not fork (it is big, and a library
+ * may hold a lock), joining a v1 cgroup waits for a kernel grace period (so many launchers wait at once instead of the
+ * agent one after the other), and somebody must be the parent who knows the exit status when the agent is killed.
+ *
+ * Where a namespace or a v2 cgroup wants a new process, a second one is cloned as the agent's own child (CLONE_PARENT)
+ * and this one ends; else this one is the supervisor. The pid files are written before the command runs, and a failing
+ * report (the agent is gone) ends the launch: so a command without a pid file never exists. */
+#include "agent/launcher/launcher.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/base/cleanup.h"
+
+static void report(uint32_t kind, pid_t pid, const struct error *err)
+{
+    struct launch_report r = { .kind = kind, .pid = pid };
+    if (err != NULL)
+        r.err = *err;
+    if (write(LAUNCH_FD_REPORT, &r, sizeof r) != (ssize_t)sizeof r)
+        _exit(1); /* the agent is gone: what it wanted is nobody's any more */
+}
+
+_Noreturn static void fail(const struct error *err)
+{
+    report(LAUNCH_REPORT_ERROR, 0, err);
+    _exit(1);
+}
+
+static int write_pid_files(const struct plan *p, pid_t pid, struct error *err)
+{
+    size_t pos = 0;
+    for (const char *path; (path = plan_next(p, LAUNCH_PID_PATH, &pos, NULL)) != NULL;) {
+        if (setup_write_number(path, pid, 0600, err) != 0)
+            return error_wrap(err, "checkpoint of the pid");
+    }
+    return 0;
+}
+
+/* In the vforked child: memory is shared with the supervisor until exec, so *err is seen by it. */
+_Noreturn static void run_command(const struct plan *p, char **argv, char **envp, struct error *err)
+{
+    sigset_t none;
+    (void)sigemptyset(&none);
+    for (int sig = 1; sig < 32; sig++)
+        (void)signal(sig, SIG_DFL);
+    (void)setsid();
+    if (setup_stdio(p, err) == 0 && setup_privileges(p, err) == 0) {
+        (void)sigprocmask(SIG_SETMASK, &none, NULL);
+        (void)setup_exec(p, argv, envp, err);
+    }
+    _exit(127);
+}
+
+static void fill_vector(const struct plan *p, uint32_t tag, char **v, size_t max)
+{
+    size_t n = 0, pos = 0;
+    for (const char *t; n < max && (t = plan_next(p, tag, &pos, NULL)) != NULL;)
+        v[n++] = (char *)(uintptr_t)t; /* execve takes char *const[] and does not write */
+    v[n] = NULL;
+}
+
+static pid_t start_command(const struct plan *p, struct error *err)
+{
+    /* Given back after the exec: what this process keeps, every container of the machine keeps. */
+    size_t argc = p->header->arg_count, envc = p->header->env_count, size = (argc + envc + 2) * sizeof(char *);
+    char **argv = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (argv == MAP_FAILED)
+        return error_set_errno(err, errno, "memory for the arguments");
+    char **envp = argv + argc + 1;
+    fill_vector(p, LAUNCH_ARG, argv, argc);
+    fill_vector(p, LAUNCH_ENV, envp, envc);
+    err->code = ERR_OK;
+    pid_t pid = vfork();
+    if (pid == 0)
+        run_command(p, argv, envp, err);
+    (void)munmap(argv, size);
+    if (pid < 0) {
+        (void)error_set_errno(err, errno, "the process of the command");
+        return -1;
+    }
+    if (err->code != ERR_OK) {
+        (void)waitpid(pid, NULL, 0);
+        return -1;
+    }
+    return pid;
+}
+
+/* The supervisor, from here to its end. status_fd was opened outside of any new mount namespace. */
+_Noreturn static void supervisor_main(const struct plan *p, int status_fd)
+{
+    struct error err;
+    (void)setsid();
+    (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    if (setup_mounts(p, &err) != 0)
+        fail(&err);
+    pid_t pid = start_command(p, &err);
+    if (pid < 0)
+        fail(&err);
+    report(LAUNCH_REPORT_RUNNING, 0, NULL);
+    (void)syscall(SYS_close_range, 0, (unsigned)status_fd - 1, 0);
+    (void)syscall(SYS_close_range, (unsigned)status_fd + 1, ~0u, 0);
+    (void)munmap((void *)(uintptr_t)p->p, p->n);
+    (void)!chdir("/");
+    supervise(pid, status_fd);
+}
+
+static pid_t clone_supervisor(const struct plan *p, int go[2], struct error *err)
+{
+    struct clone_args args = { .flags = CLONE_PARENT };
+    const uint32_t f = p->header->flags;
+    if (f & LAUNCH_NEW_PID_NS)
+        args.flags |= CLONE_NEWPID;
+    if (f & LAUNCH_NEW_MNT_NS)
+        args.flags |= CLONE_NEWNS;
+    if (f & LAUNCH_NEW_IPC_NS)
+        args.flags |= CLONE_NEWIPC;
+    const char *dir = plan_text(p, LAUNCH_CGROUP_DIR);
+    CLEANUP(fd_close_p) int cgroup = -1;
+    if (dir != NULL) {
+        cgroup = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (cgroup < 0)
+            return error_set_errno(err, errno, "cgroup %s", dir);
+        args.flags |= CLONE_INTO_CGROUP;
+        args.cgroup = (unsigned)cgroup;
+    }
+    if (pipe2(go, O_CLOEXEC) != 0)
+        return error_set_errno(err, errno, "pipe");
+    pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
+    if (pid < 0)
+        return error_set_errno(err, errno, "clone of the supervisor (flags %#llx)", (unsigned long long)args.flags);
+    return pid;
+}
+
+static bool needs_clone(const struct plan *p)
+{
+    const uint32_t f = p->header->flags;
+    return plan_text(p, LAUNCH_CGROUP_DIR) != NULL || (f & (LAUNCH_NEW_PID_NS | LAUNCH_ENTER_PID)) != 0;
+}
+
+static int unshare_rest(const struct plan *p, struct error *err)
+{
+    const uint32_t f = p->header->flags;
+    int flags = (f & LAUNCH_NEW_MNT_NS ? CLONE_NEWNS : 0) | (f & LAUNCH_NEW_IPC_NS ? CLONE_NEWIPC : 0);
+    if (flags != 0 && unshare(flags) != 0)
+        return error_set_errno(err, errno, "new namespaces (flags %#x)", (unsigned)flags);
+    return 0;
+}
+
+_Noreturn static void launch_cloned(const struct plan *p, int status_fd)
+{
+    struct error err;
+    int go[2] = { -1, -1 };
+    pid_t pid = clone_supervisor(p, go, &err);
+    if (pid < 0)
+        fail(&err);
+    if (pid == 0) {
+        char c;
+        (void)close(go[1]);
+        if (read(go[0], &c, 1) != 1)
+            _exit(1); /* the first process failed and has told why */
+        supervisor_main(p, status_fd);
+    }
+    if (write_pid_files(p, pid, &err) != 0)
+        fail(&err); /* go[1] closes with us, so the supervisor ends too */
+    report(LAUNCH_REPORT_PID, pid, NULL);
+    (void)!write(go[1], "g", 1);
+    _exit(0);
+}
+
+int main(void)
+{
+    struct error err;
+    struct plan p;
+    sigset_t all;
+    (void)sigfillset(&all);
+    (void)sigprocmask(SIG_SETMASK, &all, NULL); /* the supervisor reads signals with sigwaitinfo */
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)fcntl(LAUNCH_FD_REPORT, F_SETFD, FD_CLOEXEC);
+    (void)syscall(SYS_close_range, LAUNCH_FD_REPORT + 1, ~0u, 0);
+    if (plan_map(&p, LAUNCH_FD_INSTRUCTIONS, &err) != 0)
+        fail(&err);
+    (void)close(LAUNCH_FD_INSTRUCTIONS);
+
+    const char *status = plan_text(&p, LAUNCH_STATUS_PATH);
+    int status_fd = open(status != NULL ? status : "/dev/null", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (status_fd < 0) {
+        (void)error_set_errno(&err, errno, "status file %s", status);
+        fail(&err);
+    }
+    if (setup_join_cgroups(&p, &err) != 0 || setup_enter_namespaces(&p, &err) != 0)
+        fail(&err);
+    if (needs_clone(&p))
+        launch_cloned(&p, status_fd);
+    if (write_pid_files(&p, getpid(), &err) != 0 || unshare_rest(&p, &err) != 0)
+        fail(&err);
+    report(LAUNCH_REPORT_PID, getpid(), NULL);
+    supervisor_main(&p, status_fd);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside of stoa-launcher: the parts of the program. It is single-threaded, linked statically, and uses no heap, no
+ * stdio and no name service, so that a thousand of them cost little and none depends on the root file system. */
+#ifndef STOA_AGENT_LAUNCHER_LAUNCHER_H
+#define STOA_AGENT_LAUNCHER_LAUNCHER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "agent/launcher/instructions.h"
+
+/* The instructions, checked: every record lies inside [p, p + n) and every text is terminated. */
+struct plan {
+    const char *p;
+    size_t n;
+    const struct launch_header *header;
+};
+
+/* The next record of this tag after *pos (0 to begin); NULL at the end. *ret_size may be NULL. */
+const void *plan_next(const struct plan *p, uint32_t tag, size_t *pos, uint32_t *ret_size);
+const char *plan_text(const struct plan *p, uint32_t tag); /* the first one; NULL: not there */
+int plan_map(struct plan *ret, int fd, struct error *err);
+
+/* Steps of the supervisor before it starts the command. */
+int setup_join_cgroups(const struct plan *p, struct error *err);                 /* v1 */
+int setup_enter_namespaces(const struct plan *p, struct error *err);
+int setup_mounts(const struct plan *p, struct error *err);
+int setup_write_number(const char *path, long n, mode_t mode, struct error *err); /* replaces the file */
+/* Steps of the command's process; the last does not return on success. */
+int setup_stdio(const struct plan *p, struct error *err);
+int setup_privileges(const struct plan *p, struct error *err);
+int setup_exec(const struct plan *p, char **argv, char **envp, struct error *err);
+
+/* Reaps and forwards signals until the command has ended and nothing is left below; writes the status. */
+_Noreturn void supervise(pid_t command, int status_fd);
+
+#endif

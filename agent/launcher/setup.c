@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The single steps of a launch. Each runs in a process that is about to become something else, so none frees what it
+ * takes. Raw system calls where glibc's wrapper would do more than the call. */
+#include "agent/launcher/launcher.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static size_t number_text(long v, char buf[24])
+{
+    char tmp[24];
+    size_t n = sizeof tmp, k = 0;
+    unsigned long u = v < 0 ? 0ul - (unsigned long)v : (unsigned long)v;
+    do
+        tmp[--n] = (char)('0' + u % 10);
+    while ((u /= 10) != 0);
+    if (v < 0)
+        tmp[--n] = '-';
+    for (; n < sizeof tmp; n++)
+        buf[k++] = tmp[n];
+    return k;
+}
+
+static int write_whole(int fd, const char *path, const char *p, size_t n, struct error *err)
+{
+    ssize_t w = write(fd, p, n);
+    int e = errno;
+    if (close(fd) != 0 && w == (ssize_t)n)
+        return error_set_errno(err, errno, "%s", path);
+    if (w < 0)
+        return error_set_errno(err, e, "%s", path);
+    return w == (ssize_t)n ? 0 : error_set(err, ERR_IO, "%s: short write", path);
+}
+
+int setup_write_number(const char *path, long n, mode_t mode, struct error *err)
+{
+    char text[24];
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+    if (fd < 0)
+        return error_set_errno(err, errno, "%s", path);
+    return write_whole(fd, path, text, number_text(n, text), err);
+}
+
+int setup_join_cgroups(const struct plan *p, struct error *err)
+{
+    size_t pos = 0;
+    for (const char *path; (path = plan_next(p, LAUNCH_CGROUP_PROCS, &pos, NULL)) != NULL;) {
+        int fd = open(path, O_WRONLY | O_CLOEXEC);
+        if (fd < 0)
+            return error_set_errno(err, errno, "joining the cgroup: %s", path);
+        if (write_whole(fd, path, "0", 1, err) != 0)
+            return error_wrap(err, "joining the cgroup");
+    }
+    return 0;
+}
+
+int setup_enter_namespaces(const struct plan *p, struct error *err)
+{
+    static const struct {
+        uint32_t flag;
+        int ns;
+    } map[] = {
+        { LAUNCH_ENTER_PID, CLONE_NEWPID }, { LAUNCH_ENTER_MNT, CLONE_NEWNS },  { LAUNCH_ENTER_IPC, CLONE_NEWIPC },
+        { LAUNCH_ENTER_NET, CLONE_NEWNET }, { LAUNCH_ENTER_UTS, CLONE_NEWUTS },
+    };
+    int want = 0;
+    for (size_t i = 0; i < sizeof map / sizeof map[0]; i++) {
+        if ((p->header->flags & map[i].flag) != 0)
+            want |= map[i].ns;
+    }
+    if (want == 0)
+        return 0;
+    int fd = (int)syscall(SYS_pidfd_open, p->header->enter_pid, 0);
+    if (fd < 0)
+        return error_set_errno(err, errno, "the parent container's process %d", p->header->enter_pid);
+    int r = setns(fd, want);
+    int e = errno;
+    (void)close(fd);
+    return r == 0 ? 0 : error_set_errno(err, e, "namespaces of the parent container (process %d)", p->header->enter_pid);
+}
+
+/* mkdir -p, and the file itself when the mount point is one. */
+static int make_target(const char *path, uint32_t make, struct error *err)
+{
+    char buf[4096];
+    size_t n = strlen(path);
+    if (n >= sizeof buf)
+        return error_set(err, ERR_INVALID, "mount point of %zu bytes; at most %zu", n, sizeof buf - 1);
+    memcpy(buf, path, n + 1);
+    for (char *q = buf + 1; (q = strchr(q, '/')) != NULL; *q++ = '/') {
+        *q = 0;
+        if (mkdir(buf, 0755) != 0 && errno != EEXIST)
+            return error_set_errno(err, errno, "mount point %s", buf);
+    }
+    if (make == 1)
+        return mkdir(buf, 0755) == 0 || errno == EEXIST ? 0 : error_set_errno(err, errno, "mount point %s", buf);
+    int fd = open(buf, O_RDONLY | O_CREAT | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return error_set_errno(err, errno, "mount point %s", buf);
+    (void)close(fd);
+    return 0;
+}
+
+static const char *mount_text(const struct launch_mount *m, uint32_t size, uint32_t offset)
+{
+    const char *base = (const char *)(m + 1);
+    return offset < size - sizeof *m ? base + offset : base + (size - sizeof *m - 1); /* else the last 0: "" */
+}
+
+static int mount_one(const struct launch_mount *m, uint32_t size, struct error *err)
+{
+    const char *source = mount_text(m, size, m->source), *target = mount_text(m, size, m->target);
+    const char *type = mount_text(m, size, m->type), *data = mount_text(m, size, m->data);
+    if (m->make != 0 && make_target(target, m->make, err) != 0)
+        return -(int)err->code;
+    if (mount(source, target, type, (unsigned long)m->flags, data) != 0)
+        return error_set_errno(err, errno, "mount of %s at %s", source, target);
+    /* A bind mount takes read-only only in a second step. */
+    if ((m->flags & MS_BIND) != 0 && (m->flags & MS_RDONLY) != 0 &&
+        mount(NULL, target, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) != 0)
+        return error_set_errno(err, errno, "read-only mount at %s", target);
+    return 0;
+}
+
+int setup_mounts(const struct plan *p, struct error *err)
+{
+    if ((p->header->flags & LAUNCH_NEW_MNT_NS) == 0)
+        return 0;
+    /* The host's mounts come in, ours do not go out. */
+    if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) != 0)
+        return error_set_errno(err, errno, "making the mounts of the container slaves of the host's");
+    size_t pos = 0;
+    uint32_t size;
+    for (const struct launch_mount *m; (m = plan_next(p, LAUNCH_MOUNT, &pos, &size)) != NULL;) {
+        if (mount_one(m, size, err) != 0)
+            return -(int)err->code;
+    }
+    if ((p->header->flags & LAUNCH_MOUNT_PROC) != 0 &&
+        mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0)
+        return error_set_errno(err, errno, "mount of /proc");
+    return 0;
+}
+
+/* Opened with the user's own rights: a sandbox file must not become a way to write elsewhere as root. */
+static int open_log(const char *path, int target, struct error *err)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0644);
+    if (fd < 0)
+        return error_set_errno(err, errno, "%s", path);
+    if (dup2(fd, target) < 0)
+        return error_set_errno(err, errno, "%s as descriptor %d", path, target);
+    return 0;
+}
+
+int setup_stdio(const struct plan *p, struct error *err)
+{
+    const char *out = plan_text(p, LAUNCH_STDOUT), *errors = plan_text(p, LAUNCH_STDERR);
+    size_t pos = 0;
+    const struct launch_user *u = plan_next(p, LAUNCH_USER, &pos, NULL);
+    int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (in < 0 || dup2(in, 0) < 0)
+        return error_set_errno(err, errno, "/dev/null as standard input");
+    if (u != NULL) {
+        (void)syscall(SYS_setfsgid, u->gid);
+        (void)syscall(SYS_setfsuid, u->uid);
+    }
+    int r = out != NULL ? open_log(out, 1, err) : 0;
+    if (r == 0 && errors != NULL)
+        r = open_log(errors, 2, err);
+    return r;
+}
+
+static int set_rlimits(const struct plan *p, struct error *err)
+{
+    size_t pos = 0;
+    for (const struct launch_rlimit *l; (l = plan_next(p, LAUNCH_RLIMIT, &pos, NULL)) != NULL;) {
+        struct rlimit rl = { .rlim_cur = l->soft == UINT64_MAX ? RLIM_INFINITY : (rlim_t)l->soft,
+                             .rlim_max = l->hard == UINT64_MAX ? RLIM_INFINITY : (rlim_t)l->hard };
+        if (setrlimit((__rlimit_resource_t)l->resource, &rl) != 0)
+            return error_set_errno(err, errno, "resource limit %d to %llu/%llu", l->resource,
+                                   (unsigned long long)l->soft, (unsigned long long)l->hard);
+    }
+    return 0;
+}
+
+static int drop_bounding(uint64_t keep, struct error *err)
+{
+    for (int cap = 0; cap < 64; cap++) {
+        if ((keep >> cap & 1) != 0 || prctl(PR_CAPBSET_READ, cap, 0, 0, 0) != 1)
+            continue;
+        if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) != 0)
+            return error_set_errno(err, errno, "dropping capability %d from the bounding set", cap);
+    }
+    return 0;
+}
+
+/* Needs to come after the change of the user, with the capabilities kept over it. */
+static int set_caps(uint64_t caps, struct error *err)
+{
+    struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
+    struct __user_cap_data_struct d[2];
+    for (int i = 0; i < 2; i++) {
+        uint32_t part = (uint32_t)(caps >> (32 * i));
+        d[i] = (struct __user_cap_data_struct){ .effective = part, .permitted = part, .inheritable = part };
+    }
+    if (syscall(SYS_capset, &h, d) != 0)
+        return error_set_errno(err, errno, "capabilities %#llx; the agent lacks one of them", (unsigned long long)caps);
+    (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    for (int cap = 0; cap < 64; cap++) {
+        if ((caps >> cap & 1) != 0 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) != 0)
+            return error_set_errno(err, errno, "ambient capability %d", cap);
+    }
+    return 0;
+}
+
+static int set_user(const struct launch_user *u, bool keep_caps, struct error *err)
+{
+    if (u == NULL)
+        return 0;
+    if (keep_caps && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0)
+        return error_set_errno(err, errno, "keeping capabilities");
+    if (syscall(SYS_setgroups, u->group_count, u->groups) != 0)
+        return error_set_errno(err, errno, "supplementary groups of user %u", u->uid);
+    if (syscall(SYS_setresgid, u->gid, u->gid, u->gid) != 0)
+        return error_set_errno(err, errno, "group %u", u->gid);
+    if (syscall(SYS_setresuid, u->uid, u->uid, u->uid) != 0)
+        return error_set_errno(err, errno, "user %u", u->uid);
+    return 0;
+}
+
+int setup_privileges(const struct plan *p, struct error *err)
+{
+    size_t a = 0, b = 0, c = 0;
+    const struct launch_user *u = plan_next(p, LAUNCH_USER, &a, NULL);
+    const struct launch_caps *caps = plan_next(p, LAUNCH_CAPS, &b, NULL);
+    const int32_t *oom = plan_next(p, LAUNCH_OOM_ADJ, &c, NULL);
+    struct error ignored;
+    if (oom != NULL)
+        (void)setup_write_number("/proc/self/oom_score_adj", *oom, 0600, &ignored); /* lowering may be refused; a hint */
+    if (set_rlimits(p, err) != 0 || (caps != NULL && drop_bounding(caps->bounding, err) != 0) ||
+        set_user(u, caps != NULL, err) != 0 || (caps != NULL && set_caps(caps->effective, err) != 0))
+        return -(int)err->code;
+    if ((p->header->flags & LAUNCH_NO_NEW_PRIVS) != 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        return error_set_errno(err, errno, "no_new_privs");
+    return 0;
+}
+
+static const char *env_path(char **envp)
+{
+    for (; *envp != NULL; envp++) {
+        if (strncmp(*envp, "PATH=", 5) == 0)
+            return *envp + 5;
+    }
+    return "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+}
+
+int setup_exec(const struct plan *p, char **argv, char **envp, struct error *err)
+{
+    const char *file = plan_text(p, LAUNCH_EXEC), *dir = plan_text(p, LAUNCH_WORKDIR);
+    if (dir != NULL && chdir(dir) != 0)
+        return error_set_errno(err, errno, "working directory %s", dir);
+    (void)umask(0022);
+    if (strchr(file, '/') != NULL) {
+        (void)execve(file, argv, envp);
+        return error_set_errno(err, errno, "Failed to execute '%s'", file);
+    }
+    int seen = ENOENT;
+    for (const char *path = env_path(envp); path != NULL;) {
+        const char *end = strchrnul(path, ':');
+        char buf[4096];
+        size_t n = (size_t)(end - path), m = strlen(file);
+        if (n + m + 2 < sizeof buf) {
+            memcpy(buf, path, n);
+            buf[n] = '/';
+            memcpy(buf + n + 1, file, m + 1);
+            (void)execve(n != 0 ? buf : file, argv, envp);
+            if (errno != ENOENT && errno != ENOTDIR)
+                seen = errno;
+        }
+        path = *end == ':' ? end + 1 : NULL;
+    }
+    return error_set_errno(err, seen, "Failed to execute '%s'", file);
+}

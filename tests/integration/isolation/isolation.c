@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Real containers: what is set is read from inside the task, and what must die is looked for afterwards. Needs no root for
+ * the posix cases; the others skip with the reason. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/integration/isolation/fixture.h"
+
+static const char ALL[] = "cgroups/cpu,cgroups/mem,cgroups/pids";
+
+static bool is_v2(struct fixture *f)
+{
+    for (size_t i = 0; i < containerizer_capability_count(f->c); i++) {
+        if (strstr(containerizer_capability(f->c, i), "freezer: cgroup v2") != NULL)
+            return true;
+    }
+    return false;
+}
+
+/* --- without cgroups ---------------------------------------------------------------------------------- */
+
+TEST("posix: a command's output is in the sandbox and its exit status is told")
+{
+    struct fixture f;
+    if (fixture_start(&f, NULL, "posix")) {
+        struct container_spec s = fixture_shell(&f, "a1", "echo out; echo err >&2; pwd; exit 3");
+        if (fixture_launch(&f, &s)) {
+            struct fixture_event *e = fixture_wait(&f, "a1", EVENT_EXITED);
+            CHECK(e != NULL && e->t.status_known);
+            CHECK(e != NULL && WIFEXITED(e->t.status) && WEXITSTATUS(e->t.status) == 3);
+            char want[600];
+            (void)snprintf(want, sizeof want, "out\n%s", s.sandbox);
+            CHECK_CSTR(fixture_file(&f, "a1", "stdout"), want);
+            CHECK_CSTR(fixture_file(&f, "a1", "stderr"), "err");
+        }
+    }
+    fixture_stop(&f);
+}
+
+TEST("posix: nothing is inherited but PATH, and the later of two variables wins")
+{
+    struct fixture f;
+    if (fixture_start(&f, NULL, "posix")) {
+        static const struct container_env env[] = { { "A", "1" }, { "B", "2" }, { "A", "3" } };
+        struct container_spec s = fixture_shell(&f, "a1", "/usr/bin/env -u PWD -u SHLVL -u _ -u OLDPWD | sort");
+        s.command.env = env;
+        s.command.env_count = 3;
+        if (fixture_launch(&f, &s) && fixture_wait(&f, "a1", EVENT_EXITED) != NULL)
+            CHECK_CSTR(fixture_file(&f, "a1", "stdout"),
+                       "A=3\nB=2\nPATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+    }
+    fixture_stop(&f);
+}
+
+TEST("posix: a command that does not exist fails the launch and says so")
+{
+    struct fixture f;
+    if (fixture_start(&f, NULL, "posix")) {
+        struct error err;
+        struct container_spec s = fixture_shell(&f, "a1", "/no/such/program");
+        s.command.shell = false;
+        CHECK_INT(containerizer_launch(f.c, &s, &err), 0);
+        struct fixture_event *e = fixture_wait(&f, "a1", EVENT_FAILED);
+        if (e != NULL)
+            CHECK_CSTR(e->err.msg, "Failed to execute '/no/such/program': No such file or directory");
+        CHECK_INT(containerizer_count(f.c), 0);
+    }
+    fixture_stop(&f);
+}
+
+TEST("posix: destroy reaches grandchildren that made their own session")
+{
+    struct fixture f;
+    if (fixture_start(&f, NULL, "posix")) {
+        struct container_spec s = fixture_shell(&f, "a1", "setsid setsid sleep 1000 & setsid sh -c 'sleep 1001 & echo $! >gc; wait' & wait");
+        if (fixture_launch(&f, &s) && fixture_wait_file(&f, "a1", "gc")) {
+            pid_t gc = (pid_t)strtol(fixture_file(&f, "a1", "gc"), NULL, 10);
+            struct error err;
+            CHECK(process_exists(gc));
+            CHECK_INT(containerizer_destroy(f.c, "a1", &err), 0);
+            struct fixture_event *e = fixture_wait(&f, "a1", EVENT_EXITED);
+            CHECK(e != NULL && WIFSIGNALED(e->t.status) && WTERMSIG(e->t.status) == SIGKILL);
+            CHECK(!process_exists(gc));
+        }
+    }
+    fixture_stop(&f);
+}
+
+TEST("posix: what a command leaves behind ends with it")
+{
+    struct fixture f;
+    if (fixture_start(&f, NULL, "posix")) {
+        struct container_spec s = fixture_shell(&f, "a1", "setsid sh -c 'echo $$ >gc; exec sleep 1000' & while ! [ -s gc ]; do sleep 0.01; done; exit 5");
+        if (fixture_launch(&f, &s)) {
+            struct fixture_event *e = fixture_wait(&f, "a1", EVENT_EXITED);
+            CHECK(e != NULL && WEXITSTATUS(e->t.status) == 5);
+            CHECK(!process_exists((pid_t)strtol(fixture_file(&f, "a1", "gc"), NULL, 10)));
+        }
+    }
+    fixture_stop(&f);
+}
+
+TEST("posix: a signal goes to the command's process group")
+{
+    struct fixture f;
+    if (fixture_start(&f, NULL, "posix")) {
+        struct container_spec s = fixture_shell(&f, "a1", "trap 'exit 7' TERM; echo up; while :; do sleep 0.05; done");
+        struct error err;
+        if (fixture_launch(&f, &s) && fixture_wait_file(&f, "a1", "stdout")) {
+            CHECK_INT(containerizer_signal(f.c, "a1", SIGTERM, &err), 0);
+            struct fixture_event *e = fixture_wait(&f, "a1", EVENT_EXITED);
+            CHECK(e != NULL && WIFEXITED(e->t.status) && WEXITSTATUS(e->t.status) == 7);
+        }
+    }
+    fixture_stop(&f);
+}
+
+TEST("posix: usage counts the tree")
+{
+    struct fixture f;
+    if (fixture_start(&f, NULL, "posix")) {
+        struct container_spec s = fixture_shell(&f, "a1", "sleep 1000 & echo up; wait");
+        struct container_usage u;
+        struct error err;
+        if (fixture_launch(&f, &s) && fixture_wait_file(&f, "a1", "stdout")) {
+            CHECK_INT(containerizer_usage(f.c, "a1", &u, &err), 0);
+            CHECK_INT(u.processes, 3);
+            CHECK(u.mem_rss_bytes > 100000);
+            CHECK_INT(u.mem_limit_bytes, 64 << 20);
+        }
+    }
+    fixture_stop(&f);
+}
+
+static void restart_case(const char *isolation, const char *launcher)
+{
+    struct fixture f;
+    struct containerizer_options o = { .isolation = isolation, .launcher = launcher }, again = o;
+    if (fixture_start_options(&f, &o)) {
+        struct container_spec lives = fixture_shell(&f, "lives", "echo up; while ! [ -e stop ]; do sleep 0.02; done; exit 4");
+        struct container_spec ends = fixture_shell(&f, "ends", "echo up; while ! [ -e stop ]; do sleep 0.02; done; exit 6");
+        struct container_spec orphan = fixture_shell(&f, "orphan", "echo $$; exec sleep 1000");
+        struct container_spec nested = fixture_shell(&f, "lives.n1", "echo $$; exec sleep 1000");
+        if (fixture_launch(&f, &lives) && fixture_launch(&f, &ends) && fixture_launch(&f, &orphan) &&
+            fixture_launch(&f, &nested) && fixture_wait_file(&f, "orphan", "stdout") &&
+            fixture_wait_file(&f, "lives.n1", "stdout") && fixture_wait_file(&f, "ends", "stdout")) {
+            pid_t pid_lives = fixture_wait(&f, "lives", EVENT_LAUNCHED)->pid, pid_ends = fixture_wait(&f, "ends", EVENT_LAUNCHED)->pid;
+            pid_t pid_orphan = (pid_t)strtol(fixture_file(&f, "orphan", "stdout"), NULL, 10);
+            char path[600];
+            containerizer_free(f.c); /* as if killed: nothing is told */
+            f.c = NULL;
+            f.count = 0;
+            (void)snprintf(path, sizeof path, "%s/ends/stop", f.dir);
+            fclose(fopen(path, "w"));
+            for (int i = 0; i < 200 && waitpid(pid_ends, NULL, WNOHANG) == 0; i++)
+                usleep(20000);
+            CHECK(fixture_restart(&f, &again));
+            struct container_known known[2] = {
+                { .id = "lives", .sandbox = lives.sandbox, .pid = pid_lives, .resources = lives.resources },
+                { .id = "ends", .sandbox = ends.sandbox, .pid = pid_ends, .resources = ends.resources },
+            };
+            size_t orphans = 0;
+            struct error err;
+            CHECK_INT(containerizer_recover(f.c, known, 2, &orphans, &err), 0);
+            CHECK_INT(orphans, 1);
+            struct fixture_event *e = fixture_wait(&f, "ends", EVENT_EXITED);
+            CHECK(e != NULL && e->t.status_known && WEXITSTATUS(e->t.status) == 6);
+            struct container_status st;
+            CHECK_INT(containerizer_status(f.c, "lives.n1", &st, &err), 0);
+            CHECK_INT(containerizer_destroy(f.c, "lives.n1", &err), 0);
+            CHECK(fixture_wait(&f, "lives.n1", EVENT_EXITED) != NULL);
+            struct container_termination t;
+            CHECK_INT(containerizer_wait_result(f.c, "lives.n1", &t, &err), 0);
+            CHECK(WIFSIGNALED(t.status));
+            CHECK_INT(containerizer_remove(f.c, "lives.n1", &err), 0);
+            CHECK_INT(containerizer_wait_result(f.c, "lives.n1", &t, &err), -ERR_NOT_FOUND);
+            (void)snprintf(path, sizeof path, "%s/lives/stop", f.dir);
+            fclose(fopen(path, "w"));
+            e = fixture_wait(&f, "lives", EVENT_EXITED);
+            CHECK(e != NULL && e->t.status_known && WEXITSTATUS(e->t.status) == 4);
+            (void)waitpid(-1, NULL, WNOHANG);
+            for (int i = 0; i < 200 && process_exists(pid_orphan); i++) {
+                (void)waitpid(-1, NULL, WNOHANG);
+                loop_turn(f.loop, 20 * NS_PER_MS);
+            }
+            CHECK(!process_exists(pid_orphan));
+        }
+    }
+    fixture_stop(&f);
+    while (waitpid(-1, NULL, WNOHANG) > 0)
+        ;
+}
+
+TEST("posix: a killed agent finds its containers again, learns how they ended, and removes orphans")
+{
+    restart_case("posix/cpu,posix/mem", "posix");
+}
+
+/* --- cgroups ------------------------------------------------------------------------------------------ */
+
+TEST("cgroups: a killed agent finds its containers again, learns how they ended, and removes orphans")
+{
+    restart_case(ALL, NULL);
+}
+
+TEST("cgroups: shares, quota and memory limits are in effect in the task's own groups")
+{
+    struct fixture f;
+    if (fixture_start(&f, ALL, NULL)) {
+        bool v2 = is_v2(&f);
+        struct container_spec s = fixture_shell(
+            &f, "c1",
+            v2 ? "g=/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)/..; cd $g; cat cpu.weight cpu.max memory.low memory.max"
+               : "cd /sys/fs/cgroup; c=$(sed -n 's/.*:cpu:\\(.*\\)/\\1/p' /proc/self/cgroup); m=$(sed -n 's/.*:memory:\\(.*\\)/\\1/p' "
+                 "/proc/self/cgroup); cat cpu$c/cpu.shares cpu$c/cpu.cfs_quota_us cpu$c/cpu.cfs_period_us "
+                 "memory$m/memory.soft_limit_in_bytes memory$m/memory.limit_in_bytes; grep -c c1$ /proc/self/cgroup");
+        s.resources = (struct container_resources){ .cpus_milli = 600, .cpus_limit_milli = 1100, .mem_bytes = 96 << 20,
+                                                    .mem_limit_bytes = 160 << 20, .disk_bytes = CONTAINER_NONE,
+                                                    .pids_max = CONTAINER_NONE };
+        s.command_task = true;
+        if (fixture_launch(&f, &s) && fixture_wait(&f, "c1", EVENT_EXITED) != NULL)
+            CHECK_CSTR(fixture_file(&f, "c1", "stdout"), v2 ? "60\n110000 100000\n100663296\n167772160"
+                                                            : "614\n110000\n100000\n100663296\n167772160\n5");
+        CHECK_CSTR(fixture_file(&f, "c1", "stderr"), "");
+    }
+    fixture_stop(&f);
+}
+
+TEST("cgroups: an update changes shares and raises the limit, but does not lower it")
+{
+    struct fixture f;
+    if (fixture_start(&f, ALL, NULL)) {
+        struct container_spec s = fixture_shell(&f, "c1", "sleep 1000");
+        struct container_usage u;
+        struct error err;
+        if (fixture_launch(&f, &s)) {
+            struct container_resources r = s.resources;
+            r.mem_bytes = 128 << 20;
+            r.cpus_milli = 500;
+            CHECK_INT(containerizer_update(f.c, "c1", &r, &err), 0);
+            CHECK_INT(containerizer_usage(f.c, "c1", &u, &err), 0);
+            CHECK_INT(u.mem_limit_bytes, 128 << 20);
+            CHECK_INT(u.cpus_soft_limit_milli, 500);
+            r.mem_bytes = 64 << 20;
+            CHECK_INT(containerizer_update(f.c, "c1", &r, &err), 0);
+            CHECK_INT(containerizer_usage(f.c, "c1", &u, &err), 0);
+            CHECK_INT(u.mem_limit_bytes, 128 << 20);
+            CHECK_INT(u.mem_soft_limit_bytes, 64 << 20);
+            CHECK(u.mem_total_bytes > 0);
+            CHECK(u.cpus_user_ns >= 0);
+        }
+    }
+    fixture_stop(&f);
+}
+
+TEST("cgroups: out of memory ends the container with the reason and the most it used")
+{
+    struct fixture f;
+    if (fixture_start(&f, ALL, NULL)) {
+        struct container_spec s = fixture_shell(&f, "c1", "sleep 1000 & head -c 200m /dev/zero | tail >/dev/null; sleep 1000");
+        s.resources.mem_bytes = 32 << 20;
+        if (fixture_launch(&f, &s)) {
+            struct fixture_event *e = fixture_wait(&f, "c1", EVENT_EXITED);
+            if (e != NULL) {
+                CHECK_INT(e->t.limitation.kind, CONTAINER_LIMIT_MEMORY);
+                CHECK_INT(e->t.limitation.mem_bytes >> 20, 32);
+                CHECK(str_starts(str_of(e->message), STR("Memory limit exceeded: Requested: 32MB Maximum Used: 32MB\n\n"
+                                                         "MEMORY STATISTICS: \n")));
+                CHECK_INT(e->t.status, SIGKILL);
+            }
+        }
+    }
+    fixture_stop(&f);
+}
+
+TEST("cgroups: out of memory of the command itself is told as such")
+{
+    struct fixture f;
+    if (fixture_start(&f, ALL, NULL)) {
+        struct container_spec s = fixture_shell(&f, "c1", "exec tail /dev/zero");
+        s.resources.mem_bytes = 32 << 20;
+        if (fixture_launch(&f, &s)) {
+            struct fixture_event *e = fixture_wait(&f, "c1", EVENT_EXITED);
+            CHECK(e != NULL && e->t.limitation.kind == CONTAINER_LIMIT_MEMORY);
+        }
+    }
+    fixture_stop(&f);
+}
+
+TEST("cgroups: a fork bomb is stopped by the pids limit and killed as a whole")
+{
+    struct fixture f;
+    if (fixture_start(&f, ALL, NULL)) {
+        struct container_spec s = fixture_shell(&f, "c1", "echo $$; sh -c 'b() { b | b & }; b' 2>/dev/null; sleep 1000");
+        struct container_usage u;
+        struct error err;
+        s.resources.pids_max = 40;
+        if (fixture_launch(&f, &s) && fixture_wait_file(&f, "c1", "stdout")) {
+            for (int i = 0; i < 20; i++)
+                loop_turn(f.loop, 20 * NS_PER_MS);
+            CHECK_INT(containerizer_usage(f.c, "c1", &u, &err), 0);
+            CHECK_INT(containerizer_destroy(f.c, "c1", &err), 0);
+            CHECK(fixture_wait(&f, "c1", EVENT_EXITED) != NULL);
+        }
+    }
+    fixture_stop(&f);
+}
+
+TEST("cgroups: destroy reaches a grandchild that made its own session and lost its parents")
+{
+    struct fixture f;
+    if (fixture_start(&f, ALL, NULL)) {
+        struct container_spec s = fixture_shell(&f, "c1", "(setsid sh -c 'setsid sh -c \"echo \\$\\$ >gc; exec sleep 1000\" &' &); sleep 1000");
+        struct error err;
+        if (fixture_launch(&f, &s) && fixture_wait_file(&f, "c1", "gc")) {
+            pid_t gc = (pid_t)strtol(fixture_file(&f, "c1", "gc"), NULL, 10);
+            CHECK(process_exists(gc));
+            CHECK_INT(containerizer_destroy(f.c, "c1", &err), 0);
+            CHECK(fixture_wait(&f, "c1", EVENT_EXITED) != NULL);
+            CHECK(!process_exists(gc));
+        }
+    }
+    fixture_stop(&f);
+}
+
+TEST("cgroups: a supervisor that is killed takes its container with it")
+{
+    struct fixture f;
+    if (fixture_start(&f, ALL, NULL)) {
+        struct container_spec s = fixture_shell(&f, "c1", "echo $$; exec sleep 1000");
+        if (fixture_launch(&f, &s) && fixture_wait_file(&f, "c1", "stdout")) {
+            pid_t task = (pid_t)strtol(fixture_file(&f, "c1", "stdout"), NULL, 10);
+            (void)kill(f.events[0].pid, SIGKILL);
+            struct fixture_event *e = fixture_wait(&f, "c1", EVENT_EXITED);
+            CHECK(e != NULL && e->t.status_known && e->t.status == SIGKILL);
+            CHECK(!process_exists(task));
+        }
+    }
+    fixture_stop(&f);
+}
+
+TEST("cgroups: a nested container shares its parent's limits, dies alone, and dies with it")
+{
+    struct fixture f;
+    if (fixture_start(&f, ALL, NULL)) {
+        struct container_spec top = fixture_shell(&f, "c1", "sleep 1000");
+        struct container_spec n1 = fixture_shell(&f, "c1.n1", "cat /proc/self/cgroup; exec sleep 1000");
+        struct container_spec n2 = fixture_shell(&f, "c1.n2", "echo $$; exec sleep 1000");
+        struct error err;
+        if (fixture_launch(&f, &top) && fixture_launch(&f, &n1) && fixture_launch(&f, &n2) &&
+            fixture_wait_file(&f, "c1.n1", "stdout") && fixture_wait_file(&f, "c1.n2", "stdout")) {
+            char want[128];
+            (void)snprintf(want, sizeof want, is_v2(&f) ? ":/%s/c1/mesos/n1/leaf" : "freezer:/%s/c1/mesos/n1", f.root);
+            CHECK(strstr(fixture_file(&f, "c1.n1", "stdout"), want) != NULL);
+            if (!is_v2(&f)) {
+                (void)snprintf(want, sizeof want, "memory:/%s/c1\n", f.root);
+                CHECK(strstr(fixture_file(&f, "c1.n1", "stdout"), want) != NULL);
+            }
+            CHECK_INT(containerizer_destroy(f.c, "c1.n1", &err), 0);
+            CHECK(fixture_wait(&f, "c1.n1", EVENT_EXITED) != NULL);
+            pid_t other = (pid_t)strtol(fixture_file(&f, "c1.n2", "stdout"), NULL, 10);
+            CHECK(process_exists(other));
+            CHECK_INT(containerizer_destroy(f.c, "c1", &err), 0);
+            CHECK(fixture_wait(&f, "c1", EVENT_EXITED) != NULL);
+            CHECK(fixture_wait(&f, "c1.n2", EVENT_EXITED) != NULL);
+            CHECK(!process_exists(other));
+        }
+    }
+    fixture_stop(&f);
+}
+
+/* --- namespaces, users, limits ------------------------------------------------------------------------ */
+
+TEST("namespaces/pid: the task sees only its own processes")
+{
+    struct fixture f;
+    if (fixture_start(&f, "cgroups/cpu,cgroups/mem,namespaces/pid,namespaces/ipc", NULL)) {
+        struct container_spec s = fixture_shell(&f, "c1", "ls /proc | grep -c '^[0-9]'; cat /proc/1/comm; exit 9");
+        s.ipc = CONTAINER_IPC_PRIVATE;
+        if (fixture_launch(&f, &s)) {
+            struct fixture_event *e = fixture_wait(&f, "c1", EVENT_EXITED);
+            CHECK(e != NULL && WEXITSTATUS(e->t.status) == 9);
+            CHECK_CSTR(fixture_file(&f, "c1", "stdout"), "4\nstoa-launcher");
+        }
+        struct container_spec top = fixture_shell(&f, "c2", "sleep 1000");
+        struct container_spec dbg = fixture_shell(&f, "c2.d1", "tr '\\0' ' ' </proc/2/cmdline; echo $MARK");
+        static const struct container_env env[] = { { "MARK", "here" } };
+        top.command.env = env;
+        top.command.env_count = 1;
+        dbg.class = CONTAINER_CLASS_DEBUG;
+        if (fixture_launch(&f, &top) && fixture_launch(&f, &dbg) && fixture_wait(&f, "c2.d1", EVENT_EXITED) != NULL)
+            CHECK_CSTR(fixture_file(&f, "c2.d1", "stdout"), "sh -c sleep 1000 here");
+    }
+    fixture_stop(&f);
+}
+
+TEST("a task of another user runs as that user, in its own sandbox")
+{
+    struct fixture f;
+    if (fixture_start(&f, "cgroups/cpu,posix/rlimits", NULL)) {
+        struct container_spec s = fixture_shell(&f, "c1", "id -un; id -G; stat -c %U:%a . stdout; ulimit -n; touch /etc/x");
+        static const struct container_rlimit limit[] = { { .resource = 7, .soft = 333, .hard = 444 } };
+        s.command.user = "nobody";
+        s.rlimits = limit;
+        s.rlimit_count = 1;
+        if (fixture_launch(&f, &s)) {
+            struct fixture_event *e = fixture_wait(&f, "c1", EVENT_EXITED);
+            CHECK(e != NULL && WEXITSTATUS(e->t.status) == 1);
+            CHECK_CSTR(fixture_file(&f, "c1", "stdout"), "nobody\n65534\nnobody:750\nnobody:644\n333");
+        }
+        struct error err;
+        s = fixture_shell(&f, "c2", "true");
+        s.command.user = "no-such-user";
+        CHECK_INT(containerizer_launch(f.c, &s, &err), 0);
+        struct fixture_event *e = fixture_wait(&f, "c2", EVENT_FAILED);
+        CHECK(e != NULL && strstr(e->err.msg, "user 'no-such-user' does not exist") != NULL);
+    }
+    fixture_stop(&f);
+}
+
+TEST("linux/capabilities: the task has these and no others")
+{
+    struct fixture f;
+    if (fixture_start(&f, "cgroups/cpu,linux/capabilities,linux/nnp", NULL)) {
+        static const uint64_t caps = 1 << 10; /* CAP_NET_BIND_SERVICE */
+        struct container_spec s = fixture_shell(&f, "c1", "grep -E 'Cap(Eff|Bnd|Prm)|NoNew' /proc/self/status | tr -s '\\t\\n' ' '");
+        s.effective_caps = s.bounding_caps = &caps;
+        if (fixture_launch(&f, &s) && fixture_wait(&f, "c1", EVENT_EXITED) != NULL)
+            CHECK_CSTR(fixture_file(&f, "c1", "stdout"),
+                       "CapPrm: 0000000000000400 CapEff: 0000000000000400 CapBnd: 0000000000000400 NoNewPrivs: 1");
+    }
+    fixture_stop(&f);
+}
+
+TEST("filesystem/linux: volumes are mounted in the task and nowhere else")
+{
+    struct fixture f;
+    if (fixture_start(&f, "cgroups/cpu,filesystem/linux", NULL)) {
+        char host[300];
+        (void)snprintf(host, sizeof host, "%s/run", f.dir);
+        struct container_volume v[2] = { { .host_path = host, .container_path = "vol/a" },
+                                         { .host_path = host, .container_path = "/mnt", .flags = CONTAINER_VOLUME_RO } };
+        struct container_spec s = fixture_shell(&f, "c1", "echo hi >vol/a/file; cat /mnt/file; touch /mnt/x; echo $?");
+        s.volumes = v;
+        s.volume_count = 2;
+        if (fixture_launch(&f, &s) && fixture_wait(&f, "c1", EVENT_EXITED) != NULL) {
+            CHECK_CSTR(fixture_file(&f, "c1", "stdout"), "hi\n1");
+            CHECK_CSTR(fixture_file(&f, "c1", "vol/a/file"), "");
+            CHECK_CSTR(fixture_file(&f, "run", "file"), "hi");
+        }
+    }
+    fixture_stop(&f);
+}
+
+TEST("disk/du: a sandbox over its quota ends the container when that is enforced")
+{
+    struct fixture f;
+    struct containerizer_options o = { .isolation = "posix/cpu,posix/mem,disk/du", .launcher = "posix",
+                                       .enforce_container_disk_quota = true,
+                                       .container_disk_watch_interval_ns = 50 * NS_PER_MS };
+    if (fixture_start_options(&f, &o)) {
+        struct container_spec s = fixture_shell(&f, "a1", "mkdir d; head -c 3m /dev/zero >d/f; sleep 1000");
+        s.resources.disk_bytes = 2 << 20;
+        if (fixture_launch(&f, &s)) {
+            struct fixture_event *e = fixture_wait(&f, "a1", EVENT_EXITED);
+            CHECK(e != NULL && e->t.limitation.kind == CONTAINER_LIMIT_DISK);
+            CHECK(e != NULL && e->t.limitation.disk_bytes > 3 << 20);
+        }
+    }
+    fixture_stop(&f);
+}
+
+TEST("bad specs are refused at once, and a container destroyed during its launch fails it")
+{
+    struct fixture f;
+    if (fixture_start(&f, NULL, "posix")) {
+        struct error err;
+        struct container_spec s = fixture_shell(&f, "a1", "sleep 1000");
+        s.id = "a/b";
+        CHECK_INT(containerizer_launch(f.c, &s, &err), -ERR_INVALID);
+        s.id = "no-parent.x";
+        CHECK_INT(containerizer_launch(f.c, &s, &err), -ERR_NOT_FOUND);
+        s.id = "a1";
+        CHECK_INT(containerizer_launch(f.c, &s, &err), 0);
+        CHECK_INT(containerizer_launch(f.c, &s, &err), -ERR_CONFLICT);
+        CHECK_INT(containerizer_destroy(f.c, "a1", &err), 0);
+        CHECK(fixture_wait(&f, "a1", EVENT_FAILED) != NULL);
+        CHECK_INT(f.count, 1);
+        CHECK_INT(containerizer_destroy(f.c, "a1", &err), -ERR_NOT_FOUND);
+    }
+    fixture_stop(&f);
+}
