@@ -1,0 +1,655 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Agents: registration, coming back, and what they tell of themselves. Nothing of an agent is visible before the registry
+ * has stored it: the pending admission owns it until then.
+ *
+ * Order of checks and answers: wire protocol, section 15. */
+#include <stdlib.h>
+
+#include "master/core/internal.h"
+
+struct agent *agent_of_ref(const struct master *m, struct agent_ref r)
+{
+    struct agent *a = r.slot < m->agent_by_ref_cap ? m->agent_by_ref[r.slot] : NULL;
+
+    return a != NULL && agent_ref_eq(a->ref, r) ? a : NULL;
+}
+
+static void agent_set_ref(struct master *m, struct agent *a, struct agent_ref r)
+{
+    if (r.slot >= m->agent_by_ref_cap) {
+        size_t cap = m->agent_by_ref_cap != 0 ? m->agent_by_ref_cap : 16;
+        while (cap <= r.slot)
+            cap *= 2;
+        m->agent_by_ref = xrealloc(m->agent_by_ref, cap, sizeof *m->agent_by_ref);
+        memset(m->agent_by_ref + m->agent_by_ref_cap, 0, (cap - m->agent_by_ref_cap) * sizeof *m->agent_by_ref);
+        m->agent_by_ref_cap = cap;
+    }
+    m->agent_by_ref[r.slot] = a;
+    a->ref = r;
+}
+
+void agent_update_allocator(struct master *m, struct agent *a)
+{
+    struct alloc_agent_spec spec = { .info = a->info, .total = &a->total };
+
+    allocator_agent_update(m->allocator, a->ref, &spec);
+}
+
+/* What is configured plus what the agent checkpointed in place of it: each reservation or volume replaces the unreserved
+ * resources that it was made of. */
+static struct resources agent_total_of(const struct agent_report *r)
+{
+    struct resources total = resources_copy(&r->info->resources);
+
+    for (size_t i = 0; i < r->checkpointed.n; i++) {
+        CLEANUP(resources_done_p) struct resources one = RESOURCES_INIT;
+        resources_add(&one, &r->checkpointed.v[i]);
+        CLEANUP(resources_done_p) struct resources bare = resources_to_unreserved(&one);
+        /* Static reservations stay below dynamic ones: take the entry as far down as the configuration has it. */
+        const struct reservation *bottom = &r->checkpointed.v[i].reservations->v[0];
+        if (bottom->type == RESERVATION_STATIC && bare.n == 1) {
+            struct reservation st = *bottom;
+            bare.v[0].reservations = reservations_push(NULL, &st);
+        }
+        if (!resources_contains(&total, &bare))
+            continue;
+        resources_sub_all(&total, &bare);
+        resources_add_all(&total, &one);
+    }
+    return total;
+}
+
+static struct agent *agent_make(struct master *m, const struct agent_report *r)
+{
+    struct agent *a = xcalloc(1, sizeof *a);
+
+    (void)m;
+    a->info = agent_info_ref(r->info);
+    a->pid = text_copy(r->pid);
+    a->version = text_copy(r->version);
+    a->total = agent_total_of(r);
+    a->has_resource_version = r->has_resource_version;
+    a->resource_version = r->resource_version;
+    return a;
+}
+
+/* --- admission checks --- */
+
+static bool version_ok(struct str v)
+{
+    uint64_t major;
+
+    return str_u64(&v, 1000000, &major) && major >= 1 && v.n > 0 && v.p[0] == '.';
+}
+
+static bool admissible(struct master *m, const struct agent_report *r)
+{
+    struct machine *mc = machine_find(m, str_of(r->info->hostname), pid_ip(r->pid));
+    bool has_domain = r->info->region != NULL;
+
+    if (mc != NULL && mc->mode == MACHINE_DOWN) {
+        agent_shutdown(m, r->pid, "Machine is `DOWN`");
+        return false;
+    }
+    if (!version_ok(r->version)) {
+        act_note(m, NOTE_WARN, "agent_ignored", "pid=%.*s reason=\"version '%.*s' is not 1.0.0 or newer\"",
+                 STR_ARG(r->pid), STR_ARG(r->version));
+        return false;
+    }
+    if ((has_domain && m->config.region.n == 0) || (!has_domain && m->config.require_agent_domain)) {
+        act_note(m, NOTE_WARN, "agent_ignored", "pid=%.*s reason=\"fault domains of master and agent do not fit\"",
+                 STR_ARG(r->pid));
+        return false;
+    }
+    return true;
+}
+
+static bool admission_pending(const struct master *m, struct str pid)
+{
+    for (const struct pending *p = m->pendings; p != NULL; p = p->next) {
+        if (p->kind == PENDING_ADMIT && str_is(pid, p->agent->pid))
+            return true;
+        if ((p->kind == PENDING_READMIT || p->kind == PENDING_UPDATE_AGENT) && str_eq(pid, p->report->pid))
+            return true;
+    }
+    return false;
+}
+
+/* --- registration --- */
+
+static void send_registered(struct master *m, const struct agent *a, enum agent_message kind)
+{
+    struct master_action *s = act_send(m, kind, str_of(a->pid));
+
+    s->send.agent = a;
+    s->send.agent_id = agent_id_str(a);
+    s->send.seconds = (double)m->config.ping_interval_ns / (double)NS_PER_S * m->config.ping_timeouts_max;
+}
+
+void on_register(struct master *m, const struct master_event *ev)
+{
+    const struct agent_report *r = ev->report;
+    struct agent *old = agent_find_pid(m, r->pid);
+
+    m->metrics.msg_register_slave++;
+    if (admission_pending(m, r->pid) || !admissible(m, r))
+        return;
+    if (old != NULL && old->change != AGENT_CHANGE_NONE)
+        return; /* on its way out: the agent tries again */
+    if (old != NULL && old->link == AGENT_CONNECTED) {
+        agent_ping(m, old);
+        send_registered(m, old, MSG_AGENT_REGISTERED);
+        return;
+    }
+    if (old != NULL) { /* another agent at the address of one that left */
+        struct pending *gone = pending_add(m, PENDING_REMOVE);
+        struct registry_record del = { .kind = RECORD_AGENT, .deleted = true, .id = agent_id_str(old) };
+        gone->agent_id = text_copy(agent_id_str(old));
+        gone->reason = "a new agent registered at the same address";
+        gone->flag = true;
+        old->change = AGENT_CHANGE_REMOVED;
+        pending_store(m, gone, &del, 1);
+    }
+    struct agent *a = agent_make(m, r);
+    m->next_agent++;
+    struct pending *p = pending_add(m, PENDING_ADMIT);
+    p->agent = a;
+    struct registry_record rec = record_agent(a);
+    pending_store(m, p, &rec, 1);
+}
+
+/* Into the tables; the allocator learns what is used there. */
+static void agent_insert(struct master *m, struct agent *a)
+{
+    struct alloc_agent_spec spec = { .info = a->info, .total = &a->total };
+
+    HASH_ADD_KEYPTR(hh, m->agents, a->info->id.s.p, a->info->id.s.n, a);
+    HASH_ADD_KEYPTR(hh_pid, m->agents_by_pid, a->pid, strlen(a->pid), a);
+    a->link = AGENT_CONNECTED;
+    m->metrics.agents_connected++;
+    agent_set_ref(m, a, allocator_agent_add(m->allocator, &spec, agent_is_active(a), NULL, 0));
+    act(m, MASTER_ACT_LINK)->send.to = str_of(a->pid);
+    maintenance_apply_agent(m, a);
+    agent_start_pings(m, a);
+}
+
+static void watch_agent_added(struct master *m, const struct agent *a)
+{
+    if (!m->watched)
+        return;
+    struct master_action *w = act(m, MASTER_ACT_WATCH);
+    w->watch.kind = WATCH_AGENT_ADDED;
+    w->watch.agent = a;
+}
+
+void agent_admit(struct master *m, struct pending *p)
+{
+    struct agent *a = TAKE(p->agent);
+
+    a->registered = m->wall;
+    agent_insert(m, a);
+    m->metrics.slave_registrations++;
+    send_registered(m, a, MSG_AGENT_REGISTERED);
+    act_note(m, NOTE_INFO, "agent_admitted", "agent=%.*s pid=%s hostname=\"%s\"", STR_ARG(agent_id_str(a)), a->pid,
+             a->info->hostname);
+    watch_agent_added(m, a);
+}
+
+/* --- coming back --- */
+
+static bool infos_differ(const struct agent_info *a, const struct agent_info *b)
+{
+    return !str_eq(blob_str(a->raw), blob_str(b->raw)) || a->capabilities != b->capabilities;
+}
+
+void on_reregister(struct master *m, const struct master_event *ev)
+{
+    struct agent_report *r = ev->report;
+    struct str id = r->info->id.s;
+    struct agent *a = agent_find(m, id);
+    struct lost_agent *l = lost_find(m, id);
+
+    m->metrics.msg_reregister_slave++;
+    if (admission_pending(m, r->pid) || !admissible(m, r))
+        return;
+    if (l != NULL && l->kind == LOST_GONE) {
+        agent_shutdown(m, r->pid, "Agent has been marked gone");
+        return;
+    }
+    if ((a != NULL && a->change != AGENT_CHANGE_NONE) || (l != NULL && l->change != AGENT_CHANGE_NONE))
+        return;
+    if (a != NULL && (strcmp(a->info->hostname, r->info->hostname) != 0 || !str_eq(pid_ip(str_of(a->pid)), pid_ip(r->pid)))) {
+        agent_shutdown(m, r->pid, "Agent attempted to re-register with different IP or hostname");
+        return;
+    }
+    if (a != NULL && !infos_differ(a->info, r->info)) {
+        agent_returned(m, a, r);
+        return;
+    }
+    struct pending *p = pending_add(m, a != NULL ? PENDING_UPDATE_AGENT : PENDING_READMIT);
+    p->report = agent_report_ref(r);
+    p->agent_id = text_copy(id);
+    if (l != NULL)
+        l->readmitting = true;
+    struct registry_record recs[2];
+    size_t n = 0;
+    recs[n] = (struct registry_record){ .kind = RECORD_AGENT, .id = r->info->id.s, .info = r->info };
+    if (l != NULL || a != NULL) {
+        recs[n].drain = l != NULL ? l->drain : a->drain;
+        recs[n].deactivated = l != NULL ? l->deactivated : a->deactivated;
+        recs[n].drain_start = l != NULL ? l->drain_start : a->drain_start;
+    }
+    n++;
+    if (l != NULL && l->kind == LOST_UNREACHABLE)
+        recs[n++] = (struct registry_record){ .kind = RECORD_UNREACHABLE, .deleted = true, .id = r->info->id.s };
+    pending_store(m, p, recs, n);
+}
+
+static struct framework *framework_for_report(struct master *m, const struct agent_report *r, struct framework_id id)
+{
+    struct framework *f = framework_find(m, id.s);
+
+    if (f != NULL || framework_find_completed(m, id.s) != NULL)
+        return f;
+    for (size_t i = 0; i < r->framework_count; i++)
+        if (framework_id_eq(r->frameworks[i]->id, id))
+            return framework_add_recovered(m, r->frameworks[i]);
+    return NULL;
+}
+
+static void use_add(struct master *m, struct slot *s, const struct resources *r)
+{
+    struct alloc_use use = { .framework = s->framework->ref, .resources = r };
+
+    allocator_use_add(m->allocator, s->agent->ref, &use);
+}
+
+static struct task *task_of_report(struct master *m, struct agent *a, struct framework *f, const struct task_report *r)
+{
+    struct slot *s = slot_get(m, f, a);
+    struct task *old = task_find_unreachable(f, r->id.s);
+
+    if (old != NULL)
+        task_from_unreachable(m, old);
+    struct task *t = task_new(m, f, s, r->id.s, r->executor.s, agent_id_str(a), &r->resources, r->record);
+    if (!task_state_is_terminal(r->state)) {
+        use_add(m, s, &t->bundle->r);
+        task_hold(m, t);
+    }
+    task_set_state(m, t, r->state);
+    for (size_t i = 0; i < r->status_count; i++)
+        task_add_status(m, t, r->status_states[i], r->statuses[i]);
+    if (r->has_update_state && r->has_update_uuid) {
+        t->flags |= TASK_FLAG_HAS_UPDATE;
+        t->update_state = (uint8_t)r->update_state;
+        t->update_uuid = r->update_uuid;
+    }
+    if (m->watched) {
+        struct master_action *w = act(m, MASTER_ACT_WATCH);
+        w->watch.kind = WATCH_TASK_ADDED;
+        w->watch.task = t;
+        w->watch.framework = f;
+    }
+    return t;
+}
+
+static void executors_of_report(struct master *m, struct agent *a, const struct agent_report *r)
+{
+    for (size_t i = 0; i < r->executor_count; i++) {
+        struct executor_info *info = r->executors[i];
+        struct framework *f = framework_for_report(m, r, info->framework);
+        if (f == NULL)
+            continue;
+        struct slot *s = slot_get(m, f, a);
+        if (executor_find(s, info->id.s) != NULL)
+            continue;
+        struct executor *e = xcalloc(1, sizeof *e);
+        e->info = executor_info_ref(info);
+        e->slot = s;
+        DL_APPEND(s->executors, e);
+        resources_add_all(&s->used, &info->resources);
+        use_add(m, s, &info->resources);
+    }
+}
+
+static void completed_of_report(struct master *m, const struct agent_report *r)
+{
+    for (size_t i = 0; i < r->completed_count; i++) {
+        const struct completed_report *c = &r->completed[i];
+        if (framework_find(m, c->info->id.s) != NULL || framework_find_completed(m, c->info->id.s) != NULL)
+            continue;
+        struct framework *f = framework_add_completed(m, c->info);
+        if (f == NULL)
+            continue;
+        for (size_t j = 0; j < c->task_count; j++) { /* through a slot that never holds anything */
+            struct slot s = { .framework = f };
+            struct task *t = task_new(m, f, &s, c->tasks[j].id.s, c->tasks[j].executor.s, r->info->id.s,
+                                      &c->tasks[j].resources, c->tasks[j].record);
+            for (size_t k = 0; k < c->tasks[j].status_count; k++)
+                task_add_status(m, t, c->tasks[j].status_states[k], c->tasks[j].statuses[k]);
+            task_set_state(m, t, c->tasks[j].state);
+            t->slot = NULL;
+            task_complete(m, t);
+        }
+    }
+}
+
+static void send_framework_ends(struct master *m, struct agent *a, const struct agent_report *r)
+{
+    for (size_t i = 0; i < r->framework_count; i++)
+        if (framework_find_completed(m, r->frameworks[i]->id.s) != NULL)
+            act_send(m, MSG_SHUTDOWN_FRAMEWORK, str_of(a->pid))->send.framework_id = keep(m, r->frameworks[i]->id.s);
+}
+
+static void send_framework_updates(struct master *m, struct agent *a)
+{
+    for (struct slot *s = a->slots; s != NULL; s = s->a_next)
+        if (s->framework->state != FRAMEWORK_RECOVERED) {
+            struct master_action *u = act_send(m, MSG_UPDATE_FRAMEWORK, str_of(a->pid));
+            u->send.framework = s->framework;
+        }
+}
+
+static void agent_take_version(struct agent *a, const struct agent_report *r)
+{
+    free(a->version);
+    a->version = text_copy(r->version);
+    a->has_resource_version = r->has_resource_version;
+    a->resource_version = r->resource_version;
+}
+
+/* First return after a failover, return of an unreachable agent, or of one the registry does not know. */
+void agent_readmit(struct master *m, struct pending *p)
+{
+    struct agent_report *r = p->report;
+    struct lost_agent *l = lost_find(m, r->info->id.s);
+    bool tell = l == NULL || l->kind != LOST_RECOVERED;
+    struct str text = l != NULL ? STR("Unreachable agent re-reregistered") : STR("Unknown agent reregistered");
+    struct agent *a = agent_make(m, r);
+
+    a->registered = a->reregistered = m->wall;
+    if (l != NULL) {
+        a->drain = l->drain;
+        a->deactivated = l->deactivated;
+        a->drain_start = l->drain_start;
+        lost_remove(m, l);
+    }
+    agent_insert(m, a);
+    m->metrics.slave_reregistrations++;
+    for (size_t i = 0; i < r->framework_count; i++)
+        (void)framework_for_report(m, r, r->frameworks[i]->id);
+    executors_of_report(m, a, r);
+    for (size_t i = 0; i < r->task_count; i++) {
+        struct framework *f = framework_for_report(m, r, r->tasks[i].framework);
+        if (f == NULL || task_find(f, r->tasks[i].id.s) != NULL)
+            continue;
+        struct task *t = task_of_report(m, a, f, &r->tasks[i]);
+        if (!tell)
+            continue;
+        struct status_value v = {
+            .task = task_id_str(t), .agent = agent_id_str(a), .executor = name_str(t->executor_id), .state = t->state,
+            .source = SOURCE_MASTER, .reason = REASON_AGENT_REREGISTERED, .message = text, .timestamp = m->wall,
+            .carry = task_last_status(t),
+        };
+        send_update(m, f, status_make(m, &v));
+    }
+    completed_of_report(m, r);
+    if (a->drain.state == DRAINING)
+        agent_send_drain(m, a);
+    send_registered(m, a, MSG_AGENT_REREGISTERED);
+    send_framework_ends(m, a, r);
+    send_framework_updates(m, a);
+    act_note(m, NOTE_INFO, "agent_readmitted", "agent=%.*s pid=%s tasks=%zu", STR_ARG(agent_id_str(a)), a->pid,
+             r->task_count);
+    watch_agent_added(m, a);
+    agent_check_drained(m, a);
+}
+
+/* --- return of an agent that we had not given up --- */
+
+static bool report_has_task(const struct agent_report *r, const struct task *t)
+{
+    for (size_t i = 0; i < r->task_count; i++)
+        if (str_eq(r->tasks[i].id.s, task_id_str(t)) && framework_id_eq(r->tasks[i].framework, t->framework->id))
+            return true;
+    return false;
+}
+
+static bool report_has_executor(const struct agent_report *r, const struct executor *e)
+{
+    for (size_t i = 0; i < r->executor_count; i++)
+        if (executor_id_eq(r->executors[i]->id, e->info->id) &&
+            framework_id_eq(r->executors[i]->framework, e->slot->framework->id))
+            return true;
+    return false;
+}
+
+static void executor_remove(struct master *m, struct executor *e)
+{
+    struct slot *s = e->slot;
+
+    DL_DELETE(s->executors, e);
+    resources_sub_all(&s->used, &e->info->resources);
+    if (s->agent->ref.gen != 0 && s->framework->ref.gen != 0)
+        allocator_recover(m->allocator, m->now, s->framework->ref, s->agent->ref, &e->info->resources, ALLOC_ALLOCATED, 0);
+    executor_info_unref(e->info);
+    free(e);
+}
+
+static void returned_tasks(struct master *m, struct agent *a, const struct agent_report *r, struct master_action *answer,
+                           size_t answer_index)
+{
+    struct missing_task *v = NULL;
+    size_t n = 0, cap = 0;
+
+    for (struct slot *s = a->slots, *next; s != NULL; s = next) {
+        next = s->a_next;
+        struct executor *e, *e_next;
+        DL_FOREACH_SAFE(s->executors, e, e_next) {
+            if (!report_has_executor(r, e))
+                executor_remove(m, e);
+        }
+        for (struct task *t = s->tasks; t != NULL; t = t->next)
+            if (!report_has_task(r, t)) {
+                ARRAY_ROOM(v, n, cap);
+                v[n++].task = t;
+            }
+        slot_drop_if_empty(s);
+    }
+    (void)answer;
+    if (n != 0) {
+        struct missing_task *kept = arena_array(&m->arena, n, sizeof *kept);
+        ASSERT(kept != NULL);
+        memcpy(kept, v, n * sizeof *kept);
+        m->actions[answer_index].send.missing = kept;
+        m->actions[answer_index].send.missing_count = n;
+    }
+    free(v);
+}
+
+static void returned_kills(struct master *m, struct agent *a)
+{
+    for (struct slot *s = a->slots; s != NULL; s = s->a_next)
+        for (struct task *t = s->tasks; t != NULL; t = t->next)
+            if ((t->flags & TASK_FLAG_KILL_WANTED) != 0 && !task_state_is_terminal(t->state)) {
+                struct master_action *k = act_send(m, MSG_KILL_TASK, str_of(a->pid));
+                k->send.framework_id = s->framework->id.s;
+                k->send.task_id = task_id_str(t);
+            }
+}
+
+static void agent_set_pid(struct master *m, struct agent *a, struct str pid)
+{
+    if (str_is(pid, a->pid))
+        return;
+    act(m, MASTER_ACT_UNLINK)->send.to = keep(m, str_of(a->pid));
+    HASH_DELETE(hh_pid, m->agents_by_pid, a);
+    free(a->pid);
+    a->pid = text_copy(pid);
+    HASH_ADD_KEYPTR(hh_pid, m->agents_by_pid, a->pid, strlen(a->pid), a);
+}
+
+void agent_returned(struct master *m, struct agent *a, struct agent_report *r)
+{
+    struct agent_info *old = a->info;
+    bool changed = infos_differ(old, r->info);
+
+    agent_set_pid(m, a, r->pid);
+    agent_take_version(a, r);
+    if (changed) { /* the key of the table lies in the info */
+        HASH_DELETE(hh, m->agents, a);
+        a->info = agent_info_ref(r->info);
+        HASH_ADD_KEYPTR(hh, m->agents, a->info->id.s.p, a->info->id.s.n, a);
+        agent_info_unref(old);
+    }
+    struct resources total = agent_total_of(r);
+    bool total_changed = !resources_eq(&total, &a->total);
+    resources_done(&a->total);
+    a->total = total;
+    act(m, MASTER_ACT_LINK)->send.to = str_of(a->pid);
+    if (a->link == AGENT_DISCONNECTED) {
+        agent_set_link(m, a, AGENT_CONNECTED);
+        if (!a->deactivated)
+            allocator_agent_activate(m->allocator, a->ref);
+    }
+    if (changed || total_changed)
+        agent_update_allocator(m, a);
+    a->reregistered = m->wall;
+    m->metrics.slave_reregistrations++;
+    size_t answer = m->action_count;
+    send_registered(m, a, MSG_AGENT_REREGISTERED);
+    returned_tasks(m, a, r, NULL, answer);
+    for (size_t i = 0; i < r->framework_count; i++)
+        (void)framework_for_report(m, r, r->frameworks[i]->id);
+    executors_of_report(m, a, r);
+    for (size_t i = 0; i < r->task_count; i++) { /* forgotten here: those of a non-checkpointing framework, say */
+        struct framework *f = framework_for_report(m, r, r->tasks[i].framework);
+        if (f != NULL && task_find(f, r->tasks[i].id.s) == NULL)
+            (void)task_of_report(m, a, f, &r->tasks[i]);
+    }
+    returned_kills(m, a);
+    send_framework_ends(m, a, r);
+    if (a->drain.state == DRAINING)
+        agent_send_drain(m, a);
+    send_framework_updates(m, a);
+    if (!agent_info_can(a->info, AGENT_CAP_RESOURCE_PROVIDER)) {
+        struct master_action *s = act_send(m, MSG_CHECKPOINT_RESOURCES, str_of(a->pid));
+        s->send.agent = a;
+        s->send.resources = &a->total;
+    }
+    agent_ping(m, a);
+    act_note(m, NOTE_INFO, "agent_returned", "agent=%.*s pid=%s", STR_ARG(agent_id_str(a)), a->pid);
+}
+
+/* --- other messages --- */
+
+void on_unregister(struct master *m, const struct master_event *ev)
+{
+    struct agent *a = agent_find(m, ev->unregister.agent.s);
+
+    m->metrics.msg_unregister_slave++;
+    if (a == NULL || a->change != AGENT_CHANGE_NONE || !str_is(ev->pid, a->pid))
+        return;
+    struct pending *p = pending_add(m, PENDING_REMOVE);
+    struct registry_record del = { .kind = RECORD_AGENT, .deleted = true, .id = agent_id_str(a) };
+    p->agent_id = text_copy(agent_id_str(a));
+    p->reason = "the agent unregistered";
+    a->change = AGENT_CHANGE_REMOVED;
+    pending_store(m, p, &del, 1);
+}
+
+void on_agent_update(struct master *m, const struct master_event *ev)
+{
+    struct agent *a = agent_find(m, ev->update.agent.s);
+
+    m->metrics.msg_update_slave++;
+    if (a == NULL || a->change != AGENT_CHANGE_NONE)
+        return;
+    if (ev->update.has_resource_version) {
+        a->has_resource_version = true;
+        a->resource_version = ev->update.resource_version;
+    }
+    if (ev->update.has_operations)
+        operations_of_report(m, a, ev->update.operations, ev->update.operation_count);
+    if (!ev->update.has_oversubscribed)
+        return;
+    struct offer *o, *next;
+    DL_FOREACH_SAFE2(a->offers, o, next, a_next) {
+        if (resources_have_revocable(&o->resources))
+            offer_rescind(m, o, RESCIND_TELL, 0);
+    }
+    struct resources total = resources_nonrevocable(&a->total);
+    resources_add_all(&total, ev->update.oversubscribed);
+    resources_done(&a->total);
+    a->total = total;
+    agent_update_allocator(m, a);
+}
+
+void on_executor_exited(struct master *m, const struct master_event *ev)
+{
+    struct agent *a = agent_find(m, ev->executor_exited.agent.s);
+    struct framework *f = framework_find(m, ev->executor_exited.framework.s);
+
+    m->metrics.msg_exited_executor++;
+    if (a == NULL || f == NULL)
+        return;
+    struct slot *s = slot_find(f, a);
+    struct executor *e = executor_find(s, ev->executor_exited.executor.s);
+    if (e != NULL) {
+        executor_remove(m, e);
+        slot_drop_if_empty(s);
+    }
+    if (framework_is_connected(f)) {
+        struct str executor = keep(m, ev->executor_exited.executor.s);
+        struct master_action *x = act_event(m, f, EVENT_FAILURE);
+        x->event.agent_id = agent_id_str(a);
+        x->event.executor_id = executor;
+        x->event.has_executor = true;
+        x->event.status = ev->executor_exited.status;
+    }
+    agent_check_drained(m, a);
+}
+
+void on_executor_message(struct master *m, const struct master_event *ev)
+{
+    struct agent *a = agent_find(m, ev->executor_message.agent.s);
+    struct framework *f = framework_find(m, ev->executor_message.framework.s);
+
+    m->metrics.msg_executor_to_framework++;
+    if (a == NULL || f == NULL || !framework_is_connected(f)) {
+        m->metrics.invalid_e2f++;
+        return;
+    }
+    m->metrics.valid_e2f++;
+    struct master_action *x = act_event(m, f, EVENT_MESSAGE);
+    x->event.agent_id = agent_id_str(a);
+    x->event.executor_id = keep(m, ev->executor_message.executor.s);
+    x->event.bytes = keep(m, ev->executor_message.data);
+}
+
+/* --- draining --- */
+
+void agent_send_drain(struct master *m, struct agent *a)
+{
+    struct master_action *s = act_send(m, MSG_DRAIN, str_of(a->pid));
+
+    s->send.agent = a;
+    s->send.drain = a->drain;
+}
+
+void agent_check_drained(struct master *m, struct agent *a)
+{
+    if (a->drain.state != DRAINING || a->change != AGENT_CHANGE_NONE || a->slots != NULL || a->operations != NULL)
+        return;
+    if (a->link != AGENT_CONNECTED)
+        return; /* it has not been told, or may hold what we do not know */
+    a->drain.state = DRAINED;
+    act_note(m, NOTE_INFO, "agent_drained", "agent=%.*s", STR_ARG(agent_id_str(a)));
+    if (a->drain.mark_gone) {
+        mark_gone(m, agent_id_str(a), (struct request_ref){ 0 }, true);
+        return;
+    }
+    struct pending *p = pending_add(m, PENDING_NONE);
+    struct registry_record rec = record_agent(a);
+    pending_store(m, p, &rec, 1);
+}

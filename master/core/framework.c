@@ -1,0 +1,570 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Frameworks: subscription, failover, calls, the failover timeout, removal.
+ *
+ *   (agents report it)  RECOVERED ──subscribe──> ACTIVE ──stream ends──> DISCONNECTED ──timeout, teardown──> COMPLETED
+ *                                      ^   └────────subscribe again (the old stream is told)──┘  │
+ *                                      └────────────────────subscribe──────────────────────────┘
+ *
+ * Sources: scheduler API, sections 4, 5, 6. */
+#include <stdlib.h>
+
+#include "common/model/role.h"
+#include "master/core/internal.h"
+
+struct framework *framework_of_ref(const struct master *m, struct framework_ref r)
+{
+    struct framework *f = r.slot < m->by_ref_cap ? m->by_ref[r.slot] : NULL;
+
+    return f != NULL && framework_ref_eq(f->ref, r) ? f : NULL;
+}
+
+static void framework_set_ref(struct master *m, struct framework *f, struct framework_ref r)
+{
+    if (r.slot >= m->by_ref_cap) {
+        size_t cap = m->by_ref_cap != 0 ? m->by_ref_cap : 16;
+        while (cap <= r.slot)
+            cap *= 2;
+        m->by_ref = xrealloc(m->by_ref, cap, sizeof *m->by_ref);
+        memset(m->by_ref + m->by_ref_cap, 0, (cap - m->by_ref_cap) * sizeof *m->by_ref);
+        m->by_ref_cap = cap;
+    }
+    m->by_ref[r.slot] = f;
+    f->ref = r;
+}
+
+static struct framework *framework_make(struct framework_info *info)
+{
+    struct framework *f = xcalloc(1, sizeof *f);
+
+    f->id = framework_id_copy(info->id);
+    f->info = framework_info_ref(info);
+    f->failover_at = MONO_NEVER;
+    return f;
+}
+
+static void framework_table_add(struct master *m, struct framework *f)
+{
+    HASH_ADD_KEYPTR(hh, m->frameworks, f->id.s.p, f->id.s.n, f);
+}
+
+struct framework *framework_add_recovered(struct master *m, struct framework_info *info)
+{
+    struct framework *f = framework_make(info);
+    struct alloc_framework_spec spec = { .info = info };
+
+    f->state = FRAMEWORK_RECOVERED;
+    framework_table_add(m, f);
+    framework_set_ref(m, f, allocator_framework_add(m->allocator, &spec, false));
+    return f;
+}
+
+static void completed_push(struct master *m, struct framework *f)
+{
+    f->state = FRAMEWORK_COMPLETED;
+    HASH_ADD_KEYPTR(hh, m->completed, f->id.s.p, f->id.s.n, f);
+    DL_APPEND2(m->completed_list, f, c_prev, c_next);
+    m->completed_count++;
+    while (m->completed_count > m->config.completed_frameworks_max) {
+        struct framework *old = m->completed_list;
+        HASH_DELETE(hh, m->completed, old);
+        DL_DELETE2(m->completed_list, old, c_prev, c_next);
+        m->completed_count--;
+        old->c_next = m->dead_frameworks;
+        m->dead_frameworks = old;
+    }
+}
+
+struct framework *framework_add_completed(struct master *m, struct framework_info *info)
+{
+    struct framework *f = framework_make(info);
+
+    completed_push(m, f);
+    return framework_find_completed(m, info->id.s);
+}
+
+/* --- the stream --- */
+
+static void stream_attach(struct master *m, struct framework *f, struct stream_ref s)
+{
+    struct uuid u = uuid_make(m->rng);
+
+    f->stream = s;
+    uuid_text(&u, f->stream_id);
+    f->state = FRAMEWORK_ACTIVE;
+    f->failover_at = MONO_NEVER;
+    struct master_action *o = act(m, MASTER_ACT_STREAM_OPEN);
+    o->event.stream = s;
+    o->event.stream_id = str_of(f->stream_id);
+    act_event(m, f, EVENT_SUBSCRIBED);
+    act_event(m, f, EVENT_HEARTBEAT);
+    f->heartbeat_at = mono_add(m->now, HEARTBEAT_SECONDS * NS_PER_S);
+    DL_APPEND2(m->heartbeats, f, hb_prev, hb_next);
+}
+
+static void stream_detach(struct master *m, struct framework *f)
+{
+    ASSERT(f->state == FRAMEWORK_ACTIVE);
+    DL_DELETE2(m->heartbeats, f, hb_prev, hb_next);
+    f->state = FRAMEWORK_DISCONNECTED;
+    f->stream = (struct stream_ref){ 0 };
+}
+
+static void stream_refuse(struct master *m, struct stream_ref s, struct str why)
+{
+    struct uuid u = uuid_make(m->rng);
+    char text[UUID_TEXT_SIZE];
+
+    uuid_text(&u, text);
+    struct master_action *a = act(m, MASTER_ACT_STREAM_OPEN);
+    a->event.stream = s;
+    a->event.stream_id = keep(m, str_of(text));
+    a = act(m, MASTER_ACT_EVENT);
+    a->event.stream = s;
+    a->event.kind = EVENT_ERROR;
+    a->event.bytes = keep(m, why);
+    a = act(m, MASTER_ACT_STREAM_CLOSE);
+    a->event.stream = s;
+}
+
+/* --- subscribe --- */
+
+bool role_whitelisted(const struct master *m, struct str role)
+{
+    struct str rest = m->config.roles_whitelist, one;
+
+    if (rest.n == 0 || role_is_star(role))
+        return true;
+    for (bool more = true; more;) {
+        more = str_cut(&rest, ',', &one);
+        if (str_eq(str_trim(one), role))
+            return true;
+    }
+    return false;
+}
+
+static struct str subscribe_refused(struct master *m, const struct subscribe_request *q, const struct framework *known)
+{
+    const struct framework_info *i = q->info;
+
+    if (q->invalid != NULL)
+        return str_of(q->invalid);
+    if (framework_find_completed(m, i->id.s) != NULL)
+        return STR("Framework has been removed");
+    if (!m->config.root_submissions && strcmp(i->user, "root") == 0)
+        return STR("User 'root' is not allowed to run frameworks without --root_submissions set");
+    for (size_t r = 0; r < i->role_count; r++)
+        if (!role_whitelisted(m, name_str(i->roles[r])))
+            return keep_fmt(m, "Role '%s' is not present in the master's --roles", i->roles[r]->text);
+    if (i->failover_timeout_ns == INT64_MAX)
+        return STR("The framework failover_timeout is invalid");
+    if (known != NULL && known->state != FRAMEWORK_RECOVERED && !str_eq(str_of(known->info->principal), str_of(i->principal)))
+        return STR("Changing framework's principal is not allowed.");
+    return (struct str){ NULL, 0 };
+}
+
+static void framework_set_constraints(struct framework *f, struct offer_constraints *c)
+{
+    struct offer_constraints *old = f->constraints;
+
+    f->constraints = offer_constraints_ref(c);
+    offer_constraints_unref(old);
+}
+
+/* Offers allocated to roles that the framework no longer has are taken back. */
+static void roles_left(struct master *m, struct framework *f, const struct framework_info *next)
+{
+    struct offer *o, *n;
+
+    DL_FOREACH_SAFE2(f->offers, o, n, f_next) {
+        if (!framework_info_has_role(next, name_str(o->role)))
+            offer_rescind(m, o, RESCIND_TELL, 0);
+    }
+}
+
+static void framework_apply(struct master *m, struct framework *f, const struct subscribe_request *q)
+{
+    struct alloc_framework_spec spec = { .info = q->info, .suppressed = q->suppressed,
+                                         .suppressed_count = q->suppressed_count, .constraints = q->constraints };
+    struct framework_info *old = f->info;
+
+    roles_left(m, f, q->info);
+    f->info = framework_info_ref(q->info);
+    framework_info_unref(old);
+    framework_set_constraints(f, q->constraints);
+    allocator_framework_update(m->allocator, f->ref, &spec);
+}
+
+static void watch_framework(struct master *m, const struct framework *f, enum watch_event kind)
+{
+    if (!m->watched)
+        return;
+    struct master_action *w = act(m, MASTER_ACT_WATCH);
+    w->watch.kind = kind;
+    w->watch.framework = f;
+}
+
+static void tell_agents(struct master *m, struct framework *f)
+{
+    for (struct agent *a = m->agents; a != NULL; a = a->hh.next) {
+        if (a->link != AGENT_CONNECTED)
+            continue;
+        struct master_action *s = act_send(m, MSG_UPDATE_FRAMEWORK, str_of(a->pid));
+        s->send.framework = f;
+    }
+}
+
+static void subscribe_new(struct master *m, const struct master_event *ev)
+{
+    const struct subscribe_request *q = ev->subscribe.req;
+    struct framework *f = framework_make(q->info);
+    struct alloc_framework_spec spec = { .info = q->info, .suppressed = q->suppressed,
+                                         .suppressed_count = q->suppressed_count, .constraints = q->constraints };
+    char next[MASTER_ID_TEXT];
+
+    master_next_framework_id(m, next);
+    if (str_is(q->info->id.s, next))
+        m->next_framework++;
+    f->registered = f->reregistered = m->wall;
+    framework_set_constraints(f, q->constraints);
+    framework_table_add(m, f);
+    framework_set_ref(m, f, allocator_framework_add(m->allocator, &spec, true));
+    act_note(m, NOTE_INFO, "framework_added", "framework=%.*s name=\"%s\"", STR_ARG(f->id.s), q->info->name);
+    stream_attach(m, f, ev->subscribe.stream);
+    f->n.calls++;
+    f->n.call[CALL_SUBSCRIBE]++;
+    watch_framework(m, f, WATCH_FRAMEWORK_ADDED);
+}
+
+static void subscribe_again(struct master *m, struct framework *f, const struct master_event *ev)
+{
+    const struct subscribe_request *q = ev->subscribe.req;
+    enum framework_state before = f->state;
+
+    if (before == FRAMEWORK_ACTIVE) {
+        struct stream_ref old = f->stream;
+        act_event(m, f, EVENT_ERROR)->event.bytes = STR("Framework failed over");
+        act(m, MASTER_ACT_STREAM_CLOSE)->event.stream = old;
+        stream_detach(m, f);
+        offers_rescind_framework(m, f);
+    }
+    framework_apply(m, f, q);
+    f->reregistered = m->wall;
+    if (before == FRAMEWORK_RECOVERED)
+        f->registered = m->wall;
+    if (before != FRAMEWORK_ACTIVE)
+        allocator_framework_activate(m->allocator, f->ref);
+    act_note(m, NOTE_INFO, "framework_resubscribed", "framework=%.*s", STR_ARG(f->id.s));
+    stream_attach(m, f, ev->subscribe.stream);
+    f->n.calls++;
+    f->n.call[CALL_SUBSCRIBE]++;
+    tell_agents(m, f);
+    watch_framework(m, f, WATCH_FRAMEWORK_UPDATED);
+}
+
+void on_subscribe(struct master *m, const struct master_event *ev)
+{
+    const struct subscribe_request *q = ev->subscribe.req;
+    struct framework *f = q->info != NULL ? framework_find(m, q->info->id.s) : NULL;
+    struct str why = q->info == NULL ? str_of(q->invalid) : subscribe_refused(m, q, f);
+
+    m->metrics.call[CALL_SUBSCRIBE]++;
+    if (why.p != NULL) {
+        act_note(m, NOTE_INFO, "subscription_refused", "reason=\"%.*s\"", STR_ARG(why));
+        stream_refuse(m, ev->subscribe.stream, why);
+    } else if (f == NULL) {
+        subscribe_new(m, ev);
+    } else {
+        m->metrics.resubscribes++;
+        subscribe_again(m, f, ev);
+    }
+}
+
+void call_update_framework(struct master *m, struct request_ref r, struct framework *f, const struct call_request *c)
+{
+    const struct subscribe_request *q = c->update;
+    const struct framework_info *old = f->info;
+    const char *field = NULL, *from = "", *to = "";
+
+    if (q->invalid != NULL) {
+        act_answer(m, r, 400, "%s", q->invalid);
+        return;
+    }
+    if (!str_eq(str_of(old->principal), str_of(q->info->principal))) {
+        act_answer(m, r, 400, "FrameworkInfo update is not valid: Changing framework's principal is not allowed.");
+        return;
+    }
+    if (strcmp(old->user, q->info->user) != 0) {
+        field = "user";
+        from = old->user;
+        to = q->info->user;
+    } else if (old->checkpoint != q->info->checkpoint) {
+        field = "checkpoint";
+        from = old->checkpoint ? "true" : "false";
+        to = q->info->checkpoint ? "true" : "false";
+    }
+    if (field != NULL) {
+        act_answer(m, r, 400, "FrameworkInfo update is not valid: Updating 'FrameworkInfo.%s' is unsupported; attempted to "
+                              "update from '%s' to '%s'", field, from, to);
+        return;
+    }
+    struct str why = subscribe_refused(m, q, f);
+    if (why.p != NULL) {
+        act_answer(m, r, 400, "FrameworkInfo update is not valid: %.*s", STR_ARG(why));
+        return;
+    }
+    bool changed = !str_eq(blob_str(old->raw), blob_str(q->info->raw));
+    framework_apply(m, f, q);
+    if (changed)
+        tell_agents(m, f);
+    watch_framework(m, f, WATCH_FRAMEWORK_UPDATED);
+    act_answer(m, r, 200, "%s", "");
+}
+
+/* --- the end --- */
+
+static void framework_disconnect(struct master *m, struct framework *f)
+{
+    stream_detach(m, f);
+    offers_rescind_framework(m, f);
+    allocator_framework_deactivate(m->allocator, f->ref);
+    act_note(m, NOTE_INFO, "framework_disconnected", "framework=%.*s", STR_ARG(f->id.s));
+    if (f->info->failover_timeout_ns <= 0)
+        framework_remove(m, f);
+    else {
+        f->failover_at = mono_add(m->now, f->info->failover_timeout_ns);
+        m->any_framework_waits = true;
+    }
+}
+
+void on_stream_closed(struct master *m, struct stream_ref s)
+{
+    for (struct framework *f = m->heartbeats; f != NULL; f = f->hb_next)
+        if (f->stream.n == s.n) {
+            framework_disconnect(m, f);
+            return;
+        }
+}
+
+static void framework_kill_tasks(struct master *m, struct framework *f)
+{
+    struct task *t, *next;
+
+    HASH_ITER(hh, f->tasks, t, next) {
+        if (!task_state_is_terminal(t->state)) {
+            struct status_value v = {
+                .task = task_id_str(t), .agent = name_str(t->agent_id), .executor = name_str(t->executor_id),
+                .state = TASK_KILLED, .source = SOURCE_MASTER, .reason = REASON_FRAMEWORK_REMOVED,
+                .message = keep_fmt(m, "Framework %.*s removed", STR_ARG(f->id.s)), .timestamp = m->wall,
+            };
+            struct str s = status_make(m, &v);
+            task_count_terminal(m, f, TASK_KILLED, SOURCE_MASTER, REASON_FRAMEWORK_REMOVED);
+            task_set_state(m, t, TASK_KILLED);
+            task_add_status(m, t, TASK_KILLED, s);
+            task_watch_updated(m, t, s);
+        }
+        task_complete(m, t);
+    }
+}
+
+void framework_remove(struct master *m, struct framework *f)
+{
+    for (struct agent *a = m->agents; a != NULL; a = a->hh.next)
+        if (a->link == AGENT_CONNECTED)
+            act_send(m, MSG_SHUTDOWN_FRAMEWORK, str_of(a->pid))->send.framework_id = f->id.s;
+    if (f->state == FRAMEWORK_ACTIVE) {
+        act(m, MASTER_ACT_STREAM_CLOSE)->event.stream = f->stream;
+        stream_detach(m, f);
+    }
+    offers_rescind_framework(m, f);
+    framework_kill_tasks(m, f);
+    while (f->slots != NULL) { /* only executors are left */
+        struct slot *s = f->slots;
+        struct executor *e, *next;
+        DL_FOREACH_SAFE(s->executors, e, next) {
+            DL_DELETE(s->executors, e);
+            executor_info_unref(e->info);
+            free(e);
+        }
+        struct agent *a = s->agent;
+        slot_drop_if_empty(s);
+        agent_check_drained(m, a);
+    }
+    while (f->unreachable_ring.head != NULL) {
+        struct task *t = f->unreachable_ring.head;
+        task_from_unreachable(m, t);
+    }
+    m->by_ref[f->ref.slot] = NULL;
+    allocator_framework_remove(m->allocator, f->ref);
+    f->ref = (struct framework_ref){ 0, 0 };
+    f->unregistered = m->wall;
+    HASH_DELETE(hh, m->frameworks, f);
+    act_note(m, NOTE_INFO, "framework_removed", "framework=%.*s", STR_ARG(f->id.s));
+    watch_framework(m, f, WATCH_FRAMEWORK_REMOVED);
+    completed_push(m, f);
+}
+
+void frameworks_tick(struct master *m)
+{
+    while (m->heartbeats != NULL && m->heartbeats->heartbeat_at.ns <= m->now.ns) {
+        struct framework *f = m->heartbeats;
+        act_event(m, f, EVENT_HEARTBEAT);
+        f->heartbeat_at = mono_add(m->now, HEARTBEAT_SECONDS * NS_PER_S);
+        DL_DELETE2(m->heartbeats, f, hb_prev, hb_next);
+        DL_APPEND2(m->heartbeats, f, hb_prev, hb_next);
+    }
+    if (!m->any_framework_waits)
+        return;
+    struct framework *f, *next;
+    bool waits = false;
+    HASH_ITER(hh, m->frameworks, f, next) {
+        if (f->state != FRAMEWORK_DISCONNECTED)
+            continue;
+        if (f->failover_at.ns <= m->now.ns)
+            framework_remove(m, f);
+        else
+            waits = true;
+    }
+    m->any_framework_waits = waits;
+}
+
+struct mono frameworks_wake(const struct master *m)
+{
+    struct mono at = m->heartbeats != NULL ? m->heartbeats->heartbeat_at : MONO_NEVER;
+
+    if (m->any_framework_waits)
+        for (const struct framework *f = m->frameworks; f != NULL; f = f->hh.next)
+            if (f->state == FRAMEWORK_DISCONNECTED)
+                at = mono_min(at, f->failover_at);
+    return at;
+}
+
+/* --- calls --- */
+
+static bool call_admitted(struct master *m, struct request_ref r, const struct framework *f, const struct call_request *c)
+{
+    if (f == NULL)
+        act_answer(m, r, 400, "Framework cannot be found");
+    else if (c->principal.n != 0 && !str_eq(str_of(f->info->principal), c->principal))
+        act_answer(m, r, 400, "Authenticated principal '%.*s' does not match principal '%s' set in 'FrameworkInfo'",
+                   STR_ARG(c->principal), f->info->principal != NULL ? f->info->principal : "");
+    else if (!framework_is_connected(f))
+        act_answer(m, r, 403, "Framework is not subscribed");
+    else if (!c->has_stream_id)
+        act_answer(m, r, 400, "All non-subscribe calls should include the 'Mesos-Stream-Id' header");
+    else if (!str_is(c->stream_id, f->stream_id))
+        act_answer(m, r, 400, "The stream ID '%.*s' included in this request didn't match the stream ID currently "
+                              "associated with framework ID %.*s",
+                   STR_ARG(c->stream_id), STR_ARG(f->id.s));
+    else
+        return true;
+    return false;
+}
+
+static void call_message(struct master *m, struct framework *f, const struct call_request *c)
+{
+    struct agent *a = agent_find(m, c->agent.s);
+
+    if (a == NULL || a->link != AGENT_CONNECTED) {
+        m->metrics.invalid_f2e++;
+        return;
+    }
+    m->metrics.valid_f2e++;
+    struct master_action *s = act_send(m, MSG_FRAMEWORK_MESSAGE, str_of(a->pid));
+    s->send.agent_id = agent_id_str(a);
+    s->send.framework_id = f->id.s;
+    s->send.executor_id = keep(m, c->executor.s);
+    s->send.bytes = keep(m, c->data);
+}
+
+static void call_shutdown(struct master *m, struct framework *f, const struct call_request *c)
+{
+    struct agent *a = agent_find(m, c->agent.s);
+
+    if (a == NULL || a->link != AGENT_CONNECTED)
+        return;
+    struct master_action *s = act_send(m, MSG_SHUTDOWN_EXECUTOR, str_of(a->pid));
+    s->send.framework_id = f->id.s;
+    s->send.executor_id = keep(m, c->executor.s);
+}
+
+/* An invalid or unsubscribed role drops the whole call. */
+static bool roles_subscribed(const struct framework *f, const struct call_request *c)
+{
+    for (size_t i = 0; i < c->role_count; i++)
+        if (!framework_info_has_role(f->info, name_str(c->roles[i])))
+            return false;
+    return true;
+}
+
+void on_call(struct master *m, const struct master_event *ev)
+{
+    const struct call_request *c = ev->call;
+    struct framework *f = framework_find(m, c->framework.s);
+
+    if (!call_admitted(m, ev->request, f, c))
+        return;
+    m->metrics.call[c->type]++;
+    f->n.calls++;
+    f->n.call[c->type]++;
+    if (c->type == CALL_UPDATE_FRAMEWORK) {
+        call_update_framework(m, ev->request, f, c);
+        return;
+    }
+    if (c->type == CALL_UNKNOWN || c->type == CALL_SUBSCRIBE || c->type == CALL_TYPE_COUNT) {
+        act_answer(m, ev->request, 501, "501 Not Implemented.");
+        return;
+    }
+    act_answer(m, ev->request, 202, "%s", "");
+    switch (c->type) {
+    case CALL_TEARDOWN:
+        framework_remove(m, f);
+        break;
+    case CALL_ACCEPT:
+        call_accept(m, f, c);
+        break;
+    case CALL_DECLINE:
+        call_decline(m, f, c);
+        break;
+    case CALL_REVIVE:
+        if (roles_subscribed(f, c))
+            allocator_revive(m->allocator, f->ref, c->roles, c->role_count);
+        break;
+    case CALL_SUPPRESS:
+        if (roles_subscribed(f, c))
+            allocator_suppress(m->allocator, f->ref, c->roles, c->role_count);
+        break;
+    case CALL_KILL:
+        call_kill(m, f, c);
+        break;
+    case CALL_SHUTDOWN:
+        call_shutdown(m, f, c);
+        break;
+    case CALL_ACKNOWLEDGE:
+        call_acknowledge(m, f, c);
+        break;
+    case CALL_RECONCILE:
+        call_reconcile(m, f, c);
+        break;
+    case CALL_MESSAGE:
+        call_message(m, f, c);
+        break;
+    case CALL_ACCEPT_INVERSE_OFFERS:
+        call_inverse(m, f, c, true);
+        break;
+    case CALL_DECLINE_INVERSE_OFFERS:
+        call_inverse(m, f, c, false);
+        break;
+    case CALL_ACKNOWLEDGE_OPERATION_STATUS:
+        call_acknowledge_operation(m, f, c);
+        break;
+    case CALL_RECONCILE_OPERATIONS:
+        call_reconcile_operations(m, f, c);
+        break;
+    case CALL_REQUEST: /* the allocator ignores requests, as the original's does */
+    case CALL_UNKNOWN:
+    case CALL_SUBSCRIBE:
+    case CALL_UPDATE_FRAMEWORK:
+    case CALL_TYPE_COUNT:
+        break;
+    }
+}

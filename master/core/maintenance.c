@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Machines in maintenance: the schedule, DRAINING and DOWN machines, and what their agents' frameworks answered.
+ *
+ *   UP ──in a window──> DRAINING ──START_MAINTENANCE──> DOWN ──STOP_MAINTENANCE──> UP (and out of the schedule)
+ *
+ * An agent belongs to the machine with its hostname (any case) and the ip of its pid; an entry that lacks one of them never
+ * matches an agent. Source: operator API, section 4.2; scheduler API, section 15. */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "master/core/internal.h"
+
+enum { MACHINE_KEY_MAX = 600 };
+
+static struct str machine_key(struct str hostname, struct str ip, char *buf)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < hostname.n && n < MACHINE_KEY_MAX - 64; i++)
+        buf[n++] = (char)tolower((unsigned char)hostname.p[i]);
+    buf[n++] = '/';
+    for (size_t i = 0; i < ip.n && n < MACHINE_KEY_MAX; i++)
+        buf[n++] = ip.p[i];
+    return str_mem(buf, n);
+}
+
+struct machine *machine_find(const struct master *m, struct str hostname, struct str ip)
+{
+    char buf[MACHINE_KEY_MAX + 1];
+    struct str key = machine_key(hostname, ip, buf);
+    struct machine *mc = NULL;
+
+    HASH_FIND(hh, m->machines, key.p, key.n, mc);
+    return mc;
+}
+
+struct machine *machine_of_agent(const struct master *m, const struct agent *a)
+{
+    return machine_find(m, str_of(a->info->hostname), pid_ip(str_of(a->pid)));
+}
+
+static struct machine *machine_get(struct master *m, const struct machine_id *id)
+{
+    struct machine *mc = machine_find(m, id->hostname, id->ip);
+    char buf[MACHINE_KEY_MAX + 1];
+
+    if (mc != NULL)
+        return mc;
+    mc = xcalloc(1, sizeof *mc);
+    mc->hostname = text_copy(id->hostname);
+    mc->ip = text_copy(id->ip);
+    mc->key = text_copy(machine_key(id->hostname, id->ip, buf));
+    mc->mode = MACHINE_UP;
+    HASH_ADD_KEYPTR(hh, m->machines, mc->key, strlen(mc->key), mc);
+    return mc;
+}
+
+static void machine_forget_answers(struct machine *mc)
+{
+    while (mc->statuses != NULL) {
+        struct inverse_status *s = mc->statuses;
+        mc->statuses = s->next;
+        free(s->framework_id);
+        free(s);
+    }
+}
+
+static void machine_drop(struct master *m, struct machine *mc)
+{
+    HASH_DELETE(hh, m->machines, mc);
+    machine_forget_answers(mc);
+    free(mc->hostname);
+    free(mc->ip);
+    free(mc->key);
+    free(mc);
+}
+
+void machine_note_answer(struct master *m, const struct agent *a, const struct framework *f, bool accepted)
+{
+    struct machine *mc = machine_of_agent(m, a);
+    struct inverse_status *s;
+
+    if (mc == NULL)
+        return;
+    for (s = mc->statuses; s != NULL; s = s->next)
+        if (str_is(f->id.s, s->framework_id))
+            break;
+    if (s == NULL) {
+        s = xcalloc(1, sizeof *s);
+        s->framework_id = text_copy(f->id.s);
+        s->next = mc->statuses;
+        mc->statuses = s;
+    }
+    s->accepted = accepted;
+    s->time = m->wall;
+}
+
+/* Tells the allocator of the agent's unavailability. */
+void maintenance_apply_agent(struct master *m, struct agent *a)
+{
+    const struct machine *mc = machine_of_agent(m, a);
+
+    if (mc == NULL || mc->mode != MACHINE_DRAINING)
+        return;
+    struct alloc_unavailability u = { .start = { mc->start_ns / NS_PER_MS }, .duration_ns = mc->duration_ns };
+    allocator_unavailability_set(m->allocator, a->ref, &u);
+}
+
+static void machine_changed(struct master *m, const struct machine_id *id)
+{
+    for (struct agent *a = m->agents; a != NULL; a = a->hh.next) {
+        char one[MACHINE_KEY_MAX + 1], two[MACHINE_KEY_MAX + 1];
+        if (a->ref.gen == 0 || !str_eq(machine_key(str_of(a->info->hostname), pid_ip(str_of(a->pid)), one),
+                                       machine_key(id->hostname, id->ip, two)))
+            continue;
+        offers_rescind_agent(m, a);
+        inverses_rescind_agent(m, a, RESCIND_TELL);
+        allocator_unavailability_set(m->allocator, a->ref, NULL);
+        maintenance_apply_agent(m, a);
+    }
+}
+
+/* --- validation --- */
+
+static struct str machine_text(struct master *m, const struct machine_id *id)
+{
+    if (id->ip.n == 0)
+        return keep_fmt(m, "{\"hostname\":\"%.*s\"}", STR_ARG(id->hostname));
+    if (id->hostname.n == 0)
+        return keep_fmt(m, "{\"ip\":\"%.*s\"}", STR_ARG(id->ip));
+    return keep_fmt(m, "{\"hostname\":\"%.*s\",\"ip\":\"%.*s\"}", STR_ARG(id->hostname), STR_ARG(id->ip));
+}
+
+static bool ip4_ok(struct str ip)
+{
+    for (int i = 0; i < 4; i++) {
+        uint64_t v;
+        if (!str_u64(&ip, 255, &v) || (i < 3 && !str_skip(&ip, STR("."))))
+            return false;
+    }
+    return ip.n == 0;
+}
+
+static struct str machine_refused(struct master *m, const struct machine_id *id)
+{
+    if (id->hostname.n == 0 && id->ip.n == 0)
+        return STR("Both 'hostname' and 'ip' for a machine are empty");
+    if (id->ip.n != 0 && !ip4_ok(id->ip))
+        return keep_fmt(m, "Failed to parse IP address '%.*s'", STR_ARG(id->ip));
+    return (struct str){ NULL, 0 };
+}
+
+static bool same_machine(const struct machine_id *a, const struct machine_id *b)
+{
+    return str_eq_nocase(a->hostname, b->hostname) && str_eq(a->ip, b->ip);
+}
+
+static struct str schedule_refused(struct master *m, const struct operator_request *q)
+{
+    for (size_t w = 0; w < q->window_count; w++) {
+        const struct maintenance_window *x = &q->windows[w];
+        if (x->count == 0)
+            return STR("List of machines in the maintenance window is empty");
+        if (x->duration_ns < -1)
+            return STR("Unavailability 'duration' is negative");
+        for (size_t i = 0; i < x->count; i++) {
+            struct str why = machine_refused(m, &x->machines[i]);
+            if (why.p != NULL)
+                return why;
+            for (size_t v = 0; v <= w; v++)
+                for (size_t j = 0; j < (v == w ? i : q->windows[v].count); j++)
+                    if (same_machine(&x->machines[i], &q->windows[v].machines[j]))
+                        return keep_fmt(m, "Machine '%.*s' appears more than once in the schedule",
+                                        STR_ARG(machine_text(m, &x->machines[i])));
+        }
+    }
+    for (const struct machine *mc = m->machines; mc != NULL; mc = mc->hh.next) {
+        struct machine_id id = { str_of(mc->hostname), str_of(mc->ip) };
+        bool found = false;
+        for (size_t w = 0; w < q->window_count; w++)
+            for (size_t i = 0; i < q->windows[w].count; i++)
+                found = found || same_machine(&q->windows[w].machines[i], &id);
+        if (mc->mode == MACHINE_DOWN && !found)
+            return keep_fmt(m, "Machine '%.*s' is deactivated and cannot be removed from the schedule",
+                            STR_ARG(machine_text(m, &id)));
+    }
+    return (struct str){ NULL, 0 };
+}
+
+/* --- calls --- */
+
+static struct machine_id machine_id_copy(const struct machine_id *id)
+{
+    return (struct machine_id){ { text_copy(id->hostname), id->hostname.n }, { text_copy(id->ip), id->ip.n } };
+}
+
+static struct window *windows_copy(const struct maintenance_window *v, size_t n)
+{
+    struct window *w = xcalloc(n, sizeof *w);
+
+    for (size_t i = 0; i < n; i++) {
+        w[i].count = v[i].count;
+        w[i].start_ns = v[i].start_ns;
+        w[i].duration_ns = v[i].duration_ns;
+        w[i].machines = xcalloc(v[i].count, sizeof *w[i].machines);
+        for (size_t j = 0; j < v[i].count; j++)
+            w[i].machines[j] = machine_id_copy(&v[i].machines[j]);
+    }
+    return w;
+}
+
+static const struct maintenance_window *windows_view(struct master *m, const struct window *w, size_t n)
+{
+    struct maintenance_window *v = arena_array(&m->arena, n + 1, sizeof *v);
+
+    ASSERT(v != NULL);
+    for (size_t i = 0; i < n; i++)
+        v[i] = (struct maintenance_window){ w[i].machines, w[i].count, w[i].start_ns, w[i].duration_ns };
+    return v;
+}
+
+void operator_schedule(struct master *m, struct request_ref r, const struct operator_request *q)
+{
+    struct str why = schedule_refused(m, q);
+
+    if (why.p != NULL) {
+        act_answer(m, r, 400, "%.*s", STR_ARG(why));
+        return;
+    }
+    struct pending *p = pending_add(m, PENDING_SCHEDULE);
+    p->request = r;
+    p->windows = windows_copy(q->windows, q->window_count);
+    p->window_count = q->window_count;
+    struct registry_record rec = { .kind = RECORD_SCHEDULE, .windows = windows_view(m, p->windows, p->window_count),
+                                   .window_count = p->window_count, .deleted = p->window_count == 0 };
+    pending_store(m, p, &rec, 1);
+}
+
+static const struct window *window_of(const struct window *w, size_t n, const struct machine *mc)
+{
+    struct machine_id id = { str_of(mc->hostname), str_of(mc->ip) };
+
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < w[i].count; j++)
+            if (same_machine(&w[i].machines[j], &id))
+                return &w[i];
+    return NULL;
+}
+
+/* Machines follow the schedule: new ones drain, those that left are up again. */
+static void schedule_apply(struct master *m, bool tell)
+{
+    struct machine *mc, *next;
+
+    HASH_ITER(hh, m->machines, mc, next) {
+        if (mc->mode == MACHINE_DOWN || window_of(m->windows, m->window_count, mc) != NULL)
+            continue;
+        struct machine_id id = { keep(m, str_of(mc->hostname)), keep(m, str_of(mc->ip)) };
+        machine_drop(m, mc);
+        if (tell)
+            machine_changed(m, &id);
+    }
+    for (size_t i = 0; i < m->window_count; i++)
+        for (size_t j = 0; j < m->windows[i].count; j++) {
+            const struct window *w = &m->windows[i];
+            mc = machine_get(m, &w->machines[j]);
+            bool same = mc->mode != MACHINE_UP && mc->start_ns == w->start_ns && mc->duration_ns == w->duration_ns;
+            mc->start_ns = w->start_ns;
+            mc->duration_ns = w->duration_ns;
+            if (mc->mode == MACHINE_UP)
+                mc->mode = MACHINE_DRAINING;
+            if (same)
+                continue;
+            machine_forget_answers(mc);
+            if (tell)
+                machine_changed(m, &w->machines[j]);
+        }
+}
+
+void operator_machines(struct master *m, struct request_ref r, const struct operator_request *q, bool down)
+{
+    for (size_t i = 0; i < q->machine_count; i++) {
+        const struct machine_id *id = &q->machines[i];
+        const struct machine *mc = machine_find(m, id->hostname, id->ip);
+        struct str why = machine_refused(m, id);
+        if (why.p == NULL && down && mc == NULL)
+            why = keep_fmt(m, "Machine '%.*s' is not part of a maintenance schedule", STR_ARG(machine_text(m, id)));
+        else if (why.p == NULL && down && mc->mode != MACHINE_DRAINING)
+            why = keep_fmt(m, "Machine '%.*s' is not in DRAINING mode and cannot be brought down",
+                           STR_ARG(machine_text(m, id)));
+        else if (why.p == NULL && !down && (mc == NULL || mc->mode != MACHINE_DOWN))
+            why = keep_fmt(m, "Machine '%.*s' is not in DOWN mode and cannot be brought up", STR_ARG(machine_text(m, id)));
+        if (why.p != NULL) {
+            act_answer(m, r, 400, "%.*s", STR_ARG(why));
+            return;
+        }
+    }
+    struct pending *p = pending_add(m, down ? PENDING_START_MAINTENANCE : PENDING_STOP_MAINTENANCE);
+    p->request = r;
+    p->machines = xcalloc(q->machine_count, sizeof *p->machines);
+    p->machine_count = q->machine_count;
+    struct registry_record *recs = arena_array(&m->arena, q->machine_count + 1, sizeof *recs);
+    ASSERT(recs != NULL);
+    for (size_t i = 0; i < q->machine_count; i++) {
+        p->machines[i] = machine_id_copy(&q->machines[i]);
+        char buf[MACHINE_KEY_MAX + 1];
+        recs[i] = (struct registry_record){ .kind = RECORD_MACHINE, .deleted = !down, .machine = p->machines[i],
+                                            .id = keep(m, machine_key(q->machines[i].hostname, q->machines[i].ip, buf)),
+                                            .mode = MACHINE_DOWN };
+    }
+    size_t n = q->machine_count;
+    if (!down) { /* they leave the schedule too */
+        struct window *w = windows_copy(windows_view(m, m->windows, m->window_count), m->window_count);
+        size_t kept = 0;
+        for (size_t i = 0; i < m->window_count; i++) {
+            size_t left = 0;
+            for (size_t j = 0; j < w[i].count; j++) {
+                bool leaves = false;
+                for (size_t k = 0; k < p->machine_count; k++)
+                    leaves = leaves || same_machine(&w[i].machines[j], &p->machines[k]);
+                if (leaves) {
+                    free((void *)(uintptr_t)w[i].machines[j].hostname.p);
+                    free((void *)(uintptr_t)w[i].machines[j].ip.p);
+                } else {
+                    w[i].machines[left++] = w[i].machines[j];
+                }
+            }
+            w[i].count = left;
+            if (left == 0)
+                window_done(&w[i]);
+            else
+                w[kept++] = w[i];
+        }
+        p->windows = w;
+        p->window_count = kept;
+        recs[n++] = (struct registry_record){ .kind = RECORD_SCHEDULE, .windows = windows_view(m, w, kept),
+                                              .window_count = kept, .deleted = kept == 0 };
+    }
+    pending_store(m, p, recs, n);
+}
+
+static void windows_take(struct master *m, struct pending *p)
+{
+    for (size_t i = 0; i < m->window_count; i++)
+        window_done(&m->windows[i]);
+    free(m->windows);
+    m->windows = TAKE(p->windows);
+    m->window_count = p->window_count;
+    p->window_count = 0;
+}
+
+static void machine_down(struct master *m, const struct machine_id *id)
+{
+    struct machine *mc = machine_get(m, id);
+    struct agent *a, *next;
+
+    mc->mode = MACHINE_DOWN;
+    HASH_ITER(hh, m->agents, a, next) {
+        if (machine_of_agent(m, a) != mc || a->change != AGENT_CHANGE_NONE)
+            continue;
+        agent_shutdown(m, str_of(a->pid), "Operator initiated 'Machine DOWN'");
+        struct pending *p = pending_add(m, PENDING_REMOVE);
+        struct registry_record del = { .kind = RECORD_AGENT, .deleted = true, .id = agent_id_str(a) };
+        p->agent_id = text_copy(agent_id_str(a));
+        p->reason = "Operator initiated 'Machine DOWN'";
+        a->change = AGENT_CHANGE_REMOVED;
+        pending_store(m, p, &del, 1);
+    }
+}
+
+void maintenance_stored(struct master *m, struct pending *p)
+{
+    if (p->kind == PENDING_SCHEDULE) {
+        windows_take(m, p);
+        schedule_apply(m, true);
+    } else if (p->kind == PENDING_START_MAINTENANCE) {
+        for (size_t i = 0; i < p->machine_count; i++)
+            machine_down(m, &p->machines[i]);
+    } else {
+        for (size_t i = 0; i < p->machine_count; i++) {
+            struct machine *mc = machine_find(m, p->machines[i].hostname, p->machines[i].ip);
+            if (mc != NULL)
+                machine_drop(m, mc);
+        }
+        windows_take(m, p);
+        schedule_apply(m, true);
+    }
+    act_answer(m, p->request, 200, "%s", "");
+}
+
+void maintenance_recovered(struct master *m, const struct registry_record *r)
+{
+    if (r->kind == RECORD_MACHINE) {
+        machine_get(m, &r->machine)->mode = r->mode;
+        return;
+    }
+    m->windows = windows_copy(r->windows, r->window_count);
+    m->window_count = r->window_count;
+    schedule_apply(m, false);
+}

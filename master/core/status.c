@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Updates from agents to frameworks, and acknowledgements back. The agent owns the retries: an update that is not forwarded (no
+ * framework connected) comes again. Sources: scheduler API section 11; wire protocol 15.5. */
+#include "master/core/internal.h"
+
+void send_update(struct master *m, struct framework *f, struct str status)
+{
+    if (!framework_is_connected(f))
+        return;
+    act_event(m, f, EVENT_UPDATE)->event.bytes = status;
+}
+
+static void update_task(struct master *m, struct task *t, const struct master_event *ev)
+{
+    const struct task_status *s = ev->status.status;
+    enum task_state latest = ev->status.has_latest ? ev->status.latest : s->state;
+    bool changed = latest != (enum task_state)t->state || s->reason == REASON_TASK_HEALTH_CHECK_STATUS_UPDATED ||
+                   s->reason == REASON_TASK_CHECK_STATUS_UPDATED;
+
+    if (s->has_uuid) {
+        t->flags |= TASK_FLAG_HAS_UPDATE;
+        t->update_state = (uint8_t)s->state;
+        t->update_uuid = s->uuid;
+    }
+    if (!task_state_is_terminal(t->state) && task_state_is_terminal(latest))
+        task_count_terminal(m, t->framework, s->state, s->source, s->reason);
+    if (!task_state_is_terminal(t->state)) /* terminal is final; what an agent repeats late changes nothing */
+        task_set_state(m, t, latest);
+    task_add_status(m, t, s->state, blob_str(s->raw));
+    if (changed)
+        task_watch_updated(m, t, keep(m, blob_str(s->raw)));
+}
+
+void on_status(struct master *m, const struct master_event *ev)
+{
+    const struct task_status *s = ev->status.status;
+    struct agent *a = agent_find(m, s->agent.s);
+    struct framework *f;
+
+    m->metrics.msg_status_update++;
+    if (a == NULL || a->change == AGENT_CHANGE_GONE) {
+        m->metrics.invalid_status_updates++;
+        return;
+    }
+    f = framework_find(m, ev->status.framework.s);
+    if (f == NULL) {
+        m->metrics.invalid_status_updates++;
+        if (framework_find_completed(m, ev->status.framework.s) != NULL)
+            act_send(m, MSG_SHUTDOWN_FRAMEWORK, str_of(a->pid))->send.framework_id =
+                keep(m, ev->status.framework.s);
+        return;
+    }
+    send_update(m, f, keep(m, blob_str(s->raw)));
+    struct task *t = task_find(f, s->task.s);
+    if (t == NULL || t->slot == NULL || t->slot->agent != a) {
+        m->metrics.invalid_status_updates++;
+        return;
+    }
+    m->metrics.valid_status_updates++;
+    update_task(m, t, ev);
+    if (!s->has_uuid && task_state_is_terminal(t->state)) /* nobody will acknowledge it */
+        task_complete(m, t);
+}
+
+void call_acknowledge(struct master *m, struct framework *f, const struct call_request *c)
+{
+    struct agent *a = agent_find(m, c->agent.s);
+    struct task *t = task_find(f, c->task.s);
+
+    if (a == NULL || a->link != AGENT_CONNECTED) {
+        m->metrics.invalid_acks++;
+        return;
+    }
+    if (t != NULL && t->slot != NULL && t->slot->agent == a) {
+        if ((t->flags & TASK_FLAG_HAS_UPDATE) == 0) {
+            m->metrics.invalid_acks++;
+            return;
+        }
+        if (uuid_eq(&t->update_uuid, &c->uuid) && task_state_is_terminal(t->update_state))
+            task_complete(m, t);
+    }
+    m->metrics.valid_acks++;
+    struct master_action *s = act_send(m, MSG_ACKNOWLEDGE, str_of(a->pid));
+    s->send.agent_id = agent_id_str(a);
+    s->send.framework_id = f->id.s;
+    s->send.task_id = keep(m, c->task.s);
+    s->send.uuid = c->uuid;
+}
