@@ -18,6 +18,7 @@ static int bad(struct walk *w, const ProtobufCFieldDescriptor *f, const char *wh
 }
 
 static int walk_message(struct walk *w, const ProtobufCMessageDescriptor *d, struct str bytes);
+static int walk_sub(struct walk *w, const ProtobufCFieldDescriptor *f, size_t index, struct str bytes);
 
 /* str_is_utf8, eight bytes at a time as long as the text is plain ASCII: nearly all of it is. */
 static bool text_ok(struct str s)
@@ -62,6 +63,16 @@ static int walk_packed(struct walk *w, const ProtobufCFieldDescriptor *f, struct
     return 0;
 }
 
+/* A map entry without its value has an empty one, which must be complete like any other. */
+static int walk_absent_value(struct walk *w, const ProtobufCMessageDescriptor *entry, struct str bytes)
+{
+    struct wire_field in;
+
+    if (entry->fields[1].type != PROTOBUF_C_TYPE_MESSAGE || wire_field_find(bytes, 2, &in))
+        return 0;
+    return walk_sub(w, &entry->fields[1], 0, STR(""));
+}
+
 static int walk_sub(struct walk *w, const ProtobufCFieldDescriptor *f, size_t index, struct str bytes)
 {
     int rc;
@@ -72,6 +83,8 @@ static int walk_sub(struct walk *w, const ProtobufCFieldDescriptor *f, size_t in
     w->path.index[w->path.depth] = index;
     w->path.depth++;
     rc = walk_message(w, f->descriptor, bytes);
+    if (rc == 0 && desc_is_map(f))
+        rc = walk_absent_value(w, f->descriptor, bytes);
     w->path.depth--;
     return rc;
 }

@@ -45,6 +45,9 @@ int json_to_wire(const ProtobufCMessageDescriptor *type, struct str text, struct
 /* As json_to_wire from a parsed value (integers beyond 2^53 only when they are strings). */
 int json_tree_to_wire(const ProtobufCMessageDescriptor *type, const struct cJSON *tree, struct sbuf *bytes,
                       struct error *err);
+/* As json_to_wire for a part of a message: required fields may be missing. For joining with another part: bytes of two parts
+ * one after the other are the message where the second counts and lists are joined. */
+int json_part_to_wire(const ProtobufCMessageDescriptor *type, struct str text, struct sbuf *bytes, struct error *err);
 /* As json_to_wire, unpacked into the arena. */
 int json_to_message(const ProtobufCMessageDescriptor *type, struct str text, struct arena *arena,
                     ProtobufCMessage **ret_message, struct error *err);

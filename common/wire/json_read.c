@@ -340,8 +340,8 @@ static int read_message(struct read *r, const ProtobufCMessageDescriptor *d, con
     return 0;
 }
 
-int json_tree_to_wire(const ProtobufCMessageDescriptor *type, const struct cJSON *tree, struct sbuf *bytes,
-                      struct error *err)
+static int tree_to_wire(const ProtobufCMessageDescriptor *type, const cJSON *tree, bool complete, struct sbuf *bytes,
+                        struct error *err)
 {
     struct sbuf out = SBUF_INIT(SIZE_MAX / 2);
     struct read r = { .out = &out, .err = err };
@@ -350,7 +350,7 @@ int json_tree_to_wire(const ProtobufCMessageDescriptor *type, const struct cJSON
     if (!cJSON_IsObject(tree))
         return error_set(err, ERR_INVALID, "%s: %s is not an object", type->short_name, kind(tree));
     rc = read_message(&r, type, tree);
-    if (rc == 0 && (r.missing.n != 0 || r.missing.more != 0))
+    if (rc == 0 && complete && (r.missing.n != 0 || r.missing.more != 0))
         rc = desc_missing_error(&r.missing, type, err);
     if (rc == 0) {
         sbuf_str(bytes, sbuf_view(&out));
@@ -361,16 +361,33 @@ int json_tree_to_wire(const ProtobufCMessageDescriptor *type, const struct cJSON
     return rc;
 }
 
-int json_to_wire(const ProtobufCMessageDescriptor *type, struct str text, struct sbuf *bytes, struct error *err)
+int json_tree_to_wire(const ProtobufCMessageDescriptor *type, const struct cJSON *tree, struct sbuf *bytes,
+                      struct error *err)
+{
+    return tree_to_wire(type, tree, true, bytes, err);
+}
+
+static int text_to_wire(const ProtobufCMessageDescriptor *type, struct str text, bool complete, struct sbuf *bytes,
+                        struct error *err)
 {
     cJSON *tree;
     int rc = json_parse_text(text, true, &tree, err);
 
     if (rc != 0)
         return rc;
-    rc = json_tree_to_wire(type, tree, bytes, err);
+    rc = tree_to_wire(type, tree, complete, bytes, err);
     cJSON_Delete(tree);
     return rc;
+}
+
+int json_to_wire(const ProtobufCMessageDescriptor *type, struct str text, struct sbuf *bytes, struct error *err)
+{
+    return text_to_wire(type, text, true, bytes, err);
+}
+
+int json_part_to_wire(const ProtobufCMessageDescriptor *type, struct str text, struct sbuf *bytes, struct error *err)
+{
+    return text_to_wire(type, text, false, bytes, err);
 }
 
 int json_to_message(const ProtobufCMessageDescriptor *type, struct str text, struct arena *arena,

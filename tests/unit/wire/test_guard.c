@@ -146,6 +146,21 @@ TEST("an unknown value of a required enum is a missing field")
     sbuf_done(&b);
 }
 
+TEST("a map entry without a value has an empty one, which is incomplete when its message has required fields")
+{
+    struct sbuf b = SBUF_INIT(100);
+    struct error err;
+    size_t mark;
+
+    wire_put_bytes(&b, 1, STR("role"));
+    mark = wire_open(&b, 3);
+    wire_put_bytes(&b, 1, STR("cpus"));
+    wire_close(&b, mark);
+    CHECK_INT(wire_check(wire_type(STR("mesos.v1.quota.QuotaConfig")), sbuf_view(&b), &err), -ERR_INVALID);
+    CHECK_CSTR(err.msg, "QuotaConfig: missing required fields: limits[0].value.value");
+    sbuf_done(&b);
+}
+
 TEST("memory is bounded by the arena's budget")
 {
     struct arena a = ARENA_INIT(100000);
