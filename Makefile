@@ -17,7 +17,8 @@ WARN    := -Wall -Wextra -Wshadow -Wconversion -Wswitch-enum -Wvla -Wformat=2 -W
 OPT     ?= -O2
 CFLAGS  ?= $(OPT) -g
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
-override CPPFLAGS += -D_GNU_SOURCE -I. -I$(PROTOC_OUT)
+# Fields that the protocol calls deprecated are still what old frameworks send: reading them is our business.
+override CPPFLAGS += -D_GNU_SOURCE -DPROTOBUF_C__NO_DEPRECATED -I. -I$(PROTOC_OUT)
 ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(SANFLAGS) -fvisibility=hidden -fPIC
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lhttp_parser -lm -lpthread -ldl
