@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Killing: a queue, a limit of kills in flight, and a repeat until the task is gone. An instance without a task goes at
+ * once; one whose agent is unreachable and that is not wanted any more is forgotten at once too (if its agent returns,
+ * reconciliation finds an unknown task and kills it). Source: marathon-behaviour §8. */
+#include "marathon/core/internal.h"
+
+static void send(struct marathon *m, struct instance *i)
+{
+    struct marathon_action *a = do_action(m, DO_KILL);
+
+    a->kill.task_id = i->task_id;
+    a->kill.agent_id = i->agent != NULL ? i->agent->id : (struct str){ NULL, 0 };
+    i->kill_attempts++;
+    timer_set(&m->timers, &i->timer, mono_add(m->now, m->config.kill_retry_ns));
+}
+
+void kill_pump(struct marathon *m)
+{
+    while (m->kills != NULL && m->kills_in_flight < m->config.kills_max && m->connected) {
+        struct instance *i = m->kills;
+        DL_DELETE2(m->kills, i, kill_prev, kill_next);
+        i->kill_queued = false;
+        i->kill_sent = true;
+        m->kills_in_flight++;
+        send(m, i);
+    }
+}
+
+void kill_ended(struct marathon *m, struct instance *i)
+{
+    if (i->kill_queued)
+        DL_DELETE2(m->kills, i, kill_prev, kill_next);
+    if (i->kill_sent)
+        m->kills_in_flight--;
+    i->kill_queued = i->kill_sent = false;
+    i->kill_attempts = 0;
+}
+
+void kill_timer(struct marathon *m, struct instance *i)
+{
+    if (m->connected)
+        send(m, i);
+    else
+        timer_set(&m->timers, &i->timer, mono_add(m->now, m->config.kill_retry_ns));
+}
+
+void instance_kill(struct marathon *m, struct instance *i, enum goal goal)
+{
+    if (i->dead)
+        return;
+    if (goal != GOAL_RUNNING && i->goal == GOAL_RUNNING) {
+        instance_change_begin(i);
+        i->goal = goal;
+        instance_change_end(m, i);
+        instance_store(m, i);
+    }
+    switch (i->state) {
+    case INSTANCE_SCHEDULED:
+        if (goal != GOAL_RUNNING)
+            instance_remove(m, i);
+        return;
+    case INSTANCE_UNREACHABLE:
+    case INSTANCE_INACTIVE:
+        if (i->goal == GOAL_RUNNING)
+            break;
+        if (m->connected) {
+            struct marathon_action *a = do_action(m, DO_KILL);
+            a->kill.task_id = i->task_id;
+            a->kill.agent_id = i->agent != NULL ? i->agent->id : (struct str){ NULL, 0 };
+        }
+        instance_remove(m, i);
+        return;
+    case INSTANCE_PROVISIONED:
+    case INSTANCE_STAGING:
+    case INSTANCE_STARTING:
+    case INSTANCE_RUNNING:
+    case INSTANCE_KILLING:
+        break;
+    case INSTANCE_FINISHED:
+    case INSTANCE_FAILED:
+    case INSTANCE_KILLED:
+    case INSTANCE_ERROR:
+    case INSTANCE_DROPPED:
+    case INSTANCE_GONE:
+    case INSTANCE_UNKNOWN:
+    case INSTANCE_STATE_COUNT:
+        return;
+    }
+    if (i->kill_queued || i->kill_sent)
+        return;
+    DL_APPEND2(m->kills, i, kill_prev, kill_next);
+    i->kill_queued = true;
+}

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Launching: which apps wait, what an offer is used for, and when offers are wanted at all.
+ *
+ * Every offer is given to the waiting apps in the order in which they began to wait; each takes as many instances as fit
+ * and rules allow, and all launches of an offer go out in one ACCEPT. Each refusal is recorded with its numbers: the
+ * queue endpoint and `why` read that.
+ *
+ * Offers are asked for (REVIVE) when something new waits, at most once per revive interval, and not wanted (SUPPRESS)
+ * when nothing does. Tokens limit how many launches may be under way: one is taken per launch and comes back when the
+ * task runs; the interval refills them. Source: marathon-behaviour §4, §5. */
+#include <stdio.h>
+
+#include "marathon/core/internal.h"
+
+enum {
+    MATCHES_PER_STEP_MAX = 300000 /* so that a flood of offers does not hold the loop; the rest is declined for a second */
+};
+
+static struct backoff_policy policy_of(const struct slot *s)
+{
+    const struct app *a = &s->spec->app;
+
+    return (struct backoff_policy){ .first_ns = a->backoff_s.v * NS_PER_S, .max_ns = a->launch_delay_max_s.v * NS_PER_S,
+                                    .factor = a->backoff_factor.v };
+}
+
+bool launch_delayed(struct marathon *m, struct slot *s)
+{
+    if (s->spec != NULL && s->backoff.delay_ns != 0) {
+        struct backoff_policy p = policy_of(s);
+        backoff_decay(&s->backoff, &p, m->now);
+    }
+    return backoff_left(&s->backoff, m->now) > 0;
+}
+
+void launch_wait(struct marathon *m, struct slot *s)
+{
+    if (s->scheduled_count == 0)
+        return;
+    if (!s->waiting_listed) {
+        s->waiting_listed = true;
+        DL_APPEND2(m->waiting, s, wait_prev, wait_next);
+        if (s->queue == NULL) {
+            s->queue = xcalloc(1, sizeof *s->queue);
+            s->queue->since = m->wall;
+        }
+    }
+    if (launch_delayed(m, s))
+        timer_set(&m->timers, &s->backoff_timer, s->backoff.until);
+    else
+        m->revive_wanted = true;
+}
+
+void launch_unwait(struct marathon *m, struct slot *s)
+{
+    if (!s->waiting_listed)
+        return;
+    s->waiting_listed = false;
+    DL_DELETE2(m->waiting, s, wait_prev, wait_next);
+    timer_clear(&m->timers, &s->backoff_timer);
+}
+
+void launch_failed(struct marathon *m, struct slot *s)
+{
+    struct backoff_policy p;
+
+    if (s->spec == NULL)
+        return;
+    p = policy_of(s);
+    backoff_decay(&s->backoff, &p, m->now);
+    backoff_failed(&s->backoff, &p, m->now);
+}
+
+void launch_tick_backoff(struct marathon *m, struct slot *s)
+{
+    if (s->waiting_listed)
+        m->revive_wanted = true;
+}
+
+void launch_tick_tokens(struct marathon *m)
+{
+    bool dry = m->tokens <= 0;
+
+    if (m->tokens < m->config.launch_tokens)
+        m->tokens = m->config.launch_tokens;
+    timer_set(&m->timers, &m->token_timer, mono_add(m->now, m->config.launch_token_interval_ns));
+    if (dry && m->waiting != NULL)
+        m->revive_wanted = true;
+}
+
+void launch_demand(struct marathon *m)
+{
+    if (!m->connected)
+        return;
+    if (m->waiting == NULL) {
+        m->revive_wanted = false;
+        timer_clear(&m->timers, &m->revive_timer);
+        if (!m->suppressed && m->config.suppress_offers) {
+            (void)do_action(m, DO_SUPPRESS);
+            m->suppressed = true;
+            m->counters.suppresses++;
+        }
+        return;
+    }
+    if (!m->revive_wanted)
+        return;
+    struct mono next = mono_add(m->revived_at, m->config.revive_interval_ns);
+    if (m->revived && mono_before(m->now, next)) {
+        if (m->revive_timer.pos == 0)
+            timer_set(&m->timers, &m->revive_timer, next);
+        return;
+    }
+    (void)do_action(m, DO_REVIVE);
+    m->revived = true;
+    m->revived_at = m->now;
+    m->revive_wanted = m->suppressed = false;
+    m->counters.revives++;
+}
+
+/* --- records of refusals ---------------------------------------------------------------------------------- */
+static struct reject_note *note_of(struct queue_stats *q, struct str agent_id)
+{
+    struct reject_note *n;
+
+    for (unsigned i = 0; i < q->note_count; i++)
+        if (str_is(agent_id, q->notes[i].agent_id))
+            return &q->notes[i];
+    if (q->note_count < REJECT_NOTES_MAX)
+        return &q->notes[q->note_count++];
+    n = &q->notes[q->note_next++ % REJECT_NOTES_MAX];
+    free(n->agent_id);
+    free(n->hostname);
+    *n = (struct reject_note){ 0 };
+    return n;
+}
+
+static void count_processed(struct marathon *m, struct queue_stats *q)
+{
+    if (q->last_round != m->round) {
+        q->last_round = m->round;
+        q->last_processed = 0;
+        memset(q->last_declined, 0, sizeof q->last_declined);
+    }
+    q->processed++;
+    q->last_processed++;
+    q->attempt_processed++;
+}
+
+static void note_reject(struct marathon *m, struct slot *s, const struct offer *o, const struct match *match)
+{
+    struct queue_stats *q = s->queue;
+    struct reject_note *n = note_of(q, o->agent_id);
+
+    q->unused++;
+    q->last_declined[match->reason]++;
+    q->attempt_declined[match->reason]++;
+    q->last_unused_at = (struct opt_time){ true, m->wall };
+    if (n->agent_id == NULL)
+        n->agent_id = xstrndup(o->agent_id);
+    free(n->hostname);
+    n->hostname = xstrndup(o->hostname);
+    n->reason = match->reason;
+    n->reasons = match->reasons;
+    n->need_milli = match->need_milli;
+    n->have_milli = match->have_milli;
+    n->at = m->wall;
+    memcpy(n->detail, match->detail, sizeof n->detail);
+}
+
+/* --- matching ---------------------------------------------------------------------------------------------- */
+static struct placed *placed_of(struct marathon *m, struct slot *s, const struct app *a)
+{
+    if (s->placed_round == m->round && s->placed != NULL)
+        return s->placed;
+    s->placed = arena_array(&m->out->arena, a->constraints.n + 1, sizeof *s->placed);
+    s->placed_round = m->round;
+    for (size_t k = 0; s->placed != NULL && k < a->constraints.n; k++) {
+        s->placed[k].c = LIST_AT(a->constraints, struct constraint, k);
+        for (const struct instance *i = s->instances; i != NULL; i = i->next)
+            if (i->agent != NULL && !i->old && i->state != INSTANCE_SCHEDULED)
+                placed_add(&s->placed[k], field_value(s->placed[k].c->field, i->agent->hostname, i->agent->region,
+                                                      i->agent->zone, i->agent->attributes, i->agent->attribute_count),
+                           &m->out->arena);
+    }
+    return s->placed;
+}
+
+struct batch {
+    struct launch *v;
+    size_t n, cap;
+    unsigned tries;
+};
+
+static void add_launch(struct marathon *m, struct batch *b, const struct instance *i, const struct match *match)
+{
+    if (b->n == b->cap) {
+        size_t cap = b->cap != 0 ? b->cap * 2 : 4;
+        struct launch *v = arena_array(&m->out->arena, cap, sizeof *v);
+        ASSERT(v != NULL);
+        if (b->n != 0)
+            memcpy(v, b->v, b->n * sizeof *v);
+        b->v = v;
+        b->cap = cap;
+    }
+    b->v[b->n++] = (struct launch){ .instance = i, .task_id = i->task_id, .spec = i->spec, .agent_id = i->agent->id,
+                                    .hostname = i->agent->hostname, .ports = i->ports, .container_ports = i->container_ports,
+                                    .port_count = i->port_count, .picks = match->picks, .pick_count = match->pick_count };
+}
+
+static void use_offer_for(struct marathon *m, struct slot *s, struct offer *o, struct batch *b)
+{
+    struct queue_stats *q = s->queue;
+    struct match_context mc = { .config = &m->config, .arena = &m->out->arena, .rng = m->rng, .now = m->wall };
+    size_t launched = 0;
+
+    count_processed(m, q);
+    while (s->scheduled != NULL && m->tokens > 0 && b->n < m->config.instances_per_offer_max) {
+        struct instance *i = s->scheduled;
+        struct match match;
+        mc.placed = placed_of(m, s, &i->spec->app);
+        if (mc.placed == NULL)
+            return;
+        b->tries++;
+        match_try(&i->spec->app, o, &mc, &match);
+        if (match.reason != REJECT_NONE) {
+            if (launched == 0)
+                note_reject(m, s, o, &match);
+            break;
+        }
+        instance_provision(m, i, agent_get(m, o->agent_id, o->hostname, o->region, o->zone, o->attributes,
+                                           o->attribute_count), &match);
+        add_launch(m, b, i, &match);
+        m->tokens--;
+        launched++;
+    }
+    if (launched != 0)
+        q->last_used_at = (struct opt_time){ true, m->wall };
+}
+
+static void decline(struct marathon *m, const struct offer *o, int64_t refuse_ns)
+{
+    struct marathon_action *a = do_action(m, DO_DECLINE);
+
+    a->decline.offer_id = keep(m, o->id);
+    a->decline.refuse_ns = refuse_ns;
+    m->counters.offers_declined++;
+}
+
+void launch_offers(struct marathon *m, struct offer *offers, size_t n)
+{
+    unsigned tries = 0;
+
+    m->round++;
+    m->counters.offers_incoming += n;
+    for (size_t k = 0; k < n; k++) {
+        struct offer *o = &offers[k];
+        struct batch b = { 0 };
+        struct slot *s, *next;
+        for (s = m->waiting; s != NULL && m->tokens > 0 && b.n < m->config.instances_per_offer_max; s = next) {
+            next = s->wait_next;
+            if (tries + b.tries > MATCHES_PER_STEP_MAX)
+                break;
+            if (s->spec != NULL && !launch_delayed(m, s))
+                use_offer_for(m, s, o, &b);
+        }
+        tries += b.tries;
+        if (b.n == 0) {
+            bool later = m->waiting != NULL && (m->tokens <= 0 || tries > MATCHES_PER_STEP_MAX);
+            decline(m, o, later ? NS_PER_S : m->config.decline_ns);
+            continue;
+        }
+        struct marathon_action *a = do_action(m, DO_ACCEPT);
+        a->accept.offer_id = keep(m, o->id);
+        a->accept.offer_index = k;
+        a->accept.launches = b.v;
+        a->accept.n = b.n;
+        a->accept.refuse_ns = m->waiting != NULL ? 0 : m->config.decline_ns;
+        m->counters.offers_used++;
+        m->counters.launch_operations++;
+        m->counters.tasks_launched += b.n;
+    }
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From what a user wrote to what is stored: deprecated forms become their present ones, defaults are filled in, ids
+ * become absolute. Source: marathon-behaviour §2.
+ *
+ * Order for a create:  app_migrate, app_fill, app_validate.
+ * For a partial update: app_migrate(update), app_merge(update over stored), app_fill, app_validate. */
+#ifndef STOA_MARATHON_NORMALISE_H
+#define STOA_MARATHON_NORMALISE_H
+
+#include "marathon/core/app.h"
+#include "marathon/core/config.h"
+#include "marathon/core/issues.h"
+
+/* Rewrites uris, ports, ipAddress, docker.network and docker.portMappings, and refuses mixtures of old and new. */
+void app_migrate(struct app *a, const struct marathon_config *c, struct arena *arena, struct issues *is);
+
+/* Defaults that depend on other fields. base: the group against which a relative id is resolved. health_ports: every
+ * health check without a port gets index 0 (updates); otherwise only when the app itself states ports. */
+void app_fill(struct app *a, const struct marathon_config *c, struct str base, bool health_ports, struct arena *arena);
+
+/* Writes the fields that update has over those of *a (a clone of the stored value, app_clone; the result shares
+ * memory with update). executorResources and resourceLimits are dropped when update has none. */
+void app_merge(struct app *a, const struct app *update);
+/* A deep copy; NULL when the arena is spent. */
+struct app *app_clone(const struct app *a, struct arena *arena);
+
+/* Every problem of a filled app. stored_role: the role in use by the app now, p NULL when it is new. */
+struct validate_context {
+    const struct marathon_config *config;
+    struct str stored_role;
+    bool enforce_role;   /* of the top-level group */
+    bool in_group;       /* stated inside a group update */
+    const struct place *place; /* of the app in the request; NULL: it is the body */
+};
+void app_validate(const struct app *a, const struct validate_context *vc, struct issues *is);
+
+#endif

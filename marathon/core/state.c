@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Objects and their tables. What dies in a step is kept until the next one begins: actions point to it. */
+#include "marathon/core/internal.h"
+
+static const char *const state_names[INSTANCE_STATE_COUNT] = {
+#define X(sym, cond, task, term) cond,
+    INSTANCE_STATES(X)
+#undef X
+};
+static const char *const state_task_names[INSTANCE_STATE_COUNT] = {
+#define X(sym, cond, task, term) task,
+    INSTANCE_STATES(X)
+#undef X
+};
+static const bool state_terminal[INSTANCE_STATE_COUNT] = {
+#define X(sym, cond, task, term) term,
+    INSTANCE_STATES(X)
+#undef X
+};
+
+const char *instance_state_name(enum instance_state s)
+{
+    return state_names[s];
+}
+
+const char *instance_state_task_name(enum instance_state s)
+{
+    return state_task_names[s];
+}
+
+bool instance_state_is_terminal(enum instance_state s)
+{
+    return state_terminal[s];
+}
+
+bool instance_state_parse(struct str name, enum instance_state *ret)
+{
+    for (int i = 0; i < INSTANCE_STATE_COUNT; i++)
+        if (str_is(name, state_names[i])) {
+            *ret = (enum instance_state)i;
+            return true;
+        }
+    return false;
+}
+
+const char *goal_name(enum goal g)
+{
+    switch (g) {
+    case GOAL_RUNNING:
+        return "Running";
+    case GOAL_STOPPED:
+        return "Stopped";
+    case GOAL_DECOMMISSIONED:
+        return "Decommissioned";
+    }
+    return "";
+}
+
+struct str str_own(struct str s)
+{
+    return (struct str){ xstrndup(s), s.n };
+}
+
+void str_free(struct str s)
+{
+    free((void *)(uintptr_t)s.p);
+}
+
+/* --- lookups ------------------------------------------------------------------------------------------- */
+struct slot *slot_find(const struct marathon *m, struct str id)
+{
+    struct slot *s;
+    HASH_FIND(hh, m->slots, id.p, id.n, s);
+    return s;
+}
+
+struct group *group_find(const struct marathon *m, struct str path)
+{
+    struct group *g;
+    HASH_FIND(hh, m->groups, path.p, path.n, g);
+    return g;
+}
+
+struct instance *instance_find(const struct marathon *m, struct str id)
+{
+    struct instance *i;
+    HASH_FIND(hh, m->instances, id.p, id.n, i);
+    return i;
+}
+
+/* "<instance>._app.<n>", "<instance>.<container>.<n>" or the instance id itself. */
+struct instance *instance_of_task(const struct marathon *m, struct str task_id)
+{
+    struct instance *i = instance_find(m, task_id);
+
+    for (size_t n = task_id.n; i == NULL && n > 0; n--)
+        if (task_id.p[n - 1] == '.')
+            i = instance_find(m, str_sub(task_id, 0, n - 1));
+    return i;
+}
+
+struct deployment *deployment_find(const struct marathon *m, struct str id)
+{
+    struct deployment *d;
+    HASH_FIND(hh, m->deployments, id.p, id.n, d);
+    return d;
+}
+
+struct spec *slot_version(const struct slot *s, struct wall version)
+{
+    for (size_t i = 0; i < s->version_count; i++)
+        if (s->versions[i]->version.ms == version.ms)
+            return s->versions[i];
+    return NULL;
+}
+
+bool role_is_enforced(const struct marathon *m, struct str app_id)
+{
+    struct str top = path_top_group(app_id);
+    struct group *g = top.n != 0 ? group_find(m, str_sub(app_id, 0, top.n + 1)) : NULL;
+
+    return g != NULL && g->enforce_role.v;
+}
+
+int64_t slot_queued(const struct slot *s)
+{
+    int64_t n = (int64_t)s->scheduled_count;
+
+    for (const struct instance *i = s->instances; i != NULL; i = i->next)
+        n += i->state == INSTANCE_PROVISIONED;
+    return n;
+}
+
+/* --- specs ---------------------------------------------------------------------------------------------- */
+struct spec *spec_new(const struct app *a, struct wall version, struct wall scaling_at, struct wall config_at)
+{
+    char *mem = xcalloc(1, ((sizeof(struct spec) + 15) & ~(size_t)15) + schema_bytes(&schema_app, a));
+    struct spec *s = (struct spec *)(void *)mem;
+
+    mem += (sizeof *s + 15) & ~(size_t)15;
+    schema_copy(&schema_app, &s->app, a, &mem);
+    s->refs = 1;
+    s->version = version;
+    s->scaling_at = scaling_at;
+    s->config_at = config_at;
+    s->info = (struct version_info){ { true, scaling_at }, { true, config_at } };
+    s->app.version = (struct opt_time){ true, version };
+    s->app.version_info = &s->info;
+    return s;
+}
+
+struct spec *spec_ref(struct spec *s)
+{
+    if (s != NULL)
+        s->refs++;
+    return s;
+}
+
+void spec_unref(struct marathon *m, struct spec *s)
+{
+    if (s == NULL || --s->refs != 0)
+        return;
+    if (s->stored && m->out != NULL) {
+        struct store_op *op = store(m, STORE_SPEC_DELETE, s->app.id);
+        op->version = s->version;
+    }
+    ARRAY_ROOM(m->dead_specs, m->dead_spec_count, m->dead_spec_cap);
+    m->dead_specs[m->dead_spec_count++] = s;
+}
+
+/* --- slots ---------------------------------------------------------------------------------------------- */
+struct slot *slot_get(struct marathon *m, struct str id)
+{
+    struct slot *s = slot_find(m, id);
+
+    if (s != NULL)
+        return s;
+    s = xcalloc(1, sizeof *s);
+    s->id = str_own(id);
+    s->backoff_timer = (struct timer){ .kind = TIMER_BACKOFF, .owner = s };
+    HASH_ADD_KEYPTR(hh, m->slots, s->id.p, s->id.n, s);
+    return s;
+}
+
+void slot_add_version(struct marathon *m, struct slot *s, struct spec *spec)
+{
+    ARRAY_ROOM(s->versions, s->version_count, s->version_cap);
+    s->versions[s->version_count++] = spec_ref(spec);
+    while (s->version_count > m->config.versions_max) {
+        spec_unref(m, s->versions[0]);
+        memmove(s->versions, s->versions + 1, --s->version_count * sizeof *s->versions);
+    }
+}
+
+void slot_maybe_free(struct marathon *m, struct slot *s)
+{
+    if (s->spec != NULL || s->instance_count != 0 || s->deployment != NULL || s->has_next || s->dead)
+        return;
+    for (size_t i = 0; i < s->version_count; i++)
+        spec_unref(m, s->versions[i]);
+    s->version_count = 0;
+    timer_clear(&m->timers, &s->backoff_timer);
+    launch_unwait(m, s);
+    if (s->failure.has && m->out != NULL)
+        (void)store(m, STORE_FAILURE_DELETE, s->id);
+    HASH_DEL(m->slots, s);
+    s->dead = true;
+    LL_PREPEND2(m->dead_slots, s, wait_next);
+}
+
+void failure_clear(struct task_failure *f)
+{
+    free(f->host);
+    free(f->message);
+    free(f->task_id);
+    free(f->agent_id);
+    *f = (struct task_failure){ 0 };
+}
+
+void failure_set(struct task_failure *f, struct str host, struct str message, struct str task_id, struct str agent_id,
+                 const char *state, struct wall at, struct wall version)
+{
+    struct task_failure n = { .has = true, .host = xstrndup(host), .message = xstrndup(message), .task_id = xstrndup(task_id),
+                              .agent_id = agent_id.p != NULL ? xstrndup(agent_id) : NULL, .state = state, .at = at,
+                              .version = version };
+
+    failure_clear(f);
+    *f = n;
+}
+
+void queue_stats_free(struct queue_stats *q)
+{
+    if (q == NULL)
+        return;
+    for (unsigned i = 0; i < q->note_count; i++) {
+        free(q->notes[i].agent_id);
+        free(q->notes[i].hostname);
+    }
+    free(q);
+}
+
+static void slot_free(struct slot *s)
+{
+    queue_stats_free(s->queue);
+    failure_clear(&s->failure);
+    free(s->versions);
+    str_free(s->id);
+    free(s);
+}
+
+/* --- agents --------------------------------------------------------------------------------------------- */
+static struct str own_or_null(struct str s)
+{
+    return s.p != NULL ? str_own(s) : s;
+}
+
+static void agent_free(struct agent *a)
+{
+    for (size_t i = 0; i < a->attribute_count; i++) {
+        str_free(a->attributes[i].name);
+        str_free(a->attributes[i].text);
+    }
+    free(a->attributes);
+    str_free(a->id);
+    str_free(a->hostname);
+    str_free(a->region);
+    str_free(a->zone);
+    free(a);
+}
+
+struct agent *agent_get(struct marathon *m, struct str id, struct str hostname, struct str region, struct str zone,
+                        const struct attribute *attributes, size_t count)
+{
+    struct agent *a;
+
+    HASH_FIND(hh, m->agents, id.p, id.n, a);
+    if (a != NULL) {
+        a->refs++;
+        return a;
+    }
+    a = xcalloc(1, sizeof *a);
+    *a = (struct agent){ .id = str_own(id), .hostname = str_own(hostname), .region = own_or_null(region),
+                         .zone = own_or_null(zone), .attribute_count = count, .refs = 1 };
+    a->attributes = count != 0 ? xcalloc(count, sizeof *a->attributes) : NULL;
+    for (size_t i = 0; i < count; i++)
+        a->attributes[i] = (struct attribute){ str_own(attributes[i].name), str_own(attributes[i].text), attributes[i].kind };
+    HASH_ADD_KEYPTR(hh, m->agents, a->id.p, a->id.n, a);
+    return a;
+}
+
+void agent_unref(struct marathon *m, struct agent *a)
+{
+    if (a == NULL || --a->refs != 0)
+        return;
+    HASH_DEL(m->agents, a);
+    a->dead_next = m->dead_agents;
+    m->dead_agents = a;
+}
+
+/* --- groups --------------------------------------------------------------------------------------------- */
+struct group *group_get(struct marathon *m, struct str path)
+{
+    struct group *g = group_find(m, path);
+
+    if (g != NULL)
+        return g;
+    g = xcalloc(1, sizeof *g);
+    g->path = str_own(path);
+    HASH_ADD_KEYPTR(hh, m->groups, g->path.p, g->path.n, g);
+    return g;
+}
+
+void group_free(struct marathon *m, struct group *g)
+{
+    HASH_DEL(m->groups, g);
+    for (size_t i = 0; i < g->dependency_count; i++)
+        str_free(g->dependencies[i]);
+    free(g->dependencies);
+    str_free(g->path);
+    free(g);
+}
+
+/* --- the dead ------------------------------------------------------------------------------------------- */
+void free_dead(struct marathon *m)
+{
+    struct slot *s, *st;
+
+    for (struct instance *i = m->graves, *next; i != NULL; i = next) {
+        next = i->queue_next;
+        agent_unref(m, i->agent);
+        instance_free(i);
+    }
+    m->graves = NULL;
+    for (struct agent *a = m->dead_agents, *next; a != NULL; a = next) {
+        next = a->dead_next;
+        agent_free(a);
+    }
+    m->dead_agents = NULL;
+    for (struct deployment *d = m->dead_deployments, *next; d != NULL; d = next) {
+        next = d->queue_next;
+        deployment_free(m, d);
+    }
+    m->dead_deployments = NULL;
+    for (size_t i = 0; i < m->dead_spec_count; i++) {
+        free(m->dead_specs[i]->json);
+        free(m->dead_specs[i]);
+    }
+    m->dead_spec_count = 0;
+    LL_FOREACH_SAFE2(m->dead_slots, s, st, wait_next)
+        slot_free(s);
+    m->dead_slots = NULL;
+}

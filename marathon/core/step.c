@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The machine: dispatch, what a step gives out, and recovery's last act. */
+#include "marathon/core/internal.h"
+
+enum { ACTIONS_ARENA_BYTES_MAX = 1 << 30 };
+
+static const char *const bus_names[BUS_TYPE_COUNT] = {
+#define X(sym, text) text,
+    BUS_EVENTS(X)
+#undef X
+};
+
+const char *bus_type_name(enum bus_type t)
+{
+    return bus_names[t];
+}
+
+/* --- output ---------------------------------------------------------------------------------------------- */
+struct marathon_action *do_action(struct marathon *m, enum action_type t)
+{
+    struct marathon_actions *out = m->out;
+
+    ARRAY_ROOM(out->v, out->n, out->cap);
+    out->v[out->n] = (struct marathon_action){ .type = t };
+    return &out->v[out->n++];
+}
+
+struct bus_event *emit(struct marathon *m, enum bus_type t)
+{
+    struct bus_event *e = &do_action(m, DO_EVENT)->event;
+
+    e->type = t;
+    e->at = m->wall;
+    return e;
+}
+
+struct str keep(struct marathon *m, struct str s)
+{
+    if (s.p == NULL)
+        return s;
+    s = arena_str(&m->out->arena, s);
+    ASSERT(s.p != NULL);
+    return s;
+}
+
+struct store_op *store(struct marathon *m, enum store_kind k, struct str id)
+{
+    struct marathon_actions *out = m->out;
+
+    ARRAY_ROOM(out->stores, out->store_count, out->store_cap);
+    out->stores[out->store_count] = (struct store_op){ .kind = k, .id = keep(m, id) };
+    return &out->stores[out->store_count++];
+}
+
+void marathon_actions_init(struct marathon_actions *a)
+{
+    *a = (struct marathon_actions){ .wake_at = MONO_NEVER };
+    arena_init(&a->arena, ACTIONS_ARENA_BYTES_MAX);
+}
+
+void marathon_actions_done(struct marathon_actions *a)
+{
+    free(a->stores);
+    free(a->v);
+    arena_done(&a->arena);
+}
+
+static void flush_instances(struct marathon *m)
+{
+    for (struct instance *i = m->store_dirty, *next; i != NULL; i = next) {
+        next = i->dirty_next;
+        i->store_dirty = false;
+        if (i->dead)
+            continue;
+        i->stored = true;
+        store(m, STORE_INSTANCE, i->id)->instance = i;
+    }
+    m->store_dirty = NULL;
+}
+
+/* --- life ------------------------------------------------------------------------------------------------ */
+struct marathon *marathon_new(const struct marathon_config *c)
+{
+    struct marathon *m = xcalloc(1, sizeof *m);
+
+    m->config = *c;
+    m->service_ports = xcalloc(65536, sizeof *m->service_ports);
+    m->token_timer = (struct timer){ .kind = TIMER_TOKENS, .owner = m };
+    m->revive_timer = (struct timer){ .kind = TIMER_REVIVE, .owner = m };
+    m->reconcile_timer = (struct timer){ .kind = TIMER_RECONCILE, .owner = m };
+    return m;
+}
+
+void marathon_free(struct marathon *m)
+{
+    if (m == NULL)
+        return;
+    m->out = NULL;
+    free_dead(m);
+    for (struct instance *i = m->instances, *next; i != NULL; i = next) {
+        next = i->hh.next;
+        HASH_DEL(m->instances, i);
+        spec_unref(m, i->spec);
+        free(i->checks);
+        i->checks = NULL;
+        i->queue_next = m->graves;
+        m->graves = i;
+    }
+    for (struct deployment *d = m->deployments, *next; d != NULL; d = next) {
+        next = d->hh.next;
+        HASH_DEL(m->deployments, d);
+        deployment_free(m, d);
+    }
+    for (size_t i = 0; i < m->change_count; i++)
+        change_free(m, m->changes[i]);
+    for (struct slot *s = m->slots, *next; s != NULL; s = next) {
+        next = s->hh.next;
+        HASH_DEL(m->slots, s);
+        for (size_t i = 0; i < s->version_count; i++)
+            spec_unref(m, s->versions[i]);
+        spec_unref(m, s->spec);
+        s->wait_next = m->dead_slots;
+        m->dead_slots = s;
+    }
+    for (struct group *g = m->groups, *next; g != NULL; g = next) {
+        next = g->hh.next;
+        group_free(m, g);
+    }
+    for (struct probe *p = m->probes, *next; p != NULL; p = next) {
+        next = p->hh.next;
+        HASH_DEL(m->probes, p);
+        free(p);
+    }
+    free_dead(m);
+    free(m->dead_specs);
+    free(m->changes);
+    free(m->check_queue);
+    free(m->timers.heap);
+    free(m->service_ports);
+    free(m->framework_id);
+    free(m->master);
+    free(m);
+}
+
+/* --- events ---------------------------------------------------------------------------------------------- */
+static void started(struct marathon *m)
+{
+    struct slot *s, *tmp;
+
+    m->started = true;
+    m->tokens = m->config.launch_tokens;
+    timer_set(&m->timers, &m->token_timer, mono_add(m->now, m->config.launch_token_interval_ns));
+    HASH_ITER(hh, m->slots, s, tmp) {
+        slot_mark(m, s);
+        launch_wait(m, s);
+        s->health_registered = s->spec != NULL && s->spec->app.health_checks.n != 0;
+    }
+    for (struct instance *i = m->instances, *next; i != NULL; i = next) {
+        next = i->hh.next;
+        instance_resume(m, i);
+    }
+    for (struct deployment *d = m->deployment_list, *next; d != NULL; d = next) {
+        next = d->next;
+        deployment_start(m, d);
+    }
+}
+
+static void reconcile(struct marathon *m)
+{
+    if (m->connected)
+        (void)do_action(m, DO_RECONCILE);
+    timer_set(&m->timers, &m->reconcile_timer, mono_add(m->now, m->config.reconcile_interval_ns));
+}
+
+static void subscribed(struct marathon *m, struct str framework_id, struct str master)
+{
+    bool known = m->framework_id != NULL && str_is(framework_id, m->framework_id);
+    struct bus_event *e;
+
+    if (!known) {
+        free(m->framework_id);
+        m->framework_id = xstrndup(framework_id);
+        (void)store(m, STORE_FRAMEWORK_ID, framework_id);
+    }
+    free(m->master);
+    m->master = xstrndup(master);
+    m->connected = true;
+    m->suppressed = false;
+    m->revive_wanted = m->waiting != NULL;
+    e = emit(m, known ? BUS_SCHEDULER_REREGISTERED : BUS_SCHEDULER_REGISTERED);
+    e->master = keep(m, master);
+    e->message = keep(m, framework_id);
+    reconcile(m);
+    /* Kills that were under way may not have arrived. */
+    for (struct instance *i = m->instances; i != NULL; i = i->hh.next)
+        if (i->kill_sent)
+            kill_timer(m, i);
+}
+
+static void disconnected(struct marathon *m)
+{
+    if (!m->connected)
+        return;
+    m->connected = false;
+    (void)emit(m, BUS_SCHEDULER_DISCONNECTED);
+}
+
+static void message(struct marathon *m, const struct marathon_event *ev)
+{
+    struct bus_event *e = emit(m, BUS_FRAMEWORK_MESSAGE);
+
+    e->agent_id = keep(m, ev->message.agent_id);
+    e->instance_id = keep(m, ev->message.executor_id);
+    e->message = keep(m, ev->message.data);
+}
+
+static void fire(struct marathon *m, struct timer *t)
+{
+    switch ((enum timer_kind)t->kind) {
+    case TIMER_TOKENS:
+        launch_tick_tokens(m);
+        break;
+    case TIMER_REVIVE:
+        break; /* launch_demand looks at the time */
+    case TIMER_RECONCILE:
+        reconcile(m);
+        break;
+    case TIMER_INSTANCE:
+        instance_timer(m, t->owner);
+        break;
+    case TIMER_CHECK:
+        checks_due(m, t->owner, t);
+        break;
+    case TIMER_READINESS:
+        readiness_due(m, t->owner);
+        break;
+    case TIMER_BACKOFF:
+        launch_tick_backoff(m, t->owner);
+        break;
+    case TIMER_DEPLOYMENT:
+        deployment_poke(m, t->owner);
+        break;
+    }
+}
+
+static void kill_instances(struct marathon *m, const struct marathon_event *ev)
+{
+    for (size_t k = 0; k < ev->kill.n; k++) {
+        struct instance *i = instance_of_task(m, ev->kill.instance_ids[k]);
+        if (i != NULL)
+            instance_kill(m, i, ev->kill.wipe ? GOAL_DECOMMISSIONED : GOAL_RUNNING);
+    }
+}
+
+static int reset_delay(struct marathon *m, struct str id, struct error *err)
+{
+    struct slot *s = slot_find(m, id);
+
+    if (s == NULL || s->scheduled_count == 0)
+        return error_set(err, ERR_NOT_FOUND, "Application %.*s not found in tasks queue.", STR_ARG(str_sub(id, 0, 150)));
+    backoff_reset(&s->backoff);
+    timer_clear(&m->timers, &s->backoff_timer);
+    m->revive_wanted = true;
+    return 0;
+}
+
+static int dispatch(struct marathon *m, const struct marathon_event *ev, struct error *err)
+{
+    switch (ev->type) {
+    case EVENT_STARTED:
+        started(m);
+        return 0;
+    case EVENT_SUBSCRIBED:
+        subscribed(m, ev->subscribed.framework_id, ev->subscribed.master);
+        return 0;
+    case EVENT_DISCONNECTED:
+        disconnected(m);
+        return 0;
+    case EVENT_OFFERS:
+        launch_offers(m, ev->offers.v, ev->offers.n);
+        return 0;
+    case EVENT_STATUS:
+        status_apply(m, &ev->status);
+        return 0;
+    case EVENT_MESSAGE:
+        message(m, ev);
+        return 0;
+    case EVENT_PROBE:
+        probe_result(m, &ev->probe);
+        return 0;
+    case EVENT_TICK:
+        return 0;
+    case EVENT_UPDATE:
+        return root_update_apply(m, ev->update, &m->out->result, err);
+    case EVENT_CANCEL:
+        return deployment_cancel(m, ev->cancel.deployment_id, ev->cancel.force, &m->out->result, err);
+    case EVENT_KILL:
+        kill_instances(m, ev);
+        return 0;
+    case EVENT_RESET_DELAY:
+        return reset_delay(m, ev->reset_delay, err);
+    }
+    return error_set(err, ERR_INVALID, "unknown event type %d", (int)ev->type);
+}
+
+int marathon_step(struct marathon *m, const struct marathon_event *ev, struct rng *rng, struct marathon_actions *ret,
+                  struct error *err)
+{
+    struct timer *t;
+    int rc;
+
+    arena_clear(&ret->arena);
+    ret->n = ret->store_count = 0;
+    ret->result = (struct update_result){ 0 };
+    m->out = ret;
+    m->rng = rng;
+    m->now = ev->now;
+    m->wall = ev->wall;
+    free_dead(m);
+    rc = dispatch(m, ev, err);
+    while ((t = timerq_pop(&m->timers, m->now)) != NULL)
+        fire(m, t);
+    if (m->started) {
+        settle(m);
+        launch_demand(m);
+    }
+    flush_instances(m);
+    ret->wake_at = timerq_next(&m->timers);
+    m->counters.kills_in_flight = m->kills_in_flight;
+    m->out = NULL;
+    m->rng = NULL;
+    return rc;
+}

@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Semantic checks of a filled app. The texts are Marathon's: clients and tests match them (marathon-api §3.2). What
+ * cannot act yet is refused here, with the field's path: never silently ignored.
+ * Constraint regular expressions are compiled once here; matching trusts them. */
+#include "marathon/core/normalise.h"
+
+#include <stdio.h>
+
+#include "marathon/core/pathid.h"
+#include "marathon/core/regex.h"
+
+static bool has_secret(const struct app *a, struct str name)
+{
+    LIST_EACH(a->secrets, struct secret_def, s)
+        if (str_eq(s->name, name))
+            return true;
+    return false;
+}
+
+static void feature(struct issues *is, const struct place *p, const char *name)
+{
+    issue_at(is, p, "Feature %s is not enabled. Enable with --enable_features %s)", name, name);
+}
+
+static void check_id(const struct app *a, const struct place *root, struct issues *is)
+{
+    static const char *const reserved[] = { "restart", "tasks", "versions", ".", ".." };
+    struct place p = PLACE_FIELD(root, "id");
+
+    if (path_is_root(a->id)) {
+        issue_at(is, &p, "Path must contain at least one path element");
+        return;
+    }
+    for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
+        if (str_is(path_last(a->id), reserved[i]))
+            issue_at(is, &p, "must not end with any of the following reserved keywords: restart, tasks, versions, ., ..");
+}
+
+static void check_command(const struct app *a, const struct place *root, struct issues *is)
+{
+    bool cmd = a->cmd.p != NULL, args = a->args.n != 0, image = a->container != NULL && a->container->docker != NULL;
+
+    if ((cmd && args) || (!cmd && !args && !image))
+        issue_at(is, root, "AppDefinition must either contain one of 'cmd' or 'args', and/or a 'container'.");
+    if (cmd && a->cmd.n < 2)
+        issue_at(is, root, "must not be an empty string");
+}
+
+static void check_constraint(const struct constraint *c, const struct place *p, struct issues *is)
+{
+    uint64_t n;
+    struct str rest = c->value;
+
+    if (c->parts.v < 2 || c->parts.v > 3) {
+        issue_at(is, p, "Each constraint must have either 2 or 3 fields");
+        return;
+    }
+    if (c->field.n == 0)
+        issue_at(is, p, "missing field for constraint declaration");
+    switch ((enum constraint_op)c->op.v) {
+    case OP_UNIQUE:
+        if (c->value.p != NULL)
+            issue_at(is, p, "UNIQUE does not accept a value");
+        break;
+    case OP_CLUSTER:
+        break;
+    case OP_GROUP_BY:
+        if (c->value.p != NULL && (!str_u64(&rest, INT32_MAX, &n) || rest.n != 0))
+            issue_at(is, p, "GROUP BY must define an integer value or else no value at all");
+        break;
+    case OP_LIKE:
+    case OP_UNLIKE:
+        if (c->value.n == 0)
+            issue_at(is, p, "LIKE and UNLIKE require a non-empty, regular expression value");
+        else if (!regex_is_valid(c->value))
+            issue_at(is, p, "is not a valid regular expression");
+        break;
+    case OP_MAX_PER:
+        if (!str_u64(&rest, INT32_MAX, &n) || rest.n != 0)
+            issue_at(is, p, "MAX_PER requires an integer value");
+        break;
+    case OP_IS:
+        if (c->value.p == NULL || (c->value.n != 0 && (c->value.p[0] == '[' || c->value.p[0] == '{')))
+            issue_at(is, p, "IS only supports Mesos text and float values (sets and ranges are not supported)");
+        break;
+    case OP_UNKNOWN:
+        issue_at(is, p, "operator must be one of the following UNIQUE, CLUSTER, GROUP_BY, LIKE, MAX_PER, UNLIKE or IS");
+        break;
+    }
+}
+
+static void check_port_names(const struct app *a, const struct place *p, const char *ports_text, struct issues *is)
+{
+    size_t n = app_port_count(a);
+
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < i; k++) {
+            struct str x = app_port_name(a, i), y = app_port_name(a, k);
+            int64_t v = app_service_port(a, i);
+            if (x.p != NULL && y.p != NULL && str_eq(x, y))
+                issue_at(is, p, "Port names must be unique.");
+            if (ports_text != NULL && v != 0 && v == app_service_port(a, k))
+                issue_at(is, p, "%s", ports_text);
+        }
+}
+
+enum { PORTS_PER_APP_MAX = 2000 };
+
+static void check_ports(const struct app *a, const struct place *root, struct issues *is)
+{
+    struct place pd = PLACE_FIELD(root, "portDefinitions"), ct = PLACE_FIELD(root, "container"),
+                 pm = PLACE_FIELD(&ct, "portMappings");
+
+    if (app_port_count(a) > PORTS_PER_APP_MAX) {
+        issue_at(is, root, "has %zu ports; the limit is %d", app_port_count(a), PORTS_PER_APP_MAX);
+        return;
+    }
+    if (app_is_host_mode(a)) {
+        if (a->container != NULL && a->container->port_mappings.n != 0)
+            issue_at(is, root, "portMappings are not allowed with host-networking");
+        check_port_names(a, &pd, "Ports must be unique.", is);
+        return;
+    }
+    if (a->port_definitions.n != 0)
+        issue_at(is, root, "portDefinitions are only allowed with host-networking");
+    check_port_names(a, &pm, NULL, is);
+    size_t i = 0;
+    LIST_EACH(a->container->port_mappings, struct port_mapping, m) {
+        struct place p = PLACE_INDEX(&ct, "portMappings", i++);
+        if (m->host_port.has && a->networks.n > 1 && m->network_names.n != 1)
+            issue_at(is, &p, "networkNames must be a single item list when hostPort is specified and more than 1 "
+                             "container network is defined");
+    }
+}
+
+static void check_networks(const struct app *a, const struct validate_context *vc, const struct place *root,
+                           struct issues *is)
+{
+    struct place p = PLACE_FIELD(root, "networks");
+    size_t hosts = 0, bridges = 0, containers = 0, i = 0;
+
+    LIST_EACH(a->networks, struct network, n) {
+        switch ((enum net_mode)n->mode.v) {
+        case NET_HOST:
+            hosts++;
+            if (n->name.p != NULL || n->labels.n != 0)
+                issue_at(is, &p, "Host networks may not have names or labels");
+            break;
+        case NET_BRIDGE:
+            bridges++;
+            if (n->name.p != NULL)
+                issue_at(is, &p, "Bridge networks may not have names");
+            break;
+        case NET_CONTAINER:
+            containers++;
+            if (n->name.p == NULL)
+                issue_at(is, &p, "Network name must be specified when container network is selected.");
+            for (size_t k = 0; k < i; k++)
+                if (str_eq(LIST_AT(a->networks, struct network, k)->name, n->name))
+                    issue_at(is, &p, "Duplicate networks are not allowed");
+            break;
+        }
+        i++;
+    }
+    if (hosts + bridges > 1 || (hosts + bridges == 1 && containers != 0))
+        issue_at(is, &p, "May specify a single host network, single bridge network, or else 1-to-n container networks");
+    if (containers > 1 && a->container != NULL && a->container->type.v == ENGINE_DOCKER)
+        issue_at(is, &p, "may only specify a single container network when using the Docker container engine");
+    if (bridges + containers != 0 && !vc->config->container_networks)
+        issue_at(is, &p, "networks of mode %s are not supported by this version; use host networking",
+                 bridges != 0 ? "container/bridge" : "container");
+}
+
+static void check_health(const struct app *a, const struct place *root, struct issues *is)
+{
+    size_t mesos = 0, i = 0;
+
+    LIST_EACH(a->health_checks, struct health_check, h) {
+        struct place p = PLACE_INDEX(root, "healthChecks", i++);
+        enum hc_protocol proto = (enum hc_protocol)h->protocol.v;
+        mesos += !hc_is_ours(proto);
+        if (proto == HC_COMMAND) {
+            if (h->command == NULL)
+                issue_at(is, &p, "command must be specified when protocol is COMMAND");
+            continue;
+        }
+        if (h->command != NULL)
+            issue_at(is, &p, "command is only allowed with protocol COMMAND");
+        if (h->port.has && h->port_index.has)
+            issue_at(is, &p, "HealthCheck must specify either a port or a portIndex");
+        if (h->port_index.has ? h->port_index.v >= (int64_t)app_port_count(a) : !h->port.has && app_port_count(a) == 0)
+            issue_at(is, &p, "Health check port indices must address an element of the ports array or container port "
+                             "mappings.");
+        if (h->ip_protocol.v == 1 && (hc_is_ours(proto) || a->container == NULL || a->container->type.v != ENGINE_DOCKER))
+            issue_at(is, root, "IPv6 can only be used for container type DOCKER and Mesos http/https/tcp health checks");
+        if (h->timeout_s.v < 0) {
+            struct place t = PLACE_FIELD(&p, "timeoutSeconds");
+            issue_at(is, &t, "got %lld, expected 0 or more", (long long)h->timeout_s.v);
+        }
+    }
+    if (mesos > 1)
+        issue_at(is, root, "AppDefinition can contain at most one Mesos health check");
+}
+
+static void check_readiness(const struct app *a, const struct place *root, struct issues *is)
+{
+    size_t i = 0;
+
+    if (a->readiness_checks.n > 1) {
+        struct place p = PLACE_FIELD(root, "readinessChecks");
+        issue_at(is, &p, "may not have more than 1 elements");
+    }
+    LIST_EACH(a->readiness_checks, struct readiness_check, r) {
+        struct place p = PLACE_INDEX(root, "readinessChecks", i++), pn = PLACE_FIELD(&p, "portName"),
+                     pt = PLACE_FIELD(&p, "timeoutSeconds");
+        bool found = false;
+        for (size_t k = 0; k < app_port_count(a); k++)
+            found = found || str_eq(app_port_name(a, k), r->port_name);
+        if (!found)
+            issue_at(is, &pn, "No port definition reference for portName %.*s", STR_ARG(r->port_name));
+        if (r->timeout_s.v >= r->interval_s.v)
+            issue_at(is, &pt, "Timeout (%lld seconds) must be less than the interval (%lld seconds)",
+                     (long long)r->timeout_s.v, (long long)r->interval_s.v);
+    }
+}
+
+static void check_check(const struct app *a, const struct place *root, struct issues *is)
+{
+    struct place p = PLACE_FIELD(root, "check");
+
+    if (a->check == NULL)
+        return;
+    if (a->container != NULL && a->container->type.v == ENGINE_DOCKER && a->container->docker != NULL)
+        issue_at(is, root, "AppDefinition must not use 'checks' if using docker");
+    if ((a->check->http != NULL) + (a->check->tcp != NULL) + (a->check->exec != NULL) != 1)
+        issue_at(is, &p, "Only one of http, tcp, or command may be specified");
+}
+
+static void check_volume(const struct app *a, const struct volume *v, const struct validate_context *vc,
+                         const struct place *p, struct issues *is)
+{
+    if (v->persistent != NULL) {
+        struct place pp = PLACE_FIELD(p, "persistent"), cp = PLACE_FIELD(p, "containerPath");
+        if (str_contains(v->container_path, STR("/")))
+            issue_at(is, &cp, "value must not contain \"/\"");
+        issue_at(is, &pp, "persistent volumes are not supported by this version");
+    } else if (v->external != NULL) {
+        struct place pe = PLACE_FIELD(p, "external");
+        if (!vc->config->external_volumes)
+            feature(is, p, "external_volumes");
+        else
+            issue_at(is, &pe, "external volumes are not supported by this version");
+    } else if (v->secret.p != NULL) {
+        struct place ps = PLACE_FIELD(p, "secret");
+        if (!vc->config->secrets)
+            feature(is, p, "secrets");
+        else if (!has_secret(a, v->secret))
+            issue_at(is, &ps, "volume.secret must refer to an existing secret");
+        else
+            issue_at(is, &ps, "secret volumes are not supported by this version");
+    }
+}
+
+static void check_container(const struct app *a, const struct validate_context *vc, const struct place *root,
+                            struct issues *is)
+{
+    const struct container *c = a->container;
+    struct place p = PLACE_FIELD(root, "container"), pd = PLACE_FIELD(&p, "docker"), pc = PLACE_FIELD(&pd, "pullConfig");
+    size_t i = 0;
+
+    if (c == NULL)
+        return;
+    if (c->type.v == ENGINE_DOCKER && c->docker == NULL)
+        issue_at(is, &pd, "not defined");
+    if (c->docker != NULL && !vc->config->images) {
+        struct place pi = PLACE_FIELD(&pd, "image");
+        issue_at(is, &pi, "container images are not supported by this version ('%.*s'); use cmd with host files or fetch",
+                 STR_ARG(c->docker->image));
+    }
+    if (c->docker != NULL && c->docker->pull_config != NULL) {
+        if (c->type.v == ENGINE_DOCKER)
+            issue_at(is, &pc, "pullConfig is not supported with Docker containerizer");
+        if (!vc->config->secrets) {
+            issue_at(is, &pc, "must be empty");
+            feature(is, &pc, "secrets");
+        } else if (!has_secret(a, c->docker->pull_config->secret)) {
+            issue_at(is, &pc, "pullConfig.secret must refer to an existing secret");
+        }
+    }
+    LIST_EACH(c->volumes, struct volume, v) {
+        struct place pv = PLACE_INDEX(&p, "volumes", i++);
+        check_volume(a, v, vc, &pv, is);
+    }
+    if (c->linux_info != NULL && c->linux_info->seccomp != NULL) {
+        struct place pl = PLACE_FIELD(&p, "linuxInfo"), ps = PLACE_FIELD(&pl, "seccomp");
+        bool profile = c->linux_info->seccomp->profile.p != NULL, open = c->linux_info->seccomp->unconfined.v;
+        if (profile && open)
+            issue_at(is, &ps, "Seccomp unconfined can NOT be true when Profile is defined");
+        if (!profile && !open)
+            issue_at(is, &ps, "Seccomp unconfined must be true when Profile is NOT defined");
+    }
+    if (c->linux_info != NULL && c->linux_info->ipc != NULL && c->linux_info->ipc->mode.v == 1 &&
+        c->linux_info->ipc->shm_size.has) {
+        struct place pl = PLACE_FIELD(&p, "linuxInfo"), ps = PLACE_FIELD(&pl, "ipcInfo");
+        issue_at(is, &ps, "ipcInfo shmSize can NOT be set when mode is SHARE_PARENT");
+    }
+}
+
+static void check_secrets(const struct app *a, const struct validate_context *vc, const struct place *root,
+                          struct issues *is)
+{
+    struct place p = PLACE_FIELD(root, "secrets"), pe = PLACE_FIELD(root, "env");
+
+    if (a->secrets.n != 0) {
+        if (!vc->config->secrets)
+            feature(is, &p, "secrets");
+        else
+            issue_at(is, &p, "secrets are not supported by this version");
+    }
+    LIST_EACH(a->env, struct env_value, e) {
+        if (e->secret.p == NULL)
+            continue;
+        struct place k = PLACE_KEY(&pe, e->name), ks = PLACE_FIELD(&k, "secret");
+        if (!has_secret(a, e->secret))
+            issue_at(is, &ks, "references an undefined secret");
+        if (!vc->config->secrets)
+            issue_at(is, root, "use of secret-references in the environment requires the secrets feature to be enabled");
+    }
+}
+
+static void check_strategies(const struct app *a, const struct place *root, struct issues *is)
+{
+    struct place pu = PLACE_FIELD(root, "upgradeStrategy"), pr = PLACE_FIELD(root, "unreachableStrategy");
+    bool resident = app_is_resident(a);
+    const struct {
+        const char *name;
+        double v;
+        bool zero;
+    } caps[] = { { "maximumOverCapacity", a->upgrade->over_capacity.v, resident },
+                 { "minimumHealthCapacity", a->upgrade->health_capacity.v, false } };
+
+    for (size_t i = 0; i < 2; i++) {
+        struct place p = PLACE_FIELD(&pu, caps[i].name);
+        if (caps[i].v < 0 || caps[i].v > 1)
+            issue_at(is, &p, "got %g, expected between 0.0 and 1.0", caps[i].v);
+        else if (caps[i].zero && caps[i].v > 0)
+            issue_at(is, &p, "got %g, expected 0.0", caps[i].v);
+    }
+    if (resident && !a->unreachable->disabled.v)
+        issue_at(is, &pr, "unreachableStrategy must be disabled for resident tasks");
+    if (!a->unreachable->disabled.v && a->unreachable->inactive_s.v > a->unreachable->expunge_s.v)
+        issue_at(is, &pr, "inactiveAfterSeconds (%lld) must be less or equal to expungeAfterSeconds, which is %lld",
+                 (long long)a->unreachable->inactive_s.v, (long long)a->unreachable->expunge_s.v);
+    if (str_eq_nocase(app_label(a, STR("MARATHON_SINGLE_INSTANCE_APP")), STR("true")) && a->instances.v > 1) {
+        struct place p = PLACE_FIELD(root, "instances");
+        issue_at(is, &p, "Single instance app may only have one instance");
+    }
+}
+
+static void check_limit(const struct resource_limit *l, double requested, const struct place *up, const char *name,
+                        struct issues *is)
+{
+    struct place p = PLACE_FIELD(up, name);
+
+    if (l == NULL)
+        return;
+    if (l->bad.p != NULL)
+        issue_at(is, &p, "'%.*s' is an invalid resource limit. It must be 'unlimited' or a number", STR_ARG(l->bad));
+    else if (!l->unlimited.v && l->value.v < requested)
+        issue_at(is, &p, "resource limit must be greater than or equal to requested resource (%g%s)", requested,
+                 requested < (double)(int64_t)requested || requested > (double)(int64_t)requested ? "" : ".0");
+}
+
+static void check_roles(const struct app *a, const struct validate_context *vc, const struct place *root, struct issues *is)
+{
+    struct place p = PLACE_FIELD(root, "role"), pa = PLACE_FIELD(root, "acceptedResourceRoles");
+    struct str top = path_top_group(a->id), valid[3];
+    size_t n = 0;
+    bool good = false;
+    char text[512];
+    size_t at = 0;
+
+    if (!vc->enforce_role || top.n == 0)
+        valid[n++] = vc->config->role;
+    if (top.n != 0 && (vc->enforce_role || !vc->in_group))
+        valid[n++] = top;
+    if (vc->stored_role.p != NULL)
+        valid[n++] = vc->stored_role;
+    text[0] = '\0';
+    for (size_t i = 0; i < n; i++) {
+        bool twice = false;
+        good = good || str_eq(valid[i], a->role);
+        for (size_t k = 0; k < i; k++)
+            twice = twice || str_eq(valid[i], valid[k]);
+        if (!twice && at < sizeof text - 140)
+            at += (size_t)snprintf(text + at, 130, "%s%.*s", at != 0 ? ", " : "", STR_ARG(str_sub(valid[i], 0, 120)));
+    }
+    if (!good)
+        issue_at(is, &p, "got %.*s, expected one of: [%s]", STR_ARG(a->role), text);
+    if (a->accepted_roles.has && a->accepted_roles.n == 0)
+        issue_at(is, &pa, "must not be empty");
+    LIST_EACH(a->accepted_roles, struct str, r)
+        if (!str_is(*r, "*") && !str_eq(*r, a->role)) {
+            issue_at(is, &pa, "acceptedResourceRoles can only contain * and %.*s", STR_ARG(a->role));
+            break;
+        }
+}
+
+static void check_numbers(const struct app *a, const struct validate_context *vc, const struct place *root,
+                          struct issues *is)
+{
+    struct place pl = PLACE_FIELD(root, "resourceLimits"), pe = PLACE_FIELD(root, "executor"),
+                 pt = PLACE_FIELD(root, "tty");
+
+    if (a->gpus.v > 0) {
+        if (!vc->config->gpus)
+            feature(is, root, "gpu_resources");
+        if (a->container != NULL && a->container->type.v == ENGINE_DOCKER)
+            issue_at(is, root, "GPU resources only work with the Mesos containerizer");
+    }
+    if (a->resource_limits != NULL) {
+        check_limit(a->resource_limits->cpus, a->cpus.v, &pl, "cpus", is);
+        check_limit(a->resource_limits->mem, a->mem.v, &pl, "mem", is);
+    }
+    if (a->executor.n != 0 && !str_is(a->executor, "//cmd"))
+        issue_at(is, &pe, "custom executors are not supported by this version ('%.*s'); leave executor empty",
+                 STR_ARG(a->executor));
+    if (a->tty.has && a->tty.v)
+        issue_at(is, &pt, "terminals are not supported by this version");
+}
+
+void app_validate(const struct app *a, const struct validate_context *vc, struct issues *is)
+{
+    const struct place *root = vc->place;
+    size_t i = 0;
+
+    check_id(a, root, is);
+    check_command(a, root, is);
+    LIST_EACH(a->constraints, struct constraint, c) {
+        struct place p = PLACE_INDEX(root, "constraints", i++);
+        check_constraint(c, &p, is);
+    }
+    check_networks(a, vc, root, is);
+    check_ports(a, root, is);
+    check_health(a, root, is);
+    check_readiness(a, root, is);
+    check_check(a, root, is);
+    check_container(a, vc, root, is);
+    check_secrets(a, vc, root, is);
+    check_strategies(a, root, is);
+    check_roles(a, vc, root, is);
+    check_numbers(a, vc, root, is);
+}

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A small cluster for tests of the core: agents, a master that offers what is free, tasks that start and die. All in
+ * memory, virtual time, one seed. */
+#ifndef STOA_TESTS_MARATHON_WORLD_H
+#define STOA_TESTS_MARATHON_WORLD_H
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/base/alloc.h"
+#include "marathon/core/marathon.h"
+#include "marathon/core/normalise.h"
+#include "tests/support/test.h"
+
+enum { WORLD_AGENTS_MAX = 16, WORLD_TASKS_MAX = 4000 };
+
+struct world_task {
+    char *id;
+    int agent; /* -1: free entry */
+    int64_t cpus, mem;
+    uint32_t ports[8];
+    size_t port_count;
+    bool told_running, killed, healthy;
+};
+
+struct world {
+    struct marathon_config config;
+    struct marathon *m;
+    struct marathon_actions actions;
+    struct rng rng;
+    struct mono now;
+    struct wall wall;
+    int agents;
+    int64_t agent_cpus;
+    struct world_task tasks[WORLD_TASKS_MAX];
+    bool suppressed, offers_wanted;
+    bool start_fails;   /* tasks end with FAILED instead of running */
+    bool checks_fail;
+    unsigned counts[BUS_TYPE_COUNT];
+    unsigned kills, launches, revives, suppresses, stores, reconciles, probes;
+    uint64_t probe_ids[64];
+    unsigned probe_pending;
+    char trace[1 << 16];
+    size_t trace_n;
+    bool tracing;
+    struct world_record {
+        char key[300];
+        bool there;
+    } *records;
+    /* called after every step */
+    void (*check)(struct world *w);
+};
+
+static void world_trace(struct world *w, const char *text)
+{
+    size_t n = strlen(text);
+
+    if (!w->tracing || w->trace_n + n + 2 > sizeof w->trace)
+        return;
+    memcpy(w->trace + w->trace_n, text, n);
+    w->trace[w->trace_n + n] = '\n';
+    w->trace_n += n + 1;
+    w->trace[w->trace_n] = '\0';
+}
+
+static struct world_task *world_task(struct world *w, struct str id)
+{
+    for (int i = 0; i < WORLD_TASKS_MAX; i++)
+        if (w->tasks[i].id != NULL && str_is(id, w->tasks[i].id))
+            return &w->tasks[i];
+    return NULL;
+}
+
+static void world_launch(struct world *w, const struct launch *l)
+{
+    struct world_task *t = NULL;
+
+    for (int i = 0; i < WORLD_TASKS_MAX && t == NULL; i++)
+        if (w->tasks[i].id == NULL)
+            t = &w->tasks[i];
+    if (t == NULL)
+        abort();
+    *t = (struct world_task){ .id = xstrndup(l->task_id), .agent = l->agent_id.p[1] - '0', .healthy = true };
+    t->cpus = (int64_t)(l->spec->app.cpus.v * 1000);
+    for (size_t i = 0; i < l->port_count && i < 8; i++)
+        t->ports[t->port_count++] = l->ports[i];
+    w->launches++;
+}
+
+static void world_actions(struct world *w)
+{
+    struct marathon_actions *a = &w->actions;
+    char line[400];
+
+    w->stores += (unsigned)a->store_count;
+    for (size_t i = 0; i < a->n; i++) {
+        struct marathon_action *x = &a->v[i];
+        switch (x->type) {
+        case DO_ACCEPT:
+            for (size_t k = 0; k < x->accept.n; k++)
+                world_launch(w, &x->accept.launches[k]);
+            break;
+        case DO_DECLINE:
+            break;
+        case DO_REVIVE:
+            w->revives++;
+            w->suppressed = false;
+            w->offers_wanted = true;
+            break;
+        case DO_SUPPRESS:
+            w->suppresses++;
+            w->suppressed = true;
+            break;
+        case DO_KILL: {
+            struct world_task *t = world_task(w, x->kill.task_id);
+            w->kills++;
+            if (t != NULL)
+                t->killed = true;
+            break;
+        }
+        case DO_ACKNOWLEDGE:
+            break;
+        case DO_RECONCILE:
+            w->reconciles++;
+            break;
+        case DO_PROBE:
+            w->probes++;
+            if (w->probe_pending < 64)
+                w->probe_ids[w->probe_pending++] = x->probe.id;
+            break;
+        case DO_EVENT:
+            w->counts[x->event.type]++;
+            (void)snprintf(line, sizeof line, "%s", bus_type_name(x->event.type));
+            world_trace(w, line);
+            break;
+        }
+    }
+}
+
+static int world_step(struct world *w, struct marathon_event ev, struct error *err)
+{
+    int rc;
+
+    ev.now = w->now;
+    ev.wall = w->wall;
+    rc = marathon_step(w->m, &ev, &w->rng, &w->actions, err);
+    world_actions(w);
+    if (w->check != NULL)
+        w->check(w);
+    return rc;
+}
+
+static void world_init(struct world *w, int agents, int64_t agent_cpus, uint64_t seed)
+{
+    memset(w, 0, sizeof *w);
+    marathon_config_init(&w->config);
+    w->agents = agents;
+    w->agent_cpus = agent_cpus;
+    w->now = (struct mono){ 1000 * NS_PER_S };
+    w->wall = (struct wall){ 1700000000000 };
+    rng_seed(&w->rng, seed);
+    marathon_actions_init(&w->actions);
+}
+
+static void world_start(struct world *w)
+{
+    if (w->m == NULL)
+        w->m = marathon_new(&w->config);
+    (void)world_step(w, (struct marathon_event){ .type = EVENT_STARTED }, NULL);
+    (void)world_step(w, (struct marathon_event){ .type = EVENT_SUBSCRIBED,
+                                                 .subscribed = { STR("fw-1"), STR("127.0.0.1:5050") } }, NULL);
+}
+
+static void world_done(struct world *w)
+{
+    marathon_free(w->m);
+    marathon_actions_done(&w->actions);
+    for (int i = 0; i < WORLD_TASKS_MAX; i++)
+        free(w->tasks[i].id);
+}
+
+/* Offers everything free, one offer per agent. */
+static void world_offer(struct world *w)
+{
+    struct offer offers[WORLD_AGENTS_MAX];
+    struct offer_resource res[WORLD_AGENTS_MAX][3];
+    struct port_range ranges[WORLD_AGENTS_MAX][64];
+    struct attribute attrs[WORLD_AGENTS_MAX][1];
+    char names[WORLD_AGENTS_MAX][4][16];
+
+    w->offers_wanted = false;
+    for (int a = 0; a < w->agents; a++) {
+        int64_t cpus = w->agent_cpus;
+        size_t n = 0;
+        uint32_t at = 31000;
+        for (int i = 0; i < WORLD_TASKS_MAX; i++)
+            if (w->tasks[i].id != NULL && w->tasks[i].agent == a)
+                cpus -= w->tasks[i].cpus;
+        for (uint32_t p = 31000; p <= 31050 && n < 63; p++) {
+            bool used = false;
+            for (int i = 0; i < WORLD_TASKS_MAX && !used; i++)
+                for (size_t k = 0; w->tasks[i].id != NULL && w->tasks[i].agent == a && k < w->tasks[i].port_count; k++)
+                    used = used || w->tasks[i].ports[k] == p;
+            if (!used)
+                continue;
+            if (p > at)
+                ranges[a][n++] = (struct port_range){ at, p - 1 };
+            at = p + 1;
+        }
+        ranges[a][n++] = (struct port_range){ at, 32000 };
+        (void)snprintf(names[a][0], 16, "a%d", a);
+        (void)snprintf(names[a][1], 16, "host%d", a);
+        (void)snprintf(names[a][2], 16, "o%d", a);
+        (void)snprintf(names[a][3], 16, "r%d", a % 2);
+        res[a][0] = (struct offer_resource){ .name = STR("cpus"), .role = STR("*"), .milli = cpus };
+        res[a][1] = (struct offer_resource){ .name = STR("mem"), .role = STR("*"), .milli = 100000000 };
+        res[a][2] = (struct offer_resource){ .name = STR("ports"), .role = STR("*"), .kind = VALUE_KIND_RANGES,
+                                             .ranges = ranges[a], .range_count = n, .range_cap = n };
+        attrs[a][0] = (struct attribute){ STR("rack"), str_of(names[a][3]), VALUE_KIND_TEXT };
+        offers[a] = (struct offer){ .id = str_of(names[a][2]), .agent_id = str_of(names[a][0]), .hostname = str_of(names[a][1]),
+                                    .role = STR("*"), .attributes = attrs[a], .attribute_count = 1, .resources = res[a],
+                                    .resource_count = 3 };
+    }
+    (void)world_step(w, (struct marathon_event){ .type = EVENT_OFFERS, .offers = { offers, (size_t)w->agents } }, NULL);
+}
+
+static void world_status(struct world *w, const char *task_id, enum task_state s, int healthy)
+{
+    struct marathon_event ev = { .type = EVENT_STATUS };
+
+    ev.status = (struct status_event){ .task_id = str_of(task_id), .agent_id = STR("a0"), .state = s, .healthy = healthy,
+                                       .reason_number = REASON_NONE, .uuid = STR("0123456789abcdef"), .message = STR("m") };
+    (void)world_step(w, ev, NULL);
+}
+
+static void world_end_task(struct world *w, struct world_task *t, enum task_state s)
+{
+    char *id = t->id;
+
+    t->id = NULL;
+    world_status(w, id, s, -1);
+    free(id);
+    if (!w->suppressed)
+        w->offers_wanted = true;
+}
+
+static void world_tick(struct world *w, int64_t ms)
+{
+    w->now = mono_add(w->now, ms * NS_PER_MS);
+    w->wall.ms += ms;
+    (void)world_step(w, (struct marathon_event){ .type = EVENT_TICK }, NULL);
+}
+
+/* One thing that is due, chosen by the seed. False: nothing but time to pass. */
+static bool world_act(struct world *w)
+{
+    int start = (int)rng_below(&w->rng, WORLD_TASKS_MAX);
+
+    if (w->offers_wanted && rng_below(&w->rng, 3) == 0) {
+        world_offer(w);
+        return true;
+    }
+    if (w->probe_pending != 0) {
+        struct marathon_event ev = { .type = EVENT_PROBE };
+        ev.probe = (struct probe_event){ .id = w->probe_ids[--w->probe_pending], .answered = true,
+                                         .status = w->checks_fail ? 500 : 200 };
+        (void)world_step(w, ev, NULL);
+        return true;
+    }
+    for (int k = 0; k < WORLD_TASKS_MAX; k++) {
+        struct world_task *t = &w->tasks[(start + k) % WORLD_TASKS_MAX];
+        if (t->id == NULL)
+            continue;
+        if (t->killed) {
+            world_end_task(w, t, TASK_KILLED);
+            return true;
+        }
+        if (!t->told_running) {
+            if (w->start_fails) {
+                world_end_task(w, t, TASK_FAILED);
+            } else {
+                t->told_running = true;
+                world_status(w, t->id, TASK_RUNNING, -1);
+            }
+            return true;
+        }
+    }
+    if (w->offers_wanted) {
+        world_offer(w);
+        return true;
+    }
+    return false;
+}
+
+/* Until nothing happens any more without time passing, and then for at most ms of it. */
+static void world_run(struct world *w, int64_t ms)
+{
+    for (int64_t t = 0; t <= ms; t += 100) {
+        for (int k = 0; k < 100000 && world_act(w); k++)
+            ;
+        world_tick(w, 100);
+    }
+    while (world_act(w))
+        ;
+}
+
+static struct app *world_app(struct arena *a, const char *id, const char *cmd, int64_t instances)
+{
+    struct app *app = arena_alloc(a, sizeof *app);
+    struct marathon_config c;
+
+    marathon_config_init(&c);
+    app->id = arena_str(a, str_of(id));
+    app->cmd = arena_str(a, str_of(cmd));
+    app->cpus = (struct opt_f64){ true, 0.1 };
+    app->instances = (struct opt_i64){ true, instances };
+    app_fill(app, &c, STR("/"), false, a);
+    return app;
+}
+
+static int world_put(struct world *w, const struct app *app, bool force, struct error *err)
+{
+    struct update_app ua = { .id = app->id, .app = app };
+    struct root_update u = { .apps = &ua, .app_count = 1, .force = force };
+
+    return world_step(w, (struct marathon_event){ .type = EVENT_UPDATE, .update = &u }, err);
+}
+
+static int world_remove(struct world *w, const char *id)
+{
+    struct update_app ua = { .id = str_of(id) };
+    struct root_update u = { .apps = &ua, .app_count = 1, .force = true };
+
+    return world_step(w, (struct marathon_event){ .type = EVENT_UPDATE, .update = &u }, NULL);
+}
+
+#endif
