@@ -6,7 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "common/base/error.h"
 #include "common/model/blob.h"
+#include "common/model/framework.h"
 #include "common/model/ids.h"
 #include "common/model/resources.h"
 #include "common/model/task.h"
@@ -40,6 +42,14 @@ struct operation {
 
 void operation_done(struct operation *op);
 const char *operation_type_name(enum operation_type t);
+
+/* The rules of the scheduler API (reference, 17.4) that need to know the framework and what the agent can do; the others were
+ * checked when the operation was converted. framework NULL: an operator, with this principal (empty: none). Not here, for
+ * they need the agent's resources: unique persistence ids, volumes in use, what is left of the offer. */
+int operation_check(const struct operation *op, const struct framework_info *framework, struct str principal,
+                    uint32_t agent_capabilities, struct error *err);
+/* The rules that the resources alone decide; used by the conversion. */
+int operation_check_resources(enum operation_type type, const struct resources *r, struct error *err);
 
 /* Speculative: the master applies it to its books at once. */
 static inline bool operation_is_speculative(enum operation_type t)

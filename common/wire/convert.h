@@ -89,6 +89,7 @@ struct task_context {
     struct framework_id framework; /* for executor.framework_id where unset (LAUNCH) */
     bool is_group;                 /* LAUNCH_GROUP: its further rules */
     bool is_trusted;               /* from our own store or an agent: no validation */
+    bool refinement;               /* the framework speaks the post-refinement form and may not use the old fields */
 };
 
 /* Converts a TaskInfo; never NULL. When a stateless rule is broken, ret->invalid says which. Changes t. */
@@ -101,7 +102,8 @@ int convert_executor(Mesos__V1__ExecutorInfo *e, const struct task_context *ctx,
 int convert_executor_bytes(struct str bytes, struct executor_info **ret, struct error *err);
 
 /* Converts one operation of an ACCEPT; never fails: op->invalid, or the tasks' own. Changes m. ret must be released with
- * operation_done. refinement: the framework speaks the post-refinement form and may not use the old fields. */
+ * operation_done. refinement overrides the context's. What needs the framework or the agent is model/operation.h's
+ * operation_check. */
 void convert_operation(Mesos__V1__Offer__Operation *m, const struct task_context *ctx, bool refinement,
                        struct arena *arena, struct operation *ret);
 

@@ -21,6 +21,10 @@ int validate_framework_info(const Mesos__V1__FrameworkInfo *f, struct error *err
 /* suppressed_roles of SUBSCRIBE and UPDATE_FRAMEWORK: valid, no doubles, all among the framework's roles. */
 int validate_suppressed_roles(char *const *roles, size_t n, const Mesos__V1__FrameworkInfo *f, struct error *err);
 
+/* Every role of the constraints is among the framework's; checked before they are converted. */
+int validate_offer_constraint_roles(const Mesos__V1__Scheduler__OfferConstraints *c, const Mesos__V1__FrameworkInfo *f,
+                                    struct error *err);
+
 /* Resources as a whole, after their conversion: see convert.h. These check messages. */
 int validate_command(const Mesos__V1__CommandInfo *c, struct error *err);
 int validate_environment(const Mesos__V1__Environment *e, struct error *err);
@@ -32,6 +36,9 @@ int validate_kill_policy(const Mesos__V1__KillPolicy *k, struct error *err);
 /* Rules 1, 4 to 13 and 16 as far as they need no state; the executor's too when the task has one. The resources must have been
  * converted: they are passed as values. */
 struct resources;
+/* What frameworks may ask for, beside resource_check: disks, whole gpus, one allocation role, unique persistence ids, no mix of
+ * revocable and other resources of one name. */
+int validate_resources(const struct resources *r, struct error *err);
 int validate_task(const Mesos__V1__TaskInfo *t, const struct resources *resources, const struct resources *executor,
                   bool is_group, struct error *err);
 int validate_executor(const Mesos__V1__ExecutorInfo *e, const struct resources *resources, bool is_group,
