@@ -3,7 +3,7 @@
 
 SIZE       ?= std
 BENCH_NET  := $(call obj,tests/bench/net.c)
-BENCH_BIN  := $(B)/tests/bench/driver $(B)/tests/bench/probe_launch
+BENCH_BIN  := $(B)/tests/bench/driver $(B)/tests/bench/probe_launch $(B)/tests/bench/probe_spawn
 BENCH_LIBS := $(call libs,wire proto model base)
 
 $(BENCH_BIN): $(B)/tests/bench/%: $(O)/tests/bench/%.o $(BENCH_NET) $(BENCH_LIBS)
