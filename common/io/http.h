@@ -124,6 +124,9 @@ void http_req_on_gone(struct http_req *r, http_gone_fn *fn, void *arg);
 /* --- the body (in on_head) ---------------------------------------------------------------------------- */
 /* Another limit for this body than body_bytes_max. */
 void http_body_collect(struct http_req *r, size_t bytes_max);
+/* The same, with a function of its own in place of on_request. */
+typedef void http_request_fn(void *arg, struct http_req *r);
+void http_body_collect_to(struct http_req *r, size_t bytes_max, http_request_fn *fn, void *arg);
 /* Gives the body as it comes (bytes), then once with end set (bytes empty). A gzip body is given inflated. The
  * exchange may be answered before, during (two-way) or after. Needs a gone callback. */
 typedef void http_body_fn(void *arg, struct http_req *r, struct str bytes, bool end);

@@ -106,6 +106,13 @@ void http_body_collect(struct http_req *r, size_t bytes_max)
     r->body.max = bytes_max;
 }
 
+void http_body_collect_to(struct http_req *r, size_t bytes_max, http_request_fn *fn, void *arg)
+{
+    http_body_collect(r, bytes_max);
+    r->complete = fn;
+    r->complete_arg = arg;
+}
+
 void http_body_stream(struct http_req *r, http_body_fn *fn, void *arg)
 {
     ASSERT(r->body.n == 0);

@@ -476,6 +476,8 @@ static bool on_end(void *arg)
     k->state = CONN_WAIT;
     if (r->body_mode == BODY_STREAM)
         r->body_fn(r->body_arg, r, (struct str){ NULL, 0 }, true);
+    else if (r->complete != NULL)
+        r->complete(r->complete_arg, r);
     else
         s->handler.on_request(s->ctx, r);
     ASSERT(k->req != r || r->gone != NULL); /* answered, or wants to know when the peer goes away */

@@ -34,6 +34,8 @@ struct http_req {
     void *gone_arg;
     http_body_fn *body_fn;
     void *body_arg;
+    http_request_fn *complete; /* in place of on_request */
+    void *complete_arg;
     http_drained_fn *drained;
     void *drained_arg;
     /* the head: one buffer, and where its parts are */

@@ -25,7 +25,7 @@
 
 struct loop {
     struct event_base *base;
-    bool owns_base, stopped, has_now, has_wall;
+    bool owns_base, stopped, has_now, has_wall, in_turn_end;
     struct mono now;
     struct wall wall;
     struct event *turn_end, *turn_next;
@@ -72,8 +72,10 @@ static void on_turn_end(int fd, short what, void *arg)
     (void)fd;
     (void)what;
     struct loop *loop = arg;
+    loop->in_turn_end = true;
     for (int p = 0; p < LOOP_PHASE_COUNT; p++)
         run_phase(loop, (enum loop_phase)p);
+    loop->in_turn_end = false;
     loop->has_now = loop->has_wall = false;
     static const struct timeval at_once;
     if (work_count(loop) != 0)
@@ -87,6 +89,13 @@ static void on_turn_next(int fd, short what, void *arg)
     event_active(((struct loop *)arg)->turn_end, EV_TIMEOUT, 0);
 }
 
+/* Has the end of this turn run. While it runs, that would bring it back before the descriptors are looked at. */
+static void want_turn_end(struct loop *loop)
+{
+    if (!loop->in_turn_end)
+        event_active(loop->turn_end, EV_TIMEOUT, 0);
+}
+
 void loop_defer(struct loop *loop, struct loop_work *w)
 {
     if (w->queued)
@@ -94,7 +103,7 @@ void loop_defer(struct loop *loop, struct loop_work *w)
     w->queued = true;
     DL_APPEND(loop->work[w->phase], w);
     loop->count[w->phase]++;
-    event_active(loop->turn_end, EV_TIMEOUT, 0);
+    want_turn_end(loop);
 }
 
 void loop_undefer(struct loop *loop, struct loop_work *w)
@@ -169,7 +178,7 @@ void loop_stop(struct loop *loop)
 void loop_turn(struct loop *loop, int64_t timeout_ns)
 {
     if (timeout_ns == 0) {
-        (void)event_base_loop(loop->base, EVLOOP_NONBLOCK);
+        (void)event_base_loop(loop->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
         return;
     }
     struct event *limit = NULL;
@@ -197,7 +206,7 @@ struct mono loop_now(struct loop *loop)
     if (!loop->has_now) {
         loop->now = loop_clock();
         loop->has_now = true;
-        event_active(loop->turn_end, EV_TIMEOUT, 0);
+        want_turn_end(loop);
     }
     return loop->now;
 }
@@ -209,7 +218,7 @@ struct wall loop_wall(struct loop *loop)
         (void)clock_gettime(CLOCK_REALTIME, &ts);
         loop->wall = (struct wall){ (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / NS_PER_MS };
         loop->has_wall = true;
-        event_active(loop->turn_end, EV_TIMEOUT, 0);
+        want_turn_end(loop);
     }
     return loop->wall;
 }

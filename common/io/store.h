@@ -44,6 +44,7 @@ struct store_sqlite_options {
     const char *path;     /* of the database file; its folder must exist */
     bool sync_off;        /* false: synchronous=FULL; true: survives a crash of the process, not of the machine */
     unsigned cache_kib;   /* page cache; 0: 2048 */
+    uint64_t bytes_max;   /* of the database; commits over it fail as on a full disk; 0: as the disk has */
 };
 /* Blocks while the file is opened and its log replayed: at start only. CONFLICT when another process has it. */
 int store_open_sqlite(struct store **ret_store, struct loop *loop, const struct store_sqlite_options *options,

@@ -24,6 +24,8 @@ int worker_new(struct worker **ret_worker, struct loop *loop, unsigned threads, 
 /* Waits for the running jobs; queued ones are run too; then done is called for all. NULL is fine. */
 void worker_free(struct worker *w);
 void worker_submit(struct worker *w, struct worker_job *j);
+/* Blocks until all jobs are done and told. */
+void worker_drain(struct worker *w);
 unsigned worker_pending(const struct worker *w);
 
 #endif
