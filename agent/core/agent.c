@@ -264,7 +264,7 @@ static void on_registered(struct agent *a, const struct agent_event *ev)
     a->register_at = MONO_NEVER;
     if (a->id == NULL)
         a->id = xstrndup(id);
-    if (!ev->u.registered.again)
+    if (a->state == AGENT_DISCONNECTED) /* also when it is known: the description may have changed */
         agent_do(a, AGENT_DO_STORE_INFO);
     if (a->state == AGENT_DISCONNECTED)
         agent_set_state(a, AGENT_RUNNING);
@@ -374,9 +374,10 @@ static void on_update_framework(struct agent *a, const struct agent_event *ev)
 
 static void on_stored(struct agent *a, const struct agent_event *ev)
 {
-    if (ev->u.stored.failed) {
-        exit_now(a, 1, agent_text(a, "an update of task %.*s cannot be stored: %.*s", STR_ARG(ev->u.stored.task.s),
-                                  STR_ARG(ev->u.stored.message)));
+    if (ev->u.stored.failed) { /* a full disk may get room again: the executor keeps the update meanwhile */
+        agent_note(a, true, "an update of task %.*s cannot be stored (%.*s); trying again in a second",
+                   STR_ARG(ev->u.stored.task.s), STR_ARG(ev->u.stored.message));
+        agent_update_not_stored(a, ev->u.stored.framework, ev->u.stored.task);
         return;
     }
     agent_update_stored(a, ev->u.stored.framework, ev->u.stored.task, &ev->u.stored.uuid);

@@ -109,7 +109,7 @@ struct agent_recovered_executor {
     struct str container_id, pid;  /* pid: libprocess.pid of a v0 executor, or empty */
     bool http;                     /* http.marker is there */
     bool completed;                /* executor.sentinel is there */
-    bool forked;                   /* forked.pid is there */
+    int forked_pid;                /* of forked.pid; 0: it is not there */
     const struct agent_recovered_task *tasks;
     size_t task_count;
 };

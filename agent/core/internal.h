@@ -11,6 +11,7 @@ enum {
 
 #define AGENT_RETRY_MIN_NS      (10 * NS_PER_S)  /* of updates; doubles */
 #define AGENT_RETRY_MAX_NS      (600 * NS_PER_S)
+#define AGENT_STORE_RETRY_NS    NS_PER_S         /* of a checkpoint that could not be written */
 #define AGENT_REGISTER_MAX_NS   (60 * NS_PER_S)
 #define AGENT_PING_TIMEOUT_NS   (75 * NS_PER_S)  /* until a master says otherwise */
 #define AGENT_KILL_GRACE_NS     (3 * NS_PER_S)   /* of executors, when nobody says otherwise */
@@ -50,6 +51,7 @@ void agent_update_make(struct agent *a, struct framework_id framework, bool part
                        struct task_id task, enum task_state state, enum task_reason reason, struct str message,
                        const struct resources *limitation);
 void agent_update_stored(struct agent *a, struct framework_id framework, struct task_id task, const struct uuid *uuid);
+void agent_update_not_stored(struct agent *a, struct framework_id framework, struct task_id task);
 void agent_update_acked(struct agent *a, struct framework_id framework, struct task_id task, const struct uuid *uuid);
 void agent_updates_resend(struct agent *a);       /* every head, interval reset */
 void agent_updates_pause(struct agent *a);

@@ -27,11 +27,10 @@ static void recover_executor(struct agent *a, struct agent_framework *f, const s
         recover_task(a, e, &r->tasks[i]);
     if (r->completed) {
         agent_executor_set_state(e, EXECUTOR_TERMINATED);
-        agent_executor_remove(a, e); /* writes the sentinel again, which is harmless, and schedules gc */
         return;
     }
     e->container_live = true;
-    e->container_running = r->forked;
+    e->container_running = r->forked_pid != 0;
     e->recovered = true;
     if (!r->http) {
         /* It never subscribed, so nothing was ever handed to it. */
@@ -46,13 +45,16 @@ static void recover_framework(struct agent *a, const struct agent_recovered_fram
     if (agent_framework_find(a, r->info->id.s) != NULL)
         return;
     struct agent_framework *f = agent_framework_add(a, r->info, r->pid);
-    /* Completed executors last: removing the last executor of a framework would remove the framework. */
-    for (int completed = 0; completed < 2; completed++)
-        for (size_t i = 0; i < r->executor_count; i++)
-            if (r->executors[i].completed == (completed == 1))
-                recover_executor(a, f, &r->executors[i]);
-    if (agent_framework_find(a, r->info->id.s) == f)
-        agent_framework_remove_if_idle(a, f);
+    for (size_t i = 0; i < r->executor_count; i++)
+        recover_executor(a, f, &r->executors[i]);
+    if (f->executors == NULL) {
+        agent_framework_remove(a, f);
+        return;
+    }
+    struct agent_executor *e, *next;
+    HASH_ITER(hh, f->executors, e, next) /* the last one takes the framework along */
+        if (e->state == EXECUTOR_TERMINATED)
+            agent_executor_remove(a, e); /* writes the sentinel again, which is harmless, and schedules gc */
 }
 
 static bool someone_is_missing(const struct agent *a)

@@ -54,6 +54,7 @@ struct agent_stream {
     struct uuid *seen;        /* of the newest AGENT_SEEN_MAX updates received; a ring */
     size_t seen_count, seen_next, seen_cap;
     struct mono retry_at;     /* of the head; MONO_NEVER: not in flight */
+    struct mono store_at;     /* a store failed: try again then */
     int64_t retry_ns;
     struct agent_stream *next_dead;
     UT_hash_handle hh;

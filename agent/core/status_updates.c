@@ -58,7 +58,7 @@ static struct agent_stream *stream_get(struct agent *a, struct str framework_id,
         s->container_id = xstrdup(e->container_id);
         s->checkpoint = e->checkpoint && agent_task_find(e, task_id) != NULL;
     }
-    s->retry_at = MONO_NEVER;
+    s->retry_at = s->store_at = MONO_NEVER;
     s->retry_ns = AGENT_RETRY_MIN_NS;
     size_t n = framework_id.n + task_id.n + 1;
     s->key = xmalloc(n + 1);
@@ -164,6 +164,14 @@ static void update_is_stored(struct agent *a, struct agent_stream *s, struct age
         stream_send(a, s);
 }
 
+static void stream_store(struct agent *a, struct agent_stream *s, struct agent_update *u)
+{
+    struct agent_action *act = agent_do(a, AGENT_DO_STORE_UPDATE);
+    act->flow = s;
+    act->update = u;
+    act->uuid = u->status->uuid;
+}
+
 void agent_update_take(struct agent *a, struct framework_id framework, struct agent_executor *e,
                        struct task_status *status, bool ack_executor)
 {
@@ -190,14 +198,10 @@ void agent_update_take(struct agent *a, struct framework_id framework, struct ag
 
     struct agent_update *u = stream_append(s, status);
     u->ack_executor = ack_executor;
-    if (!s->checkpoint) {
+    if (!s->checkpoint)
         update_is_stored(a, s, u);
-        return;
-    }
-    struct agent_action *act = agent_do(a, AGENT_DO_STORE_UPDATE);
-    act->flow = s;
-    act->update = u;
-    act->uuid = status->uuid;
+    else if (s->store_at.ns == MONO_NEVER.ns) /* else behind the ones that wait: the log keeps the order */
+        stream_store(a, s, u);
 }
 
 void agent_update_make(struct agent *a, struct framework_id framework, bool partition_aware, struct agent_executor *e,
@@ -236,6 +240,22 @@ void agent_update_stored(struct agent *a, struct framework_id framework, struct 
                 update_is_stored(a, s, u);
             return;
         }
+}
+
+void agent_update_not_stored(struct agent *a, struct framework_id framework, struct task_id task)
+{
+    struct agent_stream *s = stream_find(a, framework.s, task.s);
+
+    if (s != NULL)
+        s->store_at = mono_add(a->now, AGENT_STORE_RETRY_NS);
+}
+
+static void store_again(struct agent *a, struct agent_stream *s)
+{
+    s->store_at = MONO_NEVER;
+    for (struct agent_update *u = s->head; u != NULL; u = u->next)
+        if (!u->stored)
+            stream_store(a, s, u);
 }
 
 /* The terminal update of a task is acknowledged: nothing of it is left to do. */
@@ -300,6 +320,8 @@ void agent_updates_pause(struct agent *a)
 void agent_updates_tick(struct agent *a)
 {
     for (struct agent_stream *s = a->streams; s != NULL; s = s->hh.next) {
+        if (!mono_before(a->now, s->store_at))
+            store_again(a, s);
         if (mono_before(a->now, s->retry_at))
             continue;
         s->retry_ns = s->retry_ns * 2 < AGENT_RETRY_MAX_NS ? s->retry_ns * 2 : AGENT_RETRY_MAX_NS;
@@ -312,7 +334,7 @@ struct mono agent_updates_wake_at(const struct agent *a)
     struct mono at = MONO_NEVER;
 
     for (const struct agent_stream *s = a->streams; s != NULL; s = s->hh.next)
-        at = mono_min(at, s->retry_at);
+        at = mono_min(at, mono_min(s->retry_at, s->store_at));
     return at;
 }
 

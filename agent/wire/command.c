@@ -9,16 +9,14 @@ enum { SHOWN_MAX = 15, SHOWN_CUT = 12 }; /* bytes of the command in the executor
 const char *const *builtin_executor_argv(struct arena *arena, const char *launcher_dir, bool is_default,
                                          const char **ret_path)
 {
-    const char **argv = arena_array(arena, 5, sizeof *argv);
+    const char **argv = arena_array(arena, 3, sizeof *argv);
 
     if (argv == NULL)
         return NULL;
-    *ret_path = arena_fmt(arena, "%s/stoa", launcher_dir).p;
-    argv[0] = "stoa";
-    argv[1] = "executor";
-    argv[2] = is_default ? "--type=default" : "--type=command";
-    argv[3] = arena_fmt(arena, "--launcher_dir=%s", launcher_dir).p;
-    return *ret_path != NULL && argv[3] != NULL ? argv : NULL;
+    *ret_path = arena_fmt(arena, "%s/stoa-executor", launcher_dir).p;
+    argv[0] = is_default ? "stoa-default-executor" : "stoa-executor";
+    argv[1] = arena_fmt(arena, "--launcher_dir=%s", launcher_dir).p;
+    return *ret_path != NULL && argv[1] != NULL ? argv : NULL;
 }
 
 /* "sh -c 'sleep 1000'", or "[/bin/a, b]" without a shell. */

@@ -2,9 +2,9 @@
 /* The executors that the agent brings itself. A command task gets a generated executor; an ExecutorInfo of type DEFAULT
  * gets the built-in program as its command. Both are run as
  *
- *     <launcher_dir>/stoa  stoa executor --type=command|default --launcher_dir=<launcher_dir>
+ *     <launcher_dir>/stoa-executor  stoa-executor|stoa-default-executor --launcher_dir=<launcher_dir>
  *
- * (path, then argv). Pure. Source: reference, §7, §8. */
+ * (path, then argv; the name says which of the two it is). Pure. Source: reference, §7, §8. */
 #ifndef STOA_AGENT_WIRE_COMMAND_H
 #define STOA_AGENT_WIRE_COMMAND_H
 

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/flags.h"
+
+#include <string.h>
+
+#define T struct agent_flags
+/* Kept for compatibility: parsed, shown in /flags, without effect. */
+#define UNUSED(n, name, def) FLAG_STRING(T, unused_text[n], name, def, "Accepted; has no effect in this version.")
+#define UNUSED_BOOL(n, name, def) FLAG_BOOL(T, unused_bool[n], name, def, "Accepted; has no effect in this version.")
+#define UNUSED_DURATION(n, name, def) FLAG_DURATION(T, unused_duration[n], name, def, "Accepted; has no effect in this version.")
+
+static const struct flag flags[] = {
+    /* who and where */
+    { .name = "master", .type = FLAG_TYPE_STRING, .offset = offsetof(T, master), .required = true,
+      .help = "The master: host:port." },
+    { .name = "work_dir", .type = FLAG_TYPE_STRING, .offset = offsetof(T, work_dir), .required = true,
+      .help = "Where sandboxes and checkpoints are kept; must survive restarts." },
+    FLAG_STRING(T, runtime_dir, "runtime_dir", NULL, "Where the state of running containers is kept; <work_dir>/run unless "
+                "set. Agents of one machine must not share it."),
+    FLAG_STRING(T, launcher_dir, "launcher_dir", NULL, "Where stoa and stoa-launcher are; the folder of this program unless set."),
+    FLAG_STRING(T, hostname, "hostname", NULL, "The name shown to others; the machine's unless set."),
+    FLAG_BOOL(T, hostname_lookup, "hostname_lookup", "true", "Find the host name out; otherwise the address is used."),
+    FLAG_STRING(T, ip, "ip", NULL, "Address to listen on; all addresses, and the one of the default route shown, unless set."),
+    FLAG_INT(T, port, "port", "5051", 0, 65535, "Port to listen on; 0 takes a free one."),
+    FLAG_STRING(T, advertise_ip, "advertise_ip", NULL, "Address that others are told to use."),
+    FLAG_INT(T, advertise_port, "advertise_port", NULL, 1, 65535, "Port that others are told to use."),
+    FLAG_BOOL(T, version, "version", "false", "Show the version and leave."),
+    FLAG_PATH(T, domain, "domain", NULL, "Fault domain as JSON: {\"fault_domain\":{\"region\":{\"name\":..},\"zone\":{\"name\":..}}}."),
+    /* resources */
+    FLAG_STRING(T, resources, "resources", NULL, "name(role):value;... or a JSON array; what is not given is found out."),
+    FLAG_STRING(T, attributes, "attributes", NULL, "name:value;..."),
+    FLAG_STRING(T, default_role, "default_role", "*", "Role of resources given without one."),
+    /* containers */
+    FLAG_STRING(T, isolation, "isolation", "posix/cpu,posix/mem", "Isolators, separated by commas."),
+    { .name = "launcher", .type = FLAG_TYPE_STRING, .offset = offsetof(T, launcher), .choices = "linux posix",
+      .help = "linux or posix; linux if the machine can." },
+    FLAG_STRING(T, cgroups_hierarchy, "cgroups_hierarchy", "/sys/fs/cgroup", "Where the cgroup controllers are mounted."),
+    FLAG_STRING(T, cgroups_root, "cgroups_root", "mesos", "cgroup under which containers are made."),
+    FLAG_BOOL(T, cgroups_enable_cfs, "cgroups_enable_cfs", "false", "Limit cpu to the request of a container without a limit."),
+    FLAG_BOOL(T, cgroups_limit_swap, "cgroups_limit_swap", "false", "Limit memory and swap, not memory alone."),
+    FLAG_BOOL(T, cgroups_cpu_enable_pids_and_tids_count, "cgroups_cpu_enable_pids_and_tids_count", "false",
+              "Count processes and threads in the statistics."),
+    FLAG_DURATION(T, cgroups_destroy_timeout, "cgroups_destroy_timeout", "1mins", "How long a cgroup may take to go away."),
+    FLAG_BOOL(T, revocable_cpu_low_priority, "revocable_cpu_low_priority", "true", "Few shares for revocable cpu."),
+    FLAG_BOOL(T, switch_user, "switch_user", "true", "Run tasks as their user."),
+    FLAG_STRING(T, frameworks_home, "frameworks_home", "", "Folder of relative executor URIs."),
+    FLAG_STRING(T, sandbox_directory, "sandbox_directory", "/mnt/mesos/sandbox", "Sandbox inside images."),
+    FLAG_STRING(T, fetcher_cache_dir, "fetcher_cache_dir", "/tmp/mesos/fetch", "Cache of the fetcher."),
+    FLAG_BYTES(T, fetcher_cache_size, "fetcher_cache_size", "2GB", "Size of the fetcher's cache."),
+    FLAG_DURATION(T, fetcher_stall_timeout, "fetcher_stall_timeout", "1mins", "A download without a byte for so long fails."),
+    FLAG_BOOL(T, enforce_container_disk_quota, "enforce_container_disk_quota", "false", "Kill containers over their disk."),
+    FLAG_DURATION(T, container_disk_watch_interval, "container_disk_watch_interval", "15secs", "How often disk/du looks."),
+    FLAG_INT(T, pids_max, "pids_max", NULL, 1, 4194304, "Most processes and threads of a container (isolator cgroups/pids)."),
+    FLAG_BOOL(T, http_command_executor, "http_command_executor", "false", "The command executor speaks HTTP either way."),
+    FLAG_PATH(T, executor_environment_variables, "executor_environment_variables", NULL, "JSON object: environment of executors."),
+    { .name = "containerizers", .type = FLAG_TYPE_STRING, .offset = offsetof(T, containerizers), .default_value = "mesos",
+      .help = "Only mesos is built." },
+    FLAG_BOOL(T, disallow_sharing_agent_ipc_namespace, "disallow_sharing_agent_ipc_namespace", "false", "See namespaces/ipc."),
+    FLAG_BOOL(T, disallow_sharing_agent_pid_namespace, "disallow_sharing_agent_pid_namespace", "false", "See namespaces/pid."),
+    FLAG_PATH(T, default_container_info, "default_container_info", NULL, "JSON ContainerInfo of executors without one."),
+    /* executors and recovery */
+    { .name = "recover", .type = FLAG_TYPE_STRING, .offset = offsetof(T, recover), .default_value = "reconnect",
+      .choices = "reconnect cleanup", .help = "reconnect to old executors, or clean them up and leave." },
+    { .name = "reconfiguration_policy", .type = FLAG_TYPE_STRING, .offset = offsetof(T, reconfiguration_policy),
+      .default_value = "equal", .choices = "equal additive", .help = "What may differ from the run before." },
+    FLAG_BOOL(T, strict, "strict", "true", "A broken checkpoint is an error, not a loss."),
+    FLAG_DURATION(T, executor_registration_timeout, "executor_registration_timeout", "1mins", "Time to subscribe after launch."),
+    { .name = "executor_reregistration_timeout", .type = FLAG_TYPE_DURATION,
+      .offset = offsetof(T, executor_reregistration_timeout), .default_value = "2secs",
+      .help = "Time to come back after a restart of the agent, at most 15secs." },
+    FLAG_DURATION(T, executor_shutdown_grace_period, "executor_shutdown_grace_period", "5secs", "Time to end after SHUTDOWN."),
+    FLAG_DURATION(T, recovery_timeout, "recovery_timeout", "15mins", "How long executors wait for a new agent."),
+    FLAG_DURATION(T, registration_backoff_factor, "registration_backoff_factor", "1secs", "First delay of registration."),
+    FLAG_INT(T, max_completed_executors_per_framework, "max_completed_executors_per_framework", "150", 0, 100000,
+             "How many ended executors are remembered."),
+    /* garbage */
+    FLAG_DURATION(T, gc_delay, "gc_delay", "1weeks", "How long sandboxes are kept."),
+    FLAG_DOUBLE(T, gc_disk_headroom, "gc_disk_headroom", "0.1", "Share of the disk that is kept free by removing sandboxes earlier."),
+    FLAG_BOOL(T, gc_non_executor_container_sandboxes, "gc_non_executor_container_sandboxes", "false", "Also nested and standalone ones."),
+    FLAG_DURATION(T, disk_watch_interval, "disk_watch_interval", "1mins", "How often the disk is looked at."),
+    /* the log */
+    FLAG_STRING(T, log_dir, "log_dir", NULL, "Folder of the log file; standard error unless set."),
+    FLAG_STRING(T, external_log_file, "external_log_file", NULL, "A log file to show under /slave/log."),
+    { .name = "logging_level", .type = FLAG_TYPE_STRING, .offset = offsetof(T, logging_level), .default_value = "INFO",
+      .choices = "INFO WARNING ERROR", .help = "Least level that is logged." },
+    FLAG_BOOL(T, quiet, "quiet", "false", "Nothing on standard error."),
+    /* not built yet */
+    UNUSED(0, "acls", NULL),
+    UNUSED(1, "agent_features", NULL),
+    { .name = "agent_subsystems", .type = FLAG_TYPE_STRING, .offset = offsetof(T, unused_text[2]),
+      .aliases = "slave_subsystems", .help = "Accepted; has no effect in this version." },
+    UNUSED(3, "allowed_devices", NULL),
+    UNUSED(4, "appc_simple_discovery_uri_prefix", "http://"),
+    UNUSED(5, "appc_store_dir", "/tmp/mesos/store/appc"),
+    UNUSED(6, "authenticatee", "crammd5"),
+    UNUSED_DURATION(0, "authentication_backoff_factor", "1secs"),
+    UNUSED_DURATION(1, "authentication_timeout_max", "1mins"),
+    UNUSED_DURATION(2, "authentication_timeout_min", "5secs"),
+    UNUSED_BOOL(0, "authenticate_http_executors", "false"),
+    UNUSED_BOOL(1, "authenticate_http_readonly", "false"),
+    UNUSED_BOOL(2, "authenticate_http_readwrite", "false"),
+    UNUSED(7, "authorizer", "local"),
+    UNUSED(8, "bounding_capabilities", NULL),
+    UNUSED(9, "cgroups_net_cls_primary_handle", NULL),
+    UNUSED(10, "cgroups_net_cls_secondary_handles", NULL),
+    UNUSED_BOOL(3, "check_agent_port_range_only", "false"),
+    UNUSED(11, "container_logger", NULL),
+    UNUSED(12, "container_ports_isolated_range", NULL),
+    UNUSED_DURATION(3, "container_ports_watch_interval", "30secs"),
+    UNUSED(13, "credential", NULL),
+    UNUSED(14, "csi_plugin_config_dir", NULL),
+    UNUSED(15, "default_container_dns", NULL),
+    UNUSED(16, "default_container_shm_size", NULL),
+    UNUSED(17, "disk_profile_adaptor", NULL),
+    UNUSED(18, "docker", "docker"),
+    UNUSED(19, "docker_config", NULL),
+    UNUSED_BOOL(4, "docker_ignore_runtime", "false"),
+    UNUSED_BOOL(5, "docker_kill_orphans", "true"),
+    UNUSED(20, "docker_mesos_image", NULL),
+    UNUSED(21, "docker_registry", "https://registry-1.docker.io"),
+    UNUSED_DURATION(4, "docker_remove_delay", "6hrs"),
+    UNUSED(22, "docker_socket", "/var/run/docker.sock"),
+    UNUSED_DURATION(5, "docker_stop_timeout", "0secs"),
+    UNUSED(23, "docker_store_dir", "/tmp/mesos/store/docker"),
+    UNUSED(24, "docker_volume_checkpoint_dir", "/var/run/mesos/isolators/docker/volume"),
+    UNUSED_BOOL(6, "docker_volume_chown", "false"),
+    UNUSED(25, "domain_socket_location", NULL),
+    { .name = "effective_capabilities", .type = FLAG_TYPE_STRING, .offset = offsetof(T, unused_text[26]),
+      .aliases = "allowed_capabilities", .help = "Accepted; has no effect in this version." },
+    UNUSED(27, "egress_burst", NULL),
+    UNUSED(28, "egress_ceil_limit", NULL),
+    UNUSED(29, "egress_flow_classifier_parent", NULL),
+    UNUSED(30, "egress_rate_limit_per_container", NULL),
+    UNUSED(31, "egress_rate_per_cpu", NULL),
+    UNUSED_BOOL(7, "egress_unique_flow_per_container", NULL),
+    UNUSED_BOOL(8, "enforce_container_ports", "false"),
+    UNUSED(32, "ephemeral_ports_per_container", NULL),
+    UNUSED(33, "eth0_name", NULL),
+    UNUSED_DURATION(6, "executor_reregistration_retry_interval", NULL),
+    UNUSED(34, "firewall_rules", NULL),
+    UNUSED(35, "hadoop_home", NULL),
+    UNUSED(36, "hooks", NULL),
+    UNUSED(37, "host_path_volume_force_creation", NULL),
+    UNUSED(38, "http_authenticators", NULL),
+    UNUSED(39, "http_credentials", NULL),
+    UNUSED_BOOL(9, "http_executor_domain_sockets", "false"),
+    UNUSED_DURATION(7, "http_heartbeat_interval", "30secs"),
+    UNUSED(40, "image_gc_config", NULL),
+    UNUSED(41, "image_providers", NULL),
+    UNUSED(42, "image_provisioner_backend", NULL),
+    UNUSED(43, "ingress_burst", NULL),
+    UNUSED(44, "ingress_ceil_limit", NULL),
+    UNUSED_BOOL(10, "ingress_isolate_existing_containers", NULL),
+    UNUSED(45, "ingress_rate_limit_per_container", NULL),
+    UNUSED(46, "ingress_rate_per_cpu", NULL),
+    UNUSED_BOOL(11, "initialize_driver_logging", "true"),
+    UNUSED(47, "ip6", NULL),
+    UNUSED(48, "ip6_discovery_command", NULL),
+    UNUSED(49, "ip_discovery_command", NULL),
+    { .name = "jwt_secret_key", .type = FLAG_TYPE_STRING, .offset = offsetof(T, unused_text[50]),
+      .aliases = "executor_secret_key", .help = "Accepted; has no effect in this version." },
+    UNUSED(51, "lo_name", NULL),
+    UNUSED(52, "logbufsecs", "0"),
+    UNUSED(53, "master_detector", NULL),
+    UNUSED(54, "maximum_egress_rate_limit", NULL),
+    UNUSED_BOOL(12, "memory_profiling", "false"),
+    UNUSED(55, "minimum_egress_rate_limit", NULL),
+    UNUSED(56, "minimum_ingress_rate_limit", NULL),
+    UNUSED(57, "maximum_ingress_rate_limit", NULL),
+    UNUSED(58, "modules", NULL),
+    UNUSED(59, "modules_dir", NULL),
+    UNUSED(60, "network_cni_config_dir", NULL),
+    UNUSED_BOOL(13, "network_cni_metrics", "true"),
+    UNUSED(61, "network_cni_plugins_dir", NULL),
+    UNUSED_BOOL(14, "network_cni_root_dir_persist", "false"),
+    UNUSED_BOOL(15, "network_enable_rate_statistics", NULL),
+    UNUSED_BOOL(16, "network_enable_snmp_statistics", NULL),
+    UNUSED_BOOL(17, "network_enable_socket_statistics_details", NULL),
+    UNUSED_BOOL(18, "network_enable_socket_statistics_summary", NULL),
+    UNUSED(62, "network_link_speed", NULL),
+    UNUSED(63, "network_rate_statistics_interval", NULL),
+    UNUSED(64, "network_rate_statistics_window", NULL),
+    UNUSED(65, "nvidia_gpu_devices", NULL),
+    UNUSED_DURATION(8, "oversubscribed_resources_interval", "15secs"),
+    UNUSED_DURATION(9, "perf_duration", "10secs"),
+    UNUSED(66, "perf_events", NULL),
+    UNUSED_DURATION(10, "perf_interval", "1mins"),
+    UNUSED(67, "qos_controller", NULL),
+    UNUSED_DURATION(11, "qos_correction_interval_min", "0secs"),
+    UNUSED(68, "resource_estimator", NULL),
+    UNUSED(69, "resource_provider_config_dir", NULL),
+    UNUSED(70, "seccomp_config_dir", NULL),
+    UNUSED(71, "seccomp_profile_name", NULL),
+    UNUSED(72, "secret_resolver", NULL),
+    UNUSED_BOOL(19, "systemd_enable_support", "true"),
+    UNUSED(73, "systemd_runtime_directory", "/run/systemd/system"),
+    UNUSED(74, "volume_gid_range", NULL),
+    UNUSED_BOOL(20, "xfs_kill_containers", NULL),
+    UNUSED(75, "xfs_project_range", NULL),
+    UNUSED(76, "xfs_quota_headroom", NULL),
+    UNUSED_DURATION(12, "zk_session_timeout", "10secs"),
+};
+
+const struct flags_spec agent_flags_spec = {
+    .program = "stoa agent",
+    .summary = "Runs tasks on this machine for a master: sandboxes, containers, executors, their updates.",
+    .flags = flags,
+    .count = sizeof flags / sizeof flags[0],
+    .env_prefixes = "STOA_AGENT_ STOA_ MESOS_",
+};
+
+/* Flags whose absence would make the agent less safe than its operator thinks: refuse instead of ignoring. */
+static const char *const refused[] = {
+    "acls", "credential", "http_credentials", "jwt_secret_key", "firewall_rules", "image_providers", "modules",
+    "modules_dir", "seccomp_profile_name", "network_cni_config_dir", "resource_provider_config_dir", "hooks",
+    "secret_resolver", "master_detector", "nvidia_gpu_devices", "default_container_dns", "allowed_devices",
+};
+
+static bool is_refused(const char *name)
+{
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
+        if (strcmp(refused[i], name) == 0)
+            return true;
+    return false;
+}
+
+static bool has_no_effect(const struct flag *f)
+{
+    return f->help != NULL && strncmp(f->help, "Accepted;", 9) == 0;
+}
+
+static int check_true_flags(const struct flags *f, struct error *err)
+{
+    static const char *const names[] = { "authenticate_http_executors", "authenticate_http_readonly",
+                                         "authenticate_http_readwrite", "http_executor_domain_sockets",
+                                         "enforce_container_ports", "memory_profiling" };
+
+    for (size_t i = 0; i < agent_flags_spec.count; i++)
+        for (size_t j = 0; j < sizeof names / sizeof names[0]; j++)
+            if (strcmp(flags[i].name, names[j]) == 0 && f->text[i] != NULL && strcmp(f->text[i], "true") == 0)
+                return error_set(err, ERR_INVALID, "--%s is not built in this version; leave it out", names[j]);
+    return 0;
+}
+
+int agent_flags_check(const struct flags *f, const struct agent_flags *v, struct sbuf *ignored, struct error *err)
+{
+    if (strncmp(v->master, "zk://", 5) == 0)
+        return error_set(err, ERR_INVALID, "--master=%s: finding the master through ZooKeeper is not built in this "
+                         "version; give host:port", v->master);
+    if (strcmp(v->containerizers, "mesos") != 0)
+        return error_set(err, ERR_INVALID, "--containerizers=%s: only mesos is built", v->containerizers);
+    if (v->work_dir[0] != '/')
+        return error_set(err, ERR_INVALID, "--work_dir=%s: give an absolute path", v->work_dir);
+    if (v->runtime_dir != NULL && v->runtime_dir[0] != '/')
+        return error_set(err, ERR_INVALID, "--runtime_dir=%s: give an absolute path", v->runtime_dir);
+    if (v->executor_reregistration_timeout > INT64_C(15000000000))
+        return error_set(err, ERR_INVALID, "--executor_reregistration_timeout: at most 15secs");
+    if (v->gc_disk_headroom < 0 || v->gc_disk_headroom > 1)
+        return error_set(err, ERR_INVALID, "--gc_disk_headroom=%g: from 0 to 1", v->gc_disk_headroom);
+    int rc = check_true_flags(f, err);
+    if (rc != 0)
+        return rc;
+    for (size_t i = 0; i < agent_flags_spec.count; i++) {
+        if (!has_no_effect(&flags[i]) || !flags_is_set(f, flags[i].name))
+            continue;
+        if (is_refused(flags[i].name))
+            return error_set(err, ERR_INVALID, "--%s is not built in this version; leave it out", flags[i].name);
+        sbuf_fmt(ignored, "%s--%s", ignored->n != 0 ? " " : "", flags[i].name);
+    }
+    return 0;
+}

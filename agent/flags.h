@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The flags of `stoa agent`: the original's names and defaults, from the command line, MESOS_*, STOA_AGENT_* and STOA_*
+ * variables. Those that belong to parts which are not built are kept in the table, so that unit files work, and
+ * agent_flags_check says in one line each what a given value would have done. Source: reference, §26. */
+#ifndef STOA_AGENT_FLAGS_H
+#define STOA_AGENT_FLAGS_H
+
+#include "common/io/flags.h"
+
+struct agent_flags {
+    /* who and where */
+    char *master, *hostname, *ip, *advertise_ip, *work_dir, *runtime_dir, *launcher_dir, *domain;
+    int64_t port, advertise_port;
+    bool hostname_lookup, version;
+    /* resources */
+    char *resources, *attributes, *default_role;
+    /* containers */
+    char *isolation, *launcher, *cgroups_hierarchy, *cgroups_root, *frameworks_home, *sandbox_directory;
+    char *fetcher_cache_dir, *executor_environment_variables;
+    char *containerizers, *default_container_info;
+    bool switch_user, cgroups_enable_cfs, cgroups_limit_swap, cgroups_cpu_enable_pids_and_tids_count;
+    bool revocable_cpu_low_priority, enforce_container_disk_quota, http_command_executor;
+    bool disallow_sharing_agent_ipc_namespace, disallow_sharing_agent_pid_namespace;
+    int64_t container_disk_watch_interval, cgroups_destroy_timeout, fetcher_stall_timeout;
+    uint64_t fetcher_cache_size;
+    int64_t pids_max;
+    /* executors and recovery */
+    char *recover, *reconfiguration_policy;
+    bool strict;
+    int64_t executor_registration_timeout, executor_reregistration_timeout, executor_shutdown_grace_period;
+    int64_t recovery_timeout, registration_backoff_factor;
+    int64_t max_completed_executors_per_framework;
+    /* garbage */
+    int64_t gc_delay, disk_watch_interval;
+    double gc_disk_headroom;
+    bool gc_non_executor_container_sandboxes;
+    /* the log */
+    char *log_dir, *external_log_file, *logging_level;
+    bool quiet;
+    /* accepted for the sake of existing unit files */
+    char *unused_text[96];
+    bool unused_bool[32];
+    int64_t unused_duration[32];
+    int64_t unused_int[4];
+    uint64_t unused_bytes[4];
+};
+
+extern const struct flags_spec agent_flags_spec;
+
+/* Values that cannot work together or need what is not built: an error. Then one line per flag that is accepted but
+ * has no effect yet goes to `ignored`. */
+int agent_flags_check(const struct flags *f, const struct agent_flags *v, struct sbuf *ignored, struct error *err);
+
+#endif

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One list of folders with their times. A folder is removed by renaming nothing and walking it: trees of sandboxes are
+ * what tasks made of them, so a removal may take long; one is removed per turn, and the next in the following turn. */
+#include "agent/gc.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include "agent/paths.h"
+#include "common/base/alloc.h"
+#include "common/base/log.h"
+#include "common/io/fs.h"
+
+struct entry {
+    char *path;
+    char *attached; /* run folder to be detached from files, with its framework and executor; or NULL */
+    int64_t mtime_ms;
+    struct entry *prev, *next;
+    UT_hash_handle hh;
+};
+
+struct gc {
+    struct loop *loop;
+    struct gc_options o;
+    struct loop_timer timer;
+    struct entry *table;
+    struct gc_counters counters;
+    int64_t max_age_ms;
+};
+
+static int64_t mtime_ms(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 ? (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000 : -1;
+}
+
+static void entry_free(struct gc *g, struct entry *e)
+{
+    HASH_DEL(g->table, e);
+    free(e->path);
+    free(e->attached);
+    free(e);
+}
+
+static void schedule(struct gc *g, const char *path, const char *attached)
+{
+    struct entry *e;
+    int64_t t = mtime_ms(path);
+
+    if (t < 0)
+        return;
+    HASH_FIND_STR(g->table, path, e);
+    if (e == NULL) {
+        e = xcalloc(1, sizeof *e);
+        e->path = xstrdup(path);
+        e->attached = attached != NULL ? xstrdup(attached) : NULL;
+        HASH_ADD_KEYPTR(hh, g->table, e->path, strlen(e->path), e);
+    }
+    e->mtime_ms = t;
+    g->counters.pending = HASH_COUNT(g->table);
+}
+
+static void unschedule(struct gc *g, const char *path)
+{
+    struct entry *e;
+
+    HASH_FIND_STR(g->table, path, e);
+    if (e != NULL)
+        entry_free(g, e);
+    g->counters.pending = HASH_COUNT(g->table);
+}
+
+static double disk_used(const char *path)
+{
+    struct statvfs v;
+
+    if (statvfs(path, &v) != 0 || v.f_blocks == 0)
+        return 0;
+    return (double)(v.f_blocks - v.f_bavail) / (double)v.f_blocks;
+}
+
+static struct entry *oldest(struct gc *g, int64_t now_ms)
+{
+    struct entry *best = NULL;
+
+    for (struct entry *e = g->table; e != NULL; e = e->hh.next)
+        if (e->mtime_ms + g->max_age_ms <= now_ms && (best == NULL || e->mtime_ms < best->mtime_ms))
+            best = e;
+    return best;
+}
+
+static void tick(void *arg)
+{
+    struct gc *g = arg;
+    double left = 1 - g->o.headroom - disk_used(g->o.work_dir);
+    struct error err = { 0 };
+
+    g->max_age_ms = left > 0 ? (int64_t)((double)(g->o.delay_ns / NS_PER_MS) * left) : 0;
+    g->counters.max_age_secs = (double)g->max_age_ms / 1000.0;
+    struct entry *e = oldest(g, loop_wall(g->loop).ms);
+    if (e == NULL) {
+        loop_timer_in(&g->timer, g->o.watch_interval_ns);
+        return;
+    }
+    if (e->attached != NULL)
+        files_detach(g->o.files, e->attached);
+    if (fs_remove_tree(e->path, &err) == 0) {
+        g->counters.succeeded++;
+        log_info("gc_removed", "path=" LOG_Q, LOG_QARG(str_of(e->path)));
+    } else {
+        g->counters.failed++;
+        log_warn("gc_failed", "path=" LOG_Q " error=" LOG_Q, LOG_QARG(str_of(e->path)), LOG_QARG(str_of(err.msg)));
+    }
+    entry_free(g, e);
+    g->counters.pending = HASH_COUNT(g->table);
+    loop_timer_in(&g->timer, NS_PER_MS);
+}
+
+struct gc *gc_new(struct loop *loop, const struct gc_options *o)
+{
+    struct gc *g = xcalloc(1, sizeof *g);
+
+    g->loop = loop;
+    g->o = *o;
+    g->max_age_ms = o->delay_ns / NS_PER_MS;
+    loop_timer_init(&g->timer, loop, tick, g);
+    loop_timer_in(&g->timer, o->watch_interval_ns);
+    return g;
+}
+
+void gc_free(struct gc *g)
+{
+    struct entry *e, *next;
+
+    if (g == NULL)
+        return;
+    HASH_ITER(hh, g->table, e, next)
+        entry_free(g, e);
+    loop_timer_done(&g->timer);
+    free(g);
+}
+
+static struct path meta_of(const struct gc *g)
+{
+    return path_fmt("%s/meta", g->o.work_dir);
+}
+
+void gc_executor(struct gc *g, const struct agent *a, const struct agent_executor *e)
+{
+    struct path run = path_run(g->o.work_dir, a->id, e);
+    struct path meta = meta_of(g);
+
+    schedule(g, run.p, run.p);
+    schedule(g, path_executor(g->o.work_dir, a->id, e).p, NULL);
+    if (!e->checkpoint)
+        return;
+    schedule(g, path_run(meta.p, a->id, e).p, NULL);
+    schedule(g, path_executor(meta.p, a->id, e).p, NULL);
+}
+
+void gc_framework(struct gc *g, const struct agent *a, const struct agent_framework *f)
+{
+    if (a->id == NULL)
+        return;
+    schedule(g, path_framework(g->o.work_dir, a->id, f->id).p, NULL);
+    if (f->info->checkpoint)
+        schedule(g, path_framework(meta_of(g).p, a->id, f->id).p, NULL);
+}
+
+void gc_reuse(struct gc *g, const struct agent *a, const struct agent_framework *f, struct str executor_id)
+{
+    struct path meta = meta_of(g);
+    const char *roots[] = { g->o.work_dir, meta.p };
+
+    for (size_t i = 0; i < 2; i++) {
+        struct path fw = path_framework(roots[i], a->id, f->id);
+        unschedule(g, fw.p);
+        unschedule(g, path_fmt("%s/executors/%.*s", fw.p, STR_ARG(executor_id)).p);
+    }
+}
+
+void gc_path(struct gc *g, const char *path)
+{
+    schedule(g, path, NULL);
+}
+
+void gc_counters(const struct gc *g, struct gc_counters *ret)
+{
+    *ret = g->counters;
+}

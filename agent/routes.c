@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Paths to handlers. Every route of the agent works bare and behind /slave(1); longest prefix wins. */
+#include "agent/shell.h"
+
+#include "agent/files.h"
+#include "common/base/cleanup.h"
+
+enum { BODY_BYTES_MAX = 64 << 20 };
+
+static void route_health(struct shell *s, struct http_req *r)
+{
+    (void)s;
+    http_reply(r, 200, NULL, (struct str){ NULL, 0 });
+}
+
+static void route_debug(struct shell *s, struct http_req *r)
+{
+    CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(64);
+
+    (void)s;
+    sbuf_c(&b, "{\"pending\":[]}");
+    endpoint_reply(r, &b);
+}
+
+struct route {
+    const char *path;
+    void (*handle)(struct shell *s, struct http_req *r);
+    bool process; /* of the agent's process: also behind /slave(1) */
+};
+
+static const struct route routes[] = {
+    { "/api/v1/executor", exec_api_request, true },
+    { "/api/v1", api_request, true },
+    { "/health", route_health, true },
+    { "/version", endpoint_version, true },
+    { "/flags", endpoint_flags, true },
+    { "/state", endpoint_state, true },
+    { "/containers", endpoint_containers, true },
+    { "/monitor/statistics", endpoint_statistics, true },
+    { "/monitor/statistics.json", endpoint_statistics, true },
+    { "/containerizer/debug", route_debug, true },
+    { "/metrics/snapshot", endpoint_metrics_snapshot, false },
+    { "/metrics", endpoint_metrics, false },
+    { "/logging/toggle", endpoint_logging, false },
+    { "/system/stats.json", endpoint_system_stats, false },
+};
+
+void routes_head(void *ctx, struct http_req *r)
+{
+    struct shell *s = ctx;
+
+    if (!msg_take(s->msg, r))
+        http_body_collect(r, BODY_BYTES_MAX);
+}
+
+/* "/slave(1)/state" gives "/state" and true. */
+static bool skip_process(struct str *path)
+{
+    static const char *const prefixes[] = { "/slave(1)", "/slave%281%29" };
+
+    for (size_t i = 0; i < 2; i++) {
+        struct str rest = *path;
+        if (str_skip(&rest, str_of(prefixes[i])) && (rest.n == 0 || rest.p[0] == '/')) {
+            *path = rest;
+            return true;
+        }
+    }
+    return false;
+}
+
+void routes_request(void *ctx, struct http_req *r)
+{
+    struct shell *s = ctx;
+    struct str path = http_req_path(r), rest;
+    bool process = skip_process(&path);
+
+    if (!process && str_starts(path, STR("/files/"))) {
+        files_request(s->files, r, str_sub(path, 7, path.n));
+        return;
+    }
+    int i = http_route_find(routes, sizeof routes / sizeof routes[0], sizeof routes[0], path, &rest);
+    if (i < 0 || (process && !routes[i].process))
+        http_reply_text(r, 404, "404 Not Found.");
+    else
+        routes[i].handle(s, r);
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The agent program around its core: sockets, disk, containers. One struct, one loop, one thread.
+ *
+ * shell_step gives the core an event and carries out what it wants: store, then send. Whatever comes of that at once
+ * (stored, could not store) is queued and stepped before shell_step returns. Nothing here decides about tasks. */
+#ifndef STOA_AGENT_SHELL_H
+#define STOA_AGENT_SHELL_H
+
+#include "agent/checkpoint.h"
+#include "agent/core/state.h"
+#include "agent/flags.h"
+#include "agent/wire/env.h"
+#include "common/io/http.h"
+#include "common/io/loop.h"
+#include "common/io/metrics.h"
+#include "common/io/msg.h"
+
+struct containerizer;
+struct exec_stream;
+struct files;
+struct gc;
+struct wait_list;
+struct follow;
+
+struct shell {
+    struct loop *loop;
+    struct http_server *server;
+    struct msg *msg;
+    struct containerizer *containers;
+    struct agent *core;
+    struct agent_env env;
+    struct agent_flags flags;
+    struct flags parsed;
+    struct checkpoint checkpoint;
+    struct msg_pid self, master;
+    char pid_text[MSG_PID_TEXT_SIZE];
+    char ip_text[NET_TEXT_SIZE];
+    char endpoint[NET_TEXT_SIZE];      /* ip:port */
+    char hostname[256];
+    char work_dir[4096], runtime_dir[4096], launcher_dir[4096];
+    struct str container_info;         /* --default_container_info as ContainerInfo; owned */
+    char **executor_env;               /* --executor_environment_variables: name, value, ...; NULL-terminated */
+    char *region, *zone;
+    struct loop_timer wake;
+    struct exec_stream *streams;       /* executor subscriptions, by number */
+    uint64_t next_stream;
+    struct wait_list *waits;           /* parked WAIT_CONTAINER calls */
+    struct files *files;
+    struct metrics *metrics;
+    struct gc *gc;
+    struct follow *follow_head, *follow_tail;
+    bool stepping, exiting;
+    int exit_status;
+    struct wall started;
+    struct mono started_mono;
+};
+
+/* --- shell.c --- */
+void shell_step(struct shell *s, struct agent_event *ev); /* sets now and wall; does not release the event */
+/* The number of ms since 1970 as the unversioned API writes times. */
+double shell_seconds(struct wall t);
+
+/* --- spec.c: an executor's container --- */
+struct container_spec;
+struct container_resources;
+int spec_executor(struct shell *s, const struct agent_executor *e, struct arena *arena, struct container_spec *ret,
+                  struct error *err);
+void spec_resources(const struct resources *total, int64_t cpus_limit_milli, int64_t mem_limit_milli,
+                    struct container_resources *ret);
+void spec_executor_resources(const struct agent_executor *e, struct container_resources *ret);
+/* A nested or standalone container of LAUNCH_CONTAINER; messages borrowed. */
+int spec_container(struct shell *s, const char *id, const char *sandbox, const Mesos__V1__CommandInfo *command,
+                   const Mesos__V1__ContainerInfo *container, struct arena *arena, struct container_spec *ret,
+                   struct error *err);
+
+/* --- exec_api.c: /api/v1/executor --- */
+void exec_api_request(struct shell *s, struct http_req *r);
+void exec_api_send(struct shell *s, const struct agent_action *act);
+void exec_api_close(struct shell *s, uint64_t stream);
+void exec_api_free(struct shell *s);
+
+/* --- routes.c --- */
+void routes_head(void *ctx, struct http_req *r);
+void routes_request(void *ctx, struct http_req *r);
+
+/* --- api.c: /api/v1 --- */
+void api_request(struct shell *s, struct http_req *r);
+void api_container_exited(struct shell *s, const char *id); /* answers parked waits */
+void api_container_launched(struct shell *s, const char *id, const struct error *err);
+void api_free(struct shell *s);
+
+/* --- endpoints.c: the unversioned ones --- */
+void endpoint_state(struct shell *s, struct http_req *r);
+void endpoint_containers(struct shell *s, struct http_req *r);
+void endpoint_statistics(struct shell *s, struct http_req *r);
+void endpoint_flags(struct shell *s, struct http_req *r);
+void endpoint_version(struct shell *s, struct http_req *r);
+void endpoint_system_stats(struct shell *s, struct http_req *r);
+void endpoint_logging(struct shell *s, struct http_req *r);
+void endpoint_metrics_snapshot(struct shell *s, struct http_req *r);
+void endpoint_metrics(struct shell *s, struct http_req *r);
+/* ResourceStatistics and ContainerStatus of a container as protobuf; false when it is not there. */
+bool endpoint_container_pb(struct shell *s, const char *id, struct sbuf *statistics, struct sbuf *status);
+/* Answers JSON, or JSONP when the query has jsonp. Takes the buffer's memory. */
+void endpoint_reply(struct http_req *r, struct sbuf *json);
+
+/* --- gauges.c --- */
+int gauges_init(struct shell *s, struct error *err);
+
+/* --- detect.c --- */
+/* Fills env.resources and env.attributes from flags and machine. */
+int detect_resources(struct shell *s, struct error *err);
+
+#endif

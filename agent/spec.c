@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From ExecutorInfo, CommandInfo and ContainerInfo to what the containerizer takes. What it cannot do is refused here,
+ * by name, so that a task fails with a reason instead of running with less than it asked for.
+ * Source: reference, §5 (environment), §10, §18.2. */
+#include "agent/shell.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "agent/isolation/containerizer.h"
+#include "agent/paths.h"
+#include "agent/wire/command.h"
+#include "common/base/cleanup.h"
+#include "common/wire/guard.h"
+#include "proto/mesos_v1.pb-c.h"
+
+struct env_list {
+    struct container_env *v;
+    size_t n, cap;
+    struct arena *arena;
+};
+
+static void env_put(struct env_list *l, const char *name, const char *value)
+{
+    if (l->n < l->cap && name != NULL && value != NULL)
+        l->v[l->n++] = (struct container_env){ name, value };
+}
+
+static const char *text(struct arena *arena, struct str s)
+{
+    const char *p = arena_str(arena, s).p;
+
+    return p != NULL ? p : "";
+}
+
+static const char *duration_text(struct arena *arena, int64_t ns)
+{
+    CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(64);
+
+    duration_print(&b, ns);
+    return text(arena, sbuf_view(&b));
+}
+
+static int env_init(struct env_list *l, struct arena *arena, size_t cap, struct error *err)
+{
+    *l = (struct env_list){ .v = arena_array(arena, cap, sizeof *l->v), .cap = cap, .arena = arena };
+    return l->v != NULL ? 0 : error_set(err, ERR_NOMEM, "out of memory for an environment");
+}
+
+static int env_of_command(struct env_list *l, const Mesos__V1__CommandInfo *c, struct error *err)
+{
+    if (c->environment == NULL)
+        return 0;
+    for (size_t i = 0; i < c->environment->n_variables; i++) {
+        const Mesos__V1__Environment__Variable *v = c->environment->variables[i];
+        if (v->has_type && v->type == MESOS__V1__ENVIRONMENT__VARIABLE__TYPE__SECRET)
+            return error_set(err, ERR_INVALID, "environment variable %s is a secret; secrets are not built in this "
+                             "version", v->name);
+        env_put(l, v->name, v->value != NULL ? v->value : "");
+    }
+    return 0;
+}
+
+static void env_of_executor(struct shell *s, const struct agent_executor *e, struct env_list *l, const char *sandbox)
+{
+    const char *ip = getenv("LIBPROCESS_IP");
+    int64_t grace = e->info->shutdown_grace_ns >= 0 ? e->info->shutdown_grace_ns
+                                                   : s->flags.executor_shutdown_grace_period;
+
+    env_put(l, "LIBPROCESS_IP", ip);
+    for (char **p = s->executor_env; p != NULL && p[0] != NULL; p += 2)
+        env_put(l, p[0], p[1]);
+    env_put(l, "LIBPROCESS_PORT", "0");
+    env_put(l, "MESOS_FRAMEWORK_ID", text(l->arena, str_of(e->framework->id)));
+    env_put(l, "MESOS_EXECUTOR_ID", text(l->arena, str_of(e->id)));
+    env_put(l, "MESOS_DIRECTORY", sandbox);
+    env_put(l, "MESOS_SANDBOX", sandbox);
+    env_put(l, "MESOS_AGENT_ENDPOINT", s->endpoint);
+    env_put(l, "MESOS_SLAVE_PID", s->pid_text);
+    env_put(l, "MESOS_SLAVE_ID", text(l->arena, str_of(s->core->id)));
+    env_put(l, "MESOS_CHECKPOINT", e->checkpoint ? "1" : "0");
+    if (e->checkpoint) {
+        env_put(l, "MESOS_RECOVERY_TIMEOUT", duration_text(l->arena, s->flags.recovery_timeout));
+        env_put(l, "MESOS_SUBSCRIPTION_BACKOFF_MAX",
+                duration_text(l->arena, s->flags.executor_reregistration_timeout));
+    }
+    env_put(l, "MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", duration_text(l->arena, grace));
+    env_put(l, "MESOS_HTTP_COMMAND_EXECUTOR", s->flags.http_command_executor ? "1" : "0");
+}
+
+static int uris_of_command(const Mesos__V1__CommandInfo *c, struct arena *arena, struct container_command *ret,
+                           struct error *err)
+{
+    struct container_uri *v = arena_array(arena, c->n_uris, sizeof *v);
+
+    if (v == NULL && c->n_uris != 0)
+        return error_set(err, ERR_NOMEM, "out of memory for %zu URIs", c->n_uris);
+    for (size_t i = 0; i < c->n_uris; i++) {
+        const Mesos__V1__CommandInfo__URI *u = c->uris[i];
+        v[i] = (struct container_uri){
+            .value = u->value,
+            .output_file = u->output_file,
+            .executable = u->has_executable && u->executable,
+            .extract = !u->has_extract || u->extract,
+            .cache = u->has_cache && u->cache,
+        };
+    }
+    ret->uris = v;
+    ret->uri_count = c->n_uris;
+    return 0;
+}
+
+static int fill_command(const Mesos__V1__CommandInfo *c, struct arena *arena, struct container_command *ret,
+                        struct error *err)
+{
+    ret->shell = !c->has_shell || c->shell;
+    ret->value = c->value;
+    if (!ret->shell && c->n_arguments != 0) {
+        const char **argv = arena_array(arena, c->n_arguments + 1, sizeof(char *));
+        if (argv == NULL)
+            return error_set(err, ERR_NOMEM, "out of memory for %zu arguments", c->n_arguments);
+        for (size_t i = 0; i < c->n_arguments; i++)
+            argv[i] = c->arguments[i];
+        ret->argv = argv;
+    }
+    return uris_of_command(c, arena, ret, err);
+}
+
+/* --- resources --- */
+
+static int64_t bytes_of_mb(int64_t milli_mb)
+{
+    int64_t r;
+
+    if (milli_mb < 0 || milli_mb == AGENT_LIMIT_INFINITY)
+        return milli_mb < 0 ? CONTAINER_NONE : CONTAINER_INFINITY;
+    return __builtin_mul_overflow(milli_mb, INT64_C(1048576), &r) ? CONTAINER_INFINITY : r / MILLI_PER_UNIT;
+}
+
+void spec_resources(const struct resources *total, int64_t cpus_limit_milli, int64_t mem_limit_milli,
+                    struct container_resources *ret)
+{
+    bool revocable = false;
+
+    for (uint32_t i = 0; i < total->n; i++)
+        revocable = revocable || (total->v[i].name == NAME_CPUS && total->v[i].revocable);
+    *ret = (struct container_resources){
+        .cpus_milli = resources_milli(total, NAME_CPUS),
+        .cpus_limit_milli = cpus_limit_milli == AGENT_LIMIT_NONE ? CONTAINER_NONE : cpus_limit_milli,
+        .mem_bytes = bytes_of_mb(resources_milli(total, NAME_MEM)),
+        .mem_limit_bytes = bytes_of_mb(mem_limit_milli),
+        .disk_bytes = CONTAINER_NONE,
+        .pids_max = CONTAINER_NONE,
+        .cpus_revocable = revocable,
+    };
+    CLEANUP(resources_done_p) struct resources disk = resources_named(total, NAME_DISK);
+    if (disk.n != 0)
+        ret->disk_bytes = bytes_of_mb(resources_milli(&disk, NAME_DISK));
+}
+
+void spec_executor_resources(const struct agent_executor *e, struct container_resources *ret)
+{
+    CLEANUP(resources_done_p) struct resources total = RESOURCES_INIT;
+    int64_t cpus, mem;
+
+    agent_executor_totals(e, &total, &cpus, &mem);
+    spec_resources(&total, cpus, mem, ret);
+}
+
+/* --- container info --- */
+
+static int volume_of(const Mesos__V1__Volume *v, struct arena *arena, struct container_volume *ret, struct error *err)
+{
+    const char *host = v->host_path;
+
+    if (v->image != NULL)
+        return error_set(err, ERR_INVALID, "volume %s comes from an image; images are not built in this version",
+                         v->container_path);
+    if (host == NULL && v->source != NULL && v->source->host_path != NULL)
+        host = v->source->host_path->path;
+    if (host == NULL && v->source != NULL)
+        return error_set(err, ERR_INVALID, "volume %s: only host paths are built in this version", v->container_path);
+    if (host == NULL || host[0] != '/')
+        return error_set(err, ERR_INVALID, "volume %s: host path '%s' is not absolute", v->container_path,
+                         host != NULL ? host : "");
+    *ret = (struct container_volume){
+        .host_path = text(arena, str_of(host)),
+        .container_path = v->container_path,
+        .flags = v->mode == MESOS__V1__VOLUME__MODE__RO ? CONTAINER_VOLUME_RO : 0,
+    };
+    return 0;
+}
+
+static int rlimits_of(const Mesos__V1__RLimitInfo *info, struct arena *arena, struct container_spec *ret,
+                      struct error *err)
+{
+    struct container_rlimit *v = arena_array(arena, info->n_rlimits, sizeof *v);
+
+    for (size_t i = 0; i < info->n_rlimits && v != NULL; i++) {
+        const Mesos__V1__RLimitInfo__RLimit *r = info->rlimits[i];
+        const ProtobufCEnumValue *name =
+            protobuf_c_enum_descriptor_get_value(&mesos__v1__rlimit_info__rlimit__type__descriptor, (int)r->type);
+        v[i] = (struct container_rlimit){
+            .resource = name != NULL ? containerizer_rlimit_of(str_of(name->name)) : -1,
+            .unlimited = !r->has_soft && !r->has_hard,
+            .soft = r->soft,
+            .hard = r->hard,
+        };
+        if (v[i].resource < 0 || r->has_soft != r->has_hard)
+            return error_set(err, ERR_INVALID, "rlimit %s: unknown, or only one of soft and hard is given",
+                             name != NULL ? name->name : "?");
+    }
+    ret->rlimits = v;
+    ret->rlimit_count = info->n_rlimits;
+    return 0;
+}
+
+static const uint64_t *caps_of(const Mesos__V1__CapabilityInfo *info, struct arena *arena)
+{
+    enum { CAPABILITY_BASE = 1000 }; /* CapabilityInfo.Capability numbers start there */
+    uint64_t *bits = arena_alloc(arena, sizeof *bits);
+
+    for (size_t i = 0; bits != NULL && i < info->n_capabilities; i++) {
+        int bit = (int)info->capabilities[i] - CAPABILITY_BASE;
+        if (bit >= 0 && bit < 64)
+            *bits |= UINT64_C(1) << bit;
+    }
+    return bits;
+}
+
+static int linux_of(const Mesos__V1__LinuxInfo *l, struct arena *arena, struct container_spec *ret, struct error *err)
+{
+    const Mesos__V1__CapabilityInfo *effective = l->effective_capabilities;
+
+    if (l->seccomp != NULL && l->seccomp->profile_name != NULL)
+        return error_set(err, ERR_INVALID, "seccomp profile %s: profiles are not built in this version",
+                         l->seccomp->profile_name);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations" /* old frameworks still send it */
+    if (effective == NULL)
+        effective = l->capability_info;
+#pragma GCC diagnostic pop
+    if (effective != NULL)
+        ret->effective_caps = caps_of(effective, arena);
+    if (l->bounding_capabilities != NULL)
+        ret->bounding_caps = caps_of(l->bounding_capabilities, arena);
+    ret->share_pid_namespace = l->has_share_pid_namespace && l->share_pid_namespace;
+    ret->own_cgroups = l->has_share_cgroups && !l->share_cgroups;
+    if (l->has_ipc_mode && l->ipc_mode == MESOS__V1__LINUX_INFO__IPC_MODE__PRIVATE)
+        ret->ipc = CONTAINER_IPC_PRIVATE;
+    else if (l->has_ipc_mode && l->ipc_mode == MESOS__V1__LINUX_INFO__IPC_MODE__SHARE_PARENT)
+        ret->ipc = CONTAINER_IPC_SHARE_PARENT;
+    return 0;
+}
+
+static int fill_container(const Mesos__V1__ContainerInfo *c, size_t more_volumes, struct arena *arena,
+                          struct container_spec *ret, struct error *err)
+{
+    size_t n = c != NULL ? c->n_volumes : 0;
+    struct container_volume *v = arena_array(arena, n + more_volumes, sizeof *v);
+    int rc = 0;
+
+    if (v == NULL && n + more_volumes != 0)
+        return error_set(err, ERR_NOMEM, "out of memory for volumes");
+    ret->volumes = v;
+    if (c == NULL)
+        return 0;
+    if (c->type != MESOS__V1__CONTAINER_INFO__TYPE__MESOS)
+        return error_set(err, ERR_INVALID, "No container is created: Docker containers are not built in this version; "
+                         "use type MESOS");
+    if (c->mesos != NULL && c->mesos->image != NULL)
+        return error_set(err, ERR_INVALID, "No container is created: container images are not built in this version");
+    for (size_t i = 0; i < c->n_network_infos; i++)
+        if (c->network_infos[i]->name != NULL)
+            return error_set(err, ERR_INVALID, "No container is created: network '%s' is unknown; container networks "
+                             "are not built in this version", c->network_infos[i]->name);
+    for (size_t i = 0; i < n && rc == 0; i++)
+        rc = volume_of(c->volumes[i], arena, &v[ret->volume_count++], err);
+    if (rc == 0 && c->rlimit_info != NULL)
+        rc = rlimits_of(c->rlimit_info, arena, ret, err);
+    if (rc == 0 && c->linux_info != NULL)
+        rc = linux_of(c->linux_info, arena, ret, err);
+    return rc;
+}
+
+/* Persistent volumes among the resources are linked or mounted into the sandbox. */
+static void add_persistent_volumes(struct shell *s, const struct resources *total, struct arena *arena,
+                                   struct container_spec *ret)
+{
+    struct container_volume *v = (struct container_volume *)(uintptr_t)ret->volumes; /* ours, with room for these */
+
+    for (uint32_t i = 0; i < total->n; i++) {
+        const struct resource *r = &total->v[i];
+        if (!resource_is_persistent_volume(r) || r->disk->container_path == NULL)
+            continue;
+        v[ret->volume_count++] = (struct container_volume){
+            .host_path = text(arena, str_of(path_volume(s->work_dir, r).p)),
+            .container_path = text(arena, name_str(r->disk->container_path)),
+            .flags = CONTAINER_VOLUME_PERSISTENT | (r->disk->mode == VOLUME_RO ? CONTAINER_VOLUME_RO : 0),
+        };
+    }
+}
+
+static const char *user_of(struct shell *s, const char *command_user, const char *framework_user)
+{
+    if (!s->flags.switch_user || geteuid() != 0)
+        return NULL;
+    if (command_user != NULL && command_user[0] != 0)
+        return command_user;
+    return framework_user != NULL && framework_user[0] != 0 ? framework_user : NULL;
+}
+
+static int unpack_container(struct shell *s, struct arena *arena, Mesos__V1__ContainerInfo **ret, struct error *err)
+{
+    if (*ret != NULL || s->container_info.n == 0)
+        return 0;
+    return WIRE_UNPACK(mesos__v1__container_info, s->container_info, arena, ret, err);
+}
+
+int spec_executor(struct shell *s, const struct agent_executor *e, struct arena *arena, struct container_spec *ret,
+                  struct error *err)
+{
+    CLEANUP(resources_done_p) struct resources total = RESOURCES_INIT;
+    Mesos__V1__ExecutorInfo *m = NULL;
+    struct env_list env;
+    int64_t cpus, mem;
+    const char *sandbox = text(arena, str_of(path_run(s->work_dir, s->core->id, e).p));
+
+    *ret = (struct container_spec){ .id = text(arena, str_of(e->container_id)), .class = CONTAINER_CLASS_DEFAULT,
+                                    .sandbox = sandbox, .command_task = e->generated };
+    int rc = WIRE_UNPACK(mesos__v1__executor_info, blob_str(e->info->raw), arena, &m, err);
+    if (rc != 0)
+        return rc;
+    agent_executor_totals(e, &total, &cpus, &mem);
+    spec_resources(&total, cpus, mem, &ret->resources);
+
+    size_t own = m->command != NULL && m->command->environment != NULL ? m->command->environment->n_variables : 0;
+    size_t given = 0;
+    while (s->executor_env != NULL && s->executor_env[given] != NULL)
+        given += 2;
+    rc = env_init(&env, arena, own + given / 2 + 32, err);
+    if (rc != 0)
+        return rc;
+    env_of_executor(s, e, &env, sandbox);
+    if (m->command != NULL) {
+        rc = env_of_command(&env, m->command, err);
+        if (rc == 0)
+            rc = fill_command(m->command, arena, &ret->command, err);
+        if (rc != 0)
+            return rc;
+    }
+    if (e->info->type == EXECUTOR_DEFAULT) {
+        ret->command.shell = false;
+        ret->command.argv = builtin_executor_argv(arena, s->launcher_dir, true, &ret->command.value);
+    }
+    ret->command.user = user_of(s, m->command != NULL ? m->command->user : NULL, e->framework->info->user);
+    ret->command.env = env.v;
+    ret->command.env_count = env.n;
+    rc = unpack_container(s, arena, &m->container, err);
+    if (rc == 0)
+        rc = fill_container(m->container, total.n, arena, ret, err);
+    if (rc != 0)
+        return rc;
+    add_persistent_volumes(s, &total, arena, ret);
+    if (e->checkpoint)
+        ret->forked_pid_path = text(arena, str_of(path_fmt("%s/pids/forked.pid",
+                                                           path_run(s->checkpoint.meta, s->core->id, e).p).p));
+    return 0;
+}
+
+int spec_container(struct shell *s, const char *id, const char *sandbox, const Mesos__V1__CommandInfo *command,
+                   const Mesos__V1__ContainerInfo *container, struct arena *arena, struct container_spec *ret,
+                   struct error *err)
+{
+    struct env_list env;
+
+    *ret = (struct container_spec){
+        .id = text(arena, str_of(id)), .class = CONTAINER_CLASS_DEFAULT, .sandbox = text(arena, str_of(sandbox)),
+        .resources = { 0, CONTAINER_NONE, 0, CONTAINER_NONE, CONTAINER_NONE, CONTAINER_NONE, false },
+    };
+    size_t own = command != NULL && command->environment != NULL ? command->environment->n_variables : 0;
+    int rc = env_init(&env, arena, own + 4, err);
+    if (rc != 0)
+        return rc;
+    env_put(&env, "MESOS_SANDBOX", ret->sandbox);
+    if (command != NULL) {
+        rc = env_of_command(&env, command, err);
+        if (rc == 0)
+            rc = fill_command(command, arena, &ret->command, err);
+        if (rc != 0)
+            return rc;
+        ret->command.user = user_of(s, command->user, NULL);
+    }
+    ret->command.env = env.v;
+    ret->command.env_count = env.n;
+    return fill_container(container, 0, arena, ret, err);
+}
