@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Bytes out: what the core asks the translation to encode (struct master_codec), messages to agents, events to frameworks
+ * and to operators. Pure. */
+#ifndef STOA_MASTER_WIRE_CODEC_H
+#define STOA_MASTER_WIRE_CODEC_H
+
+#include "common/base/sbuf.h"
+#include "master/core/state.h"
+
+extern const struct master_codec master_codec;
+
+/* What answers and events say of this master. */
+struct master_identity {
+    struct str master_info; /* packed MasterInfo */
+};
+
+/* The message of a MASTER_ACT_SEND: appends the body and returns the message's full name. */
+const char *encode_send(const struct master_action *a, struct sbuf *b);
+
+/* The packed scheduler Event of a MASTER_ACT_EVENT. */
+void encode_event(const struct master *m, const struct master_identity *who, const struct master_action *a, struct sbuf *b);
+
+/* The packed master Event of a MASTER_ACT_WATCH. */
+void encode_watch(const struct master *m, const struct master_action *a, struct sbuf *b);
+
+/* Parts that answers share; each appends as field number. */
+void put_task(struct sbuf *b, uint32_t number, const struct task *t);
+void put_agent(struct sbuf *b, uint32_t number, const struct agent *a);           /* GetAgents.Agent */
+void put_framework(struct sbuf *b, uint32_t number, const struct master *m, const struct framework *f); /* GetFrameworks.Framework */
+void put_offer(struct sbuf *b, uint32_t number, const struct master *m, const struct offer *o);
+void put_inverse_offer(struct sbuf *b, uint32_t number, const struct inverse_offer *o);
+void put_time(struct sbuf *b, uint32_t number, struct wall t);                    /* TimeInfo */
+void put_drain_info(struct sbuf *b, uint32_t number, const struct drain *d);
+void put_operation(struct sbuf *b, uint32_t number, const struct agent_operation *o);
+
+struct master_info_spec {
+    const char *id, *hostname, *version;
+    uint8_t ip[4];
+    uint32_t port;
+    struct str ip_text;
+    struct str region, zone; /* empty: no domain */
+};
+void put_master_info(struct sbuf *b, const struct master_info_spec *s);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Answers to questions, written straight from the books: the v1 operator calls (JSON and protobuf) and the unversioned JSON
+ * endpoints. Pure; nothing is changed. */
+#ifndef STOA_MASTER_WIRE_VIEW_H
+#define STOA_MASTER_WIRE_VIEW_H
+
+#include "common/base/sbuf.h"
+#include "common/wire/jsonw.h"
+#include "master/wire/codec.h"
+
+struct view {
+    const struct master *m;
+    struct master_identity who;
+    const char *version;         /* of this program, "1.12.0" */
+    const char *build_date, *build_user;
+    double build_time;
+    double start_time, elected_time; /* seconds since 1970 */
+    const char *hostname, *pid;  /* "master@ip:port" */
+    int port;
+    const char *cluster, *log_dir, *external_log_file; /* NULL: unset */
+    struct str region, zone;
+    struct str flags_json;       /* {"name":"value",...} */
+};
+
+/* The whole Response to a GET_* call of the state (type is mesos.v1.master.Call.Type). False: not one of these. */
+bool view_v1(const struct view *v, int call_type, bool json, struct sbuf *b);
+/* The SUBSCRIBED event of the operator stream. */
+void view_subscribed(const struct view *v, bool json, struct sbuf *b);
+
+struct view_query { /* of the unversioned endpoints; empty: not given */
+    struct str slave_id, framework_id, task_id;
+    int64_t limit, offset; /* limit negative: all */
+    bool ascending;
+};
+
+void view_version(const struct view *v, struct sbuf *b);
+void view_state(const struct view *v, struct sbuf *b);
+void view_state_summary(const struct view *v, struct sbuf *b);
+void view_slaves(const struct view *v, const struct view_query *q, struct sbuf *b);
+void view_frameworks(const struct view *v, const struct view_query *q, struct sbuf *b);
+void view_tasks(const struct view *v, const struct view_query *q, struct sbuf *b);
+void view_roles(const struct view *v, struct sbuf *b);
+void view_weights(const struct view *v, struct sbuf *b);
+void view_quota(const struct view *v, struct sbuf *b);
+void view_maintenance_status(const struct view *v, struct sbuf *b);
+void view_maintenance_schedule(const struct view *v, struct sbuf *b);
+void view_registry(const struct view *v, struct sbuf *b);
+void view_constraints_debug(const struct view *v, struct sbuf *b);
+
+/* Packed messages that both kinds of answers need. */
+void put_schedule_now(struct sbuf *b, const struct master *m);
+void put_cluster_status(struct sbuf *b, const struct master *m);
+void put_quota_status(struct sbuf *b, const struct master *m);
+
+#endif

@@ -1,0 +1,897 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The unversioned endpoints: /state, /slaves, /frameworks and their kin. The key names are those of the original, which say slave
+ * for agent; extra keys are harmless here, missing ones are not. Source: operator API, section 10; client expectations 9. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/wire/convert.h"
+#include "common/wire/guard.h"
+#include "common/wire/json.h"
+#include "master/wire/view.h"
+#include "proto/mesos_v1_maintenance.pb-c.h"
+#include "proto/mesos_v1_quota.pb-c.h"
+
+static double seconds(struct wall t)
+{
+    return (double)t.ms / 1000.0;
+}
+
+static void key_wire(struct jsonw *w, const char *key, const ProtobufCMessageDescriptor *type, struct str bytes)
+{
+    jsonw_key(w, key);
+    (void)json_write_wire(w, type, bytes, NULL);
+}
+
+static void key_resources(struct jsonw *w, const char *key, const struct resources *r)
+{
+    jsonw_key(w, key);
+    jsonw_resources(w, r);
+}
+
+static void key_resources_take(struct jsonw *w, const char *key, struct resources r)
+{
+    key_resources(w, key, &r);
+    resources_done(&r);
+}
+
+/* The list of a Labels message: [{"key":..,"value":..}] */
+static void key_labels(struct jsonw *w, const char *key, struct str labels)
+{
+    struct str rest = labels;
+    struct wire_field f;
+
+    jsonw_key_array(w, key);
+    while (wire_field_next(&rest, &f) == 1)
+        if (f.number == 1)
+            (void)json_write_wire(w, &mesos__v1__label__descriptor, f.bytes, NULL);
+    jsonw_array_close(w);
+}
+
+static void key_domain(struct jsonw *w, struct str region, struct str zone)
+{
+    if (region.n == 0)
+        return;
+    jsonw_key_open(w, "domain");
+    jsonw_key_open(w, "fault_domain");
+    jsonw_key_open(w, "region");
+    jsonw_key_s(w, "name", region);
+    jsonw_close(w);
+    jsonw_key_open(w, "zone");
+    jsonw_key_s(w, "name", zone);
+    jsonw_close(w);
+    jsonw_close(w);
+    jsonw_close(w);
+}
+
+/* --- tasks --- */
+
+static void write_container_status(struct jsonw *w, struct str cs)
+{
+    struct str rest = cs;
+    struct wire_field f;
+    bool networks = false;
+
+    jsonw_key_open(w, "container_status");
+    if (wire_field_find(cs, 4, &f))
+        key_wire(w, "container_id", &mesos__v1__container_id__descriptor, f.bytes);
+    while (wire_field_next(&rest, &f) == 1) {
+        if (f.number != 1)
+            continue;
+        if (!networks)
+            jsonw_key_array(w, "network_infos");
+        networks = true;
+        (void)json_write_wire(w, &mesos__v1__network_info__descriptor, f.bytes, NULL);
+    }
+    if (networks)
+        jsonw_array_close(w);
+    if (wire_field_find(cs, 2, &f))
+        key_wire(w, "cgroup_info", &mesos__v1__cgroup_info__descriptor, f.bytes);
+    jsonw_close(w);
+}
+
+static void write_status(struct jsonw *w, enum task_state state, struct str s)
+{
+    struct wire_field f;
+
+    jsonw_open(w);
+    jsonw_key_c(w, "state", task_state_name(state));
+    jsonw_key_double(w, "timestamp", wire_field_double(s, 6, 0));
+    if (wire_field_find(s, 12, &f))
+        key_labels(w, "labels", f.bytes);
+    if (wire_field_find(s, 13, &f))
+        write_container_status(w, f.bytes);
+    if (wire_field_find(s, 8, &f))
+        jsonw_key_bool(w, "healthy", f.value != 0);
+    jsonw_close(w);
+}
+
+static void write_limits(struct jsonw *w, struct str record)
+{
+    struct str rest = record;
+    struct wire_field f;
+    bool any = false;
+
+    while (wire_field_next(&rest, &f) == 1) {
+        if (f.number != 17)
+            continue;
+        if (!any)
+            jsonw_key_open(w, "limits");
+        any = true;
+        jsonw_key_str(w, wire_field_bytes(f.bytes, 1));
+        jsonw_double(w, wire_field_double(wire_field_bytes(f.bytes, 2), 1, 0));
+    }
+    if (any)
+        jsonw_close(w);
+}
+
+static void write_task(struct jsonw *w, const struct task *t)
+{
+    struct str record = task_record(t), status;
+    struct wire_field f;
+    enum task_state state;
+    struct name *role = resources_role(&t->bundle->r, NULL);
+
+    jsonw_open(w);
+    jsonw_key_s(w, "id", task_id_str(t));
+    jsonw_key_s(w, "name", wire_field_bytes(record, 1));
+    jsonw_key_s(w, "framework_id", t->framework->id.s);
+    jsonw_key_s(w, "executor_id", name_str(t->executor_id));
+    jsonw_key_s(w, "slave_id", name_str(t->agent_id));
+    jsonw_key_c(w, "state", task_state_name(t->state));
+    key_resources(w, "resources", &t->bundle->r);
+    write_limits(w, record);
+    if (role != NULL)
+        jsonw_key_s(w, "role", name_str(role));
+    jsonw_key_array(w, "statuses");
+    for (size_t at = 0; status_log_next(&t->statuses, &at, &state, &status);)
+        write_status(w, state, status);
+    jsonw_array_close(w);
+    if (wire_field_find(record, 14, &f))
+        jsonw_key_s(w, "user", f.bytes);
+    if (wire_field_find(record, 11, &f))
+        key_labels(w, "labels", f.bytes);
+    if (wire_field_find(record, 12, &f))
+        key_wire(w, "discovery", &mesos__v1__discovery_info__descriptor, f.bytes);
+    if (wire_field_find(record, 13, &f))
+        key_wire(w, "container", &mesos__v1__container_info__descriptor, f.bytes);
+    if (wire_field_find(record, 15, &f))
+        key_wire(w, "health_check", &mesos__v1__health_check__descriptor, f.bytes);
+    jsonw_close(w);
+}
+
+/* --- agents --- */
+
+static void key_reserved(struct jsonw *w, const struct resources *total, bool full)
+{
+    struct resources reserved = resources_reserved(total);
+
+    jsonw_key_open(w, full ? "reserved_resources_full" : "reserved_resources");
+    for (uint32_t i = 0; i < reserved.n; i++) {
+        struct name *role = resource_reservation_role(&reserved.v[i]);
+        bool seen = false;
+        for (uint32_t j = 0; j < i; j++)
+            seen = seen || resource_reservation_role(&reserved.v[j]) == role;
+        if (seen)
+            continue;
+        struct resources of_role = resources_reserved_to(total, name_str(role));
+        jsonw_key_str(w, name_str(role));
+        if (!full) {
+            jsonw_resources(w, &of_role);
+        } else {
+            struct sbuf b = SBUF_INIT(SIZE_MAX / 4);
+            struct str rest;
+            struct wire_field f;
+            wire_put_resources(&b, 1, &of_role, RESOURCE_ENDPOINT, false);
+            rest = sbuf_view(&b);
+            jsonw_array(w);
+            while (wire_field_next(&rest, &f) == 1)
+                (void)json_write_wire(w, &mesos__v1__resource__descriptor, f.bytes, NULL);
+            jsonw_array_close(w);
+            sbuf_done(&b);
+        }
+        resources_done(&of_role);
+    }
+    jsonw_close(w);
+    resources_done(&reserved);
+}
+
+static void key_full(struct jsonw *w, const char *key, struct resources r)
+{
+    struct sbuf b = SBUF_INIT(SIZE_MAX / 4);
+    struct wire_field f;
+
+    wire_put_resources(&b, 1, &r, RESOURCE_ENDPOINT, false);
+    struct str rest = sbuf_view(&b);
+    jsonw_key_array(w, key);
+    while (wire_field_next(&rest, &f) == 1)
+        (void)json_write_wire(w, &mesos__v1__resource__descriptor, f.bytes, NULL);
+    jsonw_array_close(w);
+    sbuf_done(&b);
+    resources_done(&r);
+}
+
+static const char *drain_name(enum drain_state s)
+{
+    return s == DRAINED ? "DRAINED" : s == DRAINING ? "DRAINING" : "UNKNOWN";
+}
+
+static void agent_keys(struct jsonw *w, const struct agent *a)
+{
+    jsonw_key_s(w, "id", agent_id_str(a));
+    jsonw_key_c(w, "hostname", a->info->hostname);
+    jsonw_key_i64(w, "port", a->info->port);
+    jsonw_key(w, "attributes");
+    jsonw_attributes(w, &a->info->attributes);
+    key_domain(w, name_str(a->info->region), name_str(a->info->zone));
+    jsonw_key_c(w, "pid", a->pid);
+    jsonw_key_double(w, "registered_time", seconds(a->registered));
+    if (a->reregistered.ms != 0)
+        jsonw_key_double(w, "reregistered_time", seconds(a->reregistered));
+    key_resources(w, "resources", &a->total);
+    key_resources_take(w, "used_resources", agent_used(a));
+    key_resources_take(w, "offered_resources", agent_offered(a));
+    key_reserved(w, &a->total, false);
+    key_resources_take(w, "unreserved_resources", resources_unreserved(&a->total));
+    jsonw_key_bool(w, "active", agent_is_active(a));
+    jsonw_key_bool(w, "deactivated", a->deactivated);
+    jsonw_key_c(w, "version", a->version);
+    jsonw_key_array(w, "capabilities");
+    for (uint32_t bit = 1; bit != 0; bit <<= 1)
+        if ((a->info->capabilities & bit) != 0 && agent_capability_name(bit) != NULL)
+            jsonw_c(w, agent_capability_name(bit));
+    jsonw_array_close(w);
+    if (a->drain.state == DRAIN_NONE)
+        return;
+    jsonw_key_open(w, "drain_info");
+    jsonw_key_c(w, "state", drain_name(a->drain.state));
+    jsonw_key_open(w, "config");
+    if (a->drain.max_grace_ns >= 0) {
+        jsonw_key_open(w, "max_grace_period");
+        jsonw_key_i64(w, "nanoseconds", a->drain.max_grace_ns);
+        jsonw_close(w);
+    }
+    jsonw_key_bool(w, "mark_gone", a->drain.mark_gone);
+    jsonw_close(w);
+    jsonw_close(w);
+    jsonw_key_double(w, "estimated_drain_start_time_seconds", seconds(a->drain_start));
+}
+
+static void write_agent(struct jsonw *w, const struct agent *a, bool full)
+{
+    jsonw_open(w);
+    agent_keys(w, a);
+    if (full) {
+        key_reserved(w, &a->total, true);
+        key_full(w, "unreserved_resources_full", resources_unreserved(&a->total));
+        key_full(w, "used_resources_full", agent_used(a));
+        key_full(w, "offered_resources_full", agent_offered(a));
+    }
+    jsonw_close(w);
+}
+
+static void write_recovered(struct jsonw *w, const struct lost_agent *l)
+{
+    jsonw_open(w);
+    jsonw_key_c(w, "id", l->id);
+    jsonw_key_c(w, "hostname", l->info->hostname);
+    jsonw_key_i64(w, "port", l->info->port);
+    jsonw_key(w, "attributes");
+    jsonw_attributes(w, &l->info->attributes);
+    key_domain(w, name_str(l->info->region), name_str(l->info->zone));
+    jsonw_close(w);
+}
+
+static void agent_lists(struct jsonw *w, const struct master *m, struct str only, bool full)
+{
+    jsonw_key_array(w, "slaves");
+    for (const struct agent *a = m->agents; a != NULL; a = a->hh.next)
+        if (only.n == 0 || str_eq(only, agent_id_str(a)))
+            write_agent(w, a, full);
+    jsonw_array_close(w);
+    jsonw_key_array(w, "recovered_slaves");
+    for (const struct lost_agent *l = m->lost; l != NULL; l = l->hh.next)
+        if (l->kind == LOST_RECOVERED && l->info != NULL && (only.n == 0 || str_is(only, l->id)))
+            write_recovered(w, l);
+    jsonw_array_close(w);
+}
+
+/* --- frameworks --- */
+
+static void write_command(struct jsonw *w, struct str c)
+{
+    struct str rest = c;
+    struct wire_field f;
+
+    jsonw_key_open(w, "command");
+    if (wire_field_find(c, 6, &f))
+        jsonw_key_bool(w, "shell", f.value != 0);
+    if (wire_field_find(c, 3, &f))
+        jsonw_key_s(w, "value", f.bytes);
+    jsonw_key_array(w, "argv");
+    while (wire_field_next(&rest, &f) == 1)
+        if (f.number == 7)
+            jsonw_str(w, f.bytes);
+    jsonw_array_close(w);
+    if (wire_field_find(c, 2, &f))
+        key_wire(w, "environment", &mesos__v1__environment__descriptor, f.bytes);
+    jsonw_key_array(w, "uris");
+    rest = c;
+    while (wire_field_next(&rest, &f) == 1) {
+        if (f.number != 1)
+            continue;
+        jsonw_open(w);
+        jsonw_key_s(w, "value", wire_field_bytes(f.bytes, 1));
+        jsonw_key_bool(w, "executable", wire_field_u64(f.bytes, 2, 0) != 0);
+        jsonw_close(w);
+    }
+    jsonw_array_close(w);
+    jsonw_close(w);
+}
+
+static void write_executor(struct jsonw *w, const struct executor *e)
+{
+    const struct executor_info *i = e->info;
+    struct str raw = blob_str(i->raw);
+    struct name *role = resources_role(&i->resources, NULL);
+    struct wire_field f;
+
+    jsonw_open(w);
+    jsonw_key_s(w, "executor_id", i->id.s);
+    jsonw_key_s(w, "name", i->name);
+    jsonw_key_s(w, "framework_id", i->framework.s);
+    write_command(w, wire_field_bytes(raw, 7));
+    key_resources(w, "resources", &i->resources);
+    if (role != NULL)
+        jsonw_key_s(w, "role", name_str(role));
+    if (wire_field_find(raw, 14, &f))
+        key_labels(w, "labels", f.bytes);
+    if (i->type != EXECUTOR_UNSET)
+        jsonw_key_c(w, "type", i->type == EXECUTOR_DEFAULT ? "DEFAULT" : i->type == EXECUTOR_CUSTOM ? "CUSTOM" : "UNKNOWN");
+    jsonw_key_s(w, "slave_id", agent_id_str(e->slot->agent));
+    jsonw_close(w);
+}
+
+static void write_offer(struct jsonw *w, const struct offer *o)
+{
+    jsonw_open(w);
+    jsonw_key_c(w, "id", o->id);
+    jsonw_key_s(w, "framework_id", o->framework->id.s);
+    jsonw_key_open(w, "allocation_info");
+    jsonw_key_s(w, "role", name_str(o->role));
+    jsonw_close(w);
+    jsonw_key_s(w, "slave_id", agent_id_str(o->agent));
+    key_resources(w, "resources", &o->resources);
+    jsonw_close(w);
+}
+
+static void framework_keys(struct jsonw *w, const struct framework *f)
+{
+    jsonw_key_s(w, "id", f->id.s);
+    jsonw_key_c(w, "name", f->info->name);
+    key_resources_take(w, "used_resources", framework_used(f));
+    key_resources_take(w, "offered_resources", framework_offered(f));
+    jsonw_key_array(w, "capabilities");
+    for (uint32_t bit = 1; bit != 0; bit <<= 1)
+        if ((f->info->capabilities & bit) != 0 && framework_capability_name(bit) != NULL)
+            jsonw_c(w, framework_capability_name(bit));
+    jsonw_array_close(w);
+    jsonw_key_s(w, "hostname", str_of(f->info->hostname));
+    jsonw_key_s(w, "webui_url", str_of(f->info->webui_url));
+    jsonw_key_bool(w, "active", f->state == FRAMEWORK_ACTIVE);
+    jsonw_key_bool(w, "connected", framework_is_connected(f));
+    jsonw_key_bool(w, "recovered", f->state == FRAMEWORK_RECOVERED);
+}
+
+static void framework_lists(struct jsonw *w, const struct framework *f)
+{
+    jsonw_key_array(w, "tasks");
+    for (const struct task *t = f->tasks; t != NULL; t = t->hh.next)
+        write_task(w, t);
+    jsonw_array_close(w);
+    jsonw_key_array(w, "unreachable_tasks");
+    for (const struct task *t = f->unreachable_ring.head; t != NULL; t = t->next)
+        write_task(w, t);
+    jsonw_array_close(w);
+    jsonw_key_array(w, "completed_tasks");
+    for (const struct task *t = f->completed.head; t != NULL; t = t->next)
+        write_task(w, t);
+    jsonw_array_close(w);
+    jsonw_key_array(w, "offers");
+    for (const struct offer *o = f->offers; o != NULL; o = o->f_next)
+        write_offer(w, o);
+    jsonw_array_close(w);
+    jsonw_key_array(w, "executors");
+    for (const struct slot *s = f->slots; s != NULL; s = s->f_next)
+        for (const struct executor *e = s->executors; e != NULL; e = e->next)
+            write_executor(w, e);
+    jsonw_array_close(w);
+}
+
+static void write_framework(struct jsonw *w, const struct framework *f)
+{
+    struct wire_field labels;
+    bool multi = framework_info_can(f->info, FRAMEWORK_CAP_MULTI_ROLE);
+
+    jsonw_open(w);
+    framework_keys(w, f);
+    jsonw_key_c(w, "user", f->info->user);
+    jsonw_key_double(w, "failover_timeout", (double)f->info->failover_timeout_ns / (double)NS_PER_S);
+    jsonw_key_bool(w, "checkpoint", f->info->checkpoint);
+    jsonw_key_double(w, "registered_time", seconds(f->registered));
+    jsonw_key_double(w, "unregistered_time", seconds(f->unregistered));
+    if (f->reregistered.ms != f->registered.ms)
+        jsonw_key_double(w, "reregistered_time", seconds(f->reregistered));
+    if (f->info->principal != NULL)
+        jsonw_key_c(w, "principal", f->info->principal);
+    struct resources all = framework_used(f), offered = framework_offered(f);
+    resources_add_all(&all, &offered);
+    resources_done(&offered);
+    key_resources_take(w, "resources", all);
+    if (multi) {
+        jsonw_key_array(w, "roles");
+        for (size_t i = 0; i < f->info->role_count; i++)
+            jsonw_str(w, name_str(f->info->roles[i]));
+        jsonw_array_close(w);
+    } else {
+        jsonw_key_s(w, "role", f->info->role_count != 0 ? name_str(f->info->roles[0]) : STR("*"));
+    }
+    framework_lists(w, f);
+    if (wire_field_find(blob_str(f->info->raw), 11, &labels))
+        key_labels(w, "labels", labels.bytes);
+    key_wire(w, "offer_constraints", &mesos__v1__scheduler__offer_constraints__descriptor,
+             f->constraints != NULL ? blob_str(f->constraints->raw) : (struct str){ "", 0 });
+    jsonw_close(w);
+}
+
+static void framework_arrays(struct jsonw *w, const struct master *m, struct str only)
+{
+    jsonw_key_array(w, "frameworks");
+    for (const struct framework *f = m->frameworks; f != NULL; f = f->hh.next)
+        if (only.n == 0 || str_eq(only, f->id.s))
+            write_framework(w, f);
+    jsonw_array_close(w);
+    jsonw_key_array(w, "completed_frameworks");
+    for (const struct framework *f = m->completed_list; f != NULL; f = f->c_next)
+        if (only.n == 0 || str_eq(only, f->id.s))
+            write_framework(w, f);
+    jsonw_array_close(w);
+}
+
+static void empty_array(struct jsonw *w, const char *key)
+{
+    jsonw_key_array(w, key);
+    jsonw_array_close(w);
+}
+
+/* --- endpoints --- */
+
+void view_version(const struct view *v, struct sbuf *b)
+{
+    struct jsonw w = JSONW(b);
+
+    jsonw_open(&w);
+    jsonw_key_c(&w, "build_date", v->build_date);
+    jsonw_key_double(&w, "build_time", v->build_time);
+    jsonw_key_c(&w, "build_user", v->build_user);
+    jsonw_key_c(&w, "version", v->version);
+    jsonw_close(&w);
+}
+
+static void state_head(struct jsonw *w, const struct view *v)
+{
+    const struct master *m = v->m;
+    size_t active = 0, inactive = 0;
+
+    for (const struct agent *a = m->agents; a != NULL; a = a->hh.next)
+        if (agent_is_active(a))
+            active++;
+        else
+            inactive++;
+    jsonw_key_c(w, "version", v->version);
+    jsonw_key_c(w, "build_date", v->build_date);
+    jsonw_key_double(w, "build_time", v->build_time);
+    jsonw_key_c(w, "build_user", v->build_user);
+    jsonw_key_double(w, "start_time", v->start_time);
+    jsonw_key_double(w, "elected_time", v->elected_time);
+    jsonw_key_c(w, "id", m->id);
+    jsonw_key_c(w, "pid", v->pid);
+    jsonw_key_c(w, "hostname", v->hostname);
+    jsonw_key_array(w, "capabilities");
+    jsonw_c(w, "AGENT_UPDATE");
+    jsonw_c(w, "AGENT_DRAINING");
+    jsonw_c(w, "QUOTA_V2");
+    jsonw_array_close(w);
+    jsonw_key_double(w, "activated_slaves", (double)active);
+    jsonw_key_double(w, "deactivated_slaves", (double)inactive);
+    jsonw_key_double(w, "unreachable_slaves", (double)m->unreachable_count);
+    key_domain(w, v->region, v->zone);
+    jsonw_key_c(w, "leader", v->pid);
+    jsonw_key_open(w, "leader_info");
+    jsonw_key_c(w, "id", m->id);
+    jsonw_key_c(w, "pid", v->pid);
+    jsonw_key_i64(w, "port", v->port);
+    jsonw_key_c(w, "hostname", v->hostname);
+    key_domain(w, v->region, v->zone);
+    jsonw_close(w);
+    if (v->cluster != NULL)
+        jsonw_key_c(w, "cluster", v->cluster);
+    if (v->log_dir != NULL)
+        jsonw_key_c(w, "log_dir", v->log_dir);
+    if (v->external_log_file != NULL)
+        jsonw_key_c(w, "external_log_file", v->external_log_file);
+    jsonw_key(w, "flags");
+    jsonw_raw(w, v->flags_json);
+}
+
+void view_state(const struct view *v, struct sbuf *b)
+{
+    struct jsonw w = JSONW(b);
+
+    jsonw_open(&w);
+    state_head(&w, v);
+    agent_lists(&w, v->m, (struct str){ NULL, 0 }, false);
+    framework_arrays(&w, v->m, (struct str){ NULL, 0 });
+    empty_array(&w, "orphan_tasks");
+    empty_array(&w, "unregistered_frameworks");
+    jsonw_close(&w);
+}
+
+void view_slaves(const struct view *v, const struct view_query *q, struct sbuf *b)
+{
+    struct jsonw w = JSONW(b);
+
+    jsonw_open(&w);
+    agent_lists(&w, v->m, q->slave_id, true);
+    jsonw_close(&w);
+}
+
+void view_frameworks(const struct view *v, const struct view_query *q, struct sbuf *b)
+{
+    struct jsonw w = JSONW(b);
+
+    jsonw_open(&w);
+    framework_arrays(&w, v->m, q->framework_id);
+    empty_array(&w, "unregistered_frameworks");
+    jsonw_close(&w);
+}
+
+/* --- summary --- */
+
+static const enum task_state counted[] = { TASK_STAGING, TASK_STARTING, TASK_RUNNING, TASK_KILLING, TASK_FINISHED, TASK_KILLED,
+                                           TASK_FAILED,  TASK_LOST,     TASK_ERROR,   TASK_UNREACHABLE };
+
+static void write_counts(struct jsonw *w, const unsigned *n)
+{
+    for (size_t i = 0; i < sizeof counted / sizeof counted[0]; i++)
+        jsonw_key_u64(w, task_state_name(counted[i]), n[counted[i]]);
+}
+
+static void count_ring(const struct framework *f, struct name *agent, unsigned *n)
+{
+    for (const struct task *t = f->completed.head; t != NULL; t = t->next)
+        if (agent == NULL || t->agent_id == agent)
+            n[t->state]++;
+    for (const struct task *t = f->unreachable_ring.head; t != NULL; t = t->next)
+        if (agent == NULL || t->agent_id == agent)
+            n[TASK_UNREACHABLE]++;
+}
+
+static void summary_agent(struct jsonw *w, const struct master *m, const struct agent *a)
+{
+    unsigned n[TASK_STATE_COUNT] = { 0 };
+    struct name *id = name_find(agent_id_str(a)); /* NULL: no task ever named it */
+
+    jsonw_open(w);
+    agent_keys(w, a);
+    for (const struct slot *s = a->slots; s != NULL; s = s->a_next)
+        for (const struct task *t = s->tasks; t != NULL; t = t->next)
+            n[t->state]++;
+    for (const struct framework *f = m->frameworks; f != NULL && id != NULL; f = f->hh.next)
+        count_ring(f, id, n);
+    for (const struct framework *f = m->completed_list; f != NULL && id != NULL; f = f->c_next)
+        count_ring(f, id, n);
+    write_counts(w, n);
+    jsonw_key_array(w, "framework_ids");
+    for (const struct slot *s = a->slots; s != NULL; s = s->a_next)
+        jsonw_str(w, s->framework->id.s);
+    jsonw_array_close(w);
+    jsonw_close(w);
+}
+
+static void summary_framework(struct jsonw *w, const struct framework *f)
+{
+    unsigned n[TASK_STATE_COUNT] = { 0 };
+
+    memcpy(n, f->n.active, sizeof n);
+    count_ring(f, NULL, n);
+    jsonw_open(w);
+    framework_keys(w, f);
+    write_counts(w, n);
+    jsonw_key_array(w, "slave_ids");
+    for (const struct slot *s = f->slots; s != NULL; s = s->f_next)
+        jsonw_str(w, agent_id_str(s->agent));
+    jsonw_array_close(w);
+    jsonw_close(w);
+}
+
+void view_state_summary(const struct view *v, struct sbuf *b)
+{
+    struct jsonw w = JSONW(b);
+
+    jsonw_open(&w);
+    jsonw_key_c(&w, "hostname", v->hostname);
+    if (v->cluster != NULL)
+        jsonw_key_c(&w, "cluster", v->cluster);
+    jsonw_key_array(&w, "slaves");
+    for (const struct agent *a = v->m->agents; a != NULL; a = a->hh.next)
+        summary_agent(&w, v->m, a);
+    jsonw_array_close(&w);
+    jsonw_key_array(&w, "frameworks");
+    for (const struct framework *f = v->m->frameworks; f != NULL; f = f->hh.next)
+        summary_framework(&w, f);
+    jsonw_array_close(&w);
+    jsonw_close(&w);
+}
+
+/* --- /tasks --- */
+
+struct stamped {
+    double at;
+    size_t order; /* breaks ties: as found */
+    const struct task *t;
+};
+
+static int by_stamp(const void *a, const void *b)
+{
+    const struct stamped *x = a, *y = b;
+
+    if (x->at != y->at)
+        return x->at < y->at ? -1 : 1;
+    return x->order < y->order ? -1 : 1;
+}
+
+struct task_set {
+    struct stamped *v;
+    size_t n, cap;
+    const struct view_query *q;
+};
+
+static void task_set_add(struct task_set *s, const struct task *t)
+{
+    size_t at = 0;
+    enum task_state state;
+    struct str first;
+
+    if (s->q->task_id.n != 0 && !str_eq(s->q->task_id, task_id_str(t)))
+        return;
+    if (s->n == s->cap) {
+        size_t cap = s->cap != 0 ? s->cap * 2 : 64;
+        struct stamped *v = realloc(s->v, cap * sizeof *v);
+        if (v == NULL)
+            return;
+        s->v = v;
+        s->cap = cap;
+    }
+    double when = status_log_next(&t->statuses, &at, &state, &first) ? wire_field_double(first, 6, 0) : 0;
+    s->v[s->n] = (struct stamped){ when, s->n, t };
+    s->n++;
+}
+
+static void task_set_framework(struct task_set *s, const struct framework *f)
+{
+    if (s->q->framework_id.n != 0 && !str_eq(s->q->framework_id, f->id.s))
+        return;
+    for (const struct task *t = f->tasks; t != NULL; t = t->hh.next)
+        task_set_add(s, t);
+    for (const struct task *t = f->unreachable_ring.head; t != NULL; t = t->next)
+        task_set_add(s, t);
+    for (const struct task *t = f->completed.head; t != NULL; t = t->next)
+        task_set_add(s, t);
+}
+
+void view_tasks(const struct view *v, const struct view_query *q, struct sbuf *b)
+{
+    struct task_set s = { .q = q };
+    struct jsonw w = JSONW(b);
+
+    for (const struct framework *f = v->m->frameworks; f != NULL; f = f->hh.next)
+        task_set_framework(&s, f);
+    for (const struct framework *f = v->m->completed_list; f != NULL; f = f->c_next)
+        task_set_framework(&s, f);
+    if (s.n != 0)
+        qsort(s.v, s.n, sizeof *s.v, by_stamp);
+    size_t from = q->offset > 0 ? (size_t)q->offset : 0;
+    size_t count = q->limit < 0 ? s.n : (size_t)q->limit;
+    jsonw_open(&w);
+    jsonw_key_array(&w, "tasks");
+    for (size_t i = from; i < s.n && i - from < count; i++)
+        write_task(&w, s.v[q->ascending ? i : s.n - 1 - i].t);
+    jsonw_array_close(&w);
+    jsonw_close(&w);
+    free(s.v);
+}
+
+/* --- roles, weights, quota, maintenance --- */
+
+static void key_quantities(struct jsonw *w, const char *key, const struct quantities *q)
+{
+    jsonw_key_open(w, key);
+    for (size_t i = 0; i < q->n; i++) {
+        jsonw_key_str(w, name_str(q->v[i].name));
+        jsonw_milli(w, q->v[i].milli);
+    }
+    jsonw_close(w);
+}
+
+static void write_role(struct jsonw *w, const struct master *m, struct name *role)
+{
+    struct alloc_role_view r;
+
+    (void)allocator_role_view(m->allocator, role, &r);
+    jsonw_open(w);
+    jsonw_key_s(w, "name", name_str(role));
+    jsonw_key_double(w, "weight", r.weight);
+    jsonw_key_open(w, "quota");
+    jsonw_key_s(w, "role", name_str(role));
+    key_quantities(w, "guarantee", &r.guarantees);
+    key_quantities(w, "limit", &r.limits);
+    key_quantities(w, "consumed", &r.consumed);
+    jsonw_close(w);
+    struct quantities sum = quantities_copy(&r.allocated);
+    quantities_add_all(&sum, &r.offered);
+    key_quantities(w, "resources", &sum);
+    quantities_done(&sum);
+    key_quantities(w, "allocated", &r.allocated);
+    key_quantities(w, "offered", &r.offered);
+    key_quantities(w, "reserved", &r.reserved);
+    jsonw_key_array(w, "frameworks");
+    for (size_t i = 0; i < r.framework_count; i++)
+        jsonw_str(w, allocator_framework_id(m->allocator, r.frameworks[i]).s);
+    jsonw_array_close(w);
+    jsonw_close(w);
+    allocator_role_view_done(&r);
+}
+
+void view_roles(const struct view *v, struct sbuf *b)
+{
+    struct jsonw w = JSONW(b);
+    struct name **roles;
+    size_t n = allocator_roles(v->m->allocator, &roles);
+
+    jsonw_open(&w);
+    jsonw_key_array(&w, "roles");
+    for (size_t i = 0; i < n; i++)
+        write_role(&w, v->m, roles[i]);
+    jsonw_array_close(&w);
+    jsonw_close(&w);
+    free(roles);
+}
+
+static int by_role(const void *a, const void *b)
+{
+    const struct weight *const *x = a, *const *y = b;
+
+    return name_cmp((*x)->role, (*y)->role);
+}
+
+void view_weights(const struct view *v, struct sbuf *b)
+{
+    struct jsonw w = JSONW(b);
+    size_t n = HASH_COUNT(v->m->weights), i = 0;
+    const struct weight **sorted = calloc(n + 1, sizeof *sorted);
+
+    jsonw_array(&w);
+    if (sorted != NULL) {
+        for (const struct weight *x = v->m->weights; x != NULL; x = x->hh.next)
+            sorted[i++] = x;
+        qsort(sorted, n, sizeof *sorted, by_role); /* names are unique: no ties */
+        for (i = 0; i < n; i++) {
+            jsonw_open(&w);
+            jsonw_key_s(&w, "role", name_str(sorted[i]->role));
+            jsonw_key_double(&w, "weight", sorted[i]->weight);
+            jsonw_close(&w);
+        }
+    }
+    jsonw_array_close(&w);
+    free(sorted);
+}
+
+static void view_packed(struct sbuf *b, const struct master *m, void (*put)(struct sbuf *, const struct master *),
+                        const ProtobufCMessageDescriptor *type)
+{
+    struct sbuf packed = SBUF_INIT(SIZE_MAX / 4);
+
+    put(&packed, m);
+    (void)json_from_wire(b, type, sbuf_view(&packed));
+    sbuf_done(&packed);
+}
+
+void view_quota(const struct view *v, struct sbuf *b)
+{
+    view_packed(b, v->m, put_quota_status, &mesos__v1__quota__quota_status__descriptor);
+}
+
+void view_maintenance_status(const struct view *v, struct sbuf *b)
+{
+    view_packed(b, v->m, put_cluster_status, &mesos__v1__maintenance__cluster_status__descriptor);
+}
+
+void view_maintenance_schedule(const struct view *v, struct sbuf *b)
+{
+    view_packed(b, v->m, put_schedule_now, &mesos__v1__maintenance__schedule__descriptor);
+}
+
+/* --- debugging --- */
+
+void view_registry(const struct view *v, struct sbuf *b)
+{
+    struct jsonw w = JSONW(b);
+    const struct master *m = v->m;
+
+    jsonw_open(&w);
+    jsonw_key_open(&w, "master");
+    key_wire(&w, "info", &mesos__v1__master_info__descriptor, v->who.master_info);
+    jsonw_close(&w);
+    jsonw_key_open(&w, "slaves");
+    jsonw_key_array(&w, "slaves");
+    for (const struct agent *a = m->agents; a != NULL; a = a->hh.next) {
+        jsonw_open(&w);
+        jsonw_key_bool(&w, "deactivated", a->deactivated);
+        key_wire(&w, "info", &mesos__v1__agent_info__descriptor, blob_str(a->info->raw));
+        jsonw_close(&w);
+    }
+    jsonw_array_close(&w);
+    jsonw_close(&w);
+    for (int kind = LOST_UNREACHABLE; kind <= LOST_GONE; kind++) {
+        jsonw_key_open(&w, kind == LOST_GONE ? "gone" : "unreachable");
+        jsonw_key_array(&w, "slaves");
+        for (const struct lost_agent *l = m->lost; l != NULL; l = l->hh.next) {
+            if ((int)l->kind != kind)
+                continue;
+            jsonw_open(&w);
+            jsonw_key_open(&w, "id");
+            jsonw_key_c(&w, "value", l->id);
+            jsonw_close(&w);
+            jsonw_key_open(&w, "timestamp");
+            jsonw_key_i64(&w, "nanoseconds", l->time.ms * NS_PER_MS);
+            jsonw_close(&w);
+            jsonw_close(&w);
+        }
+        jsonw_array_close(&w);
+        jsonw_close(&w);
+    }
+    jsonw_close(&w);
+}
+
+void view_constraints_debug(const struct view *v, struct sbuf *b)
+{
+    struct jsonw w = JSONW(b);
+    const struct master *m = v->m;
+
+    jsonw_open(&w);
+    jsonw_key_open(&w, "frameworks");
+    for (const struct framework *f = m->frameworks; f != NULL; f = f->hh.next) {
+        jsonw_key_str(&w, f->id.s);
+        jsonw_open(&w);
+        jsonw_key_array(&w, "suppressed_roles");
+        for (size_t i = 0; i < f->info->role_count; i++)
+            if (allocator_framework_is_suppressed(m->allocator, f->ref, f->info->roles[i]))
+                jsonw_str(&w, name_str(f->info->roles[i]));
+        jsonw_array_close(&w);
+        jsonw_key_open(&w, "excluded_by_attribute_constraints");
+        for (size_t i = 0; i < f->info->role_count; i++) {
+            struct agent_ref *v_agents;
+            size_t n = allocator_excluded_agents(m->allocator, f->ref, f->info->roles[i], &v_agents);
+            jsonw_key_str(&w, name_str(f->info->roles[i]));
+            jsonw_array(&w);
+            for (size_t j = 0; j < n; j++)
+                jsonw_str(&w, allocator_agent_id(m->allocator, v_agents[j]).s);
+            jsonw_array_close(&w);
+            free(v_agents);
+        }
+        jsonw_close(&w);
+        jsonw_close(&w);
+    }
+    jsonw_close(&w);
+    jsonw_close(&w);
+}
