@@ -21,3 +21,22 @@ $(B)/tests/integration/isolation: $(call obj,$(ISOLATION_TEST_SRC) tests/support
 isolation: $(B)/tests/integration/isolation ## isolation tests on this machine (root for all of them)
 	$(Q)tests/run $^
 .PHONY: isolation
+
+# The built-in executors: static, without generated protobuf code, libevent and OpenSSL.
+EXECUTOR_STATIC_SRC := executor/bin/stoa-executor.c $(EXEC_SRC) $(EXEC_CORE_SRC) executor/sdk/client.c executor/sdk/ev.c \
+  executor/sdk/http.c executor/sdk/wire.c common/wire/field.c common/wire/recordio.c common/io/proctree.c $(BASE_SRC)
+all: $(B)/stoa-executor
+$(B)/stoa-executor: $(call obj,$(EXECUTOR_STATIC_SRC))
+	@$(if $(Q),echo "  LD $@")
+	$(Q)$(CC) $(CFLAGS) $(STATIC_FLAGS) -o $@ $^ -lhttp_parser -lm
+	$(Q)ln -sf stoa-executor $(B)/mesos-executor && ln -sf stoa-executor $(B)/mesos-default-executor
+
+EXECUTOR_TEST_SRC := $(wildcard tests/integration/executor/*.c) tests/integration/isolation/fixture.c
+$(B)/tests/integration/executor: $(call obj,$(EXECUTOR_TEST_SRC) tests/support/test.c executor/sdk/wire.c) \
+  $(call libs,isolation exec-core io wire proto model base) | $(B)/stoa-launcher $(B)/stoa-executor
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ -Wl,--start-group $^ -Wl,--end-group $(PKG_LIBS) $(AGENT_LIBS)
+
+executor-tests: $(B)/tests/integration/executor ## the built-in executors as real processes
+	$(Q)tests/run $^
+.PHONY: executor-tests
