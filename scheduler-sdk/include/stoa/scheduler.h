@@ -105,7 +105,7 @@ struct stoa_resource {
     size_t range_count;
     const char *const *set;
     size_t set_count;
-    const char *role;            /* role that it is reserved for, "*" when it is not (innermost reservation's role) */
+    const char *role;            /* that it is reserved for (the innermost reservation's), "*" when it is not; to read only */
     const char *allocation_role; /* role that it is offered to; in what you send it may be left out */
     const struct stoa_reservation *reservations; /* outermost first; empty: not reserved */
     size_t reservation_count;
@@ -336,7 +336,7 @@ struct stoa_options {
     const char *webui_url;
     const char *principal; /* with secret: HTTP basic authentication */
     const char *secret;
-    unsigned capabilities; /* enum stoa_capability; MULTI_ROLE is added when roles are given, RESERVATION_REFINEMENT with it */
+    unsigned capabilities; /* enum stoa_capability; MULTI_ROLE and RESERVATION_REFINEMENT are always added */
     const struct stoa_label *labels;
     size_t label_count;
     const char *framework_json; /* anything else of FrameworkInfo as v1 JSON, merged under the fields above */
@@ -421,10 +421,12 @@ struct stoa_check {
     const char *path;            /* HTTP */
     const char *scheme;          /* HTTP health checks: "http" (default) or "https" */
     bool ipv6;                   /* health checks: connect to the task over IPv6 */
-    /* Seconds; below zero: the protocol's default (15, 10, 20; and for health checks grace 10, failures 3). */
-    double delay_s, interval_s, timeout_s;
-    double grace_period_s;    /* health checks */
-    int consecutive_failures; /* health checks */
+    /* Zero: the protocol's default, in brackets; below zero: none, that is 0 on the wire. */
+    double delay_s;           /* [15] */
+    double interval_s;        /* [10] */
+    double timeout_s;         /* [20] */
+    double grace_period_s;    /* [10] health checks */
+    int consecutive_failures; /* [3] health checks */
 };
 
 struct stoa_port {
