@@ -153,6 +153,14 @@ bool conn_has_pending(const struct conn *c)
     return c->ssl != NULL && SSL_pending(c->ssl) > 0;
 }
 
+const char *conn_tls_error(const struct conn *c)
+{
+    long verify = SSL_get_verify_result(c->ssl);
+    if (verify != X509_V_OK)
+        return X509_verify_cert_error_string(verify);
+    return SSL_is_init_finished(c->ssl) ? "the connection failed" : "the handshake failed";
+}
+
 /* --- bytes -------------------------------------------------------------------------------------------- */
 ssize_t conn_read(struct conn *c, char *p, size_t n)
 {

@@ -60,6 +60,9 @@ ssize_t conn_flush(struct conn *c);
 /* Says to the peer that nothing follows (TLS close notify, FIN). */
 void conn_shut_write(struct conn *c);
 
+/* Why TLS failed, after CONN_FAILED. */
+const char *conn_tls_error(const struct conn *c);
+
 /* --- sockets ------------------------------------------------------------------------------------------ */
 /* Non-blocking connect: *ret_fd, 0; the result shows as writability and conn_connect_result. */
 int conn_connect(const struct net_addr *addr, const char *unix_path, int *ret_fd, struct error *err);
