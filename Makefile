@@ -91,7 +91,7 @@ DEPS_executor := exec exec-core execsdk io wire proto model base
 DEPS_marathon := marathon marathon-core webui sdk sdk-core io wire proto model base
 DEPS_cli      := cli $(DEPS_master) $(DEPS_agent) $(DEPS_marathon)
 CORE_ARCHIVES := base model master-core agent-core sdk-core exec-core marathon-core
-ALL_ARCHIVES  := cli sim master master-wire master-core agent agent-wire agent-core exec execsdk exec-core \
+ALL_ARCHIVES  := cli sim master master-wire master-core agent agent-wire agent-core \
                  marathon marathon-core sdk sdk-core webui io wire proto model base
 libs = $(foreach a,$(1),$(L)/lib$(a).a)
 
