@@ -7,6 +7,7 @@
  * agent, for the role's sums): their sums change when the first copy comes or the last one goes. */
 #include <stdlib.h>
 
+#include "common/base/cleanup.h"
 #include "common/model/role.h"
 #include "master/core/alloc_internal.h"
 
@@ -278,10 +279,9 @@ void alloc_holding_drop(struct allocator *a, struct alloc_holding *h, bool give_
         holding_take(a, h, &allocated.v[i], ALLOC_ALLOCATED);
     alloc_client_touch(h->client);
     holding_free(a, h);
-    if (give_back) {
+    resources_add_all(&offered, &allocated);
+    if (give_back)
         took_back(a, g, &offered);
-        took_back(a, g, &allocated);
-    }
     resources_done(&offered);
     resources_done(&allocated);
 }

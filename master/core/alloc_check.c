@@ -2,6 +2,7 @@
 /* For tests: every sum of the books recomputed from the agents' totals and holdings, in the plainest way. */
 #include <stdlib.h>
 
+#include "common/base/cleanup.h"
 #include "master/core/alloc_internal.h"
 
 static bool same(const struct qvec *a, const struct qvec *b)
@@ -152,8 +153,13 @@ static int check_agent(const struct allocator *a, const struct alloc_agent *g, s
     resources_done(&mine);
     if (over != g->overcommitted)
         return error_set(err, ERR_CONFLICT, "agent %.*s: overcommitted is %d", STR_ARG(g->info->id.s), g->overcommitted);
-    if (!resources_eq(&expected, &got))
-        return error_set(err, ERR_CONFLICT, "agent %.*s: available is wrong", STR_ARG(g->info->id.s));
+    if (!resources_eq(&expected, &got)) {
+        CLEANUP(sbuf_done_p) struct sbuf text = SBUF_INIT(4096);
+        resources_print(&text, &got);
+        sbuf_c(&text, ", not ");
+        resources_print(&text, &expected);
+        return error_set(err, ERR_CONFLICT, "agent %.*s: available is %s", STR_ARG(g->info->id.s), text.p);
+    }
     if (a->hot[g->slot].free != (g->available.n != 0))
         return error_set(err, ERR_CONFLICT, "agent %.*s: free is wrong", STR_ARG(g->info->id.s));
     return 0;

@@ -3,6 +3,7 @@
  * Source: reference of the allocator, sections 14 to 16. */
 #include <stdlib.h>
 
+#include "common/base/cleanup.h"
 #include "common/model/role.h"
 #include "master/core/alloc_internal.h"
 
@@ -201,10 +202,17 @@ static void pieces_done(struct pieces *p)
     qvec_clear(&p->left);
 }
 
+/* Without randomness: what cannot be cut comes first, so that the outcome does not depend on the order of the entries. */
 static void pieces_order(struct pieces *p, struct rng *rng)
 {
+    uint32_t first = 0, last = p->n;
+
+    for (uint32_t i = p->n; i-- > 0;)
+        if (resource_is_divisible(p->v[i].entry))
+            p->order[--last] = i;
     for (uint32_t i = 0; i < p->n; i++)
-        p->order[i] = i;
+        if (!resource_is_divisible(p->v[i].entry))
+            p->order[first++] = i;
     for (uint32_t i = p->n; rng != NULL && i > 1; i--) {
         uint32_t k = (uint32_t)rng_below(rng, i), t = p->order[k];
         p->order[k] = p->order[i - 1];

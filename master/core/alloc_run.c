@@ -131,7 +131,8 @@ static int by_slot(const void *x, const void *y)
 
 static void candidates_collect(struct allocator *a)
 {
-    qsort(a->pending, a->pending_count, sizeof *a->pending, by_slot);
+    if (a->pending_count > 1)
+        qsort(a->pending, a->pending_count, sizeof *a->pending, by_slot);
     for (uint32_t i = 0; i < a->pending_count; i++) {
         struct alloc_hot *h = &a->hot[a->pending[i]];
         if (h->agent != NULL && h->pending && !a->run.all)
@@ -173,9 +174,11 @@ static void moved(struct allocator *a, struct sorter_node *n)
 {
     struct alloc_run_state *run = &a->run;
 
-    n->count++;
-    if (n->parent == NULL)
+    if (n->parent == NULL) {
+        n->count++;
         return;
+    }
+    n->granted++;
     for (uint32_t i = 0; i < run->moved_count; i++)
         if (run->moved[i] == n)
             return;
@@ -204,23 +207,25 @@ static void hungry_mask_change(struct allocator *a, const struct alloc_role *r, 
         (set ? mask_set : mask_clear)(a->run.hungry_mask, r->clients[i]->slot);
 }
 
-/* r was served: it leaves the hungry ones or moves back among them. */
-static void hungry_place(struct allocator *a, struct alloc_role *r)
+static bool hungry_lift(struct allocator *a, const struct alloc_role *r)
 {
     struct alloc_run_state *run = &a->run;
-    uint32_t i = 0, lo, hi = run->hungry_count;
+    uint32_t i = 0;
 
     while (i < run->hungry_count && run->hungry[i] != r)
         i++;
     if (i == run->hungry_count)
-        return;
-    lo = i + 1;
-    if (!is_hungry(r)) {
-        memmove(run->hungry + i, run->hungry + lo, (run->hungry_count - lo) * sizeof *run->hungry);
-        run->hungry_count--;
-        hungry_mask_change(a, r, false);
-        return;
-    }
+        return false;
+    memmove(run->hungry + i, run->hungry + i + 1, (run->hungry_count - i - 1) * sizeof *run->hungry);
+    run->hungry_count--;
+    return true;
+}
+
+static void hungry_drop_in(struct allocator *a, struct alloc_role *r)
+{
+    struct alloc_run_state *run = &a->run;
+    uint32_t lo = 0, hi = run->hungry_count;
+
     while (lo < hi) {
         uint32_t mid = lo + (hi - lo) / 2;
         if (sorter_cmp(&run->hungry[mid]->tree, &r->tree) < 0)
@@ -228,19 +233,37 @@ static void hungry_place(struct allocator *a, struct alloc_role *r)
         else
             hi = mid;
     }
-    memmove(run->hungry + i, run->hungry + i + 1, (lo - i - 1) * sizeof *run->hungry);
-    run->hungry[lo - 1] = r;
+    memmove(run->hungry + lo + 1, run->hungry + lo, (run->hungry_count - lo) * sizeof *run->hungry);
+    run->hungry[lo] = r;
+    run->hungry_count++;
+}
+
+/* The top-level roles that were served leave the hungry ones or move back among them. */
+static void hungry_place(struct allocator *a)
+{
+    struct alloc_run_state *run = &a->run;
+    uint32_t lifted = 0;
+
+    for (uint32_t i = 0; i < run->moved_count; i++) {
+        struct alloc_role *r;
+        if (run->moved[i]->parent != &a->root.tree || !hungry_lift(a, r = role_of_tree(run->moved[i])))
+            continue;
+        if (is_hungry(r))
+            run->moved[lifted++] = run->moved[i];
+        else
+            hungry_mask_change(a, r, false);
+    }
+    for (uint32_t i = 0; i < lifted; i++)
+        hungry_drop_in(a, role_of_tree(run->moved[i]));
 }
 
 static void place_moved(struct allocator *a)
 {
     struct alloc_run_state *run = &a->run;
 
-    for (uint32_t i = 0; i < run->moved_count; i++)
-        sorter_place(run->moved[i], &a->totals);
-    for (uint32_t i = 0; i < run->moved_count && run->phase == ALLOC_PHASE_GUARANTEES; i++)
-        if (run->moved[i]->parent == &a->root.tree)
-            hungry_place(a, role_of_tree(run->moved[i]));
+    sorter_place_all(run->moved, run->moved_count, &a->totals);
+    if (run->phase == ALLOC_PHASE_GUARANTEES)
+        hungry_place(a);
     run->moved_count = 0;
 }
 

@@ -194,11 +194,18 @@ void sorter_sort_all(struct sorter_node *n, const struct sorter_totals *t)
             sorter_sort_all(n->kids[i], t);
 }
 
+static void settle(struct sorter_node *n, const struct sorter_totals *t)
+{
+    sorter_refresh(n, t);
+    n->count += n->granted;
+    n->granted = 0;
+}
+
 void sorter_place(struct sorter_node *n, const struct sorter_totals *t)
 {
     struct sorter_node *p = n->parent;
 
-    sorter_refresh(n, t);
+    settle(n, t);
     if (p == NULL)
         return;
     uint32_t i = index_among_siblings(n), lo = i + 1, hi = p->kid_count;
@@ -211,6 +218,59 @@ void sorter_place(struct sorter_node *n, const struct sorter_totals *t)
     }
     memmove(p->kids + i, p->kids + i + 1, (lo - i - 1) * sizeof *p->kids);
     p->kids[lo - 1] = n;
+}
+
+/* Lifts n out of the array of its parent, which it keeps. */
+static void lift(struct sorter_node *n)
+{
+    struct sorter_node *p = n->parent;
+    uint32_t i = index_among_siblings(n);
+
+    memmove(p->kids + i, p->kids + i + 1, (p->kid_count - i - 1) * sizeof *p->kids);
+    p->kid_count--;
+}
+
+static void drop_in(struct sorter_node *n)
+{
+    struct sorter_node *p = n->parent;
+    uint32_t lo = 0, hi = p->kid_count;
+
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (sorter_cmp(p->kids[mid], n) < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    memmove(p->kids + lo + 1, p->kids + lo, (p->kid_count - lo) * sizeof *p->kids);
+    p->kids[lo] = n;
+    p->kid_count++;
+}
+
+static bool has_sibling_among(const struct sorter_node *n, struct sorter_node *const *nodes, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (nodes[i] != n && nodes[i]->parent == n->parent)
+            return true;
+    return false;
+}
+
+void sorter_place_all(struct sorter_node *const *nodes, uint32_t count, const struct sorter_totals *t)
+{
+    bool siblings = false;
+
+    for (uint32_t i = 0; i < count && !siblings; i++)
+        siblings = has_sibling_among(nodes[i], nodes, count);
+    for (uint32_t i = 0; i < count; i++) {
+        if (!siblings) {
+            sorter_place(nodes[i], t);
+            continue;
+        }
+        settle(nodes[i], t); /* a node out of place among its siblings would mislead the search for the others */
+        lift(nodes[i]);
+    }
+    for (uint32_t i = 0; i < count && siblings; i++)
+        drop_in(nodes[i]);
 }
 
 /* --- random --- */

@@ -42,6 +42,7 @@ struct sorter_node {
     int64_t num, den;             /* the dominant share without the weight; den > 0 */
     uint64_t weight;              /* millionths */
     uint64_t count;               /* allocations made so far */
+    uint64_t granted;             /* those not in count yet: the order stays as it is until the node is placed */
     struct qvec used;             /* offered or allocated, scalars */
     struct name *path;            /* borrowed: breaks ties */
 };
@@ -67,6 +68,8 @@ void sorter_sort(struct sorter_node *n, const struct sorter_totals *t);
 void sorter_sort_all(struct sorter_node *n, const struct sorter_totals *t);
 /* Moves n among its siblings after n->used or n->count grew; the siblings must be in order otherwise. */
 void sorter_place(struct sorter_node *n, const struct sorter_totals *t);
+/* The same for several nodes, of which some may be siblings. */
+void sorter_place_all(struct sorter_node *const *nodes, uint32_t count, const struct sorter_totals *t);
 
 /* < 0 when a comes first. Both shares must be up to date. */
 int sorter_cmp(const struct sorter_node *a, const struct sorter_node *b);
