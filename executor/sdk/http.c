@@ -162,6 +162,11 @@ static void on_eof(struct xhttp *c, int sys_errno)
         drop_socket(c);
         return;
     }
+    if (!c->got_head && c->reused) {
+        drop_socket(c);
+        next_request(c); /* once: the new connection is not reused */
+        return;
+    }
     if (c->got_head) {
         c->in_callback = true;
         c->closed_in_callback = false;
@@ -293,6 +298,7 @@ static void next_request(struct xhttp *c)
     http_parser_init(&c->parser, HTTP_RESPONSE);
     c->parser.data = c;
     c->started = true;
+    c->reused = c->fd >= 0;
     if (c->fd < 0) {
         int e = open_socket(c);
         if (e != 0 && c->fd >= 0) {

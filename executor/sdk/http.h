@@ -42,6 +42,7 @@ struct xhttp {
     int fd;
     struct ev_watch *watch;
     bool connecting, keep_alive, got_head, complete, started;
+    bool reused; /* the request in flight went out on a kept-alive connection */
     struct xhttp_request *queue; /* the head is in flight when started */
     size_t queued, sent;
     struct sbuf body;

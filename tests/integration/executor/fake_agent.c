@@ -183,7 +183,9 @@ static void launch_container(struct fake_agent *a, struct http_req *r, const cha
     const char *dot = strrchr(id, '.');
     (void)snprintf(sandbox, sizeof sandbox, "%s/x1/containers/%s", a->f.dir, dot + 1);
     s.sandbox = sandbox;
-    if (containerizer_launch(a->f.c, &s, &err) != 0) {
+    if (a->refuse_launch) {
+        http_reply_text(r, 400, "not today");
+    } else if (containerizer_launch(a->f.c, &s, &err) != 0) {
         http_reply_text(r, 400, "%s", err.msg);
     } else {
         if (a->launched_count < 16)

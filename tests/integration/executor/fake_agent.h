@@ -33,6 +33,7 @@ struct fake_agent {
     bool acknowledge;           /* every update at once */
     bool refuse;                /* 503 to everything */
     bool killing_state;         /* of the framework */
+    bool refuse_launch;         /* of containers, with 400 */
     struct agent_wait {
         char id[128];
         struct http_req *r;
