@@ -82,6 +82,8 @@ int http_server_listen(struct http_server *s, const struct net_addr *addr, struc
 int http_server_listen_unix(struct http_server *s, const char *path, unsigned mode, struct error *err);
 /* Takes over a listening descriptor. */
 int http_server_listen_fd(struct http_server *s, int fd, struct error *err);
+/* Takes over a connected stream socket, as if it had been accepted. */
+int http_server_adopt(struct http_server *s, int fd, struct error *err);
 void http_server_stop_listening(struct http_server *s);
 /* Ends all exchanges (gone callbacks: HTTP_GONE_SHUTDOWN); answers already given are flushed as far as the
  * sockets take them at once. Not inside a callback of this server. NULL is fine. */

@@ -740,6 +740,16 @@ int http_server_listen_fd(struct http_server *s, int fd, struct error *err)
     return 0;
 }
 
+int http_server_adopt(struct http_server *s, int fd, struct error *err)
+{
+    struct sockaddr_storage ss = { .ss_family = AF_UNSPEC };
+    socklen_t n = sizeof ss;
+    if (getpeername(fd, (struct sockaddr *)&ss, &n) != 0 || evutil_make_socket_nonblocking(fd) != 0)
+        return error_set_errno(err, errno, "descriptor %d is no connected socket", fd);
+    conn_accept(s, fd, (struct sockaddr *)&ss);
+    return 0;
+}
+
 int http_server_listen(struct http_server *s, const struct net_addr *addr, struct net_addr *ret_bound, struct error *err)
 {
     struct sockaddr_storage ss;
