@@ -101,7 +101,7 @@ static void on_exited(void *ctx, const char *id, const struct container_terminat
     struct agent_event ev = { .type = AGENT_EV_CONTAINER_EXITED };
 
     if (!is_executor_container(id) || agent_executor_by_container(s->core, str_of(id)) == NULL) {
-        api_container_exited(s, id);
+        api_container_exited(s, id, t);
         return;
     }
     log_info("container_exited", "container=%s status=%d", id, t->status_known ? t->status : -1);
@@ -126,7 +126,7 @@ static void on_exited(void *ctx, const char *id, const struct container_terminat
     if (limitation.n != 0)
         ev.u.exited.limitation = &limitation;
     shell_step(s, &ev);
-    api_container_exited(s, id);
+    api_container_exited(s, id, t);
 }
 
 static void on_wake(void *arg)

@@ -277,7 +277,10 @@ static void step_one(struct shell *s, struct agent_event *ev)
 {
     ev->now = loop_now(s->loop);
     ev->wall = loop_wall(s->loop);
+    bool recovering = !s->core->recovery_done;
     struct agent_actions actions = agent_step(s->core, ev);
+    if (recovering && s->core->recovery_done)
+        s->recovery_secs = (double)mono_diff(ev->now, s->started_mono) / 1e9;
     for (size_t i = 0; i < actions.count; i++)
         carry_out(s, &actions.v[i]);
     loop_timer_at(&s->wake, actions.wake_at);

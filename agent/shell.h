@@ -53,6 +53,7 @@ struct shell {
     int exit_status;
     struct wall started;
     struct mono started_mono;
+    double recovery_secs;              /* until executors were back; valid after recovery */
 };
 
 /* --- shell.c --- */
@@ -85,7 +86,9 @@ void routes_request(void *ctx, struct http_req *r);
 
 /* --- api.c: /api/v1 --- */
 void api_request(struct shell *s, struct http_req *r);
-void api_container_exited(struct shell *s, const char *id); /* answers parked waits */
+struct container_termination;
+/* Answers parked waits and launches. */
+void api_container_exited(struct shell *s, const char *id, const struct container_termination *t);
 void api_container_launched(struct shell *s, const char *id, const struct error *err);
 void api_free(struct shell *s);
 
