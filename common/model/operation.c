@@ -194,6 +194,8 @@ int operation_check(const struct operation *op, const struct framework_info *fra
 {
     struct str who = framework != NULL ? str_of(framework->principal) : principal;
 
+    if (op->invalid != NULL) /* what follows relies on the rules that were broken */
+        return error_set(err, ERR_INVALID, "%s", op->invalid);
     if ((op->type == OPERATION_GROW_VOLUME || op->type == OPERATION_SHRINK_VOLUME) &&
         (agent_capabilities & AGENT_CAP_RESIZE_VOLUME) == 0)
         return error_set(err, ERR_INVALID, "Volume %s is not supported: the agent is not RESIZE_VOLUME capable",

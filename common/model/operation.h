@@ -43,9 +43,10 @@ struct operation {
 void operation_done(struct operation *op);
 const char *operation_type_name(enum operation_type t);
 
-/* The rules of the scheduler API (reference, 17.4) that need to know the framework and what the agent can do; the others were
- * checked when the operation was converted. framework NULL: an operator, with this principal (empty: none). Not here, for
- * they need the agent's resources: unique persistence ids, volumes in use, what is left of the offer. */
+/* The rules of the scheduler API (reference, 17.4) that need to know the framework and what the agent can do; the others
+ * were checked when the operation was converted, and op->invalid is given back if they failed. framework NULL: an
+ * operator, with this principal (empty: none). Not here, for they need the agent's resources: unique persistence ids,
+ * volumes in use, what is left of the offer. */
 int operation_check(const struct operation *op, const struct framework_info *framework, struct str principal,
                     uint32_t agent_capabilities, struct error *err);
 /* The rules that the resources alone decide; used by the conversion. */

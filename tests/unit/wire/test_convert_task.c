@@ -656,6 +656,19 @@ TEST("a task group is all or nothing")
     }
 }
 
+TEST("an operation that was refused when it was read stays refused")
+{
+    ARENA;
+    struct operation op;
+    struct error err;
+
+    op_json("{\"type\":\"RESERVE\",\"reserve\":{\"resources\":[" CPUS("") "]}}", true, &arena, &op);
+    CHECK(op.invalid != NULL);
+    CHECK_INT(operation_check(&op, NULL, STR("ops"), AGENT_CAPS_ALL, &err), -ERR_INVALID);
+    CHECK_CSTR(err.msg, op.invalid);
+    operation_done(&op);
+}
+
 TEST("who reserves or creates must be named and able to")
 {
     ARENA;
