@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The master's shell: sockets, clocks, the store and the log around the core. It decodes (master/wire), steps the core, and
+ * carries the actions out. Its own concerns are connections: which request waits for an answer, which stream
+ * belongs to whom, in what encoding. One loop, one thread.
+ *
+ * A message or request is stepped in its callback; what it makes us send is queued by msg and HTTP until the end of the
+ * turn and leaves in one write per socket. Streams that end are told to the core at LOOP_STEP, never inside
+ * another callback. */
+#ifndef STOA_MASTER_SHELL_H
+#define STOA_MASTER_SHELL_H
+
+#include "common/base/hash.h"
+#include "common/base/rng.h"
+#include "common/io/flags.h"
+#include "common/io/http.h"
+#include "common/io/loop.h"
+#include "common/io/metrics.h"
+#include "common/io/msg.h"
+#include "common/io/store.h"
+#include "master/flags.h"
+#include "master/wire/decode.h"
+#include "master/wire/view.h"
+
+#define MASTER_VERSION "1.12.0" /* of the protocol and API that we speak: clients compare it */
+
+enum realm { REALM_NONE, REALM_READONLY, REALM_READWRITE, REALM_SCHEDULER };
+
+struct credential {
+    char *principal, *secret;
+};
+
+/* A request that waits for the core's answer. */
+struct parked {
+    uint64_t n;
+    struct http_req *r;
+    UT_hash_handle hh;
+};
+
+/* An open or opening stream of a framework, or of an operator (watcher). */
+struct stream {
+    uint64_t n;
+    struct shell *sh;
+    struct http_req *r; /* NULL: the peer is gone */
+    bool json, watcher;
+    struct stream *next, *prev; /* shell->watchers; or shell->closed */
+    struct mono heartbeat_at;   /* of a watcher */
+    UT_hash_handle hh;
+};
+
+struct shell {
+    struct master_flags flags;
+    struct flags parsed;
+    struct loop *loop;
+    struct http_server *http;
+    struct msg *msg;
+    struct store *store;
+    struct master *m;
+    struct rng rng;
+    struct metrics *metrics;
+    struct metric *run_timer, *run_latency, *store_timer, *fetch_timer;
+    struct view view;
+    struct sbuf master_info, flags_json;
+    struct net_addr addr;       /* advertised */
+    struct msg_pid self;
+    char hostname[256];
+    char pid[MSG_PID_TEXT_SIZE];
+    struct credential *credentials;
+    size_t credential_count;
+    char **disabled;            /* --firewall_rules: paths */
+    size_t disabled_count;
+
+    uint64_t next_handle;
+    struct parked *parked;
+    struct http_req *current;   /* answered directly when the core answers within the step */
+    uint64_t current_n;
+    bool current_answered;
+    struct stream *streams;
+    struct stream *watchers;    /* oldest first */
+    unsigned watcher_count;
+    struct stream *closed;      /* to be told to the core at LOOP_STEP */
+    struct loop_work step_work;
+    struct loop_timer timer, watch_timer, verbose_timer;
+    struct mono wake_at;
+    struct loop_watch *sig_int, *sig_term;
+    struct sbuf out, text;      /* scratch for encoding */
+    struct mono fetch_started;
+    uint64_t dropped, http_requests;
+    uint64_t alloc_runs;
+    int verbose;                /* /logging/toggle */
+    int exit_code;
+    bool stopping;
+};
+
+/* --- shell.c --- */
+/* Steps the core with ev (time is filled in) and carries the actions out. */
+void shell_step(struct shell *sh, struct master_event *ev);
+/* The same for an event that answers request r, now or later. */
+void shell_step_request(struct shell *sh, struct master_event *ev, struct http_req *r);
+void shell_wake(struct shell *sh); /* a TICK at the end of this turn, if one is due */
+struct view *shell_view(struct shell *sh);
+void shell_timers_init(struct shell *sh);
+extern const struct msg_handler shell_msg_handler;
+void shell_fail(struct shell *sh, const char *event, const char *text); /* logs, stops, exit code 1 */
+
+/* --- streams.c --- */
+struct stream *stream_new(struct shell *sh, struct http_req *r, bool json, bool watcher);
+void stream_open(struct shell *sh, const struct master_action *a);
+void stream_event(struct shell *sh, const struct master_action *a);
+void stream_close(struct shell *sh, uint64_t n);
+void streams_tell_closed(struct shell *sh);
+void streams_watch(struct shell *sh, const struct master_action *a);
+void watcher_add(struct shell *sh, struct http_req *r, bool json);
+void watchers_beat(void *arg); /* timer */
+
+/* --- http.c --- */
+void http_init_handler(struct http_handler *h);
+/* A v1 pipeline: method, Content-Type, body. False: answered. */
+bool api_begin(struct http_req *r, bool *ret_json);
+/* Whether the answer is to be JSON; false: answered with 406. */
+bool api_accept(struct http_req *r, bool *ret_json);
+void reply_empty(struct http_req *r, unsigned status);
+
+/* --- api.c --- */
+void api_scheduler(struct shell *sh, struct http_req *r, struct str principal);
+void api_operator(struct shell *sh, struct http_req *r, struct str principal);
+
+/* --- endpoints.c --- */
+struct endpoint {
+    const char *path;
+    enum realm realm;
+    bool leader; /* answered by the leader alone */
+    bool exact;  /* no further path segments */
+    void (*fn)(struct shell *sh, struct http_req *r, struct str rest, struct str principal);
+};
+extern const struct endpoint endpoints[];
+extern const size_t endpoint_count;
+
+/* --- files.c --- */
+void endpoint_files(struct shell *sh, struct http_req *r, struct str rest, struct str principal);
+void endpoint_logging(struct shell *sh, struct http_req *r, struct str rest, struct str principal);
+void endpoint_system(struct shell *sh, struct http_req *r, struct str rest, struct str principal);
+/* GET_LOGGING_LEVEL, SET_LOGGING_LEVEL, LIST_FILES, READ_FILE: body is the packed call. */
+void api_files(struct shell *sh, struct http_req *r, int call_type, struct str call, bool json);
+void verbose_reset(void *arg); /* timer */
+
+/* --- metrics.c --- */
+void metrics_answer(struct shell *sh, struct http_req *r, bool prometheus);
+void api_metrics(struct shell *sh, struct http_req *r, bool json);
+
+/* --- auth.c --- */
+int auth_load(struct shell *sh, struct error *err);
+void auth_done(struct shell *sh);
+/* False: answered with 401. *ret_principal points into buf. */
+bool auth_check(struct shell *sh, struct http_req *r, enum realm realm, char *buf, size_t size, struct str *ret_principal);
+bool firewall_blocks(const struct shell *sh, struct str path);
+
+#endif

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Event streams: RecordIO over a chunked answer, one record per chunk with its length line in front. A framework's stream is
+ * opened and closed by the core; an operator's lives here, fed with what the core tells to whoever watches. An event for
+ * operators is encoded once for each encoding, whatever the number of readers. */
+#include <stdlib.h>
+
+#include "common/base/alloc.h"
+#include "common/base/log.h"
+#include "common/wire/json.h"
+#include "master/shell.h"
+#include "proto/mesos_v1_master.pb-c.h"
+#include "proto/mesos_v1_scheduler.pb-c.h"
+
+#define JSON_TYPE "application/json"
+#define PB_TYPE   "application/x-protobuf"
+
+enum { STREAM_PENDING_MAX = 64 << 20, WATCHER_PENDING_MAX = 8 << 20 };
+
+static void stream_gone(void *arg, struct http_req *r, enum http_gone why)
+{
+    struct stream *s = arg;
+
+    (void)r;
+    if (why == HTTP_GONE_SLOW)
+        log_warn("stream_dropped", "stream=%llu reason=\"the reader is too slow\"", (unsigned long long)s->n);
+    s->r = NULL;
+    if (s->watcher) {
+        DL_DELETE(s->sh->watchers, s);
+        s->sh->watcher_count--;
+    }
+    DL_APPEND(s->sh->closed, s);
+    shell_wake(s->sh);
+}
+
+struct stream *stream_new(struct shell *sh, struct http_req *r, bool json, bool watcher)
+{
+    struct stream *s = xcalloc(1, sizeof *s);
+
+    s->n = ++sh->next_handle;
+    s->sh = sh;
+    s->r = r;
+    s->json = json;
+    s->watcher = watcher;
+    HASH_ADD(hh, sh->streams, n, sizeof s->n, s);
+    http_req_on_gone(r, stream_gone, s);
+    return s;
+}
+
+static struct stream *stream_find(struct shell *sh, uint64_t n)
+{
+    struct stream *s = NULL;
+
+    HASH_FIND(hh, sh->streams, &n, sizeof n, s);
+    return s;
+}
+
+static void stream_free(struct shell *sh, struct stream *s)
+{
+    HASH_DELETE(hh, sh->streams, s);
+    free(s);
+}
+
+static void begin(struct stream *s, size_t cap)
+{
+    http_stream_begin(s->r, 200, s->json ? JSON_TYPE : PB_TYPE);
+    http_stream_set_cap(s->r, cap);
+}
+
+void stream_open(struct shell *sh, const struct master_action *a)
+{
+    struct stream *s = stream_find(sh, a->event.stream.n);
+
+    if (s == NULL || s->r == NULL)
+        return;
+    http_reply_header(s->r, "Mesos-Stream-Id", a->event.stream_id);
+    begin(s, STREAM_PENDING_MAX);
+}
+
+static void write_record(struct http_req *r, struct str record)
+{
+    char line[24];
+    int n = snprintf(line, sizeof line, "%zu\n", record.n);
+
+    (void)http_stream_write2(r, str_mem(line, (size_t)n), record); /* over the cap: gone is called */
+}
+
+void stream_event(struct shell *sh, const struct master_action *a)
+{
+    struct stream *s = stream_find(sh, a->event.stream.n);
+
+    if (s == NULL || s->r == NULL)
+        return;
+    sbuf_clear(&sh->out);
+    encode_event(sh->m, &sh->view.who, a, &sh->out);
+    if (!s->json) {
+        write_record(s->r, sbuf_view(&sh->out));
+        return;
+    }
+    sbuf_clear(&sh->text);
+    (void)json_from_wire(&sh->text, &mesos__v1__scheduler__event__descriptor, sbuf_view(&sh->out));
+    write_record(s->r, sbuf_view(&sh->text));
+}
+
+void stream_close(struct shell *sh, uint64_t n)
+{
+    struct stream *s = stream_find(sh, n);
+
+    if (s == NULL)
+        return;
+    if (s->r == NULL)
+        return; /* it is in the closed list already */
+    http_stream_end(s->r);
+    stream_free(sh, s);
+}
+
+void streams_tell_closed(struct shell *sh)
+{
+    while (sh->closed != NULL) {
+        struct stream *s = sh->closed;
+        struct master_event ev = { .type = MASTER_EV_STREAM_CLOSED, .closed = { { s->n } } };
+        bool watcher = s->watcher;
+        DL_DELETE(sh->closed, s);
+        stream_free(sh, s);
+        if (!watcher) {
+            shell_step(sh, &ev);
+        } else if (sh->watcher_count == 0) {
+            struct master_event off = { .type = MASTER_EV_WATCHED, .watched = { false } };
+            shell_step(sh, &off);
+        }
+    }
+}
+
+/* --- operators --- */
+
+static struct http_blob *record_blob(struct str record)
+{
+    struct sbuf b = SBUF_INIT(SIZE_MAX / 4);
+
+    sbuf_fmt(&b, "%zu\n", record.n);
+    sbuf_str(&b, record);
+    return http_blob_new(&b);
+}
+
+static void broadcast(struct shell *sh, struct str packed)
+{
+    struct http_blob *pb = NULL, *json = NULL;
+    struct stream *s, *next;
+
+    DL_FOREACH_SAFE(sh->watchers, s, next) {
+        struct http_blob **b = s->json ? &json : &pb;
+        if (*b == NULL && s->json) {
+            sbuf_clear(&sh->text);
+            (void)json_from_wire(&sh->text, &mesos__v1__master__event__descriptor, packed);
+            *b = record_blob(sbuf_view(&sh->text));
+        } else if (*b == NULL) {
+            *b = record_blob(packed);
+        }
+        if (*b != NULL)
+            (void)http_stream_write_blob(s->r, *b); /* over the cap: gone is called */
+    }
+    http_blob_unref(pb);
+    http_blob_unref(json);
+}
+
+void streams_watch(struct shell *sh, const struct master_action *a)
+{
+    if (sh->watchers == NULL)
+        return;
+    sbuf_clear(&sh->out);
+    encode_watch(sh->m, a, &sh->out);
+    broadcast(sh, sbuf_view(&sh->out));
+}
+
+static void heartbeat(struct stream *s)
+{
+    static const char packed[] = { 0x08, 0x09 }; /* Event{type: HEARTBEAT} */
+
+    write_record(s->r, s->json ? STR("{\"type\":\"HEARTBEAT\"}") : str_mem(packed, sizeof packed));
+    s->heartbeat_at = mono_add(loop_now(s->sh->loop), HEARTBEAT_SECONDS * NS_PER_S);
+}
+
+void watchers_beat(void *arg)
+{
+    struct shell *sh = arg;
+    struct stream *s, *next;
+    struct mono at = MONO_NEVER;
+
+    DL_FOREACH_SAFE(sh->watchers, s, next) {
+        if (s->heartbeat_at.ns <= loop_now(sh->loop).ns)
+            heartbeat(s);
+        at = mono_min(at, s->heartbeat_at);
+    }
+    loop_timer_at(&sh->watch_timer, at);
+}
+
+static void watcher_evict(struct shell *sh)
+{
+    struct stream *s = sh->watchers;
+
+    log_warn("watcher_evicted", "reason=\"more than --max_operator_event_stream_subscribers\"");
+    DL_DELETE(sh->watchers, s);
+    sh->watcher_count--;
+    http_stream_end(s->r);
+    stream_free(sh, s);
+}
+
+void watcher_add(struct shell *sh, struct http_req *r, bool json)
+{
+    struct stream *s = stream_new(sh, r, json, true);
+    struct master_event on = { .type = MASTER_EV_WATCHED, .watched = { true } };
+
+    while (sh->watcher_count >= (unsigned)sh->flags.max_operator_event_stream_subscribers)
+        watcher_evict(sh);
+    begin(s, WATCHER_PENDING_MAX);
+    http_stream_set_cap(r, SIZE_MAX / 2); /* the first event may be large */
+    sbuf_clear(&sh->text);
+    view_subscribed(shell_view(sh), json, &sh->text);
+    write_record(r, sbuf_view(&sh->text));
+    http_stream_set_cap(r, http_stream_pending(r) + WATCHER_PENDING_MAX);
+    heartbeat(s);
+    DL_APPEND(sh->watchers, s);
+    sh->watcher_count++;
+    shell_step(sh, &on);
+    watchers_beat(sh);
+}
