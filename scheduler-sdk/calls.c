@@ -78,17 +78,19 @@ static void put_filters(struct call *c, uint32_t number, double refuse_s)
     wire_close(&c->b, mark);
 }
 
-/* --- offers -------------------------------------------------------------------------------------------------- */
+/* --- offers
+ * -------------------------------------------------------------------------------------------------- */
 
-static void put_operations(struct call *c, const struct stoa_operation *operations, size_t count, const char *agent_id)
+static void put_operations(struct call *c, const struct stoa_operation *operations, size_t count,
+                           const char *agent_id)
 {
     for (size_t i = 0; c->rc == 0 && i < count; i++)
         c->rc = sdk_put_operation(&c->b, 2, &operations[i], agent_id, str_of(c->s->framework_id), &c->err);
 }
 
 static int accept_offers(struct stoa_scheduler *s, const char *const *offer_ids, size_t offer_count,
-                         const struct stoa_operation *operations, size_t operation_count, const char *agent_id,
-                         double refuse_s, struct stoa_error *err)
+                         const struct stoa_operation *operations, size_t operation_count,
+                         const char *agent_id, double refuse_s, struct stoa_error *err)
 {
     struct call c;
 
@@ -102,21 +104,22 @@ static int accept_offers(struct stoa_scheduler *s, const char *const *offer_ids,
 }
 
 int stoa_accept(struct stoa_scheduler *s, const char *const *offer_ids, size_t offer_count,
-                const struct stoa_operation *operations, size_t operation_count, double refuse_s, struct stoa_error *err)
+                const struct stoa_operation *operations, size_t operation_count, double refuse_s,
+                struct stoa_error *err)
 {
     return accept_offers(s, offer_ids, offer_count, operations, operation_count, NULL, refuse_s, err);
 }
 
-int stoa_launch(struct stoa_scheduler *s, const struct stoa_offer *offer, const struct stoa_task *tasks, size_t task_count,
-                double refuse_s, struct stoa_error *err)
+int stoa_launch(struct stoa_scheduler *s, const struct stoa_offer *offer, const struct stoa_task *tasks,
+                size_t task_count, double refuse_s, struct stoa_error *err)
 {
     struct stoa_operation launch = { .type = STOA_OP_LAUNCH, .tasks = tasks, .task_count = task_count };
 
     return accept_offers(s, &offer->id, 1, &launch, 1, offer->agent_id, refuse_s, err);
 }
 
-static int answer_offers(struct stoa_scheduler *s, enum sdk_call_type type, uint32_t body, const char *const *ids, size_t count,
-                         double refuse_s, struct stoa_error *err)
+static int answer_offers(struct stoa_scheduler *s, enum sdk_call_type type, uint32_t body,
+                         const char *const *ids, size_t count, double refuse_s, struct stoa_error *err)
 {
     struct call c;
 
@@ -134,19 +137,20 @@ int stoa_decline(struct stoa_scheduler *s, const char *const *offer_ids, size_t 
     return answer_offers(s, SDK_CALL_DECLINE, 5, offer_ids, offer_count, refuse_s, err);
 }
 
-int stoa_accept_inverse_offers(struct stoa_scheduler *s, const char *const *ids, size_t count, double refuse_s,
-                               struct stoa_error *err)
+int stoa_accept_inverse_offers(struct stoa_scheduler *s, const char *const *ids, size_t count,
+                               double refuse_s, struct stoa_error *err)
 {
     return answer_offers(s, SDK_CALL_ACCEPT_INVERSE_OFFERS, 13, ids, count, refuse_s, err);
 }
 
-int stoa_decline_inverse_offers(struct stoa_scheduler *s, const char *const *ids, size_t count, double refuse_s,
-                                struct stoa_error *err)
+int stoa_decline_inverse_offers(struct stoa_scheduler *s, const char *const *ids, size_t count,
+                                double refuse_s, struct stoa_error *err)
 {
     return answer_offers(s, SDK_CALL_DECLINE_INVERSE_OFFERS, 14, ids, count, refuse_s, err);
 }
 
-/* --- roles ---------------------------------------------------------------------------------------------------- */
+/* --- roles
+ * ---------------------------------------------------------------------------------------------------- */
 
 static bool is_ours(const struct stoa_scheduler *s, const char *role)
 {
@@ -156,8 +160,8 @@ static bool is_ours(const struct stoa_scheduler *s, const char *role)
     return false;
 }
 
-static int send_roles(struct stoa_scheduler *s, enum sdk_call_type type, const char *const *roles, size_t count,
-                      struct stoa_error *err)
+static int send_roles(struct stoa_scheduler *s, enum sdk_call_type type, const char *const *roles,
+                      size_t count, struct stoa_error *err)
 {
     struct call c;
 
@@ -168,8 +172,8 @@ static int send_roles(struct stoa_scheduler *s, enum sdk_call_type type, const c
 }
 
 /* Remembers, and sends when there is someone to send to. */
-static int change_roles(struct stoa_scheduler *s, enum sdk_call_type type, const char *const *roles, size_t count,
-                        struct stoa_error *err)
+static int change_roles(struct stoa_scheduler *s, enum sdk_call_type type, const char *const *roles,
+                        size_t count, struct stoa_error *err)
 {
     const char *const *which = count != 0 ? roles : (const char *const *)s->framework.roles;
     size_t which_count = count != 0 ? count : s->framework.role_count;
@@ -180,10 +184,13 @@ static int change_roles(struct stoa_scheduler *s, enum sdk_call_type type, const
 
     for (size_t i = 0; i < count; i++)
         if (!is_ours(s, roles[i]))
-            return sdk_error_from(err, error_set(&e, ERR_INVALID, "%s: \"%s\" is not a role of this framework",
-                                                 sdk_call_name(type), roles[i]), &e);
+            return sdk_error_from(err,
+                                  error_set(&e, ERR_INVALID, "%s: \"%s\" is not a role of this framework",
+                                            sdk_call_name(type), roles[i]),
+                                  &e);
     if (s->session.state == SESSION_ENDED || s->session.state == SESSION_STOPPING)
-        return sdk_error_from(err, error_set(&e, ERR_UNAVAILABLE, "%s: the scheduler has ended", sdk_call_name(type)), &e);
+        return sdk_error_from(
+            err, error_set(&e, ERR_UNAVAILABLE, "%s: the scheduler has ended", sdk_call_name(type)), &e);
     rc = live ? send_roles(s, type, roles, count, err) : 0;
     if (rc != 0)
         return rc;
@@ -191,7 +198,8 @@ static int change_roles(struct stoa_scheduler *s, enum sdk_call_type type, const
         if (type == SDK_CALL_REVIVE)
             suppressed_remove(&s->suppressed, str_of(which[i]));
         else if (!suppressed_add(&s->suppressed, str_of(which[i])))
-            return sdk_error_from(err, error_set(&e, ERR_LIMIT, "SUPPRESS: more than %d roles", SESSION_ROLES_MAX), &e);
+            return sdk_error_from(
+                err, error_set(&e, ERR_LIMIT, "SUPPRESS: more than %d roles", SESSION_ROLES_MAX), &e);
     }
     if (live && in_step)
         s->suppressed_sent = s->suppressed.version;
@@ -220,9 +228,11 @@ void sdk_send_suppressed(struct stoa_scheduler *s)
     s->suppressed_sent = s->suppressed.version;
 }
 
-/* --- tasks and executors -------------------------------------------------------------------------------------- */
+/* --- tasks and executors
+ * -------------------------------------------------------------------------------------- */
 
-int stoa_kill(struct stoa_scheduler *s, const char *task_id, const char *agent_id, double grace_s, struct stoa_error *err)
+int stoa_kill(struct stoa_scheduler *s, const char *task_id, const char *agent_id, double grace_s,
+              struct stoa_error *err)
 {
     struct call c;
     size_t policy, grace;
@@ -240,7 +250,8 @@ int stoa_kill(struct stoa_scheduler *s, const char *task_id, const char *agent_i
     return end(&c, err);
 }
 
-int stoa_shutdown_executor(struct stoa_scheduler *s, const char *executor_id, const char *agent_id, struct stoa_error *err)
+int stoa_shutdown_executor(struct stoa_scheduler *s, const char *executor_id, const char *agent_id,
+                           struct stoa_error *err)
 {
     struct call c;
 
@@ -250,8 +261,8 @@ int stoa_shutdown_executor(struct stoa_scheduler *s, const char *executor_id, co
     return end(&c, err);
 }
 
-int stoa_send_message(struct stoa_scheduler *s, const char *agent_id, const char *executor_id, struct stoa_bytes data,
-                      struct stoa_error *err)
+int stoa_send_message(struct stoa_scheduler *s, const char *agent_id, const char *executor_id,
+                      struct stoa_bytes data, struct stoa_error *err)
 {
     struct call c;
 
@@ -262,8 +273,8 @@ int stoa_send_message(struct stoa_scheduler *s, const char *agent_id, const char
     return end(&c, err);
 }
 
-int sdk_acknowledge(struct stoa_scheduler *s, const char *agent_id, const char *task_id, struct stoa_bytes uuid,
-                    struct error *err)
+int sdk_acknowledge(struct stoa_scheduler *s, const char *agent_id, const char *task_id,
+                    struct stoa_bytes uuid, struct error *err)
 {
     struct call c;
     int rc;
@@ -280,15 +291,17 @@ int sdk_acknowledge(struct stoa_scheduler *s, const char *agent_id, const char *
     return rc;
 }
 
-int stoa_acknowledge_ids(struct stoa_scheduler *s, const char *agent_id, const char *task_id, struct stoa_bytes uuid,
-                         struct stoa_error *err)
+int stoa_acknowledge_ids(struct stoa_scheduler *s, const char *agent_id, const char *task_id,
+                         struct stoa_bytes uuid, struct stoa_error *err)
 {
     struct error e;
 
     if (!s->explicit_acks)
-        return sdk_error_from(err, error_set(&e, ERR_CONFLICT,
-                                             "ACKNOWLEDGE: this scheduler acknowledges by itself; set explicit_acknowledgements"),
-                              &e);
+        return sdk_error_from(
+            err,
+            error_set(&e, ERR_CONFLICT,
+                      "ACKNOWLEDGE: this scheduler acknowledges by itself; set explicit_acknowledgements"),
+            &e);
     return sdk_error_from(err, sdk_acknowledge(s, agent_id, task_id, uuid, &e), &e);
 }
 
@@ -299,7 +312,8 @@ int stoa_acknowledge(struct stoa_scheduler *s, const struct stoa_status *status,
     return stoa_acknowledge_ids(s, status->agent_id, status->task_id, status->uuid, err);
 }
 
-int sdk_acknowledge_operation(struct stoa_scheduler *s, const struct stoa_operation_status *status, struct error *err)
+int sdk_acknowledge_operation(struct stoa_scheduler *s, const struct stoa_operation_status *status,
+                              struct error *err)
 {
     struct call c;
     int rc;
@@ -315,19 +329,25 @@ int sdk_acknowledge_operation(struct stoa_scheduler *s, const struct stoa_operat
     return rc;
 }
 
-int stoa_acknowledge_operation(struct stoa_scheduler *s, const struct stoa_operation_status *status, struct stoa_error *err)
+int stoa_acknowledge_operation(struct stoa_scheduler *s, const struct stoa_operation_status *status,
+                               struct stoa_error *err)
 {
     struct error e;
 
     if (status->uuid.p == NULL)
         return 0;
     if (!s->explicit_acks)
-        return sdk_error_from(err, error_set(&e, ERR_CONFLICT, "ACKNOWLEDGE_OPERATION_STATUS: this scheduler acknowledges by itself; "
-                                                               "set explicit_acknowledgements"), &e);
+        return sdk_error_from(
+            err,
+            error_set(&e, ERR_CONFLICT,
+                      "ACKNOWLEDGE_OPERATION_STATUS: this scheduler acknowledges by itself; "
+                      "set explicit_acknowledgements"),
+            &e);
     return sdk_error_from(err, sdk_acknowledge_operation(s, status, &e), &e);
 }
 
-int stoa_reconcile(struct stoa_scheduler *s, const struct stoa_task_ref *tasks, size_t count, struct stoa_error *err)
+int stoa_reconcile(struct stoa_scheduler *s, const struct stoa_task_ref *tasks, size_t count,
+                   struct stoa_error *err)
 {
     struct call c;
 
@@ -342,8 +362,8 @@ int stoa_reconcile(struct stoa_scheduler *s, const struct stoa_task_ref *tasks, 
     return end(&c, err);
 }
 
-int stoa_reconcile_operations(struct stoa_scheduler *s, const struct stoa_operation_ref *operations, size_t count,
-                              struct stoa_error *err)
+int stoa_reconcile_operations(struct stoa_scheduler *s, const struct stoa_operation_ref *operations,
+                              size_t count, struct stoa_error *err)
 {
     struct call c;
 
@@ -376,7 +396,8 @@ int stoa_request_resources(struct stoa_scheduler *s, const struct stoa_request *
     return end(&c, err);
 }
 
-/* --- the framework -------------------------------------------------------------------------------------------- */
+/* --- the framework
+ * -------------------------------------------------------------------------------------------- */
 
 int stoa_scheduler_teardown(struct stoa_scheduler *s, struct stoa_error *err)
 {
@@ -390,7 +411,8 @@ int stoa_scheduler_teardown(struct stoa_scheduler *s, struct stoa_error *err)
     return rc;
 }
 
-int stoa_update_framework(struct stoa_scheduler *s, const struct stoa_options *options, struct stoa_error *err)
+int stoa_update_framework(struct stoa_scheduler *s, const struct stoa_options *options,
+                          struct stoa_error *err)
 {
     struct sdk_framework next;
     struct call c;
@@ -398,7 +420,10 @@ int stoa_update_framework(struct stoa_scheduler *s, const struct stoa_options *o
     int rc;
 
     if (s->update_open)
-        return sdk_error_from(err, error_set(&e, ERR_CONFLICT, "UPDATE_FRAMEWORK: one is on its way already; wait for its answer"), &e);
+        return sdk_error_from(
+            err,
+            error_set(&e, ERR_CONFLICT, "UPDATE_FRAMEWORK: one is on its way already; wait for its answer"),
+            &e);
     rc = sdk_framework_init(&next, options, &e);
     if (rc != 0)
         return sdk_error_from(err, rc, &e);
@@ -416,7 +441,8 @@ int stoa_update_framework(struct stoa_scheduler *s, const struct stoa_options *o
     return 0;
 }
 
-/* --- any call ------------------------------------------------------------------------------------------------- */
+/* --- any call
+ * ------------------------------------------------------------------------------------------------- */
 
 static int send_bytes(struct stoa_scheduler *s, struct str bytes, struct error *err)
 {

@@ -33,7 +33,8 @@ static void on_offers(struct stoa_scheduler *s, const struct stoa_offer *list, s
         s->cb.offers(s, list, count, s->user);
         return;
     }
-    for (size_t i = 0; i < count; i++) /* a failure here means that the connection is going, and the offers with it */
+    for (size_t i = 0; i < count;
+         i++) /* a failure here means that the connection is going, and the offers with it */
         (void)stoa_decline(s, &list[i].id, 1, UNWANTED_REFUSE_S, NULL);
 }
 
@@ -90,7 +91,8 @@ static void deliver(struct stoa_scheduler *s, struct sdk_event *e)
             s->cb.failure(s, &e->failure, s->user);
         break;
     case SDK_EVENT_ERROR:
-        sdk_step(s, (struct session_event){ .type = SESSION_EV_ERROR, .attempt = s->stream_attempt, .text = str_of(e->error) });
+        sdk_step(s, (struct session_event){
+                        .type = SESSION_EV_ERROR, .attempt = s->stream_attempt, .text = str_of(e->error) });
         break;
     case SDK_EVENT_HEARTBEAT:
         if (s->cb.heartbeat != NULL)
@@ -108,7 +110,8 @@ static void broken(struct stoa_scheduler *s, const struct error *err)
 
     (void)snprintf(why, sizeof why, "it sent no valid event: %s", err->msg);
     sdk_drop_stream(s);
-    sdk_step(s, (struct session_event){ .type = SESSION_EV_CLOSED, .attempt = s->stream_attempt, .text = str_of(why) });
+    sdk_step(s, (struct session_event){
+                    .type = SESSION_EV_CLOSED, .attempt = s->stream_attempt, .text = str_of(why) });
 }
 
 /* An empty record says nothing but that the master is alive. */

@@ -34,7 +34,7 @@ void sdk_log(struct stoa_scheduler *s, int level, const char *fmt, ...)
     s->cb.log(s, level, line, s->user);
 }
 
-/* --- the stream -------------------------------------------------------------------------------------------- */
+/* --- the stream ------------------------------------------------------------------------------------------ */
 
 static void on_head(void *arg, struct http_call *c, const struct http_answer *a)
 {
@@ -65,11 +65,13 @@ static void on_body(void *arg, struct http_call *c, struct str bytes)
         sdk_record(s, record);
     if (s->stream == c && rc < 0) {
         sdk_drop_stream(s);
-        sdk_step(s, (struct session_event){ .type = SESSION_EV_CLOSED, .attempt = s->stream_attempt, .text = str_of(err.msg) });
+        sdk_step(s, (struct session_event){
+                        .type = SESSION_EV_CLOSED, .attempt = s->stream_attempt, .text = str_of(err.msg) });
     }
 }
 
-static void on_stream_done(void *arg, struct http_call *c, const struct http_answer *a, const struct error *err)
+static void on_stream_done(void *arg, struct http_call *c, const struct http_answer *a,
+                           const struct error *err)
 {
     struct stoa_scheduler *s = arg;
     struct session_event ev = { .type = SESSION_EV_CLOSED, .attempt = s->stream_attempt };
@@ -136,7 +138,7 @@ void sdk_drop_stream(struct stoa_scheduler *s)
         http_call_cancel(c);
 }
 
-/* --- the session ------------------------------------------------------------------------------------------- */
+/* --- the session ----------------------------------------------------------------------------------------- */
 
 static void tell_subscribed(struct stoa_scheduler *s)
 {
@@ -186,8 +188,8 @@ static void carry_out(struct stoa_scheduler *s, const struct session_action *a)
     }
 }
 
-/* Callbacks in here may call back into the scheduler and so step the session again: the actions of this step are in a copy of
- * our own. */
+/* Callbacks in here may call back into the scheduler and so step the session again: the actions of this step
+ * are in a copy of our own. */
 void sdk_step(struct stoa_scheduler *s, struct session_event ev)
 {
     struct session_actions actions;
@@ -204,7 +206,8 @@ static void on_timer(void *arg)
 {
     struct stoa_scheduler *s = arg;
 
-    sdk_step(s, (struct session_event){ .type = s->session.state == SESSION_IDLE ? SESSION_EV_START : SESSION_EV_TICK });
+    sdk_step(s, (struct session_event){ .type = s->session.state == SESSION_IDLE ? SESSION_EV_START
+                                                                                 : SESSION_EV_TICK });
 }
 
 static void on_drained(void *arg)
@@ -215,7 +218,8 @@ static void on_drained(void *arg)
         sdk_step(s, (struct session_event){ .type = SESSION_EV_DRAINED });
 }
 
-/* --- making and ending -------------------------------------------------------------------------------------- */
+/* --- making and ending
+ * -------------------------------------------------------------------------------------- */
 
 void sdk_framework_done(struct sdk_framework *f)
 {
@@ -224,7 +228,8 @@ void sdk_framework_done(struct sdk_framework *f)
     free(f->roles);
     sbuf_done(&f->info);
     sbuf_done(&f->constraints);
-    *f = (struct sdk_framework){ .info = SBUF_INIT(SDK_CALL_BYTES_MAX), .constraints = SBUF_INIT(SDK_CALL_BYTES_MAX) };
+    *f = (struct sdk_framework){ .info = SBUF_INIT(SDK_CALL_BYTES_MAX),
+                                 .constraints = SBUF_INIT(SDK_CALL_BYTES_MAX) };
 }
 
 static bool framework_roles(struct sdk_framework *f)
@@ -255,13 +260,14 @@ int sdk_framework_init(struct sdk_framework *f, const struct stoa_options *o, st
     struct passwd pw, *found = NULL;
     int rc;
 
-    *f = (struct sdk_framework){ .info = SBUF_INIT(SDK_CALL_BYTES_MAX), .constraints = SBUF_INIT(SDK_CALL_BYTES_MAX) };
+    *f = (struct sdk_framework){ .info = SBUF_INIT(SDK_CALL_BYTES_MAX),
+                                 .constraints = SBUF_INIT(SDK_CALL_BYTES_MAX) };
     if (o->user == NULL && getpwuid_r(geteuid(), &pw, buf, sizeof buf, &found) != 0)
         found = NULL;
     rc = sdk_framework_info(&f->info, o, found != NULL ? found->pw_name : "nobody", err);
     if (rc == 0 && o->offer_constraints_json != NULL)
-        rc = json_to_wire(&mesos__v1__scheduler__offer_constraints__descriptor, str_of(o->offer_constraints_json), &f->constraints,
-                          err);
+        rc = json_to_wire(&mesos__v1__scheduler__offer_constraints__descriptor,
+                          str_of(o->offer_constraints_json), &f->constraints, err);
     if (rc == 0 && !framework_roles(f))
         rc = error_set(err, ERR_NOMEM, "out of memory");
     if (rc != 0)
@@ -328,8 +334,9 @@ static int init_io(struct stoa_scheduler *s, const struct stoa_options *o, struc
     return 0;
 }
 
-struct stoa_scheduler *stoa_scheduler_new(const struct stoa_options *options, const struct stoa_callbacks *callbacks,
-                                          void *user, struct stoa_error *err)
+struct stoa_scheduler *stoa_scheduler_new(const struct stoa_options *options,
+                                          const struct stoa_callbacks *callbacks, void *user,
+                                          struct stoa_error *err)
 {
     struct stoa_scheduler *s = calloc(1, sizeof *s);
     size_t event_max = options->event_bytes_max != 0 ? options->event_bytes_max : (size_t)64 << 20;
@@ -353,7 +360,9 @@ struct stoa_scheduler *stoa_scheduler_new(const struct stoa_options *options, co
     sbuf_init(&s->event_bytes, event_max);
     sbuf_init(&s->refusal, SDK_REFUSAL_MAX);
     sbuf_init(&s->location, 8192);
-    arena_init(&s->arena, event_max * 16 + ((size_t)1 << 20)); /* structs are up to about that much larger than their bytes */
+    arena_init(&s->arena,
+               event_max * 16 +
+                   ((size_t)1 << 20)); /* structs are up to about that much larger than their bytes */
     rc = init_values(s, options, &e);
     if (rc == 0)
         rc = init_io(s, options, &e);
@@ -389,7 +398,8 @@ void stoa_scheduler_stop(struct stoa_scheduler *s)
         loop_defer(s->loop, &s->drained_work); /* with no call open there is nothing to wait for */
 }
 
-/* --- timers of the program ---------------------------------------------------------------------------------- */
+/* --- timers of the program
+ * ---------------------------------------------------------------------------------- */
 
 struct sdk_after {
     struct stoa_scheduler *s;
@@ -426,8 +436,8 @@ static void after_fired(void *arg)
     a->fn(a->s, a->arg);
 }
 
-int stoa_scheduler_after(struct stoa_scheduler *s, int64_t delay_ms, void (*fn)(struct stoa_scheduler *s, void *arg),
-                         void *arg, struct stoa_error *err)
+int stoa_scheduler_after(struct stoa_scheduler *s, int64_t delay_ms,
+                         void (*fn)(struct stoa_scheduler *s, void *arg), void *arg, struct stoa_error *err)
 {
     struct sdk_after *a = calloc(1, sizeof *a);
     struct error e;
@@ -473,7 +483,7 @@ void stoa_scheduler_free(struct stoa_scheduler *s)
     free(s);
 }
 
-/* --- queries ----------------------------------------------------------------------------------------------- */
+/* --- queries --------------------------------------------------------------------------------------------- */
 
 const char *stoa_scheduler_framework_id(const struct stoa_scheduler *s)
 {

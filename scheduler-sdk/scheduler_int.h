@@ -49,9 +49,9 @@ enum sdk_call_type {
 
 /* FrameworkInfo and what else a subscription says. */
 struct sdk_framework {
-    struct sbuf info; /* without id */
+    struct sbuf info;        /* without id */
     struct sbuf constraints; /* OfferConstraints; empty: none */
-    char **roles; /* of info; owned */
+    char **roles;            /* of info; owned */
     size_t role_count;
 };
 
@@ -76,7 +76,7 @@ struct stoa_scheduler {
     struct sdk_framework framework, update; /* update: sent by UPDATE_FRAMEWORK, not answered yet */
     bool update_open;
     struct suppressed suppressed;
-    unsigned suppressed_sent; /* its version that the master was told */
+    unsigned suppressed_sent;      /* its version that the master was told */
     char framework_id[SDK_ID_MAX]; /* "" before the first subscription */
     char stream_id[SDK_STREAM_ID_MAX];
     char *authorization; /* header value; NULL: none */
@@ -87,8 +87,8 @@ struct stoa_scheduler {
     struct net_addr peer; /* the stream's; calls go there */
     struct recordio records;
     struct sbuf refusal, location;
-    struct sbuf event_bytes; /* of a JSON event */
-    struct arena arena;      /* of the event that is being delivered */
+    struct sbuf event_bytes;                      /* of a JSON event */
+    struct arena arena;                           /* of the event that is being delivered */
     const struct stoa_subscribed *subscribed_now; /* during the step that takes SUBSCRIBED */
 
     struct sdk_call *calls; /* not answered yet */
@@ -119,7 +119,8 @@ const char *sdk_call_name(enum sdk_call_type type);
 /* The SUBSCRIBE call. */
 void sdk_subscribe_bytes(struct stoa_scheduler *s, struct sbuf *b);
 /* Body of SUBSCRIBE and UPDATE_FRAMEWORK. */
-void sdk_put_framework(const struct stoa_scheduler *s, struct sbuf *b, uint32_t number, const struct sdk_framework *f);
+void sdk_put_framework(const struct stoa_scheduler *s, struct sbuf *b, uint32_t number,
+                       const struct sdk_framework *f);
 /* Fills in headers; returns how many. accept NULL: none. */
 size_t sdk_headers(const struct stoa_scheduler *s, struct http_header out[4], bool with_stream);
 const char *sdk_content_type(const struct stoa_scheduler *s);
@@ -129,8 +130,9 @@ void sdk_target(const struct stoa_scheduler *s, bool to_peer, struct http_call_p
 /* calls.c */
 /* Tells the master which roles are suppressed, after a subscription that did not say the latest. */
 void sdk_send_suppressed(struct stoa_scheduler *s);
-int sdk_acknowledge(struct stoa_scheduler *s, const char *agent_id, const char *task_id, struct stoa_bytes uuid,
-                    struct error *err);
-int sdk_acknowledge_operation(struct stoa_scheduler *s, const struct stoa_operation_status *status, struct error *err);
+int sdk_acknowledge(struct stoa_scheduler *s, const char *agent_id, const char *task_id,
+                    struct stoa_bytes uuid, struct error *err);
+int sdk_acknowledge_operation(struct stoa_scheduler *s, const struct stoa_operation_status *status,
+                              struct error *err);
 
 #endif

@@ -65,7 +65,8 @@ int sdk_may_call(const struct stoa_scheduler *s, const char *what, struct error 
         return 0;
     if (s->session.state == SESSION_ENDED)
         return error_set(err, ERR_UNAVAILABLE, "%s: the scheduler has ended", what);
-    return error_set(err, ERR_UNAVAILABLE, "%s: not subscribed with a master now; repeat it when subscribed", what);
+    return error_set(err, ERR_UNAVAILABLE, "%s: not subscribed with a master now; repeat it when subscribed",
+                     what);
 }
 
 void sdk_call_begin(const struct stoa_scheduler *s, struct sbuf *b, enum sdk_call_type type)
@@ -83,7 +84,8 @@ static bool has_role(const struct sdk_framework *f, const char *role)
     return false;
 }
 
-void sdk_put_framework(const struct stoa_scheduler *s, struct sbuf *b, uint32_t number, const struct sdk_framework *f)
+void sdk_put_framework(const struct stoa_scheduler *s, struct sbuf *b, uint32_t number,
+                       const struct sdk_framework *f)
 {
     size_t mark = wire_open(b, number), info = wire_open(b, 1);
 
@@ -126,7 +128,8 @@ void sdk_calls_done(struct stoa_scheduler *s)
         forget(s->calls);
 }
 
-/* --- answers ------------------------------------------------------------------------------------------------ */
+/* --- answers
+ * ------------------------------------------------------------------------------------------------ */
 
 static void framework_answered(struct stoa_scheduler *s, unsigned status, const char *text)
 {
@@ -157,8 +160,13 @@ static void on_answer(void *arg, struct http_call *http, const struct http_answe
     char text[400];
 
     (void)http;
-    (void)snprintf(text, sizeof text, "%.*s", (int)(err != NULL ? strlen(err->msg) : a->body.n < 300 ? a->body.n : 300),
-                   err != NULL ? err->msg : a->body.n != 0 ? a->body.p : "");
+    (void)snprintf(text, sizeof text, "%.*s",
+                   (int)(err != NULL       ? strlen(err->msg)
+                         : a->body.n < 300 ? a->body.n
+                                           : 300),
+                   err != NULL      ? err->msg
+                   : a->body.n != 0 ? a->body.p
+                                    : "");
     forget(c);
     if (type == SDK_CALL_UPDATE_FRAMEWORK)
         framework_answered(s, status, text);
@@ -171,7 +179,8 @@ static void on_answer(void *arg, struct http_call *http, const struct http_answe
         loop_defer(s->loop, &s->drained_work);
 }
 
-/* --- sending ------------------------------------------------------------------------------------------------- */
+/* --- sending
+ * ------------------------------------------------------------------------------------------------- */
 
 static void post(struct stoa_scheduler *s, struct sdk_call *c, struct str body)
 {
@@ -210,7 +219,8 @@ int sdk_call_send(struct stoa_scheduler *s, enum sdk_call_type type, const struc
         body = sbuf_view(&json);
     }
     if (rc == 0 && body.n > s->queued_bytes_max - s->queued_bytes)
-        rc = error_set(err, ERR_LIMIT, "%s: %zu bytes of calls wait already; at most %zu (queued_bytes_max) may",
+        rc = error_set(err, ERR_LIMIT,
+                       "%s: %zu bytes of calls wait already; at most %zu (queued_bytes_max) may",
                        sdk_call_name(type), s->queued_bytes, s->queued_bytes_max);
     c = rc == 0 ? calloc(1, sizeof *c) : NULL;
     if (rc == 0 && c == NULL)

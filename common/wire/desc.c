@@ -54,10 +54,11 @@ void desc_missing_add(struct desc_missing *m, const struct desc_path *path, cons
     m->n += len;
 }
 
-int desc_missing_error(const struct desc_missing *m, const ProtobufCMessageDescriptor *type, struct error *err)
+int desc_missing_error(const struct desc_missing *m, const ProtobufCMessageDescriptor *type,
+                       struct error *err)
 {
     if (m->more != 0)
-        return error_set(err, ERR_INVALID, "%s: missing required fields: %s and %u more", type->short_name, m->text,
-                         m->more);
+        return error_set(err, ERR_INVALID, "%s: missing required fields: %s and %u more", type->short_name,
+                         m->text, m->more);
     return error_set(err, ERR_INVALID, "%s: missing required fields: %s", type->short_name, m->text);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the codecs of this folder share about protobuf descriptors: finding a field, its wire type, and the path
- * that an error names. Not for other folders. */
+/* What the codecs of this folder share about protobuf descriptors: finding a field, its wire type, and the
+ * path that an error names. Not for other folders. */
 #ifndef STOA_WIRE_DESC_H
 #define STOA_WIRE_DESC_H
 
@@ -65,7 +65,8 @@ static inline enum wire_type desc_wire_type(ProtobufCType t)
 /* Whether a field on the wire is a packed list of a field that could also come one by one. */
 static inline bool desc_is_packed(const ProtobufCFieldDescriptor *f, enum wire_type type)
 {
-    return type == WIRE_BYTES && f->label == PROTOBUF_C_LABEL_REPEATED && desc_wire_type(f->type) != WIRE_BYTES;
+    return type == WIRE_BYTES && f->label == PROTOBUF_C_LABEL_REPEATED &&
+           desc_wire_type(f->type) != WIRE_BYTES;
 }
 
 /* Takes one element of a packed list. */
@@ -107,6 +108,7 @@ struct desc_missing {
 };
 
 void desc_missing_add(struct desc_missing *m, const struct desc_path *path, const char *leaf);
-int desc_missing_error(const struct desc_missing *m, const ProtobufCMessageDescriptor *type, struct error *err);
+int desc_missing_error(const struct desc_missing *m, const ProtobufCMessageDescriptor *type,
+                       struct error *err);
 
 #endif

@@ -14,7 +14,8 @@ static int bad(struct walk *w, const ProtobufCFieldDescriptor *f, const char *wh
 {
     char buf[160];
 
-    return error_set(w->err, ERR_INVALID, "field %s: %s", desc_path_print(&w->path, f->name, buf, sizeof buf), what);
+    return error_set(w->err, ERR_INVALID, "field %s: %s", desc_path_print(&w->path, f->name, buf, sizeof buf),
+                     what);
 }
 
 static int walk_message(struct walk *w, const ProtobufCMessageDescriptor *d, struct str bytes);
@@ -89,9 +90,10 @@ static int walk_sub(struct walk *w, const ProtobufCFieldDescriptor *f, size_t in
     return rc;
 }
 
-/* *ret_counts becomes false for an enum value that we do not know: a required field then counts as missing. */
-static int walk_field(struct walk *w, const ProtobufCFieldDescriptor *f, const struct wire_field *in, size_t index,
-                      bool *ret_counts)
+/* *ret_counts becomes false for an enum value that we do not know: a required field then counts as missing.
+ */
+static int walk_field(struct walk *w, const ProtobufCFieldDescriptor *f, const struct wire_field *in,
+                      size_t index, bool *ret_counts)
 {
     *ret_counts = true;
     if (in->type != desc_wire_type(f->type)) {
@@ -143,8 +145,9 @@ static int walk_message(struct walk *w, const ProtobufCMessageDescriptor *d, str
     if (rc < 0) {
         char buf[160];
 
-        return error_set(w->err, ERR_INVALID, "%s%s%s: the protobuf bytes are malformed or cut short", d->short_name,
-                         w->path.depth != 0 ? " at " : "", desc_path_print(&w->path, NULL, buf, sizeof buf));
+        return error_set(w->err, ERR_INVALID, "%s%s%s: the protobuf bytes are malformed or cut short",
+                         d->short_name, w->path.depth != 0 ? " at " : "",
+                         desc_path_print(&w->path, NULL, buf, sizeof buf));
     }
     note_missing(w, d, &seen);
     return 0;
@@ -204,10 +207,9 @@ static bool keep_unknown(ProtobufCMessage *m, uint32_t number, int value, struct
     data[n++] = (uint8_t)v;
     if (m->n_unknown_fields != 0)
         memcpy(list, m->unknown_fields, m->n_unknown_fields * sizeof *list);
-    list[m->n_unknown_fields] = (ProtobufCMessageUnknownField){ .tag = number,
-                                                               .wire_type = PROTOBUF_C_WIRE_TYPE_VARINT,
-                                                               .len = n,
-                                                               .data = data };
+    list[m->n_unknown_fields] = (ProtobufCMessageUnknownField){
+        .tag = number, .wire_type = PROTOBUF_C_WIRE_TYPE_VARINT, .len = n, .data = data
+    };
     m->unknown_fields = list;
     m->n_unknown_fields++;
     return true;
@@ -241,8 +243,9 @@ static bool unset_unknown_enum(ProtobufCMessage *m, const ProtobufCFieldDescript
     }
     if (!keep_unknown(m, f->id, *(int *)at(m, f->offset), arena))
         return false;
-    *(int *)at(m, f->offset) = f->default_value != NULL ? *(const int *)f->default_value
-                                                        : ((const ProtobufCEnumDescriptor *)f->descriptor)->values[0].value;
+    *(int *)at(m, f->offset) = f->default_value != NULL
+                                   ? *(const int *)f->default_value
+                                   : ((const ProtobufCEnumDescriptor *)f->descriptor)->values[0].value;
     return true;
 }
 
@@ -296,9 +299,11 @@ int wire_unpack(const ProtobufCMessageDescriptor *type, struct str bytes, struct
     if (rc != 0)
         return rc;
     /* With no bytes protobuf-c still wants a pointer. */
-    m = protobuf_c_message_unpack(type, &allocator, bytes.n, bytes.n != 0 ? (const uint8_t *)bytes.p : (const uint8_t *)"");
+    m = protobuf_c_message_unpack(type, &allocator, bytes.n,
+                                  bytes.n != 0 ? (const uint8_t *)bytes.p : (const uint8_t *)"");
     if (m == NULL || (w.unknown_enum && !unset_unknown_enums(m, arena)))
-        return error_set(err, ERR_NOMEM, "%s of %zu bytes needs more than the %zu bytes of memory allowed for it",
+        return error_set(err, ERR_NOMEM,
+                         "%s of %zu bytes needs more than the %zu bytes of memory allowed for it",
                          type->short_name, bytes.n, arena->budget);
     *ret_message = m;
     return 0;

@@ -7,8 +7,9 @@
  * keeps messages as bytes: they neither allocate nor need a descriptor.
  *
  * After wire_unpack succeeded: every required field is there, strings are UTF-8 without NUL bytes, and every
- * enum field holds a value that its descriptor knows (one that it does not know is treated as unset and kept among
- * the unknown fields, so that an encode gives it back). Messages belong to the arena: never call free_unpacked. */
+ * enum field holds a value that its descriptor knows (one that it does not know is treated as unset and kept
+ * among the unknown fields, so that an encode gives it back). Messages belong to the arena: never call
+ * free_unpacked. */
 #ifndef STOA_WIRE_GUARD_H
 #define STOA_WIRE_GUARD_H
 
@@ -37,13 +38,13 @@ int wire_unpack(const ProtobufCMessageDescriptor *type, struct str bytes, struct
 
 /* As wire_unpack with types: Mesos__V1__TaskInfo *task;
  * rc = WIRE_UNPACK(mesos__v1__task_info, bytes, arena, &task, err); */
-#define WIRE_UNPACK(type_, bytes_, arena_, ret_, err_)                                           \
-    ({                                                                                           \
-        ProtobufCMessage *m_ = NULL;                                                             \
-        int rc_ = wire_unpack(&type_##__descriptor, (bytes_), (arena_), &m_, (err_));            \
-        if (rc_ == 0)                                                                            \
-            *(ret_) = (__typeof__(*(ret_)))(void *)m_;                                           \
-        rc_;                                                                                     \
+#define WIRE_UNPACK(type_, bytes_, arena_, ret_, err_)                                \
+    ({                                                                                \
+        ProtobufCMessage *m_ = NULL;                                                  \
+        int rc_ = wire_unpack(&type_##__descriptor, (bytes_), (arena_), &m_, (err_)); \
+        if (rc_ == 0)                                                                 \
+            *(ret_) = (__typeof__(*(ret_)))(void *)m_;                                \
+        rc_;                                                                          \
     })
 
 /* Appends the message. False when b failed (out of memory or over its maximum) or when the message is not
@@ -69,11 +70,13 @@ struct wire_field {
  * undefined). Groups count as malformed: no message of ours has any. */
 int wire_field_next(struct str *rest, struct wire_field *ret);
 
-/* The last field of this number (the one that counts for a singular field); false when absent or malformed. */
+/* The last field of this number (the one that counts for a singular field); false when absent or malformed.
+ */
 bool wire_field_find(struct str message, uint32_t number, struct wire_field *ret);
 /* The content of a string, bytes or message field; empty with p NULL when absent. */
 struct str wire_field_bytes(struct str message, uint32_t number);
-/* Follows a path of sub-messages to a string, e.g. wire_path(task, 2, 1) for task_id.value; 0 ends the path. */
+/* Follows a path of sub-messages to a string, e.g. wire_path(task, 2, 1) for task_id.value; 0 ends the path.
+ */
 struct str wire_path(struct str message, uint32_t number1, uint32_t number2, uint32_t number3);
 /* The value of a numeric field, or the given one when absent. */
 uint64_t wire_field_u64(struct str message, uint32_t number, uint64_t absent);

@@ -136,9 +136,10 @@ static int read_int(struct read *r, const ProtobufCFieldDescriptor *f, const cJS
                           : cJSON_IsString(v) && text_int(v->valuestring, range, ret))
         return 0;
     return wrong(r, f, v,
-                 range.max == UINT32_MAX ? "an integer from 0 to 4294967295"
+                 range.max == UINT32_MAX  ? "an integer from 0 to 4294967295"
                  : range.max == INT32_MAX ? "an integer of 32 bits"
-                 : range.is_signed ? "an integer of 64 bits" : "a positive integer of 64 bits");
+                 : range.is_signed        ? "an integer of 64 bits"
+                                          : "a positive integer of 64 bits");
 }
 
 static int read_bool(struct read *r, const ProtobufCFieldDescriptor *f, const cJSON *v, uint64_t *ret)
@@ -263,7 +264,8 @@ static int put_value(struct read *r, const ProtobufCFieldDescriptor *f, const cJ
     return put_number(r, f, v);
 }
 
-/* The members of the object become entries; a key that comes twice is the reader's to settle (the last wins). */
+/* The members of the object become entries; a key that comes twice is the reader's to settle (the last wins).
+ */
 static int put_map(struct read *r, const ProtobufCFieldDescriptor *f, const cJSON *object)
 {
     const ProtobufCMessageDescriptor *d = f->descriptor;
@@ -274,7 +276,8 @@ static int put_map(struct read *r, const ProtobufCFieldDescriptor *f, const cJSO
         return wrong(r, f, object, "an object");
     if (r->path.depth >= WIRE_DEPTH_MAX)
         return error_set(r->err, ERR_LIMIT, "messages are nested deeper than %d levels", WIRE_DEPTH_MAX);
-    cJSON_ArrayForEach(v, object) {
+    cJSON_ArrayForEach(v, object)
+    {
         cJSON key = { .type = cJSON_String, .valuestring = v->string };
         size_t mark;
         int rc;
@@ -307,7 +310,9 @@ static int put_field(struct read *r, const ProtobufCFieldDescriptor *f, const cJ
     if (!cJSON_IsArray(v))
         return put_value(r, f, v, 0);
     for (const cJSON *e = v->child; e != NULL; e = e->next) {
-        int rc = cJSON_IsNull(e) ? 0 : cJSON_IsArray(e) ? wrong(r, f, e, "a single value") : put_value(r, f, e, index++);
+        int rc = cJSON_IsNull(e)    ? 0
+                 : cJSON_IsArray(e) ? wrong(r, f, e, "a single value")
+                                    : put_value(r, f, e, index++);
 
         if (rc != 0)
             return rc;
@@ -340,8 +345,8 @@ static int read_message(struct read *r, const ProtobufCMessageDescriptor *d, con
     return 0;
 }
 
-static int tree_to_wire(const ProtobufCMessageDescriptor *type, const cJSON *tree, bool complete, struct sbuf *bytes,
-                        struct error *err)
+static int tree_to_wire(const ProtobufCMessageDescriptor *type, const cJSON *tree, bool complete,
+                        struct sbuf *bytes, struct error *err)
 {
     struct sbuf out = SBUF_INIT(SIZE_MAX / 2);
     struct read r = { .out = &out, .err = err };
@@ -367,8 +372,8 @@ int json_tree_to_wire(const ProtobufCMessageDescriptor *type, const struct cJSON
     return tree_to_wire(type, tree, true, bytes, err);
 }
 
-static int text_to_wire(const ProtobufCMessageDescriptor *type, struct str text, bool complete, struct sbuf *bytes,
-                        struct error *err)
+static int text_to_wire(const ProtobufCMessageDescriptor *type, struct str text, bool complete,
+                        struct sbuf *bytes, struct error *err)
 {
     cJSON *tree;
     int rc = json_parse_text(text, true, &tree, err);
@@ -380,12 +385,14 @@ static int text_to_wire(const ProtobufCMessageDescriptor *type, struct str text,
     return rc;
 }
 
-int json_to_wire(const ProtobufCMessageDescriptor *type, struct str text, struct sbuf *bytes, struct error *err)
+int json_to_wire(const ProtobufCMessageDescriptor *type, struct str text, struct sbuf *bytes,
+                 struct error *err)
 {
     return text_to_wire(type, text, true, bytes, err);
 }
 
-int json_part_to_wire(const ProtobufCMessageDescriptor *type, struct str text, struct sbuf *bytes, struct error *err)
+int json_part_to_wire(const ProtobufCMessageDescriptor *type, struct str text, struct sbuf *bytes,
+                      struct error *err)
 {
     return text_to_wire(type, text, false, bytes, err);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The strict front of cJSON. A scan of the text refuses what cJSON would let pass (bad UTF-8, NULs, sloppy numbers,
- * control characters, trailing text), bounds depth and count before a node is allocated, and can put quotes around integers
- * that a double cannot hold, so that they arrive as text. */
+/* The strict front of cJSON. A scan of the text refuses what cJSON would let pass (bad UTF-8, NULs, sloppy
+ * numbers, control characters, trailing text), bounds depth and count before a node is allocated, and can put
+ * quotes around integers that a double cannot hold, so that they arrive as text. */
 #include "common/wire/json_text.h"
 
 #include <cjson/cJSON.h>
@@ -38,7 +38,8 @@ static int peek(const struct scan *s)
 
 static void skip_blanks(struct scan *s)
 {
-    while (s->i < s->in.n && (s->in.p[s->i] == ' ' || s->in.p[s->i] == '\n' || s->in.p[s->i] == '\t' || s->in.p[s->i] == '\r'))
+    while (s->i < s->in.n &&
+           (s->in.p[s->i] == ' ' || s->in.p[s->i] == '\n' || s->in.p[s->i] == '\t' || s->in.p[s->i] == '\r'))
         s->i++;
 }
 
@@ -188,7 +189,8 @@ static int scan_key(struct scan *s)
     return 0;
 }
 
-/* Takes what follows a complete value: closes levels, or moves to the next value. 1 when the whole text is done. */
+/* Takes what follows a complete value: closes levels, or moves to the next value. 1 when the whole text is
+ * done. */
 static int scan_after(struct scan *s, char *stack, unsigned *depth)
 {
     for (;;) {

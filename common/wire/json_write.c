@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Wire bytes to JSON. A first pass over the fields of a message notes where each one is, a second writes them in
- * number order, so lists may be interleaved on the wire and nothing is unpacked. */
+/* Wire bytes to JSON. A first pass over the fields of a message notes where each one is, a second writes them
+ * in number order, so lists may be interleaved on the wire and nothing is unpacked. */
 #include "common/wire/desc.h"
 #include "common/wire/json.h"
 #include "proto/mesos_v1.pb-c.h"
 #include "proto/mesos_v1_agent.pb-c.h"
 #include "proto/mesos_v1_master.pb-c.h"
 
-enum { MAP_KEYS_COMPARED = 64 }; /* in longer maps a key that comes twice is written twice; readers take the last */
+enum {
+    MAP_KEYS_COMPARED = 64
+}; /* in longer maps a key that comes twice is written twice; readers take the last */
 
 /* Where the occurrences of one field are. */
 struct span {
@@ -183,7 +185,8 @@ static bool write_map(struct jsonw *w, const ProtobufCFieldDescriptor *f, const 
         if (in.number != f->id)
             continue;
         read_entry(in.bytes, &e);
-        if (span->count > 1 && span->count <= MAP_KEYS_COMPARED && comes_again(rest, f->id, e.has_key ? e.key.bytes : STR("")))
+        if (span->count > 1 && span->count <= MAP_KEYS_COMPARED &&
+            comes_again(rest, f->id, e.has_key ? e.key.bytes : STR("")))
             continue;
         ok = write_entry(w, f->descriptor, &e, opts, depth);
     }
@@ -254,7 +257,8 @@ static void write_default(struct jsonw *w, const ProtobufCFieldDescriptor *f)
         jsonw_c(w, v);
         break;
     case PROTOBUF_C_TYPE_BYTES:
-        jsonw_base64(w, str_mem(((const ProtobufCBinaryData *)v)->data, ((const ProtobufCBinaryData *)v)->len));
+        jsonw_base64(w,
+                     str_mem(((const ProtobufCBinaryData *)v)->data, ((const ProtobufCBinaryData *)v)->len));
         break;
     case PROTOBUF_C_TYPE_BOOL:
         jsonw_bool(w, *(const protobuf_c_boolean *)v != 0);
@@ -291,14 +295,16 @@ static void write_default(struct jsonw *w, const ProtobufCFieldDescriptor *f)
     }
 }
 
-static bool is_hidden(const ProtobufCMessageDescriptor *d, const ProtobufCFieldDescriptor *f, const struct json_opts *opts)
+static bool is_hidden(const ProtobufCMessageDescriptor *d, const ProtobufCFieldDescriptor *f,
+                      const struct json_opts *opts)
 {
     return opts != NULL && opts->hide_v0_fields && d == &mesos__v1__agent_info__descriptor &&
            strcmp(f->name, "checkpoint") == 0;
 }
 
-/* The lists of the operator APIs' state answers are written even when they are empty, unlike all others: their clients
- * iterate over them without looking. Seen in recorded answers of GET_STATE, GET_TASKS, GET_AGENTS and SUBSCRIBED. */
+/* The lists of the operator APIs' state answers are written even when they are empty, unlike all others:
+ * their clients iterate over them without looking. Seen in recorded answers of GET_STATE, GET_TASKS,
+ * GET_AGENTS and SUBSCRIBED. */
 static bool shows_empty_lists(const ProtobufCMessageDescriptor *d)
 {
     return d == &mesos__v1__master__response__get_tasks__descriptor ||
@@ -308,7 +314,8 @@ static bool shows_empty_lists(const ProtobufCMessageDescriptor *d)
            d == &mesos__v1__agent__response__get_tasks__descriptor;
 }
 
-static void write_absent(struct jsonw *w, const ProtobufCMessageDescriptor *d, const ProtobufCFieldDescriptor *f)
+static void write_absent(struct jsonw *w, const ProtobufCMessageDescriptor *d,
+                         const ProtobufCFieldDescriptor *f)
 {
     if ((f->flags & (PROTOBUF_C_FIELD_FLAG_DEPRECATED | PROTOBUF_C_FIELD_FLAG_ONEOF)) != 0)
         return;
@@ -329,7 +336,8 @@ static bool find_spans(const ProtobufCMessageDescriptor *d, struct str bytes, st
     while ((rc = wire_field_next(&bytes, &in)) == 1) {
         int i = desc_field(d, in.number, &hint);
 
-        if (i < 0 || (in.type != desc_wire_type(d->fields[i].type) && !desc_is_packed(&d->fields[i], in.type)))
+        if (i < 0 ||
+            (in.type != desc_wire_type(d->fields[i].type) && !desc_is_packed(&d->fields[i], in.type)))
             continue;
         if (spans[i].first == NULL)
             spans[i].first = in.raw.p;

@@ -25,7 +25,7 @@ static size_t plain_run(const unsigned char *p, size_t n)
 static size_t put_special(struct sbuf *b, const unsigned char *p, size_t n)
 {
     static const char escapes[][3] = {
-        ['\b'] = "\\b", ['\t'] = "\\t", ['\n'] = "\\n", ['\f'] = "\\f",
+        ['\b'] = "\\b", ['\t'] = "\\t", ['\n'] = "\\n",  ['\f'] = "\\f",
         ['\r'] = "\\r", ['"'] = "\\\"", ['\\'] = "\\\\",
     };
 
@@ -69,8 +69,9 @@ void json_put_string(struct sbuf *b, struct str s)
 
 /* --- numbers --------------------------------------------------------------------------------------------- */
 
-/* Most doubles we write are small decimals: quantities of three digits, times of six. When v is exactly the double
- * nearest to i / 10^digits, and i is small enough that no other such decimal is, that decimal is the shortest. */
+/* Most doubles we write are small decimals: quantities of three digits, times of six. When v is exactly the
+ * double nearest to i / 10^digits, and i is small enough that no other such decimal is, that decimal is the
+ * shortest. */
 static bool put_decimal(struct sbuf *b, double v, double scale, int digits)
 {
     double scaled = v * scale, rounded = nearbyint(scaled);
@@ -98,6 +99,8 @@ static bool put_decimal(struct sbuf *b, double v, double scale, int digits)
 /* The shortest digits that read back as v, and the power of ten of the point behind the first digit. */
 static int shortest_digits(double v, char digits[20], int *ret_exponent)
 {
+    struct str exponent;
+    int64_t power = 0;
     char buf[40];
     int n = 0;
 
@@ -112,7 +115,10 @@ static int shortest_digits(double v, char digits[20], int *ret_exponent)
             digits[n++] = *p;
     while (n > 1 && digits[n - 1] == '0')
         n--;
-    *ret_exponent = (int)strtol(strchr(buf, 'e') + 1, NULL, 10);
+    exponent = str_of(strchr(buf, 'e') + 1);
+    (void)str_skip(&exponent, STR("+"));
+    (void)str_i64(&exponent, -400, 400, &power); /* printf wrote it */
+    *ret_exponent = (int)power;
     return n;
 }
 

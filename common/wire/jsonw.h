@@ -9,9 +9,9 @@
  *     jsonw_double(&w, 1.0);
  *     jsonw_close(&w);               -> {"id":"a","cpus":1.0}
  *
- * Nesting is the caller's: what was opened must be closed. Failure sticks to the buffer (sbuf_ok). Doubles are
- * written with the fewest digits that read back as the same value, and always with a fraction or an exponent
- * (15.0, 0.1, 1e+30 as 1e30), so that clients which tell 15 from 15.0 keep doing so. */
+ * Nesting is the caller's: what was opened must be closed. Failure sticks to the buffer (sbuf_ok). Doubles
+ * are written with the fewest digits that read back as the same value, and always with a fraction or an
+ * exponent (15.0, 0.1, 1e+30 as 1e30), so that clients which tell 15 from 15.0 keep doing so. */
 #ifndef STOA_WIRE_JSONW_H
 #define STOA_WIRE_JSONW_H
 
@@ -38,7 +38,8 @@ void jsonw_key_str(struct jsonw *w, struct str key);
 /* Values. Invalid UTF-8 is written as U+FFFD per bad byte: what we answer is always valid. */
 void jsonw_str(struct jsonw *w, struct str s);
 void jsonw_c(struct jsonw *w, const char *c); /* NULL writes null */
-void jsonw_fmt(struct jsonw *w, const char *fmt, ...) __attribute__((format(printf, 2, 3))); /* as a string, cut at 1 KB */
+void jsonw_fmt(struct jsonw *w, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3))); /* as a string, cut at 1 KB */
 void jsonw_i64(struct jsonw *w, int64_t v);
 void jsonw_u64(struct jsonw *w, uint64_t v);
 void jsonw_double(struct jsonw *w, double v); /* NaN writes null, infinities "Infinity" and "-Infinity" */

@@ -28,7 +28,8 @@ static int read_length(struct recordio *r, struct str *in, struct error *err)
         }
         if (c < '0' || c > '9' || r->digits == DIGITS_MAX) {
             r->failed = true;
-            return error_set(err, ERR_PROTOCOL, "record stream: byte 0x%02x where the decimal length of a record is due",
+            return error_set(err, ERR_PROTOCOL,
+                             "record stream: byte 0x%02x where the decimal length of a record is due",
                              (unsigned)(unsigned char)c);
         }
         if (r->digits == 0)
@@ -37,7 +38,8 @@ static int read_length(struct recordio *r, struct str *in, struct error *err)
         if (__builtin_mul_overflow(r->size, (size_t)10, &r->size) ||
             __builtin_add_overflow(r->size, (size_t)(c - '0'), &r->size) || r->size > r->size_max) {
             r->failed = true;
-            return error_set(err, ERR_LIMIT, "record stream: a record is longer than the %zu bytes allowed", r->size_max);
+            return error_set(err, ERR_LIMIT, "record stream: a record is longer than the %zu bytes allowed",
+                             r->size_max);
         }
     }
     return 0;
@@ -75,7 +77,8 @@ int recordio_next(struct recordio *r, struct str *in, struct str *ret_record, st
         sbuf_str(&r->partial, str_sub(*in, 0, want));
         if (!sbuf_ok(&r->partial)) {
             r->failed = true;
-            return error_set(err, ERR_NOMEM, "record stream: out of memory for a record of %zu bytes", r->size);
+            return error_set(err, ERR_NOMEM, "record stream: out of memory for a record of %zu bytes",
+                             r->size);
         }
         *ret_record = sbuf_view(&r->partial);
         r->given = true;

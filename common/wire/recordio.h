@@ -17,16 +17,17 @@ struct recordio {
     size_t size_max;     /* longest record taken */
     unsigned digits;     /* digits of the length read so far */
     bool in_record;
-    bool failed;         /* the stream is broken for good */
-    bool given;          /* partial was lent as a record; cleared at the next call */
+    bool failed; /* the stream is broken for good */
+    bool given;  /* partial was lent as a record; cleared at the next call */
 };
 
 void recordio_init(struct recordio *r, size_t record_size_max);
 void recordio_done(struct recordio *r);
 
 /* Consumes from *in. Returns 1 with the next record, which is valid until the next call and as long as the
- * bytes of *in; 0 when *in is used up; a negative code when the stream is broken (ERR_PROTOCOL: no number where a length
- * is due; ERR_LIMIT: a record longer than the maximum). Call until it returns something other than 1. */
+ * bytes of *in; 0 when *in is used up; a negative code when the stream is broken (ERR_PROTOCOL: no number
+ * where a length is due; ERR_LIMIT: a record longer than the maximum). Call until it returns something other
+ * than 1. */
 int recordio_next(struct recordio *r, struct str *in, struct str *ret_record, struct error *err);
 
 /* True when bytes of an incomplete length or record are waiting: an end of the stream now is a cut. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Message types by their full protobuf names ("mesos.internal.RunTaskMessage"), for what names its type at run time:
- * libprocess messages, tools, tests. */
+/* Message types by their full protobuf names ("mesos.internal.RunTaskMessage"), for what names its type at
+ * run time: libprocess messages, tools, tests. */
 #ifndef STOA_WIRE_TYPES_H
 #define STOA_WIRE_TYPES_H
 

@@ -11,7 +11,8 @@
 
 static int out_of_memory(struct error *err, const struct arena *a)
 {
-    return error_set(err, ERR_NOMEM, "an event needs more than the %zu bytes of memory allowed for it", a->budget);
+    return error_set(err, ERR_NOMEM, "an event needs more than the %zu bytes of memory allowed for it",
+                     a->budget);
 }
 
 static struct stoa_bytes lent(struct str s)
@@ -21,13 +22,16 @@ static struct stoa_bytes lent(struct str s)
 
 static struct stoa_bytes binary(protobuf_c_boolean has, ProtobufCBinaryData b)
 {
-    return has ? (struct stoa_bytes){ b.data != NULL ? (const void *)b.data : "", b.len } : (struct stoa_bytes){ NULL, 0 };
+    return has ? (struct stoa_bytes){ b.data != NULL ? (const void *)b.data : "", b.len }
+               : (struct stoa_bytes){ NULL, 0 };
 }
 
 static int64_t milli(double v)
 {
     /* Scalars have three digits; what a peer sends beyond 2^53 thousandths is cut there. */
-    return fabs(v) < 9e12 ? llround(v * 1000) : v > 0 ? INT64_C(9000000000000000) : -INT64_C(9000000000000000);
+    return fabs(v) < 9e12 ? llround(v * 1000)
+           : v > 0        ? INT64_C(9000000000000000)
+                          : -INT64_C(9000000000000000);
 }
 
 static const char *enum_name(const ProtobufCEnumDescriptor *d, int value)
@@ -37,8 +41,8 @@ static const char *enum_name(const ProtobufCEnumDescriptor *d, int value)
     return v != NULL ? v->name : NULL;
 }
 
-/* The i-th field of this number in the bytes the message was unpacked from. Kept as a cursor: fields of a list are asked
- * for in order. */
+/* The i-th field of this number in the bytes the message was unpacked from. Kept as a cursor: fields of a
+ * list are asked for in order. */
 static struct str next_raw(struct str *rest, uint32_t number)
 {
     struct wire_field f;
@@ -49,9 +53,10 @@ static struct str next_raw(struct str *rest, uint32_t number)
     return STR("");
 }
 
-/* --- values ------------------------------------------------------------------------------------------------ */
+/* --- values ---------------------------------------------------------------------------------------------- */
 
-static bool labels(const Mesos__V1__Labels *in, struct arena *a, const struct stoa_label **ret, size_t *ret_count)
+static bool labels(const Mesos__V1__Labels *in, struct arena *a, const struct stoa_label **ret,
+                   size_t *ret_count)
 {
     struct stoa_label *list;
 
@@ -67,7 +72,8 @@ static bool labels(const Mesos__V1__Labels *in, struct arena *a, const struct st
     return true;
 }
 
-static bool ranges(const Mesos__V1__Value__Ranges *in, struct arena *a, const struct stoa_range **ret, size_t *ret_count)
+static bool ranges(const Mesos__V1__Value__Ranges *in, struct arena *a, const struct stoa_range **ret,
+                   size_t *ret_count)
 {
     struct stoa_range *list;
 
@@ -91,9 +97,10 @@ static void set(const Mesos__V1__Value__Set *in, const char *const **ret, size_t
     *ret_count = in->n_item;
 }
 
-/* --- resources --------------------------------------------------------------------------------------------- */
+/* --- resources ------------------------------------------------------------------------------------------- */
 
-static bool reservation(const Mesos__V1__Resource__ReservationInfo *in, struct arena *a, struct stoa_reservation *out)
+static bool reservation(const Mesos__V1__Resource__ReservationInfo *in, struct arena *a,
+                        struct stoa_reservation *out)
 {
     out->is_static = in->has_type && in->type == MESOS__V1__RESOURCE__RESERVATION_INFO__TYPE__STATIC;
     out->role = in->role;
@@ -169,7 +176,8 @@ static void disk(const Mesos__V1__Resource__DiskInfo *in, struct stoa_resource *
         disk_source(in->source, out);
 }
 
-static bool resource(const Mesos__V1__Resource *in, struct str raw, struct arena *a, struct stoa_resource *out)
+static bool resource(const Mesos__V1__Resource *in, struct str raw, struct arena *a,
+                     struct stoa_resource *out)
 {
     out->name = in->name;
     out->type = (enum stoa_value_type)in->type;
@@ -185,8 +193,8 @@ static bool resource(const Mesos__V1__Resource *in, struct str raw, struct arena
     return ranges(in->ranges, a, &out->ranges, &out->range_count) && reservations(in, a, out);
 }
 
-static bool resources(Mesos__V1__Resource **in, size_t count, struct str message, uint32_t number, struct arena *a,
-                      const struct stoa_resource **ret, size_t *ret_count)
+static bool resources(Mesos__V1__Resource **in, size_t count, struct str message, uint32_t number,
+                      struct arena *a, const struct stoa_resource **ret, size_t *ret_count)
 {
     struct stoa_resource *list;
 
@@ -203,7 +211,7 @@ static bool resources(Mesos__V1__Resource **in, size_t count, struct str message
     return true;
 }
 
-/* --- offers ------------------------------------------------------------------------------------------------ */
+/* --- offers ---------------------------------------------------------------------------------------------- */
 
 static bool attributes(const Mesos__V1__Offer *in, struct arena *a, struct stoa_offer *out)
 {
@@ -259,7 +267,8 @@ static void place(const Mesos__V1__Offer *in, struct stoa_offer *out)
     if (in->unavailability != NULL) {
         out->has_unavailability = true;
         out->unavailability_start_ns = in->unavailability->start->nanoseconds;
-        out->unavailability_duration_ns = in->unavailability->duration != NULL ? in->unavailability->duration->nanoseconds : 0;
+        out->unavailability_duration_ns =
+            in->unavailability->duration != NULL ? in->unavailability->duration->nanoseconds : 0;
     }
 }
 
@@ -282,8 +291,8 @@ static bool offer(const Mesos__V1__Offer *in, struct str raw, struct arena *a, s
     return true;
 }
 
-static int offers(const Mesos__V1__Scheduler__Event__Offers *in, struct str raw, struct arena *a, struct sdk_event *ret,
-                  struct error *err)
+static int offers(const Mesos__V1__Scheduler__Event__Offers *in, struct str raw, struct arena *a,
+                  struct sdk_event *ret, struct error *err)
 {
     struct stoa_offer *list = arena_array(a, in->n_offers + 1, sizeof *list);
 
@@ -297,8 +306,8 @@ static int offers(const Mesos__V1__Scheduler__Event__Offers *in, struct str raw,
     return 0;
 }
 
-static int inverse_offers(const Mesos__V1__Scheduler__Event__InverseOffers *in, struct str raw, struct arena *a,
-                          struct sdk_event *ret, struct error *err)
+static int inverse_offers(const Mesos__V1__Scheduler__Event__InverseOffers *in, struct str raw,
+                          struct arena *a, struct sdk_event *ret, struct error *err)
 {
     struct stoa_inverse_offer *list = arena_array(a, in->n_inverse_offers + 1, sizeof *list);
 
@@ -319,7 +328,7 @@ static int inverse_offers(const Mesos__V1__Scheduler__Event__InverseOffers *in, 
     return 0;
 }
 
-/* --- statuses ---------------------------------------------------------------------------------------------- */
+/* --- statuses -------------------------------------------------------------------------------------------- */
 
 static void check_result(const Mesos__V1__CheckStatusInfo *in, struct stoa_status *out)
 {
@@ -376,7 +385,8 @@ static void status_plain(const Mesos__V1__TaskStatus *in, struct stoa_status *ou
     out->message = in->message;
     out->source = in->has_source ? (enum stoa_source)in->source : STOA_SOURCE_NONE;
     out->reason = in->has_reason ? (int)in->reason : -1;
-    out->reason_name = in->has_reason ? enum_name(&mesos__v1__task_status__reason__descriptor, (int)in->reason) : NULL;
+    out->reason_name =
+        in->has_reason ? enum_name(&mesos__v1__task_status__reason__descriptor, (int)in->reason) : NULL;
     out->agent_id = ID(in->agent_id);
     out->executor_id = ID(in->executor_id);
     out->timestamp = in->has_timestamp ? in->timestamp : 0;
@@ -397,8 +407,8 @@ static int status(const Mesos__V1__TaskStatus *in, struct str raw, struct arena 
     status_plain(in, out);
     if ((in->container_status != NULL && !container(in->container_status, a, out)) ||
         !labels(in->labels, a, &out->labels, &out->label_count) ||
-        (in->limitation != NULL && !resources(in->limitation->resources, in->limitation->n_resources, limitation, 1, a,
-                                              &out->limitation, &out->limitation_count)))
+        (in->limitation != NULL && !resources(in->limitation->resources, in->limitation->n_resources,
+                                              limitation, 1, a, &out->limitation, &out->limitation_count)))
         return out_of_memory(err, a);
     return 0;
 }
@@ -436,14 +446,16 @@ static int operation(const Mesos__V1__OperationStatus *in, struct str raw, struc
         .raw = lent(raw),
     };
     out->is_terminal = operation_is_terminal(out->state);
-    if (!resources(in->converted_resources, in->n_converted_resources, raw, 4, a, &out->converted, &out->converted_count))
+    if (!resources(in->converted_resources, in->n_converted_resources, raw, 4, a, &out->converted,
+                   &out->converted_count))
         return out_of_memory(err, a);
     return 0;
 }
 
-/* --- events ------------------------------------------------------------------------------------------------ */
+/* --- events ---------------------------------------------------------------------------------------------- */
 
-static void subscribed(const Mesos__V1__Scheduler__Event__Subscribed *in, struct str raw, struct stoa_subscribed *out)
+static void subscribed(const Mesos__V1__Scheduler__Event__Subscribed *in, struct str raw,
+                       struct stoa_subscribed *out)
 {
     *out = (struct stoa_subscribed){
         .framework_id = in->framework_id->value,
@@ -522,7 +534,8 @@ static int body(const Mesos__V1__Scheduler__Event *e, struct str raw, struct are
     case SDK_EVENT_UPDATE:
         return status(e->update->status, wire_path(raw, 5, 1, 0), a, &ret->status, err);
     case SDK_EVENT_OPERATION:
-        return operation(e->update_operation_status->status, wire_path(raw, 11, 1, 0), a, &ret->operation, err);
+        return operation(e->update_operation_status->status, wire_path(raw, 11, 1, 0), a, &ret->operation,
+                         err);
     case SDK_EVENT_MESSAGE:
         message(e->message, ret);
         break;

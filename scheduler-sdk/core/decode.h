@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Events as bytes to the structs of the public header. Pure. What is decoded belongs to the arena, except the raw bytes,
- * which are lent from the input. */
+/* Events as bytes to the structs of the public header. Pure. What is decoded belongs to the arena, except the
+ * raw bytes, which are lent from the input. */
 #ifndef STOA_SDK_CORE_DECODE_H
 #define STOA_SDK_CORE_DECODE_H
 

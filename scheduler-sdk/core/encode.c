@@ -76,9 +76,10 @@ static int put_json(struct sbuf *b, uint32_t number, const char *type, const cha
     return rc;
 }
 
-/* A message whose rest is given as JSON, with the fields set in structs over it: parts is both, one after the other.
- * Joined to one, checked, and appended as a field. */
-static int put_joined(struct sbuf *b, uint32_t number, const char *type, const struct sbuf *parts, struct error *err)
+/* A message whose rest is given as JSON, with the fields set in structs over it: parts is both, one after the
+ * other. Joined to one, checked, and appended as a field. */
+static int put_joined(struct sbuf *b, uint32_t number, const char *type, const struct sbuf *parts,
+                      struct error *err)
 {
     struct arena arena = ARENA_INIT(SDK_CALL_BYTES_MAX);
     ProtobufCMessage *m;
@@ -90,7 +91,7 @@ static int put_joined(struct sbuf *b, uint32_t number, const char *type, const s
     return rc;
 }
 
-/* --- resources --------------------------------------------------------------------------------------------- */
+/* --- resources ------------------------------------------------------------------------------------------- */
 
 static int put_value(struct sbuf *b, const struct stoa_resource *r, struct error *err)
 {
@@ -119,12 +120,15 @@ static int put_value(struct sbuf *b, const struct stoa_resource *r, struct error
     case STOA_TEXT:
         break;
     }
-    return error_set(err, ERR_INVALID, "resource %s: its type is not STOA_SCALAR, STOA_RANGES or STOA_SET", r->name);
+    return error_set(err, ERR_INVALID, "resource %s: its type is not STOA_SCALAR, STOA_RANGES or STOA_SET",
+                     r->name);
 }
 
 static void put_disk_source(struct sbuf *b, const struct stoa_resource *r)
 {
-    static const uint8_t types[] = { [STOA_DISK_PATH] = 1, [STOA_DISK_MOUNT] = 2, [STOA_DISK_BLOCK] = 3, [STOA_DISK_RAW] = 4 };
+    static const uint8_t types[] = {
+        [STOA_DISK_PATH] = 1, [STOA_DISK_MOUNT] = 2, [STOA_DISK_BLOCK] = 3, [STOA_DISK_RAW] = 4
+    };
     size_t mark = wire_open(b, 3), root;
 
     wire_put_u64(b, 1, types[r->disk_source]);
@@ -210,7 +214,8 @@ int sdk_put_resource(struct sbuf *b, uint32_t number, const struct stoa_resource
     return rc;
 }
 
-static int put_resources(struct sbuf *b, uint32_t number, const struct stoa_resource *r, size_t count, struct error *err)
+static int put_resources(struct sbuf *b, uint32_t number, const struct stoa_resource *r, size_t count,
+                         struct error *err)
 {
     for (size_t i = 0; i < count; i++) {
         int rc = sdk_put_resource(b, number, &r[i], err);
@@ -221,7 +226,8 @@ static int put_resources(struct sbuf *b, uint32_t number, const struct stoa_reso
     return 0;
 }
 
-/* --- commands and checks ------------------------------------------------------------------------------------- */
+/* --- commands and checks
+ * ------------------------------------------------------------------------------------- */
 
 static void put_uris(struct sbuf *b, const struct stoa_command *c)
 {
@@ -280,7 +286,8 @@ static int check_type(const struct stoa_check *c, const char *task_id, struct er
     if (c->type == STOA_CHECK_NONE)
         return error_set(err, ERR_INVALID, "task %s: a check has no type", task_id);
     if (c->type != STOA_CHECK_COMMAND && (c->port == 0 || c->port > 65535))
-        return error_set(err, ERR_INVALID, "task %s: the port of a check is %u; use 1 to 65535", task_id, c->port);
+        return error_set(err, ERR_INVALID, "task %s: the port of a check is %u; use 1 to 65535", task_id,
+                         c->port);
     return 0;
 }
 
@@ -322,7 +329,8 @@ static int put_health_check(struct sbuf *b, uint32_t number, const struct stoa_c
     return 0;
 }
 
-static int put_check(struct sbuf *b, uint32_t number, const struct stoa_check *c, const char *task_id, struct error *err)
+static int put_check(struct sbuf *b, uint32_t number, const struct stoa_check *c, const char *task_id,
+                     struct error *err)
 {
     int rc = check_type(c, task_id, err);
     size_t mark, one;
@@ -353,7 +361,7 @@ static int put_check(struct sbuf *b, uint32_t number, const struct stoa_check *c
     return 0;
 }
 
-/* --- tasks ------------------------------------------------------------------------------------------------- */
+/* --- tasks ----------------------------------------------------------------------------------------------- */
 
 static void put_discovery(struct sbuf *b, const struct stoa_discovery *d)
 {
@@ -387,7 +395,8 @@ static bool has_command(const struct stoa_command *c)
     return c->value != NULL || c->argc != 0 || c->uri_count != 0 || c->environment_count != 0;
 }
 
-static int executor_fields(struct sbuf *b, const struct stoa_executor *e, struct str framework_id, struct error *err)
+static int executor_fields(struct sbuf *b, const struct stoa_executor *e, struct str framework_id,
+                           struct error *err)
 {
     int rc;
 
@@ -469,8 +478,8 @@ static int task_middle(struct sbuf *b, const struct stoa_task *t, struct str fra
     return rc;
 }
 
-static int task_fields(struct sbuf *b, const struct stoa_task *t, const char *agent_id, struct str framework_id,
-                       struct error *err)
+static int task_fields(struct sbuf *b, const struct stoa_task *t, const char *agent_id,
+                       struct str framework_id, struct error *err)
 {
     int rc = 0;
 
@@ -491,8 +500,8 @@ static int task_fields(struct sbuf *b, const struct stoa_task *t, const char *ag
     return rc;
 }
 
-int sdk_put_task(struct sbuf *b, uint32_t number, const struct stoa_task *t, const char *agent_id, struct str framework_id,
-                 struct error *err)
+int sdk_put_task(struct sbuf *b, uint32_t number, const struct stoa_task *t, const char *agent_id,
+                 struct str framework_id, struct error *err)
 {
     struct sbuf parts = SBUF_INIT(SDK_CALL_BYTES_MAX);
     int rc;
@@ -508,17 +517,18 @@ int sdk_put_task(struct sbuf *b, uint32_t number, const struct stoa_task *t, con
     return rc;
 }
 
-/* --- operations -------------------------------------------------------------------------------------------- */
+/* --- operations ------------------------------------------------------------------------------------------ */
 
 static int want_resources(const struct stoa_operation *o, size_t min, size_t max, struct error *err)
 {
     if (o->resource_count >= min && o->resource_count <= max)
         return 0;
-    return error_set(err, ERR_INVALID, "an operation of this kind takes %zu resources, not %zu", min, o->resource_count);
+    return error_set(err, ERR_INVALID, "an operation of this kind takes %zu resources, not %zu", min,
+                     o->resource_count);
 }
 
-static int put_tasks(struct sbuf *b, const struct stoa_operation *o, const char *agent_id, struct str framework_id,
-                     struct error *err)
+static int put_tasks(struct sbuf *b, const struct stoa_operation *o, const char *agent_id,
+                     struct str framework_id, struct error *err)
 {
     for (size_t i = 0; i < o->task_count; i++) {
         int rc = sdk_put_task(b, 1, &o->tasks[i], agent_id, framework_id, err);
@@ -529,8 +539,8 @@ static int put_tasks(struct sbuf *b, const struct stoa_operation *o, const char 
     return 0;
 }
 
-static int put_launch_group(struct sbuf *b, const struct stoa_operation *o, const char *agent_id, struct str framework_id,
-                            struct error *err)
+static int put_launch_group(struct sbuf *b, const struct stoa_operation *o, const char *agent_id,
+                            struct str framework_id, struct error *err)
 {
     size_t mark;
     int rc;
@@ -589,14 +599,15 @@ static int put_destroy_disk(struct sbuf *b, const struct stoa_operation *o, stru
 static const struct {
     uint8_t type, field;
 } numbers[] = {
-    [STOA_OP_LAUNCH] = { 1, 2 },         [STOA_OP_LAUNCH_GROUP] = { 6, 7 },   [STOA_OP_RESERVE] = { 2, 3 },
-    [STOA_OP_UNRESERVE] = { 3, 4 },      [STOA_OP_CREATE] = { 4, 5 },         [STOA_OP_DESTROY] = { 5, 6 },
-    [STOA_OP_GROW_VOLUME] = { 11, 13 },  [STOA_OP_SHRINK_VOLUME] = { 12, 14 }, [STOA_OP_CREATE_DISK] = { 13, 15 },
-    [STOA_OP_DESTROY_DISK] = { 14, 16 },
+    [STOA_OP_LAUNCH] = { 1, 2 },        [STOA_OP_LAUNCH_GROUP] = { 6, 7 },
+    [STOA_OP_RESERVE] = { 2, 3 },       [STOA_OP_UNRESERVE] = { 3, 4 },
+    [STOA_OP_CREATE] = { 4, 5 },        [STOA_OP_DESTROY] = { 5, 6 },
+    [STOA_OP_GROW_VOLUME] = { 11, 13 }, [STOA_OP_SHRINK_VOLUME] = { 12, 14 },
+    [STOA_OP_CREATE_DISK] = { 13, 15 }, [STOA_OP_DESTROY_DISK] = { 14, 16 },
 };
 
-static int put_body(struct sbuf *b, const struct stoa_operation *o, const char *agent_id, struct str framework_id,
-                    struct error *err)
+static int put_body(struct sbuf *b, const struct stoa_operation *o, const char *agent_id,
+                    struct str framework_id, struct error *err)
 {
     switch (o->type) {
     case STOA_OP_LAUNCH:
@@ -642,7 +653,8 @@ int sdk_put_operation(struct sbuf *b, uint32_t number, const struct stoa_operati
     return rc;
 }
 
-/* --- the framework ------------------------------------------------------------------------------------------ */
+/* --- the framework
+ * ------------------------------------------------------------------------------------------ */
 
 static void put_capabilities(struct sbuf *b, unsigned capabilities)
 {
@@ -683,7 +695,8 @@ static int framework_fields(struct sbuf *b, const struct stoa_options *o, const 
     return rc;
 }
 
-/* Capabilities given twice, in the options and in the JSON, become one; an id in the JSON is not ours to send. */
+/* Capabilities given twice, in the options and in the JSON, become one; an id in the JSON is not ours to
+ * send. */
 int sdk_framework_info(struct sbuf *b, const struct stoa_options *o, const char *user, struct error *err)
 {
     struct sbuf parts = SBUF_INIT(SDK_CALL_BYTES_MAX), joined = SBUF_INIT(SDK_CALL_BYTES_MAX);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The structs of the public header to protobuf bytes. Pure. Functions append one field of the given number to the buffer, or
- * fail with an error that names the task, the resource or the field. On failure the buffer's content is of no use. */
+/* The structs of the public header to protobuf bytes. Pure. Functions append one field of the given number to
+ * the buffer, or fail with an error that names the task, the resource or the field. On failure the buffer's
+ * content is of no use. */
 #ifndef STOA_SDK_CORE_ENCODE_H
 #define STOA_SDK_CORE_ENCODE_H
 
@@ -16,12 +17,13 @@ int sdk_put_resource(struct sbuf *b, uint32_t number, const struct stoa_resource
 int sdk_put_executor(struct sbuf *b, uint32_t number, const struct stoa_executor *e, struct str framework_id,
                      struct error *err);
 /* agent_id: for a task that has none; NULL: it must have one. */
-int sdk_put_task(struct sbuf *b, uint32_t number, const struct stoa_task *t, const char *agent_id, struct str framework_id,
-                 struct error *err);
+int sdk_put_task(struct sbuf *b, uint32_t number, const struct stoa_task *t, const char *agent_id,
+                 struct str framework_id, struct error *err);
 int sdk_put_operation(struct sbuf *b, uint32_t number, const struct stoa_operation *o, const char *agent_id,
                       struct str framework_id, struct error *err);
 
-/* The FrameworkInfo of the options as a whole message, without id: that is the session's to know. user: for options without. */
+/* The FrameworkInfo of the options as a whole message, without id: that is the session's to know. user: for
+ * options without. */
 int sdk_framework_info(struct sbuf *b, const struct stoa_options *o, const char *user, struct error *err);
 
 /* Bytes as a message of the type when they are one, for what callers hand in. */

@@ -85,8 +85,8 @@ static bool is_divisible(const struct stoa_resource *r, const char *name)
            (r->disk_source == STOA_DISK_ROOT || r->disk_source == STOA_DISK_PATH);
 }
 
-bool stoa_offer_take(const struct stoa_offer *offer, const char *name, int64_t milli, struct stoa_resource *out,
-                     size_t *count, size_t max)
+bool stoa_offer_take(const struct stoa_offer *offer, const char *name, int64_t milli,
+                     struct stoa_resource *out, size_t *count, size_t max)
 {
     size_t n = *count;
 
@@ -133,7 +133,8 @@ char *stoa_to_json(const char *type, struct stoa_bytes bytes)
     return text;
 }
 
-int stoa_from_json(const char *type, const char *json, void **ret_bytes, size_t *ret_size, struct stoa_error *err)
+int stoa_from_json(const char *type, const char *json, void **ret_bytes, size_t *ret_size,
+                   struct stoa_error *err)
 {
     const ProtobufCMessageDescriptor *d = type_of(type);
     struct sbuf b = SBUF_INIT(SIZE_MAX / 2);

@@ -72,16 +72,18 @@ bool session_location(struct str location, char *ret, size_t size, struct str *r
     return address_copy(host, ret, size);
 }
 
-int session_init(struct session *s, const struct session_config *config, struct str masters, struct error *err)
+int session_init(struct session *s, const struct session_config *config, struct str masters,
+                 struct error *err)
 {
     struct str one;
     bool more;
 
     *s = (struct session){ .config = *config, .state = SESSION_IDLE, .wake_at = MONO_NEVER };
     if (str_starts(masters, STR("zk://")))
-        return error_set(err, ERR_INVALID,
-                         "master %.*s: finding masters through ZooKeeper is not supported yet; give host:port,host:port",
-                         STR_ARG(masters));
+        return error_set(
+            err, ERR_INVALID,
+            "master %.*s: finding masters through ZooKeeper is not supported yet; give host:port,host:port",
+            STR_ARG(masters));
     do {
         more = str_cut(&masters, ',', &one);
         one = str_trim(one);
@@ -89,7 +91,8 @@ int session_init(struct session *s, const struct session_config *config, struct 
         if (s->master_count == SESSION_MASTERS_MAX)
             return error_set(err, ERR_LIMIT, "more than %d masters", SESSION_MASTERS_MAX);
         if (!address_copy(one, s->masters[s->master_count], SESSION_ADDRESS_MAX))
-            return error_set(err, ERR_INVALID, "master \"%.*s\" is not an address of the form host:port", STR_ARG(one));
+            return error_set(err, ERR_INVALID, "master \"%.*s\" is not an address of the form host:port",
+                             STR_ARG(one));
         s->master_count++;
     } while (more);
     return 0;
@@ -109,8 +112,8 @@ static struct session_action *act(struct session_actions *a, enum session_action
     return x;
 }
 
-__attribute__((format(printf, 4, 5))) static void act_text(struct session_actions *a, enum session_action_type type,
-                                                           int level, const char *fmt, ...)
+__attribute__((format(printf, 4, 5))) static void
+act_text(struct session_actions *a, enum session_action_type type, int level, const char *fmt, ...)
 {
     struct session_action *x = act(a, type);
     va_list ap;
@@ -187,7 +190,8 @@ static void end(struct session *s, bool failed, struct session_actions *a)
     (void)act(a, SESSION_END);
 }
 
-static void lose(struct session *s, struct mono now, struct rng *rng, struct session_actions *a, struct str why)
+static void lose(struct session *s, struct mono now, struct rng *rng, struct session_actions *a,
+                 struct str why)
 {
     act_copy(a, SESSION_TELL_DISCONNECTED, why);
     /* The one that led before is asked first: most often it, or its address, is back. */
@@ -198,12 +202,13 @@ static void lose(struct session *s, struct mono now, struct rng *rng, struct ses
 static void end_refused(struct session *s, struct session_actions *a, unsigned status, struct str text)
 {
     (void)act(a, SESSION_DISCONNECT);
-    act_text(a, SESSION_TELL_ERROR, 0, "master %s refused the subscription with HTTP status %u: %.*s", s->address,
-             status, STR_ARG(str_trim(text)));
+    act_text(a, SESSION_TELL_ERROR, 0, "master %s refused the subscription with HTTP status %u: %.*s",
+             s->address, status, STR_ARG(str_trim(text)));
     end(s, true, a);
 }
 
-static void follow(struct session *s, const struct session_event *ev, struct rng *rng, struct session_actions *a)
+static void follow(struct session *s, const struct session_event *ev, struct rng *rng,
+                   struct session_actions *a)
 {
     char address[SESSION_ADDRESS_MAX], why[200];
     struct str scheme;
@@ -211,7 +216,8 @@ static void follow(struct session *s, const struct session_event *ev, struct rng
     (void)act(a, SESSION_DISCONNECT);
     if (!session_location(ev->location, address, sizeof address, &scheme)) {
         (void)snprintf(why, sizeof why, "it redirects to \"%.*s\", which is not understood",
-                       (int)(ev->location.n < 120 ? ev->location.n : 120), ev->location.p != NULL ? ev->location.p : "");
+                       (int)(ev->location.n < 120 ? ev->location.n : 120),
+                       ev->location.p != NULL ? ev->location.p : "");
         wait_then_retry(s, ev->now, rng, a, str_of(why));
     } else if (++s->redirects > SESSION_REDIRECTS_MAX) {
         wait_then_retry(s, ev->now, rng, a, STR("the masters redirect to each other"));
@@ -228,7 +234,8 @@ static bool is_final(unsigned status)
     return status == 400 || status == 401 || status == 403 || status == 405 || status == 406 || status == 415;
 }
 
-static void answered(struct session *s, const struct session_event *ev, struct rng *rng, struct session_actions *a)
+static void answered(struct session *s, const struct session_event *ev, struct rng *rng,
+                     struct session_actions *a)
 {
     char why[300];
 
@@ -263,7 +270,8 @@ static void subscribed(struct session *s, const struct session_event *ev, struct
     s->was_subscribed = true;
 }
 
-static void closed(struct session *s, const struct session_event *ev, struct rng *rng, struct session_actions *a)
+static void closed(struct session *s, const struct session_event *ev, struct rng *rng,
+                   struct session_actions *a)
 {
     if (s->state == SESSION_CONNECTING)
         wait_then_retry(s, ev->now, rng, a, ev->text);
@@ -345,7 +353,8 @@ static bool is_old(const struct session *s, const struct session_event *ev)
     return false;
 }
 
-void session_step(struct session *s, const struct session_event *ev, struct rng *rng, struct session_actions *ret)
+void session_step(struct session *s, const struct session_event *ev, struct rng *rng,
+                  struct session_actions *ret)
 {
     ret->count = 0;
     if (s->state == SESSION_ENDED || is_old(s, ev))

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The life of a framework's subscription: which master to ask, when to ask again, when a silent connection counts as
- * dead, and when it is over for good. Pure: events in, actions out; no sockets, no clock, no protobuf.
+/* The life of a framework's subscription: which master to ask, when to ask again, when a silent connection
+ * counts as dead, and when it is over for good. Pure: events in, actions out; no sockets, no clock, no
+ * protobuf.
  *
  *                 START            200, then SUBSCRIBED
  *        IDLE ----------> CONNECTING ----------------> SUBSCRIBED
  *                          ^   |  307: other address       |
- *                  TICK    |   |                           | end of stream, or silence for heartbeats_missed intervals
- *                          |   v  no answer, 5xx           v
- *                        WAITING <-------------------------+
+ *                  TICK    |   |                           | end of stream, or silence for heartbeats_missed
+ * intervals |   v  no answer, 5xx           v WAITING <-------------------------+
  *
  *        any --- STOP ---> STOPPING (SUBSCRIBED before: calls are being written) ---> ENDED
- *        any --- ERROR event, or an answer that asking again would not change (400, 401, 403, 406, 415) ---> ENDED
+ *        any --- ERROR event, or an answer that asking again would not change (400, 401, 403, 406, 415) --->
+ * ENDED
  *
- * The shell carries out the actions in their order, reports what happens by events, and calls with TICK at wake_at. Each
- * connection attempt has a number; an event of an older attempt is ignored, so late news of a connection given up do no harm.
- * Events lend; what actions point to is the session's and valid until the next step. */
+ * The shell carries out the actions in their order, reports what happens by events, and calls with TICK at
+ * wake_at. Each connection attempt has a number; an event of an older attempt is ignored, so late news of a
+ * connection given up do no harm. Events lend; what actions point to is the session's and valid until the
+ * next step. */
 #ifndef STOA_SDK_CORE_SESSION_H
 #define STOA_SDK_CORE_SESSION_H
 
@@ -29,9 +31,9 @@
 
 enum {
     SESSION_MASTERS_MAX = 16,
-    SESSION_ADDRESS_MAX = 320,   /* "host:port" */
-    SESSION_REDIRECTS_MAX = 5,   /* in a row, before it counts as a failure */
-    SESSION_ROLES_MAX = 1024,    /* suppressed roles remembered */
+    SESSION_ADDRESS_MAX = 320, /* "host:port" */
+    SESSION_REDIRECTS_MAX = 5, /* in a row, before it counts as a failure */
+    SESSION_ROLES_MAX = 1024,  /* suppressed roles remembered */
     SESSION_PORT_DEFAULT = 5050
 };
 
@@ -60,27 +62,27 @@ enum session_event_type {
     SESSION_EV_CLOSED,     /* the stream ended, or the connection could not be made; text says why */
     SESSION_EV_ERROR,      /* an ERROR event; text is its message */
     SESSION_EV_STOP,
-    SESSION_EV_DRAINED     /* all calls are written and answered */
+    SESSION_EV_DRAINED /* all calls are written and answered */
 };
 
 struct session_event {
     enum session_event_type type;
     struct mono now;
-    unsigned attempt;   /* of ANSWER, SUBSCRIBED, HEARD, CLOSED, ERROR: the one of its SESSION_CONNECT */
-    unsigned status;    /* HTTP */
+    unsigned attempt;    /* of ANSWER, SUBSCRIBED, HEARD, CLOSED, ERROR: the one of its SESSION_CONNECT */
+    unsigned status;     /* HTTP */
     struct str location; /* of a 307: "//host:port/path" or a full URL */
     struct str text;
     int64_t heartbeat_ns;
 };
 
 enum session_action_type {
-    SESSION_CONNECT,      /* send SUBSCRIBE to address; the attempt goes into its events */
-    SESSION_DISCONNECT,   /* give the current connection up */
+    SESSION_CONNECT,    /* send SUBSCRIBE to address; the attempt goes into its events */
+    SESSION_DISCONNECT, /* give the current connection up */
     SESSION_TELL_SUBSCRIBED,
     SESSION_TELL_DISCONNECTED, /* text: why */
-    SESSION_TELL_ERROR,   /* text: the message */
-    SESSION_LOG,          /* text, level as in the public header */
-    SESSION_END           /* nothing more will happen; failed says whether by error */
+    SESSION_TELL_ERROR,        /* text: the message */
+    SESSION_LOG,               /* text, level as in the public header */
+    SESSION_END                /* nothing more will happen; failed says whether by error */
 };
 
 struct session_action {
@@ -108,25 +110,28 @@ struct session {
     unsigned redirects;                /* followed in this attempt to find the leader */
     unsigned failures;                 /* since the last subscription: grows the pause */
     unsigned attempt;
-    bool was_subscribed;               /* at least once */
-    bool failed;                       /* ended by an error */
+    bool was_subscribed; /* at least once */
+    bool failed;         /* ended by an error */
     int64_t heartbeat_ns;
-    struct mono wake_at;               /* MONO_NEVER: no TICK wanted */
+    struct mono wake_at; /* MONO_NEVER: no TICK wanted */
 };
 
 /* masters: "host:port,host" with port 5050 by default. The error of a bad list names the part. */
-int session_init(struct session *s, const struct session_config *config, struct str masters, struct error *err);
+int session_init(struct session *s, const struct session_config *config, struct str masters,
+                 struct error *err);
 
 /* Takes one event. Events that do not fit the state are ignored: the network may say anything at any time. */
-void session_step(struct session *s, const struct session_event *ev, struct rng *rng, struct session_actions *ret);
+void session_step(struct session *s, const struct session_event *ev, struct rng *rng,
+                  struct session_actions *ret);
 
 const char *session_state_name(enum session_state state);
 
-/* The address in a Location: "//host:port/path", "http://host:port/...", "host:port". False when it names no host, or
- * another scheme (then *ret_scheme has it). Port 5050 when absent. */
+/* The address in a Location: "//host:port/path", "http://host:port/...", "host:port". False when it names no
+ * host, or another scheme (then *ret_scheme has it). Port 5050 when absent. */
 bool session_location(struct str location, char *ret, size_t size, struct str *ret_scheme);
 
-/* --- suppressed roles --------------------------------------------------------------------------------------- */
+/* --- suppressed roles
+ * --------------------------------------------------------------------------------------- */
 
 /* Which roles want no offers. They outlive connections: a subscription says the whole set. */
 struct suppressed {

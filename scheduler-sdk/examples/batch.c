@@ -4,11 +4,13 @@
  *     batch --master=127.0.0.1:5050 'make test' 'make docs'
  *     batch --master=127.0.0.1:5050 --cpus=0.1 --mem=32 --parallel=20 --file=commands.txt
  *
- * A command that fails (exits with another status than 0) is reported and not run again; one that is lost with its agent, or never
- * started, is run again, up to --retries times. The exit status is 0 when all commands succeeded.
+ * A command that fails (exits with another status than 0) is reported and not run again; one that is lost
+ * with its agent, or never started, is run again, up to --retries times. The exit status is 0 when all
+ * commands succeeded.
  *
- * Worth looking at: which states mean "run again"; suppressing offers when nothing waits; asking for the state of
- * what runs after every subscription, because updates may have been missed while the connection was away. */
+ * Worth looking at: which states mean "run again"; suppressing offers when nothing waits; asking for the
+ * state of what runs after every subscription, because updates may have been missed while the connection was
+ * away. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +22,7 @@ enum job_state { JOB_WAITING, JOB_RUNNING, JOB_SUCCEEDED, JOB_FAILED };
 struct job {
     const char *command;
     enum job_state state;
-    int attempt;          /* part of the task id: every attempt is another task */
+    int attempt; /* part of the task id: every attempt is another task */
     char task_id[64];
     char agent_id[256];
 };
@@ -61,7 +63,7 @@ static struct job *job_of_task(struct batch *b, const char *task_id)
     return NULL; /* an attempt that was given up before */
 }
 
-/* --- offers ------------------------------------------------------------------------------------------------ */
+/* --- offers ---------------------------------------------------------------------------------------------- */
 
 static void start(struct batch *b, struct job *j, const struct stoa_offer *offer)
 {
@@ -83,8 +85,10 @@ struct launching {
     size_t count;
 };
 
-/* The offer shrinks as tasks are put on it: stoa_offer_take looks at the whole offer, so the rest is kept as an offer of our own. */
-static int take(struct stoa_resource *rest, size_t rest_count, const char *name, int64_t milli, struct stoa_resource *out, size_t *n)
+/* The offer shrinks as tasks are put on it: stoa_offer_take looks at the whole offer, so the rest is kept as
+ * an offer of our own. */
+static int take(struct stoa_resource *rest, size_t rest_count, const char *name, int64_t milli,
+                struct stoa_resource *out, size_t *n)
 {
     const struct stoa_offer view = { .resources = rest, .resource_count = rest_count };
     size_t first = *n;
@@ -93,7 +97,8 @@ static int take(struct stoa_resource *rest, size_t rest_count, const char *name,
         return 0;
     for (size_t i = first; i < *n; i++) {
         for (size_t k = 0; k < rest_count; k++) {
-            if (strcmp(rest[k].name, name) == 0 && rest[k].reservations == out[i].reservations && rest[k].milli >= out[i].milli) {
+            if (strcmp(rest[k].name, name) == 0 && rest[k].reservations == out[i].reservations &&
+                rest[k].milli >= out[i].milli) {
                 rest[k].milli -= out[i].milli;
                 rest[k].raw = (struct stoa_bytes){ NULL, 0 };
                 break;
@@ -103,7 +108,8 @@ static int take(struct stoa_resource *rest, size_t rest_count, const char *name,
     return 1;
 }
 
-static void fill(struct batch *b, const struct stoa_offer *offer, struct stoa_resource *rest, struct launching *l)
+static void fill(struct batch *b, const struct stoa_offer *offer, struct stoa_resource *rest,
+                 struct launching *l)
 {
     struct job *j;
 
@@ -116,7 +122,10 @@ static void fill(struct batch *b, const struct stoa_offer *offer, struct stoa_re
             return;
         start(b, j, offer);
         l->commands[l->count] = (struct stoa_command){ .value = j->command };
-        l->tasks[l->count] = (struct stoa_task){ .id = j->task_id, .name = "batch", .resources = r, .resource_count = n,
+        l->tasks[l->count] = (struct stoa_task){ .id = j->task_id,
+                                                 .name = "batch",
+                                                 .resources = r,
+                                                 .resource_count = n,
                                                  .command = &l->commands[l->count] };
         l->count++;
     }
@@ -162,7 +171,7 @@ static void on_offers(struct stoa_scheduler *s, const struct stoa_offer *offers,
         (void)stoa_suppress(s, NULL, 0, NULL); /* nothing to place: others may have the offers */
 }
 
-/* --- updates ----------------------------------------------------------------------------------------------- */
+/* --- updates --------------------------------------------------------------------------------------------- */
 
 static void report(const struct job *j, const struct stoa_status *status, const char *what)
 {
@@ -257,7 +266,8 @@ static void on_log(struct stoa_scheduler *s, int level, const char *line, void *
         fprintf(stderr, "batch: %s\n", line);
 }
 
-/* --- the command line ----------------------------------------------------------------------------------------- */
+/* --- the command line
+ * ----------------------------------------------------------------------------------------- */
 
 static void add(struct batch *b, const char *command)
 {
@@ -296,12 +306,14 @@ static const char *value_of(const char *arg, const char *name)
 {
     size_t n = strlen(name);
 
-    return strncmp(arg, "--", 2) == 0 && strncmp(arg + 2, name, n) == 0 && arg[2 + n] == '=' ? arg + 3 + n : NULL;
+    return strncmp(arg, "--", 2) == 0 && strncmp(arg + 2, name, n) == 0 && arg[2 + n] == '=' ? arg + 3 + n
+                                                                                             : NULL;
 }
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: batch --master=HOST:PORT [--cpus=1] [--mem=128] [--role=*] [--parallel=N] [--retries=3] [--verbose]\n"
+    fprintf(stderr, "usage: batch --master=HOST:PORT [--cpus=1] [--mem=128] [--role=*] [--parallel=N] "
+                    "[--retries=3] [--verbose]\n"
                     "             [--file=COMMANDS|-] [COMMAND...]\n");
     return 2;
 }
@@ -320,9 +332,9 @@ static int parse(struct batch *b, struct stoa_options *o, const char **role, int
         else if ((v = value_of(argv[i], "mem")) != NULL)
             b->mem_milli = (int64_t)(strtod(v, NULL) * 1000 + 0.5);
         else if ((v = value_of(argv[i], "parallel")) != NULL)
-            b->parallel = (size_t)strtoul(v, NULL, 10);
+            b->parallel = (size_t)strtoull(v, NULL, 10);
         else if ((v = value_of(argv[i], "retries")) != NULL)
-            b->retries = (int)strtol(v, NULL, 10);
+            b->retries = (int)strtoull(v, NULL, 10);
         else if (strcmp(argv[i], "--verbose") == 0)
             b->verbose = 1;
         else if ((v = value_of(argv[i], "file")) != NULL) {
@@ -344,10 +356,17 @@ int main(int argc, char **argv)
 {
     struct batch b = { .cpus_milli = 1000, .mem_milli = 128000, .retries = 3 };
     const char *role = "*";
-    struct stoa_options o = { .name = "batch", .roles = &role, .role_count = 1, .failover_timeout_s = 60, .checkpoint = true,
+    struct stoa_options o = { .name = "batch",
+                              .roles = &role,
+                              .role_count = 1,
+                              .failover_timeout_s = 60,
+                              .checkpoint = true,
                               .capabilities = STOA_CAP_PARTITION_AWARE };
-    const struct stoa_callbacks cb = { .subscribed = on_subscribed, .offers = on_offers, .update = on_update,
-                                       .error = on_error, .log = on_log };
+    const struct stoa_callbacks cb = { .subscribed = on_subscribed,
+                                       .offers = on_offers,
+                                       .update = on_update,
+                                       .error = on_error,
+                                       .log = on_log };
     struct stoa_error err;
     struct stoa_scheduler *s;
     int rc;

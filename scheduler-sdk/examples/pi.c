@@ -3,14 +3,16 @@
  *
  *     pi --master=127.0.0.1:5050 --digits=2000 --per_task=100
  *
- * The same program is the task: it is started on the agents as `pi --work=FROM,COUNT --report=HOST:PORT` and reports its
- * digits over TCP to the framework, which listens there. The program must be on the agents under the same path, or be fetched:
+ * The same program is the task: it is started on the agents as `pi --work=FROM,COUNT --report=HOST:PORT` and
+ * reports its digits over TCP to the framework, which listens there. The program must be on the agents under
+ * the same path, or be fetched:
  * --uri=http://somewhere/pi.
  *
- * Worth looking at: one event loop for the scheduler and for the program's own sockets; results that are only counted when they
- * came in, so that a task which "finished" without reporting is run again.
+ * Worth looking at: one event loop for the scheduler and for the program's own sockets; results that are only
+ * counted when they came in, so that a task which "finished" without reporting is run again.
  *
- * The digits come from the formula of Bailey, Borwein and Plouffe, which gives any digit without those before it. */
+ * The digits come from the formula of Bailey, Borwein and Plouffe, which gives any digit without those before
+ * it. */
 #include <arpa/inet.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -27,7 +29,8 @@
 
 #include "stoa/scheduler.h"
 
-/* --- the arithmetic ------------------------------------------------------------------------------------------ */
+/* --- the arithmetic
+ * ------------------------------------------------------------------------------------------ */
 
 static uint64_t power_mod(uint64_t exponent, uint64_t m)
 {
@@ -67,7 +70,8 @@ static char pi_digit(uint64_t n)
     return "0123456789ABCDEF"[(int)(x * 16) & 15];
 }
 
-/* --- the task ------------------------------------------------------------------------------------------------- */
+/* --- the task
+ * ------------------------------------------------------------------------------------------------- */
 
 /* Splits "a:b" or "a,b" at the last such character. */
 static int cut(char *text, char sep, char **ret_second)
@@ -124,7 +128,8 @@ static int work(char *range, char *report)
     return fclose(f) == 0 ? 0 : 1;
 }
 
-/* --- the framework --------------------------------------------------------------------------------------------- */
+/* --- the framework
+ * --------------------------------------------------------------------------------------------- */
 
 struct part {
     int started; /* attempts */
@@ -180,12 +185,15 @@ static void use_offer(struct pi *p, const struct stoa_offer *offer)
         (void)stoa_decline(p->s, &offer->id, 1, part == NULL ? 3600 : 5, NULL);
         return;
     }
-    (void)snprintf(part->task_id, sizeof part->task_id, "pi-%zu-%d", (size_t)(part - p->parts), ++part->started);
+    (void)snprintf(part->task_id, sizeof part->task_id, "pi-%zu-%d", (size_t)(part - p->parts),
+                   ++part->started);
     (void)snprintf(command, sizeof command, "exec %s --work=%llu,%llu --report=%s", p->program,
                    (unsigned long long)part_from(p, part), (unsigned long long)part_size(p, part), p->report);
     const struct stoa_uri uri = { .value = p->uri, .executable = true };
     const struct stoa_command c = { .value = command, .uris = &uri, .uri_count = p->uri != NULL };
-    const struct stoa_task task = { .id = part->task_id, .name = "pi", .command = &c, .resources = resources, .resource_count = n };
+    const struct stoa_task task = {
+        .id = part->task_id, .name = "pi", .command = &c, .resources = resources, .resource_count = n
+    };
     part->running = stoa_launch(p->s, offer, &task, 1, 0, &err) == 0;
     if (!part->running)
         fprintf(stderr, "pi: %s\n", err.msg);
@@ -250,7 +258,8 @@ static void on_log(struct stoa_scheduler *s, int level, const char *line, void *
         fprintf(stderr, "pi: %s\n", line);
 }
 
-/* --- results ---------------------------------------------------------------------------------------------------- */
+/* --- results
+ * ---------------------------------------------------------------------------------------------------- */
 
 static void take_result(struct pi *p, const char *line)
 {
@@ -262,7 +271,8 @@ static void take_result(struct pi *p, const char *line)
         return;
     digits++;
     part = &p->parts[from / p->per_task];
-    if (part->done || strlen(digits) != part_size(p, part) || strspn(digits, "0123456789ABCDEF") != strlen(digits))
+    if (part->done || strlen(digits) != part_size(p, part) ||
+        strspn(digits, "0123456789ABCDEF") != strlen(digits))
         return;
     memcpy(p->text + from, digits, strlen(digits));
     part->done = 1;
@@ -287,7 +297,8 @@ static void on_end(struct bufferevent *bev, short what, void *arg)
     bufferevent_free(bev);
 }
 
-static void on_connection(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *peer, int size, void *arg)
+static void on_connection(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *peer, int size,
+                          void *arg)
 {
     struct pi *p = arg;
     struct bufferevent *bev = bufferevent_socket_new(evconnlistener_get_base(l), fd, BEV_OPT_CLOSE_ON_FREE);
@@ -310,33 +321,39 @@ static struct evconnlistener *listen_for_results(struct pi *p, const char *ip)
 
     if (inet_pton(AF_INET, ip, &a.sin_addr) != 1)
         return NULL;
-    l = evconnlistener_new_bind(p->base, on_connection, p, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE, 64, (struct sockaddr *)&a,
-                                sizeof a);
+    l = evconnlistener_new_bind(p->base, on_connection, p, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE, 64,
+                                (struct sockaddr *)&a, sizeof a);
     if (l == NULL || getsockname(evconnlistener_get_fd(l), (struct sockaddr *)&a, &size) != 0)
         return l;
     (void)snprintf(p->report, sizeof p->report, "%s:%u", ip, ntohs(a.sin_port));
     return l;
 }
 
-/* --- the command line -------------------------------------------------------------------------------------------- */
+/* --- the command line
+ * -------------------------------------------------------------------------------------------- */
 
 static char *value_of(char *arg, const char *name)
 {
     size_t n = strlen(name);
 
-    return strncmp(arg, "--", 2) == 0 && strncmp(arg + 2, name, n) == 0 && arg[2 + n] == '=' ? arg + 3 + n : NULL;
+    return strncmp(arg, "--", 2) == 0 && strncmp(arg + 2, name, n) == 0 && arg[2 + n] == '=' ? arg + 3 + n
+                                                                                             : NULL;
 }
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: pi --master=HOST:PORT [--digits=1000] [--per_task=50] [--cpus=0.5] [--mem=32] [--role=*]\n"
-                    "          [--ip=127.0.0.1 (where tasks reach this program)] [--uri=WHERE_TO_FETCH_PI]\n");
+    fprintf(
+        stderr,
+        "usage: pi --master=HOST:PORT [--digits=1000] [--per_task=50] [--cpus=0.5] [--mem=32] [--role=*]\n"
+        "          [--ip=127.0.0.1 (where tasks reach this program)] [--uri=WHERE_TO_FETCH_PI]\n");
     return 2;
 }
 
 static int run(struct pi *p, const struct stoa_options *o, const char *ip)
 {
-    const struct stoa_callbacks cb = { .subscribed = on_subscribed, .offers = on_offers, .update = on_update, .log = on_log };
+    const struct stoa_callbacks cb = {
+        .subscribed = on_subscribed, .offers = on_offers, .update = on_update, .log = on_log
+    };
     struct evconnlistener *l = listen_for_results(p, ip);
     struct stoa_error err = { .msg = "cannot listen for results" };
     int rc = 2;
@@ -354,9 +371,13 @@ static int run(struct pi *p, const struct stoa_options *o, const char *ip)
 
 int main(int argc, char **argv)
 {
-    struct pi p = { .digits = 1000, .per_task = 50, .cpus_milli = 500, .mem_milli = 32000, .base = event_base_new() };
+    struct pi p = {
+        .digits = 1000, .per_task = 50, .cpus_milli = 500, .mem_milli = 32000, .base = event_base_new()
+    };
     const char *role = "*", *ip = "127.0.0.1";
-    struct stoa_options o = { .name = "pi", .roles = &role, .role_count = 1, .failover_timeout_s = 60, .event_base = p.base };
+    struct stoa_options o = {
+        .name = "pi", .roles = &role, .role_count = 1, .failover_timeout_s = 60, .event_base = p.base
+    };
     char *v, *range = NULL, *report = NULL;
     ssize_t n;
     int rc;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Untrusted JSON: the first two bytes choose the message type. What reads must make a message that the guard accepts, and its JSON must mean
- * the same. */
+/* Untrusted JSON: the first two bytes choose the message type. What reads must make a message that the guard
+ * accepts, and its JSON must mean the same. */
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,7 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct sbuf bytes = SBUF_INIT(1 << 22), json = SBUF_INIT(1 << 24), again = SBUF_INIT(1 << 22), json2 = SBUF_INIT(1 << 24);
+    struct sbuf bytes = SBUF_INIT(1 << 22), json = SBUF_INIT(1 << 24), again = SBUF_INIT(1 << 22),
+                json2 = SBUF_INIT(1 << 24);
     size_t count;
     const ProtobufCMessageDescriptor *const *types = wire_types(&count), *type;
     struct error err;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Untrusted protobuf bytes: the first two bytes choose the type. What wire_check lets pass must unpack, pack, and be written
- * as JSON that reads back. */
+/* Untrusted protobuf bytes: the first two bytes choose the type. What wire_check lets pass must unpack, pack,
+ * and be written as JSON that reads back. */
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,7 +30,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         ASSERT(wire_check(type, sbuf_view(&again), &err) == 0);
         ASSERT(json_from_wire(&json, type, bytes));
         /* A double that is not a number is null in JSON, and null is unset. */
-        ASSERT(json_to_wire(type, sbuf_view(&json), &back, &err) == 0 || str_contains(sbuf_view(&json), STR(":null")));
+        ASSERT(json_to_wire(type, sbuf_view(&json), &back, &err) == 0 ||
+               str_contains(sbuf_view(&json), STR(":null")));
     }
     arena_done(&arena);
     sbuf_done(&again);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* libstoa-scheduler: write a framework for a Stoa (or Mesos) cluster in C.
  *
- * A framework subscribes with the master, is offered resources, answers each offer by launching tasks on it or by declining
- * it, and is told what becomes of its tasks. This library keeps the connection: it finds the leading master among
- * the addresses given, follows redirects, watches heartbeats, reconnects with growing and jittered pauses, subscribes again as
- * the same framework, and acknowledges status updates. What to do with offers and updates is yours, in callbacks.
+ * A framework subscribes with the master, is offered resources, answers each offer by launching tasks on it
+ * or by declining it, and is told what becomes of its tasks. This library keeps the connection: it finds the
+ * leading master among the addresses given, follows redirects, watches heartbeats, reconnects with growing
+ * and jittered pauses, subscribes again as the same framework, and acknowledges status updates. What to do
+ * with offers and updates is yours, in callbacks.
  *
- *     static void offers(struct stoa_scheduler *s, const struct stoa_offer *offers, size_t count, void *user);
- *     static void update(struct stoa_scheduler *s, const struct stoa_status *status, void *user);
+ *     static void offers(struct stoa_scheduler *s, const struct stoa_offer *offers, size_t count, void
+ * *user); static void update(struct stoa_scheduler *s, const struct stoa_status *status, void *user);
  *
  *     struct stoa_options o = { .master = "127.0.0.1:5050", .name = "hello", .user = "nobody" };
  *     struct stoa_callbacks cb = { .offers = offers, .update = update };
@@ -16,18 +17,24 @@
  *     stoa_scheduler_free(s);
  *
  * Rules that hold everywhere:
- * - One thread. All functions of one scheduler are called from the thread that runs its event loop; callbacks come from there.
+ * - One thread. All functions of one scheduler are called from the thread that runs its event loop; callbacks
+ * come from there.
  * - What a callback is given is lent: it is valid until the callback returns. Copy what you keep.
  * - What you pass in is copied before the function returns.
- * - Zero is "not set" in every struct: initialise with { 0 } or designated initialisers. A NULL string is not set, "" is set.
- * - int functions return 0 or a negative enum stoa_code and then say in err (may be NULL) what is wrong and what to do.
- * - Calls are sent in the order in which they were made. Success means that the call was valid and is on its way; what the master thinks
- *   of it comes back as an update, an operation status or not at all (that is the protocol).
- * - While not subscribed, calls are refused with STOA_UNAVAILABLE and nothing is kept: offers are gone by then, and what must not be lost
- *   (a kill, a reconciliation) is best repeated from the subscribed callback. The exceptions are stoa_suppress and stoa_revive,
- *   which are remembered and become part of the next subscription. Calls that were accepted but not written yet when the connection breaks
- *   are dropped too; launches among them are reported by reconciliation as TASK_LOST or TASK_UNKNOWN.
- * - Quantities of scalar resources are in thousandths (1500 is 1.5 cpus): the protocol keeps three decimal digits. */
+ * - Zero is "not set" in every struct: initialise with { 0 } or designated initialisers. A NULL string is not
+ * set, "" is set.
+ * - int functions return 0 or a negative enum stoa_code and then say in err (may be NULL) what is wrong and
+ * what to do.
+ * - Calls are sent in the order in which they were made. Success means that the call was valid and is on its
+ * way; what the master thinks of it comes back as an update, an operation status or not at all (that is the
+ * protocol).
+ * - While not subscribed, calls are refused with STOA_UNAVAILABLE and nothing is kept: offers are gone by
+ * then, and what must not be lost (a kill, a reconciliation) is best repeated from the subscribed callback.
+ * The exceptions are stoa_suppress and stoa_revive, which are remembered and become part of the next
+ * subscription. Calls that were accepted but not written yet when the connection breaks are dropped too;
+ * launches among them are reported by reconciliation as TASK_LOST or TASK_UNKNOWN.
+ * - Quantities of scalar resources are in thousandths (1500 is 1.5 cpus): the protocol keeps three decimal
+ * digits. */
 #ifndef STOA_SCHEDULER_H
 #define STOA_SCHEDULER_H
 
@@ -53,11 +60,11 @@ struct stoa_scheduler;
 enum stoa_code {
     STOA_OK = 0,
     STOA_NOMEM,
-    STOA_INVALID,     /* an argument is wrong */
+    STOA_INVALID, /* an argument is wrong */
     STOA_NOT_FOUND,
     STOA_CONFLICT,
-    STOA_DENIED,      /* the master does not allow it */
-    STOA_LIMIT,       /* a cap was reached */
+    STOA_DENIED, /* the master does not allow it */
+    STOA_LIMIT,  /* a cap was reached */
     STOA_TIMEOUT,
     STOA_UNAVAILABLE, /* not subscribed now; try again later */
     STOA_PROTOCOL,    /* the master sent something that is no valid event */
@@ -105,7 +112,8 @@ struct stoa_resource {
     size_t range_count;
     const char *const *set;
     size_t set_count;
-    const char *role;            /* that it is reserved for (the innermost reservation's), "*" when it is not; to read only */
+    const char
+        *role; /* that it is reserved for (the innermost reservation's), "*" when it is not; to read only */
     const char *allocation_role; /* role that it is offered to; in what you send it may be left out */
     const struct stoa_reservation *reservations; /* outermost first; empty: not reserved */
     size_t reservation_count;
@@ -113,17 +121,18 @@ struct stoa_resource {
     bool shared;
     const char *provider_id;
     /* of "disk": */
-    const char *persistence_id;        /* set: a persistent volume */
+    const char *persistence_id; /* set: a persistent volume */
     const char *persistence_principal;
     const char *volume_container_path; /* where a task sees the volume */
     bool volume_read_only;
     enum stoa_disk_source disk_source;
-    const char *disk_root;    /* of PATH and MOUNT */
+    const char *disk_root; /* of PATH and MOUNT */
     const char *disk_id;
     const char *disk_profile;
     const char *disk_vendor;
-    /* The Resource message as protobuf bytes. In what you receive it is always set. In what you send it is used instead of all the
-     * fields above when set: take a whole resource out of an offer by copying the struct; set raw.p to NULL after changing a field. */
+    /* The Resource message as protobuf bytes. In what you receive it is always set. In what you send it is
+     * used instead of all the fields above when set: take a whole resource out of an offer by copying the
+     * struct; set raw.p to NULL after changing a field. */
     struct stoa_bytes raw;
 };
 
@@ -138,7 +147,7 @@ struct stoa_attribute {
     const char *text;
 };
 
-/* ---- what the master tells ------------------------------------------------------------------------------ */
+/* ---- what the master tells ------------------------------------------------------------------------------- */
 
 struct stoa_offer {
     const char *id;
@@ -147,7 +156,8 @@ struct stoa_offer {
     const char *hostname;
     const char *agent_ip; /* of the agent's own HTTP service; NULL when the master did not say */
     int agent_port;
-    const char *allocation_role; /* the role that is offered to; "*" or the framework's role when the master leaves it out */
+    const char *allocation_role; /* the role that is offered to; "*" or the framework's role when the master
+                                    leaves it out */
     const char *region, *zone;   /* fault domain, NULL when the agent has none */
     const struct stoa_resource *resources;
     size_t resource_count;
@@ -155,7 +165,7 @@ struct stoa_offer {
     size_t attribute_count;
     const char *const *executor_ids; /* our executors on that agent */
     size_t executor_id_count;
-    bool has_unavailability; /* the agent is scheduled for maintenance */
+    bool has_unavailability;            /* the agent is scheduled for maintenance */
     int64_t unavailability_start_ns;    /* since 1970 */
     int64_t unavailability_duration_ns; /* 0: for ever */
     struct stoa_bytes raw;              /* mesos.v1.Offer */
@@ -187,7 +197,12 @@ enum stoa_task_state {
     STOA_TASK_UNKNOWN = 13
 };
 
-enum stoa_source { STOA_SOURCE_NONE = -1, STOA_SOURCE_MASTER = 0, STOA_SOURCE_AGENT = 1, STOA_SOURCE_EXECUTOR = 2 };
+enum stoa_source {
+    STOA_SOURCE_NONE = -1,
+    STOA_SOURCE_MASTER = 0,
+    STOA_SOURCE_AGENT = 1,
+    STOA_SOURCE_EXECUTOR = 2
+};
 
 enum stoa_check_type { STOA_CHECK_NONE, STOA_CHECK_COMMAND, STOA_CHECK_HTTP, STOA_CHECK_TCP };
 
@@ -201,8 +216,9 @@ struct stoa_status {
     const char *task_id;
     enum stoa_task_state state;
     const char *state_name; /* "TASK_RUNNING" */
-    bool is_terminal;       /* the task will not change any more (LOST, UNREACHABLE and UNKNOWN may come back: see stoa_task_state_is_terminal) */
-    const char *message;    /* may be NULL */
+    bool is_terminal; /* the task will not change any more (LOST, UNREACHABLE and UNKNOWN may come back: see
+                         stoa_task_state_is_terminal) */
+    const char *message; /* may be NULL */
     enum stoa_source source;
     int reason;              /* number of TaskStatus.Reason, -1 when absent */
     const char *reason_name; /* "REASON_EXECUTOR_TERMINATED", NULL when absent */
@@ -211,18 +227,18 @@ struct stoa_status {
     double timestamp;        /* seconds since 1970; 0 when absent */
     struct stoa_bytes uuid;  /* set: the update waits for an acknowledgement */
     struct stoa_bytes data;
-    int healthy;             /* 1, 0, or -1 when no health check has spoken yet */
+    int healthy;                     /* 1, 0, or -1 when no health check has spoken yet */
     enum stoa_check_type check_type; /* result of a check, not of a health check */
     bool check_has_result;
-    int check_result;        /* exit code, HTTP status, or 1/0 for TCP */
+    int check_result; /* exit code, HTTP status, or 1/0 for TCP */
     const char *container_id;
     const char *parent_container_id;
-    int64_t executor_pid;    /* 0 when absent */
+    int64_t executor_pid;                       /* 0 when absent */
     const struct stoa_ip_address *ip_addresses; /* of container_status, first the first */
     size_t ip_address_count;
     const struct stoa_label *labels;
     size_t label_count;
-    int64_t unreachable_time_ns; /* 0 when absent */
+    int64_t unreachable_time_ns;            /* 0 when absent */
     const struct stoa_resource *limitation; /* the resources whose limit was hit */
     size_t limitation_count;
     struct stoa_bytes raw; /* mesos.v1.TaskStatus */
@@ -279,28 +295,33 @@ struct stoa_callbacks {
     void (*disconnected)(struct stoa_scheduler *s, const char *why, void *user);
     void (*offers)(struct stoa_scheduler *s, const struct stoa_offer *offers, size_t count, void *user);
     void (*rescind)(struct stoa_scheduler *s, const char *offer_id, void *user);
-    void (*inverse_offers)(struct stoa_scheduler *s, const struct stoa_inverse_offer *offers, size_t count, void *user);
+    void (*inverse_offers)(struct stoa_scheduler *s, const struct stoa_inverse_offer *offers, size_t count,
+                           void *user);
     void (*rescind_inverse_offer)(struct stoa_scheduler *s, const char *offer_id, void *user);
     void (*update)(struct stoa_scheduler *s, const struct stoa_status *status, void *user);
     void (*operation)(struct stoa_scheduler *s, const struct stoa_operation_status *status, void *user);
-    void (*message)(struct stoa_scheduler *s, const char *agent_id, const char *executor_id, struct stoa_bytes data,
-                    void *user);
+    void (*message)(struct stoa_scheduler *s, const char *agent_id, const char *executor_id,
+                    struct stoa_bytes data, void *user);
     void (*failure)(struct stoa_scheduler *s, const struct stoa_failure *failure, void *user);
-    /* The master refused or ended the subscription for good ("Framework failed over", "Framework has been removed", an invalid
-     * FrameworkInfo). The library does not reconnect; stoa_scheduler_run returns the error. */
+    /* The master refused or ended the subscription for good ("Framework failed over", "Framework has been
+     * removed", an invalid FrameworkInfo). The library does not reconnect; stoa_scheduler_run returns the
+     * error. */
     void (*error)(struct stoa_scheduler *s, const char *message, void *user);
     void (*heartbeat)(struct stoa_scheduler *s, void *user);
-    /* Called first for every event with the bytes of the mesos.v1.scheduler.Event (made from JSON if need be). */
+    /* Called first for every event with the bytes of the mesos.v1.scheduler.Event (made from JSON if need
+     * be). */
     void (*event)(struct stoa_scheduler *s, struct stoa_bytes event, void *user);
     /* The answer to stoa_update_framework: code 0 or why it was refused. */
     void (*framework_updated)(struct stoa_scheduler *s, const struct stoa_error *result, void *user);
     /* A call was refused by the master with an HTTP error; the text names the call and the answer. */
-    void (*call_failed)(struct stoa_scheduler *s, const char *call, int http_status, const char *text, void *user);
-    /* One line for a log: connection attempts, redirects, retries. level 0 error, 1 warning, 2 information, 3 debugging. */
+    void (*call_failed)(struct stoa_scheduler *s, const char *call, int http_status, const char *text,
+                        void *user);
+    /* One line for a log: connection attempts, redirects, retries. level 0 error, 1 warning, 2 information, 3
+     * debugging. */
     void (*log)(struct stoa_scheduler *s, int level, const char *line, void *user);
 };
 
-/* ---- the scheduler -------------------------------------------------------------------------------------- */
+/* ---- the scheduler --------------------------------------------------------------------------------------- */
 
 enum stoa_content { STOA_PROTOBUF, STOA_JSON };
 
@@ -317,11 +338,12 @@ enum stoa_capability {
 };
 
 struct stoa_options {
-    /* Masters as "host:port,host:port"; a missing port is 5050. Names are resolved when the scheduler is made.
-     * "zk://..." is not supported yet and refused. */
+    /* Masters as "host:port,host:port"; a missing port is 5050. Names are resolved when the scheduler is
+     * made. "zk://..." is not supported yet and refused. */
     const char *master;
-    enum stoa_content content;      /* of calls and events */
-    struct event_base *event_base;  /* the caller's loop; NULL: the scheduler makes its own for stoa_scheduler_run */
+    enum stoa_content content; /* of calls and events */
+    struct event_base
+        *event_base; /* the caller's loop; NULL: the scheduler makes its own for stoa_scheduler_run */
     bool explicit_acknowledgements; /* true: you call stoa_acknowledge for every status with a uuid */
 
     /* FrameworkInfo */
@@ -340,17 +362,17 @@ struct stoa_options {
     const struct stoa_label *labels;
     size_t label_count;
     const char *framework_json; /* anything else of FrameworkInfo as v1 JSON, merged under the fields above */
-    const char *offer_constraints_json; /* mesos.v1.scheduler.OfferConstraints */
+    const char *offer_constraints_json;  /* mesos.v1.scheduler.OfferConstraints */
     const char *const *suppressed_roles; /* of the first subscription */
     size_t suppressed_role_count;
 
     /* Zero: the value in brackets. */
-    int64_t backoff_min_ms;      /* [500] first pause before connecting again; doubles, jittered by half */
-    int64_t backoff_max_ms;      /* [30000] */
-    int64_t connect_timeout_ms;  /* [10000] from connecting to the SUBSCRIBED event */
-    unsigned heartbeats_missed;  /* [5] after so many intervals of silence the connection counts as dead */
-    size_t event_bytes_max;      /* [64 MiB] longest event taken */
-    size_t queued_bytes_max;     /* [64 MiB] calls not yet written; beyond, calls are refused with STOA_LIMIT */
+    int64_t backoff_min_ms;     /* [500] first pause before connecting again; doubles, jittered by half */
+    int64_t backoff_max_ms;     /* [30000] */
+    int64_t connect_timeout_ms; /* [10000] from connecting to the SUBSCRIBED event */
+    unsigned heartbeats_missed; /* [5] after so many intervals of silence the connection counts as dead */
+    size_t event_bytes_max;     /* [64 MiB] longest event taken */
+    size_t queued_bytes_max; /* [64 MiB] calls not yet written; beyond, calls are refused with STOA_LIMIT */
 };
 
 STOA_API const char *stoa_version(void);
@@ -361,32 +383,37 @@ STOA_API struct stoa_scheduler *stoa_scheduler_new(const struct stoa_options *op
                                                    const struct stoa_callbacks *callbacks, void *user,
                                                    struct stoa_error *err);
 
-/* Runs the loop until stoa_scheduler_stop or an ERROR event. 0 after stop. With a caller's event_base the caller may run that
- * instead. */
+/* Runs the loop until stoa_scheduler_stop or an ERROR event. 0 after stop. With a caller's event_base the
+ * caller may run that instead. */
 STOA_API int stoa_scheduler_run(struct stoa_scheduler *s, struct stoa_error *err);
 
-/* Ends the connection and lets stoa_scheduler_run return, after calls made so far are written and answered (for two seconds at most).
- * The framework stays known to the master for failover_timeout_s: start again with its id to go on. */
+/* Ends the connection and lets stoa_scheduler_run return, after calls made so far are written and answered
+ * (for two seconds at most). The framework stays known to the master for failover_timeout_s: start again with
+ * its id to go on. */
 STOA_API void stoa_scheduler_stop(struct stoa_scheduler *s);
 
 /* As stoa_scheduler_stop, but removes the framework: all its tasks are killed, the id becomes unusable. */
 STOA_API int stoa_scheduler_teardown(struct stoa_scheduler *s, struct stoa_error *err);
 
-/* Frees it; not from within a callback. NULL is fine. Without a stop before, the connection is simply closed. */
+/* Frees it; not from within a callback. NULL is fine. Without a stop before, the connection is simply closed.
+ */
 STOA_API void stoa_scheduler_free(struct stoa_scheduler *s);
 
 /* NULL before the first subscription of a new framework. */
 STOA_API const char *stoa_scheduler_framework_id(const struct stoa_scheduler *s);
 STOA_API bool stoa_scheduler_is_subscribed(const struct stoa_scheduler *s);
-STOA_API bool stoa_scheduler_is_stopped(const struct stoa_scheduler *s); /* stopped, torn down, or ended by ERROR */
+STOA_API bool
+stoa_scheduler_is_stopped(const struct stoa_scheduler *s); /* stopped, torn down, or ended by ERROR */
 /* "host:port" of the master connected to, or NULL. */
 STOA_API const char *stoa_scheduler_master(const struct stoa_scheduler *s);
 
-/* Calls fn once after delay_ms, from the loop, unless the scheduler is freed before. For programs that have no loop of their own. */
+/* Calls fn once after delay_ms, from the loop, unless the scheduler is freed before. For programs that have
+ * no loop of their own. */
 STOA_API int stoa_scheduler_after(struct stoa_scheduler *s, int64_t delay_ms,
-                                  void (*fn)(struct stoa_scheduler *s, void *arg), void *arg, struct stoa_error *err);
+                                  void (*fn)(struct stoa_scheduler *s, void *arg), void *arg,
+                                  struct stoa_error *err);
 
-/* ---- tasks ---------------------------------------------------------------------------------------------- */
+/* ---- tasks ----------------------------------------------------------------------------------------------- */
 
 struct stoa_variable {
     const char *name;
@@ -402,7 +429,8 @@ struct stoa_uri {
 };
 
 struct stoa_command {
-    /* A shell line in value, or with argv set (argc > 0 or no_shell) a program in value and its arguments, argv[0] included. */
+    /* A shell line in value, or with argv set (argc > 0 or no_shell) a program in value and its arguments,
+     * argv[0] included. */
     const char *value;
     bool no_shell;
     const char *const *argv;
@@ -437,7 +465,12 @@ struct stoa_port {
     size_t label_count;
 };
 
-enum stoa_visibility { STOA_VISIBLE_NONE, STOA_VISIBLE_FRAMEWORK, STOA_VISIBLE_CLUSTER, STOA_VISIBLE_EXTERNAL };
+enum stoa_visibility {
+    STOA_VISIBLE_NONE,
+    STOA_VISIBLE_FRAMEWORK,
+    STOA_VISIBLE_CLUSTER,
+    STOA_VISIBLE_EXTERNAL
+};
 
 struct stoa_discovery {
     enum stoa_visibility visibility; /* NONE: no discovery info */
@@ -460,8 +493,8 @@ struct stoa_executor {
     struct stoa_bytes data;
     const struct stoa_label *labels;
     size_t label_count;
-    double shutdown_grace_s;  /* 0: the agent's default */
-    const char *info_json;    /* anything else of ExecutorInfo, merged under the fields above */
+    double shutdown_grace_s; /* 0: the agent's default */
+    const char *info_json;   /* anything else of ExecutorInfo, merged under the fields above */
 };
 
 struct stoa_task {
@@ -483,7 +516,8 @@ struct stoa_task {
     double max_completion_s;  /* 0: no limit */
     int64_t cpus_limit_milli; /* 0: none, -1: unlimited */
     int64_t mem_limit_milli;
-    const char *info_json; /* anything else of TaskInfo as v1 JSON, merged under the fields above; lists are joined */
+    const char *
+        info_json; /* anything else of TaskInfo as v1 JSON, merged under the fields above; lists are joined */
 };
 
 /* ---- answering offers ------------------------------------------------------------------------------------ */
@@ -512,33 +546,37 @@ struct stoa_operation {
      * SHRINK: volume; CREATE_DISK, DESTROY_DISK: the source. */
     const struct stoa_resource *resources;
     size_t resource_count;
-    int64_t subtract_milli;             /* SHRINK */
-    enum stoa_disk_source target_type;  /* CREATE_DISK: MOUNT or BLOCK */
+    int64_t subtract_milli;            /* SHRINK */
+    enum stoa_disk_source target_type; /* CREATE_DISK: MOUNT or BLOCK */
     const char *target_profile;
     struct stoa_bytes raw;
 };
 
 #define STOA_REFUSE_DEFAULT (-1.0) /* the master's: 5 s */
 
-/* Uses offers (all of one agent and one role) for the operations, in order; what is left goes back and is not offered
- * to us again for refuse_s seconds. */
+/* Uses offers (all of one agent and one role) for the operations, in order; what is left goes back and is not
+ * offered to us again for refuse_s seconds. */
 STOA_API int stoa_accept(struct stoa_scheduler *s, const char *const *offer_ids, size_t offer_count,
                          const struct stoa_operation *operations, size_t operation_count, double refuse_s,
                          struct stoa_error *err);
 /* The common case: one offer, some tasks. Tasks without agent_id get the offer's. */
-STOA_API int stoa_launch(struct stoa_scheduler *s, const struct stoa_offer *offer, const struct stoa_task *tasks,
-                         size_t task_count, double refuse_s, struct stoa_error *err);
-STOA_API int stoa_decline(struct stoa_scheduler *s, const char *const *offer_ids, size_t offer_count, double refuse_s,
-                          struct stoa_error *err);
-STOA_API int stoa_accept_inverse_offers(struct stoa_scheduler *s, const char *const *ids, size_t count, double refuse_s,
-                                        struct stoa_error *err);
-STOA_API int stoa_decline_inverse_offers(struct stoa_scheduler *s, const char *const *ids, size_t count, double refuse_s,
-                                         struct stoa_error *err);
+STOA_API int stoa_launch(struct stoa_scheduler *s, const struct stoa_offer *offer,
+                         const struct stoa_task *tasks, size_t task_count, double refuse_s,
+                         struct stoa_error *err);
+STOA_API int stoa_decline(struct stoa_scheduler *s, const char *const *offer_ids, size_t offer_count,
+                          double refuse_s, struct stoa_error *err);
+STOA_API int stoa_accept_inverse_offers(struct stoa_scheduler *s, const char *const *ids, size_t count,
+                                        double refuse_s, struct stoa_error *err);
+STOA_API int stoa_decline_inverse_offers(struct stoa_scheduler *s, const char *const *ids, size_t count,
+                                         double refuse_s, struct stoa_error *err);
 /* Stop, or ask for, offers to these roles (none: all of ours). Reviving also forgets refusals. */
-STOA_API int stoa_suppress(struct stoa_scheduler *s, const char *const *roles, size_t count, struct stoa_error *err);
-STOA_API int stoa_revive(struct stoa_scheduler *s, const char *const *roles, size_t count, struct stoa_error *err);
+STOA_API int stoa_suppress(struct stoa_scheduler *s, const char *const *roles, size_t count,
+                           struct stoa_error *err);
+STOA_API int stoa_revive(struct stoa_scheduler *s, const char *const *roles, size_t count,
+                         struct stoa_error *err);
 
-/* ---- tasks and executors that run ----------------------------------------------------------------------------- */
+/* ---- tasks and executors that run
+ * ----------------------------------------------------------------------------- */
 
 /* agent_id may be NULL. grace_s below zero: the task's own kill policy. */
 STOA_API int stoa_kill(struct stoa_scheduler *s, const char *task_id, const char *agent_id, double grace_s,
@@ -547,8 +585,10 @@ STOA_API int stoa_shutdown_executor(struct stoa_scheduler *s, const char *execut
                                     struct stoa_error *err);
 STOA_API int stoa_send_message(struct stoa_scheduler *s, const char *agent_id, const char *executor_id,
                                struct stoa_bytes data, struct stoa_error *err);
-/* Without a uuid in the status this does nothing and succeeds. With automatic acknowledgements it is refused. */
-STOA_API int stoa_acknowledge(struct stoa_scheduler *s, const struct stoa_status *status, struct stoa_error *err);
+/* Without a uuid in the status this does nothing and succeeds. With automatic acknowledgements it is refused.
+ */
+STOA_API int stoa_acknowledge(struct stoa_scheduler *s, const struct stoa_status *status,
+                              struct stoa_error *err);
 /* The same from kept copies. */
 STOA_API int stoa_acknowledge_ids(struct stoa_scheduler *s, const char *agent_id, const char *task_id,
                                   struct stoa_bytes uuid, struct stoa_error *err);
@@ -560,7 +600,8 @@ struct stoa_task_ref {
     const char *agent_id; /* may be NULL */
 };
 /* Asks for the state of these tasks, or with count 0 of all that the master knows. Answers are updates with
- * REASON_RECONCILIATION; a task for which none comes (its agent may still return) is asked for again later. */
+ * REASON_RECONCILIATION; a task for which none comes (its agent may still return) is asked for again later.
+ */
 STOA_API int stoa_reconcile(struct stoa_scheduler *s, const struct stoa_task_ref *tasks, size_t count,
                             struct stoa_error *err);
 
@@ -569,41 +610,48 @@ struct stoa_operation_ref {
     const char *agent_id;    /* may be NULL */
     const char *provider_id; /* may be NULL */
 };
-STOA_API int stoa_reconcile_operations(struct stoa_scheduler *s, const struct stoa_operation_ref *operations, size_t count,
-                                       struct stoa_error *err);
+STOA_API int stoa_reconcile_operations(struct stoa_scheduler *s, const struct stoa_operation_ref *operations,
+                                       size_t count, struct stoa_error *err);
 
 struct stoa_request {
     const char *agent_id; /* may be NULL */
     const struct stoa_resource *resources;
     size_t resource_count;
 };
-STOA_API int stoa_request_resources(struct stoa_scheduler *s, const struct stoa_request *requests, size_t count,
-                                    struct stoa_error *err);
+STOA_API int stoa_request_resources(struct stoa_scheduler *s, const struct stoa_request *requests,
+                                    size_t count, struct stoa_error *err);
 
-/* Changes name, roles, failover timeout, capabilities and so on of the running framework to those in options (only its FrameworkInfo
- * part is looked at). The answer comes to framework_updated; later subscriptions use the new values once accepted. */
-STOA_API int stoa_update_framework(struct stoa_scheduler *s, const struct stoa_options *options, struct stoa_error *err);
+/* Changes name, roles, failover timeout, capabilities and so on of the running framework to those in options
+ * (only its FrameworkInfo part is looked at). The answer comes to framework_updated; later subscriptions use
+ * the new values once accepted. */
+STOA_API int stoa_update_framework(struct stoa_scheduler *s, const struct stoa_options *options,
+                                   struct stoa_error *err);
 
 /* Any mesos.v1.scheduler.Call, as protobuf bytes or v1 JSON. framework_id is filled in. Not SUBSCRIBE. */
 STOA_API int stoa_call(struct stoa_scheduler *s, struct stoa_bytes call, struct stoa_error *err);
 STOA_API int stoa_call_json(struct stoa_scheduler *s, const char *call, struct stoa_error *err);
 
-/* ---- helpers --------------------------------------------------------------------------------------------------- */
+/* ---- helpers
+ * --------------------------------------------------------------------------------------------------- */
 
 STOA_API const char *stoa_task_state_name(enum stoa_task_state state);
-/* FINISHED, FAILED, KILLED, ERROR, LOST, DROPPED, GONE, GONE_BY_OPERATOR. A LOST task may still come back when its agent does. */
+/* FINISHED, FAILED, KILLED, ERROR, LOST, DROPPED, GONE, GONE_BY_OPERATOR. A LOST task may still come back
+ * when its agent does. */
 STOA_API bool stoa_task_state_is_terminal(enum stoa_task_state state);
 /* Sum of the unreserved and reserved scalar resources of this name in the offer. */
 STOA_API int64_t stoa_offer_scalar_milli(const struct stoa_offer *offer, const char *name);
-/* A task's view of an offer: takes milli of the scalar resource from the offer's resources, unreserved first, and appends what it took to out
- * (room for max entries, *count in use). False, and nothing appended, when the offer has not enough or out has no room. */
+/* A task's view of an offer: takes milli of the scalar resource from the offer's resources, unreserved first,
+ * and appends what it took to out (room for max entries, *count in use). False, and nothing appended, when
+ * the offer has not enough or out has no room. */
 STOA_API bool stoa_offer_take(const struct stoa_offer *offer, const char *name, int64_t milli,
                               struct stoa_resource *out, size_t *count, size_t max);
-/* A message of the API (raw bytes of an event or offer) as v1 JSON, in memory to be freed with free(). type is the full name
- * without "mesos.v1.", e.g. "Offer", "TaskStatus", "scheduler.Event". NULL when the type is unknown or memory is out. */
+/* A message of the API (raw bytes of an event or offer) as v1 JSON, in memory to be freed with free(). type
+ * is the full name without "mesos.v1.", e.g. "Offer", "TaskStatus", "scheduler.Event". NULL when the type is
+ * unknown or memory is out. */
 STOA_API char *stoa_to_json(const char *type, struct stoa_bytes bytes);
 /* The other way: bytes in memory to be freed with free(). */
-STOA_API int stoa_from_json(const char *type, const char *json, void **ret_bytes, size_t *ret_size, struct stoa_error *err);
+STOA_API int stoa_from_json(const char *type, const char *json, void **ret_bytes, size_t *ret_size,
+                            struct stoa_error *err);
 
 #ifdef __cplusplus
 }

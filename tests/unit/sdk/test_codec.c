@@ -13,7 +13,9 @@
 
 static const struct stoa_resource cpus = { .name = "cpus", .milli = 1500 };
 static const struct stoa_range two_ports[] = { { 31000, 31001 } };
-static const struct stoa_resource ports = { .name = "ports", .type = STOA_RANGES, .ranges = two_ports, .range_count = 1 };
+static const struct stoa_resource ports = {
+    .name = "ports", .type = STOA_RANGES, .ranges = two_ports, .range_count = 1
+};
 
 /* Checks the field 1 of b against JSON, by meaning of the bytes. */
 static void check_json(struct sbuf *b, const char *type, const char *want)
@@ -47,68 +49,128 @@ TEST("a plain command task")
 {
     const struct stoa_command command = { .value = "sleep 1" };
 
-    check_task(&(struct stoa_task){ .id = "t1", .resources = &cpus, .resource_count = 1, .command = &command },
-               "{\"name\":\"t1\",\"task_id\":{\"value\":\"t1\"},\"agent_id\":{\"value\":\"a1\"},\"resources\":[{\"name\":\"cpus\","
-               "\"type\":\"SCALAR\",\"scalar\":{\"value\":1.5}}],\"command\":{\"value\":\"sleep 1\",\"shell\":true}}");
+    check_task(
+        &(struct stoa_task){ .id = "t1", .resources = &cpus, .resource_count = 1, .command = &command },
+        "{\"name\":\"t1\",\"task_id\":{\"value\":\"t1\"},\"agent_id\":{\"value\":\"a1\"},\"resources\":[{"
+        "\"name\":\"cpus\","
+        "\"type\":\"SCALAR\",\"scalar\":{\"value\":1.5}}],\"command\":{\"value\":\"sleep "
+        "1\",\"shell\":true}}");
 }
 
 TEST("a task with everything")
 {
     static const char *const argv[] = { "server", "--port", "80" };
     static const struct stoa_variable env[] = { { "A", "1" }, { "B", NULL } };
-    static const struct stoa_uri uris[] = { { .value = "http://x/a.tgz" }, { .value = "file:///b", .executable = true, .no_extract = true, .output_file = "bin" } };
+    static const struct stoa_uri uris[] = {
+        { .value = "http://x/a.tgz" },
+        { .value = "file:///b", .executable = true, .no_extract = true, .output_file = "bin" }
+    };
     static const struct stoa_label labels[] = { { "team", "web" }, { "bare", NULL } };
-    static const struct stoa_port discovery_ports[] = { { .number = 31000, .name = "http", .protocol = "tcp", .labels = labels, .label_count = 1 } };
-    static const struct stoa_discovery discovery = { .visibility = STOA_VISIBLE_FRAMEWORK, .name = "web", .ports = discovery_ports, .port_count = 1 };
-    static const struct stoa_command command = { .value = "/bin/server", .argv = argv, .argc = 3, .environment = env, .environment_count = 2,
-                                                 .uris = uris, .uri_count = 2, .user = "www" };
-    static const struct stoa_check health = { .type = STOA_CHECK_HTTP, .port = 31000, .path = "/health", .scheme = "https",
-                                              .delay_s = -1, .interval_s = 5, .consecutive_failures = 2, .ipv6 = true };
+    static const struct stoa_port discovery_ports[] = {
+        { .number = 31000, .name = "http", .protocol = "tcp", .labels = labels, .label_count = 1 }
+    };
+    static const struct stoa_discovery discovery = {
+        .visibility = STOA_VISIBLE_FRAMEWORK, .name = "web", .ports = discovery_ports, .port_count = 1
+    };
+    static const struct stoa_command command = { .value = "/bin/server",
+                                                 .argv = argv,
+                                                 .argc = 3,
+                                                 .environment = env,
+                                                 .environment_count = 2,
+                                                 .uris = uris,
+                                                 .uri_count = 2,
+                                                 .user = "www" };
+    static const struct stoa_check health = { .type = STOA_CHECK_HTTP,
+                                              .port = 31000,
+                                              .path = "/health",
+                                              .scheme = "https",
+                                              .delay_s = -1,
+                                              .interval_s = 5,
+                                              .consecutive_failures = 2,
+                                              .ipv6 = true };
     static const struct stoa_check check = { .type = STOA_CHECK_TCP, .port = 31001 };
     const struct stoa_resource resources[] = { cpus, ports };
-    const struct stoa_task t = { .id = "t2", .name = "web", .agent_id = "a2", .resources = resources, .resource_count = 2,
-                                 .command = &command, .health_check = &health, .check = &check, .discovery = &discovery,
-                                 .labels = labels, .label_count = 2, .data = { "x", 1 }, .kill_grace_s = 2.5, .max_completion_s = 60,
-                                 .mem_limit_milli = -1, .cpus_limit_milli = 2000,
+    const struct stoa_task t = { .id = "t2",
+                                 .name = "web",
+                                 .agent_id = "a2",
+                                 .resources = resources,
+                                 .resource_count = 2,
+                                 .command = &command,
+                                 .health_check = &health,
+                                 .check = &check,
+                                 .discovery = &discovery,
+                                 .labels = labels,
+                                 .label_count = 2,
+                                 .data = { "x", 1 },
+                                 .kill_grace_s = 2.5,
+                                 .max_completion_s = 60,
+                                 .mem_limit_milli = -1,
+                                 .cpus_limit_milli = 2000,
                                  .container_json = "{\"type\":\"MESOS\",\"hostname\":\"h\"}" };
 
-    check_task(&t,
-               "{\"name\":\"web\",\"task_id\":{\"value\":\"t2\"},\"agent_id\":{\"value\":\"a2\"},\"resources\":[{\"name\":\"cpus\","
-               "\"type\":\"SCALAR\",\"scalar\":{\"value\":1.5}},{\"name\":\"ports\",\"type\":\"RANGES\",\"ranges\":{\"range\":[{"
-               "\"begin\":31000,\"end\":31001}]}}],\"data\":\"eA==\",\"command\":{\"uris\":[{\"value\":\"http://x/a.tgz\",\"executable\":false,"
-               "\"extract\":true,\"cache\":false},{\"value\":\"file:///b\",\"executable\":true,\"extract\":false,\"cache\":false,"
-               "\"output_file\":\"bin\"}],\"environment\":{\"variables\":[{\"name\":\"A\",\"value\":\"1\"},{\"name\":\"B\",\"value\":\"\"}]},"
-               "\"value\":\"/bin/server\",\"user\":\"www\",\"shell\":false,\"arguments\":[\"server\",\"--port\",\"80\"]},"
-               "\"health_check\":{\"http\":{\"port\":31000,\"path\":\"/health\",\"scheme\":\"https\",\"protocol\":\"IPv6\"},"
-               "\"delay_seconds\":0,\"interval_seconds\":5,\"consecutive_failures\":2,\"type\":\"HTTP\"},"
-               "\"container\":{\"type\":\"MESOS\",\"hostname\":\"h\"},\"labels\":{\"labels\":[{\"key\":\"team\",\"value\":\"web\"},"
-               "{\"key\":\"bare\"}]},\"discovery\":{\"visibility\":\"FRAMEWORK\",\"name\":\"web\",\"ports\":{\"ports\":[{\"number\":31000,"
-               "\"name\":\"http\",\"protocol\":\"tcp\",\"labels\":{\"labels\":[{\"key\":\"team\",\"value\":\"web\"}]}}]}},"
-               "\"kill_policy\":{\"grace_period\":{\"nanoseconds\":2500000000}},\"check\":{\"type\":\"TCP\",\"tcp\":{\"port\":31001}},"
-               "\"max_completion_time\":{\"nanoseconds\":60000000000},\"limits\":{\"cpus\":{\"value\":2},\"mem\":{\"value\":\"Infinity\"}}}");
+    check_task(&t, "{\"name\":\"web\",\"task_id\":{\"value\":\"t2\"},\"agent_id\":{\"value\":\"a2\"},"
+                   "\"resources\":[{\"name\":\"cpus\","
+                   "\"type\":\"SCALAR\",\"scalar\":{\"value\":1.5}},{\"name\":\"ports\",\"type\":\"RANGES\","
+                   "\"ranges\":{\"range\":[{"
+                   "\"begin\":31000,\"end\":31001}]}}],\"data\":\"eA==\",\"command\":{\"uris\":[{\"value\":"
+                   "\"http://x/a.tgz\",\"executable\":false,"
+                   "\"extract\":true,\"cache\":false},{\"value\":\"file:///"
+                   "b\",\"executable\":true,\"extract\":false,\"cache\":false,"
+                   "\"output_file\":\"bin\"}],\"environment\":{\"variables\":[{\"name\":\"A\",\"value\":"
+                   "\"1\"},{\"name\":\"B\",\"value\":\"\"}]},"
+                   "\"value\":\"/bin/"
+                   "server\",\"user\":\"www\",\"shell\":false,\"arguments\":[\"server\",\"--port\",\"80\"]},"
+                   "\"health_check\":{\"http\":{\"port\":31000,\"path\":\"/"
+                   "health\",\"scheme\":\"https\",\"protocol\":\"IPv6\"},"
+                   "\"delay_seconds\":0,\"interval_seconds\":5,\"consecutive_failures\":2,\"type\":\"HTTP\"},"
+                   "\"container\":{\"type\":\"MESOS\",\"hostname\":\"h\"},\"labels\":{\"labels\":[{\"key\":"
+                   "\"team\",\"value\":\"web\"},"
+                   "{\"key\":\"bare\"}]},\"discovery\":{\"visibility\":\"FRAMEWORK\",\"name\":\"web\","
+                   "\"ports\":{\"ports\":[{\"number\":31000,"
+                   "\"name\":\"http\",\"protocol\":\"tcp\",\"labels\":{\"labels\":[{\"key\":\"team\","
+                   "\"value\":\"web\"}]}}]}},"
+                   "\"kill_policy\":{\"grace_period\":{\"nanoseconds\":2500000000}},\"check\":{\"type\":"
+                   "\"TCP\",\"tcp\":{\"port\":31001}},"
+                   "\"max_completion_time\":{\"nanoseconds\":60000000000},\"limits\":{\"cpus\":{\"value\":2},"
+                   "\"mem\":{\"value\":\"Infinity\"}}}");
 }
 
 TEST("JSON is merged under the typed fields, lists are joined")
 {
     static const struct stoa_command command = { .value = "run" };
-    const struct stoa_task t = { .id = "t3", .command = &command, .resources = &cpus, .resource_count = 1,
-                                 .info_json = "{\"name\":\"from json\",\"command\":{\"value\":\"under\",\"user\":\"u\"},"
-                                              "\"resources\":[{\"name\":\"mem\",\"type\":\"SCALAR\",\"scalar\":{\"value\":32}}],"
-                                              "\"container\":{\"type\":\"DOCKER\",\"docker\":{\"image\":\"i\"}}}" };
+    const struct stoa_task t = {
+        .id = "t3",
+        .command = &command,
+        .resources = &cpus,
+        .resource_count = 1,
+        .info_json = "{\"name\":\"from json\",\"command\":{\"value\":\"under\",\"user\":\"u\"},"
+                     "\"resources\":[{\"name\":\"mem\",\"type\":\"SCALAR\",\"scalar\":{\"value\":32}}],"
+                     "\"container\":{\"type\":\"DOCKER\",\"docker\":{\"image\":\"i\"}}}"
+    };
 
-    check_task(&t, "{\"name\":\"from json\",\"task_id\":{\"value\":\"t3\"},\"agent_id\":{\"value\":\"a1\"},\"resources\":[{\"name\":\"mem\","
-                   "\"type\":\"SCALAR\",\"scalar\":{\"value\":32}},{\"name\":\"cpus\",\"type\":\"SCALAR\",\"scalar\":{\"value\":1.5}}],"
-                   "\"command\":{\"value\":\"run\",\"user\":\"u\",\"shell\":true},\"container\":{\"type\":\"DOCKER\",\"docker\":{\"image\":\"i\"}}}");
+    check_task(&t, "{\"name\":\"from "
+                   "json\",\"task_id\":{\"value\":\"t3\"},\"agent_id\":{\"value\":\"a1\"},\"resources\":[{"
+                   "\"name\":\"mem\","
+                   "\"type\":\"SCALAR\",\"scalar\":{\"value\":32}},{\"name\":\"cpus\",\"type\":\"SCALAR\","
+                   "\"scalar\":{\"value\":1.5}}],"
+                   "\"command\":{\"value\":\"run\",\"user\":\"u\",\"shell\":true},\"container\":{\"type\":"
+                   "\"DOCKER\",\"docker\":{\"image\":\"i\"}}}");
 }
 
 TEST("a task with an executor of our own gets the framework's id")
 {
-    const struct stoa_executor e = { .id = "e1", .command = { .value = "./executor" }, .resources = &cpus, .resource_count = 1,
-                                     .shutdown_grace_s = 7, .data = { "d", 1 } };
+    const struct stoa_executor e = { .id = "e1",
+                                     .command = { .value = "./executor" },
+                                     .resources = &cpus,
+                                     .resource_count = 1,
+                                     .shutdown_grace_s = 7,
+                                     .data = { "d", 1 } };
 
     check_task(&(struct stoa_task){ .id = "t4", .executor = &e },
-               "{\"name\":\"t4\",\"task_id\":{\"value\":\"t4\"},\"agent_id\":{\"value\":\"a1\"},\"executor\":{\"executor_id\":{\"value\":\"e1\"},"
-               "\"data\":\"ZA==\",\"resources\":[{\"name\":\"cpus\",\"type\":\"SCALAR\",\"scalar\":{\"value\":1.5}}],"
+               "{\"name\":\"t4\",\"task_id\":{\"value\":\"t4\"},\"agent_id\":{\"value\":\"a1\"},\"executor\":"
+               "{\"executor_id\":{\"value\":\"e1\"},"
+               "\"data\":\"ZA==\",\"resources\":[{\"name\":\"cpus\",\"type\":\"SCALAR\",\"scalar\":{"
+               "\"value\":1.5}}],"
                "\"command\":{\"value\":\"./executor\",\"shell\":true},\"framework_id\":{\"value\":\"f1\"},"
                "\"shutdown_grace_period\":{\"nanoseconds\":7000000000},\"type\":\"CUSTOM\"}}");
 }
@@ -120,15 +182,26 @@ static const struct {
 } bad_tasks[] = {
     { "no id", { .name = "x" }, "a", "a task has no id" },
     { "no agent", { .id = "t" }, NULL, "task t: TaskInfo: missing required fields: agent_id" },
-    { "bad JSON", { .id = "t", .info_json = "{" }, "a", "task t: JSON, line 1 column 2: a name in quotes is due" },
+    { "bad JSON",
+      { .id = "t", .info_json = "{" },
+      "a",
+      "task t: JSON, line 1 column 2: a name in quotes is due" },
     { "wrong JSON", { .id = "t", .info_json = "{\"labels\":1}" }, "a", "task t: labels: 1 is not an object" },
-    { "a container without type", { .id = "t", .container_json = "{}" }, "a", "task t: ContainerInfo: missing required fields: type" },
-    { "a check without port", { .id = "t", .check = &(struct stoa_check){ .type = STOA_CHECK_TCP } }, "a",
+    { "a container without type",
+      { .id = "t", .container_json = "{}" },
+      "a",
+      "task t: ContainerInfo: missing required fields: type" },
+    { "a check without port",
+      { .id = "t", .check = &(struct stoa_check){ .type = STOA_CHECK_TCP } },
+      "a",
       "task t: task t: the port of a check is 0; use 1 to 65535" },
-    { "a resource without name", { .id = "t", .resources = &(struct stoa_resource){ .milli = 1 }, .resource_count = 1 }, "a",
+    { "a resource without name",
+      { .id = "t", .resources = &(struct stoa_resource){ .milli = 1 }, .resource_count = 1 },
+      "a",
       "task t: a resource has no name" },
     { "raw bytes that are no resource",
-      { .id = "t", .resources = &(struct stoa_resource){ .raw = { "x", 1 } }, .resource_count = 1 }, "a",
+      { .id = "t", .resources = &(struct stoa_resource){ .raw = { "x", 1 } }, .resource_count = 1 },
+      "a",
       "task t: Resource: the protobuf bytes are malformed or cut short" },
 };
 
@@ -159,57 +232,104 @@ static void check_operation(const struct stoa_operation *o, const char *want)
 TEST("operations of each kind")
 {
     static const struct stoa_reservation reservation = { .role = "web", .principal = "p" };
-    static const struct stoa_resource reserved = { .name = "cpus", .milli = 1000, .reservations = &reservation, .reservation_count = 1 };
-    static const struct stoa_resource volume = { .name = "disk", .milli = 64000, .reservations = &reservation, .reservation_count = 1,
-                                                 .persistence_id = "v", .persistence_principal = "p", .volume_container_path = "data" };
+    static const struct stoa_resource reserved = {
+        .name = "cpus", .milli = 1000, .reservations = &reservation, .reservation_count = 1
+    };
+    static const struct stoa_resource volume = { .name = "disk",
+                                                 .milli = 64000,
+                                                 .reservations = &reservation,
+                                                 .reservation_count = 1,
+                                                 .persistence_id = "v",
+                                                 .persistence_principal = "p",
+                                                 .volume_container_path = "data" };
     const struct stoa_resource grow[] = { volume, { .name = "disk", .milli = 1000 } };
-    static const struct stoa_resource raw_disk = { .name = "disk", .milli = 1000, .disk_source = STOA_DISK_RAW, .disk_id = "i", .disk_profile = "fast" };
+    static const struct stoa_resource raw_disk = {
+        .name = "disk", .milli = 1000, .disk_source = STOA_DISK_RAW, .disk_id = "i", .disk_profile = "fast"
+    };
     static const struct stoa_command command = { .value = "x" };
     static const struct stoa_task task = { .id = "t", .command = &command };
     static const struct stoa_executor executor = { .id = "e", .type = STOA_EXECUTOR_DEFAULT };
-    const char *one = "{\"name\":\"cpus\",\"type\":\"SCALAR\",\"scalar\":{\"value\":1},\"reservations\":[{\"type\":\"DYNAMIC\",\"role\":\"web\","
+    const char *one = "{\"name\":\"cpus\",\"type\":\"SCALAR\",\"scalar\":{\"value\":1},\"reservations\":[{"
+                      "\"type\":\"DYNAMIC\",\"role\":\"web\","
                       "\"principal\":\"p\"}]}";
     char want[1000];
 
-    (void)snprintf(want, sizeof want, "{\"type\":\"RESERVE\",\"id\":{\"value\":\"op\"},\"reserve\":{\"resources\":[%s]}}", one);
-    check_operation(&(struct stoa_operation){ .type = STOA_OP_RESERVE, .id = "op", .resources = &reserved, .resource_count = 1 }, want);
+    (void)snprintf(want, sizeof want,
+                   "{\"type\":\"RESERVE\",\"id\":{\"value\":\"op\"},\"reserve\":{\"resources\":[%s]}}", one);
+    check_operation(
+        &(struct stoa_operation){
+            .type = STOA_OP_RESERVE, .id = "op", .resources = &reserved, .resource_count = 1 },
+        want);
     (void)snprintf(want, sizeof want, "{\"type\":\"UNRESERVE\",\"unreserve\":{\"resources\":[%s]}}", one);
-    check_operation(&(struct stoa_operation){ .type = STOA_OP_UNRESERVE, .resources = &reserved, .resource_count = 1 }, want);
-    check_operation(&(struct stoa_operation){ .type = STOA_OP_CREATE, .resources = &volume, .resource_count = 1 },
-                    "{\"type\":\"CREATE\",\"create\":{\"volumes\":[{\"name\":\"disk\",\"type\":\"SCALAR\",\"scalar\":{\"value\":64},"
-                    "\"disk\":{\"persistence\":{\"id\":\"v\",\"principal\":\"p\"},\"volume\":{\"container_path\":\"data\",\"mode\":\"RW\"}},"
-                    "\"reservations\":[{\"type\":\"DYNAMIC\",\"role\":\"web\",\"principal\":\"p\"}]}]}}");
-    check_operation(&(struct stoa_operation){ .type = STOA_OP_GROW_VOLUME, .resources = grow, .resource_count = 2 },
-                    "{\"type\":\"GROW_VOLUME\",\"grow_volume\":{\"volume\":{\"name\":\"disk\",\"type\":\"SCALAR\",\"scalar\":{\"value\":64},"
-                    "\"disk\":{\"persistence\":{\"id\":\"v\",\"principal\":\"p\"},\"volume\":{\"container_path\":\"data\",\"mode\":\"RW\"}},"
-                    "\"reservations\":[{\"type\":\"DYNAMIC\",\"role\":\"web\",\"principal\":\"p\"}]},\"addition\":{\"name\":\"disk\","
-                    "\"type\":\"SCALAR\",\"scalar\":{\"value\":1}}}}");
-    check_operation(&(struct stoa_operation){ .type = STOA_OP_SHRINK_VOLUME, .resources = &reserved, .resource_count = 1, .subtract_milli = 500 },
-                    "{\"type\":\"SHRINK_VOLUME\",\"shrink_volume\":{\"volume\":{\"name\":\"cpus\",\"type\":\"SCALAR\",\"scalar\":{\"value\":1},"
-                    "\"reservations\":[{\"type\":\"DYNAMIC\",\"role\":\"web\",\"principal\":\"p\"}]},\"subtract\":{\"value\":0.5}}}");
-    check_operation(&(struct stoa_operation){ .type = STOA_OP_CREATE_DISK, .resources = &raw_disk, .resource_count = 1, .target_type = STOA_DISK_MOUNT },
-                    "{\"type\":\"CREATE_DISK\",\"create_disk\":{\"source\":{\"name\":\"disk\",\"type\":\"SCALAR\",\"scalar\":{\"value\":1},"
-                    "\"disk\":{\"source\":{\"type\":\"RAW\",\"id\":\"i\",\"profile\":\"fast\"}}},\"target_type\":\"MOUNT\"}}");
-    check_operation(&(struct stoa_operation){ .type = STOA_OP_LAUNCH_GROUP, .tasks = &task, .task_count = 1, .executor = &executor },
-                    "{\"type\":\"LAUNCH_GROUP\",\"launch_group\":{\"executor\":{\"executor_id\":{\"value\":\"e\"},\"framework_id\":{\"value\":\"f1\"},"
-                    "\"type\":\"DEFAULT\"},\"task_group\":{\"tasks\":[{\"name\":\"t\",\"task_id\":{\"value\":\"t\"},\"agent_id\":{\"value\":\"a1\"},"
-                    "\"command\":{\"value\":\"x\",\"shell\":true}}]}}}");
+    check_operation(
+        &(struct stoa_operation){ .type = STOA_OP_UNRESERVE, .resources = &reserved, .resource_count = 1 },
+        want);
+    check_operation(
+        &(struct stoa_operation){ .type = STOA_OP_CREATE, .resources = &volume, .resource_count = 1 },
+        "{\"type\":\"CREATE\",\"create\":{\"volumes\":[{\"name\":\"disk\",\"type\":\"SCALAR\",\"scalar\":{"
+        "\"value\":64},"
+        "\"disk\":{\"persistence\":{\"id\":\"v\",\"principal\":\"p\"},\"volume\":{\"container_path\":"
+        "\"data\",\"mode\":\"RW\"}},"
+        "\"reservations\":[{\"type\":\"DYNAMIC\",\"role\":\"web\",\"principal\":\"p\"}]}]}}");
+    check_operation(
+        &(struct stoa_operation){ .type = STOA_OP_GROW_VOLUME, .resources = grow, .resource_count = 2 },
+        "{\"type\":\"GROW_VOLUME\",\"grow_volume\":{\"volume\":{\"name\":\"disk\",\"type\":\"SCALAR\","
+        "\"scalar\":{\"value\":64},"
+        "\"disk\":{\"persistence\":{\"id\":\"v\",\"principal\":\"p\"},\"volume\":{\"container_path\":"
+        "\"data\",\"mode\":\"RW\"}},"
+        "\"reservations\":[{\"type\":\"DYNAMIC\",\"role\":\"web\",\"principal\":\"p\"}]},\"addition\":{"
+        "\"name\":\"disk\","
+        "\"type\":\"SCALAR\",\"scalar\":{\"value\":1}}}}");
+    check_operation(&(struct stoa_operation){ .type = STOA_OP_SHRINK_VOLUME,
+                                              .resources = &reserved,
+                                              .resource_count = 1,
+                                              .subtract_milli = 500 },
+                    "{\"type\":\"SHRINK_VOLUME\",\"shrink_volume\":{\"volume\":{\"name\":\"cpus\",\"type\":"
+                    "\"SCALAR\",\"scalar\":{\"value\":1},"
+                    "\"reservations\":[{\"type\":\"DYNAMIC\",\"role\":\"web\",\"principal\":\"p\"}]},"
+                    "\"subtract\":{\"value\":0.5}}}");
+    check_operation(&(struct stoa_operation){ .type = STOA_OP_CREATE_DISK,
+                                              .resources = &raw_disk,
+                                              .resource_count = 1,
+                                              .target_type = STOA_DISK_MOUNT },
+                    "{\"type\":\"CREATE_DISK\",\"create_disk\":{\"source\":{\"name\":\"disk\",\"type\":"
+                    "\"SCALAR\",\"scalar\":{\"value\":1},"
+                    "\"disk\":{\"source\":{\"type\":\"RAW\",\"id\":\"i\",\"profile\":\"fast\"}}},\"target_"
+                    "type\":\"MOUNT\"}}");
+    check_operation(
+        &(struct stoa_operation){
+            .type = STOA_OP_LAUNCH_GROUP, .tasks = &task, .task_count = 1, .executor = &executor },
+        "{\"type\":\"LAUNCH_GROUP\",\"launch_group\":{\"executor\":{\"executor_id\":{\"value\":\"e\"},"
+        "\"framework_id\":{\"value\":\"f1\"},"
+        "\"type\":\"DEFAULT\"},\"task_group\":{\"tasks\":[{\"name\":\"t\",\"task_id\":{\"value\":\"t\"},"
+        "\"agent_id\":{\"value\":\"a1\"},"
+        "\"command\":{\"value\":\"x\",\"shell\":true}}]}}}");
 }
 
 TEST("what a framework says of itself")
 {
     static const char *const roles[] = { "web", "web/eu" };
-    const struct stoa_options o = { .name = "n", .user = "u", .roles = roles, .role_count = 2, .failover_timeout_s = 60, .checkpoint = true,
-                                    .capabilities = STOA_CAP_PARTITION_AWARE, .principal = "p",
-                                    .framework_json = "{\"id\":{\"value\":\"not ours to say\"},\"offer_filters\":{\"web\":{}}}" };
+    const struct stoa_options o = {
+        .name = "n",
+        .user = "u",
+        .roles = roles,
+        .role_count = 2,
+        .failover_timeout_s = 60,
+        .checkpoint = true,
+        .capabilities = STOA_CAP_PARTITION_AWARE,
+        .principal = "p",
+        .framework_json = "{\"id\":{\"value\":\"not ours to say\"},\"offer_filters\":{\"web\":{}}}"
+    };
     struct sbuf b = SBUF_INIT(10000), outer = SBUF_INIT(10000);
     struct error err = { .msg = "" };
 
     CHECK_INT(sdk_framework_info(&b, &o, "nobody", &err), 0);
     wire_put_bytes(&outer, 1, sbuf_view(&b));
     check_json(&outer, "mesos.v1.FrameworkInfo",
-               "{\"user\":\"u\",\"name\":\"n\",\"failover_timeout\":60,\"checkpoint\":true,\"roles\":[\"web\",\"web/eu\"],\"principal\":\"p\","
-               "\"capabilities\":[{\"type\":\"PARTITION_AWARE\"},{\"type\":\"MULTI_ROLE\"},{\"type\":\"RESERVATION_REFINEMENT\"}],"
+               "{\"user\":\"u\",\"name\":\"n\",\"failover_timeout\":60,\"checkpoint\":true,\"roles\":["
+               "\"web\",\"web/eu\"],\"principal\":\"p\","
+               "\"capabilities\":[{\"type\":\"PARTITION_AWARE\"},{\"type\":\"MULTI_ROLE\"},{\"type\":"
+               "\"RESERVATION_REFINEMENT\"}],"
                "\"offer_filters\":{\"web\":{}}}");
     sbuf_clear(&b);
     CHECK_INT(sdk_framework_info(&b, &(struct stoa_options){ .user = "u" }, "nobody", &err), -ERR_INVALID);
@@ -218,7 +338,8 @@ TEST("what a framework says of itself")
     sbuf_done(&outer);
 }
 
-/* --- decoding ------------------------------------------------------------------------------------------------- */
+/* --- decoding
+ * ------------------------------------------------------------------------------------------------- */
 
 static bool decode_json(const char *json, struct arena *a, struct sbuf *bytes, struct sdk_event *ret)
 {
@@ -240,17 +361,24 @@ TEST("an offer with resources, attributes, place and maintenance")
     struct sdk_event e;
     struct error err;
 
-    REQUIRE(decode_json("{\"type\":\"OFFERS\",\"offers\":{\"offers\":[{\"id\":{\"value\":\"o1\"},\"framework_id\":{\"value\":\"f\"},"
-                        "\"agent_id\":{\"value\":\"a1\"},\"hostname\":\"h1\",\"url\":{\"scheme\":\"http\",\"address\":{\"ip\":\"10.0.0.1\",\"port\":5051}},"
-                        "\"domain\":{\"fault_domain\":{\"region\":{\"name\":\"eu\"},\"zone\":{\"name\":\"z1\"}}},"
-                        "\"resources\":[{\"name\":\"cpus\",\"type\":\"SCALAR\",\"scalar\":{\"value\":2.001},\"allocation_info\":{\"role\":\"web\"}},"
-                        "{\"name\":\"cpus\",\"type\":\"SCALAR\",\"scalar\":{\"value\":1},\"reservations\":[{\"type\":\"STATIC\",\"role\":\"web\"},"
-                        "{\"type\":\"DYNAMIC\",\"role\":\"web/eu\",\"principal\":\"p\"}]},"
-                        "{\"name\":\"ports\",\"type\":\"RANGES\",\"ranges\":{\"range\":[{\"begin\":1,\"end\":5}]},\"role\":\"old\"}],"
-                        "\"attributes\":[{\"name\":\"rack\",\"type\":\"TEXT\",\"text\":{\"value\":\"r1\"}},{\"name\":\"n\",\"type\":\"SCALAR\",\"scalar\":{\"value\":4}}],"
-                        "\"executor_ids\":[{\"value\":\"e1\"}],\"allocation_info\":{\"role\":\"web\"},"
-                        "\"unavailability\":{\"start\":{\"nanoseconds\":5},\"duration\":{\"nanoseconds\":7}}}]}}",
-                        &a, &bytes, &e));
+    REQUIRE(
+        decode_json("{\"type\":\"OFFERS\",\"offers\":{\"offers\":[{\"id\":{\"value\":\"o1\"},\"framework_"
+                    "id\":{\"value\":\"f\"},"
+                    "\"agent_id\":{\"value\":\"a1\"},\"hostname\":\"h1\",\"url\":{\"scheme\":\"http\","
+                    "\"address\":{\"ip\":\"10.0.0.1\",\"port\":5051}},"
+                    "\"domain\":{\"fault_domain\":{\"region\":{\"name\":\"eu\"},\"zone\":{\"name\":\"z1\"}}},"
+                    "\"resources\":[{\"name\":\"cpus\",\"type\":\"SCALAR\",\"scalar\":{\"value\":2.001},"
+                    "\"allocation_info\":{\"role\":\"web\"}},"
+                    "{\"name\":\"cpus\",\"type\":\"SCALAR\",\"scalar\":{\"value\":1},\"reservations\":[{"
+                    "\"type\":\"STATIC\",\"role\":\"web\"},"
+                    "{\"type\":\"DYNAMIC\",\"role\":\"web/eu\",\"principal\":\"p\"}]},"
+                    "{\"name\":\"ports\",\"type\":\"RANGES\",\"ranges\":{\"range\":[{\"begin\":1,\"end\":5}]}"
+                    ",\"role\":\"old\"}],"
+                    "\"attributes\":[{\"name\":\"rack\",\"type\":\"TEXT\",\"text\":{\"value\":\"r1\"}},{"
+                    "\"name\":\"n\",\"type\":\"SCALAR\",\"scalar\":{\"value\":4}}],"
+                    "\"executor_ids\":[{\"value\":\"e1\"}],\"allocation_info\":{\"role\":\"web\"},"
+                    "\"unavailability\":{\"start\":{\"nanoseconds\":5},\"duration\":{\"nanoseconds\":7}}}]}}",
+                    &a, &bytes, &e));
     REQUIRE(e.type == SDK_EVENT_OFFERS);
     REQUIRE(e.offers.count == 1);
     const struct stoa_offer *o = &e.offers.list[0];
@@ -279,7 +407,9 @@ TEST("an offer with resources, attributes, place and maintenance")
     CHECK_INT(stoa_offer_scalar_milli(o, "cpus"), 3001);
     /* A resource that is passed on as it came keeps its bytes. */
     CHECK_INT(sdk_put_resource(&b, 1, &o->resources[2], &err), 0);
-    check_json(&b, "mesos.v1.Resource", "{\"name\":\"ports\",\"type\":\"RANGES\",\"ranges\":{\"range\":[{\"begin\":1,\"end\":5}]},\"role\":\"old\"}");
+    check_json(&b, "mesos.v1.Resource",
+               "{\"name\":\"ports\",\"type\":\"RANGES\",\"ranges\":{\"range\":[{\"begin\":1,\"end\":5}]},"
+               "\"role\":\"old\"}");
     arena_done(&a);
     sbuf_done(&bytes);
     sbuf_done(&b);
@@ -288,9 +418,11 @@ TEST("an offer with resources, attributes, place and maintenance")
 TEST("a part of an offer: unreserved first, never more than there is")
 {
     static const struct stoa_reservation r = { .role = "web" };
-    const struct stoa_resource in[] = { { .name = "cpus", .milli = 1000, .reservations = &r, .reservation_count = 1, .raw = { "r", 1 } },
-                                        { .name = "cpus", .milli = 500, .raw = { "u", 1 } },
-                                        { .name = "mem", .milli = 9000 } };
+    const struct stoa_resource in[] = {
+        { .name = "cpus", .milli = 1000, .reservations = &r, .reservation_count = 1, .raw = { "r", 1 } },
+        { .name = "cpus", .milli = 500, .raw = { "u", 1 } },
+        { .name = "mem", .milli = 9000 }
+    };
     const struct stoa_offer o = { .resources = in, .resource_count = 3 };
     struct stoa_resource out[3];
     size_t n = 0;
@@ -315,12 +447,18 @@ TEST("a status with everything")
     struct sbuf bytes = SBUF_INIT(100000);
     struct sdk_event e;
 
-    REQUIRE(decode_json("{\"type\":\"UPDATE\",\"update\":{\"status\":{\"task_id\":{\"value\":\"t\"},\"state\":\"TASK_RUNNING\",\"message\":\"m\","
-                        "\"source\":\"SOURCE_EXECUTOR\",\"reason\":\"REASON_TASK_HEALTH_CHECK_STATUS_UPDATED\",\"agent_id\":{\"value\":\"a\"},"
-                        "\"timestamp\":1.5,\"uuid\":\"AAECAwQFBgcICQoLDA0ODw==\",\"healthy\":false,\"check_status\":{\"type\":\"HTTP\",\"http\":{\"status_code\":503}},"
-                        "\"labels\":{\"labels\":[{\"key\":\"k\"}]},\"container_status\":{\"container_id\":{\"value\":\"c\",\"parent\":{\"value\":\"p\"}},"
-                        "\"network_infos\":[{\"ip_addresses\":[{\"ip_address\":\"10.0.0.2\"}]},{\"name\":\"net\",\"ip_addresses\":[{\"protocol\":\"IPv6\","
-                        "\"ip_address\":\"::2\"}]}],\"executor_pid\":77},\"limitation\":{\"resources\":[{\"name\":\"mem\",\"type\":\"SCALAR\","
+    REQUIRE(decode_json("{\"type\":\"UPDATE\",\"update\":{\"status\":{\"task_id\":{\"value\":\"t\"},"
+                        "\"state\":\"TASK_RUNNING\",\"message\":\"m\","
+                        "\"source\":\"SOURCE_EXECUTOR\",\"reason\":\"REASON_TASK_HEALTH_CHECK_STATUS_"
+                        "UPDATED\",\"agent_id\":{\"value\":\"a\"},"
+                        "\"timestamp\":1.5,\"uuid\":\"AAECAwQFBgcICQoLDA0ODw==\",\"healthy\":false,\"check_"
+                        "status\":{\"type\":\"HTTP\",\"http\":{\"status_code\":503}},"
+                        "\"labels\":{\"labels\":[{\"key\":\"k\"}]},\"container_status\":{\"container_id\":{"
+                        "\"value\":\"c\",\"parent\":{\"value\":\"p\"}},"
+                        "\"network_infos\":[{\"ip_addresses\":[{\"ip_address\":\"10.0.0.2\"}]},{\"name\":"
+                        "\"net\",\"ip_addresses\":[{\"protocol\":\"IPv6\","
+                        "\"ip_address\":\"::2\"}]}],\"executor_pid\":77},\"limitation\":{\"resources\":[{"
+                        "\"name\":\"mem\",\"type\":\"SCALAR\","
                         "\"scalar\":{\"value\":32}}]}}}}",
                         &a, &bytes, &e));
     REQUIRE(e.type == SDK_EVENT_UPDATE);
@@ -355,7 +493,9 @@ TEST("absent things of a status read as absent")
     struct sbuf bytes = SBUF_INIT(1000);
     struct sdk_event e;
 
-    REQUIRE(decode_json("{\"type\":\"UPDATE\",\"update\":{\"status\":{\"task_id\":{\"value\":\"t\"},\"state\":\"TASK_LOST\"}}}", &a, &bytes, &e));
+    REQUIRE(decode_json("{\"type\":\"UPDATE\",\"update\":{\"status\":{\"task_id\":{\"value\":\"t\"},"
+                        "\"state\":\"TASK_LOST\"}}}",
+                        &a, &bytes, &e));
     CHECK(e.status.is_terminal);
     CHECK_INT(e.status.source, STOA_SOURCE_NONE);
     CHECK_INT(e.status.reason, -1);
@@ -373,7 +513,9 @@ static const struct {
     { "{\"type\":\"RESCIND\",\"rescind\":{\"offer_id\":{\"value\":\"o\"}}}", SDK_EVENT_RESCIND },
     { "{\"type\":\"FAILURE\",\"failure\":{\"agent_id\":{\"value\":\"a\"}}}", SDK_EVENT_FAILURE },
     { "{\"type\":\"ERROR\",\"error\":{\"message\":\"m\"}}", SDK_EVENT_ERROR },
-    { "{\"type\":\"MESSAGE\",\"message\":{\"agent_id\":{\"value\":\"a\"},\"executor_id\":{\"value\":\"e\"},\"data\":\"\"}}", SDK_EVENT_MESSAGE },
+    { "{\"type\":\"MESSAGE\",\"message\":{\"agent_id\":{\"value\":\"a\"},\"executor_id\":{\"value\":\"e\"},"
+      "\"data\":\"\"}}",
+      SDK_EVENT_MESSAGE },
     { "{\"type\":\"UPDATE\"}", SDK_EVENT_UNKNOWN }, /* without its body */
     { "{}", SDK_EVENT_UNKNOWN },
 };

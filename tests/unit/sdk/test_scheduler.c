@@ -19,11 +19,11 @@ struct master {
     struct http_server *server;
     struct net_addr addr;
     struct http_req *stream;
-    bool json;               /* of the stream */
+    bool json; /* of the stream */
     unsigned subscriptions;
-    char redirect[200];      /* set: answers with 307 to it */
-    unsigned refuse;         /* set: answers with this status */
-    struct sbuf trace;       /* calls as they came */
+    char redirect[200]; /* set: answers with 307 to it */
+    unsigned refuse;    /* set: answers with this status */
+    struct sbuf trace;  /* calls as they came */
 };
 
 static void stream_gone(void *arg, struct http_req *r, enum http_gone why)
@@ -62,7 +62,8 @@ static void subscribe(struct master *m, struct http_req *r)
     http_req_on_gone(r, stream_gone, m);
     http_stream_begin(r, 200, m->json ? "application/json" : "application/x-protobuf");
     m->stream = r;
-    send_event(m, "{\"type\":\"SUBSCRIBED\",\"subscribed\":{\"framework_id\":{\"value\":\"fw-1\"},\"heartbeat_interval_seconds\":15,"
+    send_event(m, "{\"type\":\"SUBSCRIBED\",\"subscribed\":{\"framework_id\":{\"value\":\"fw-1\"},"
+                  "\"heartbeat_interval_seconds\":15,"
                   "\"master_info\":{\"id\":\"master-1\",\"ip\":1,\"port\":5050,\"version\":\"1.12.0\"}}}");
     send_event(m, "{\"type\":\"HEARTBEAT\"}");
 }
@@ -81,7 +82,8 @@ static void on_request(void *ctx, struct http_req *r)
         sbuf_str(&bytes, http_req_body(r));
     CHECK_INT(wire_check(call, sbuf_view(&bytes), &err), 0);
     CHECK(json_from_wire(&json, call, sbuf_view(&bytes)));
-    sbuf_fmt(&m->trace, "%.*s %.*s\n", STR_ARG(http_req_header(r, "Mesos-Stream-Id")), STR_ARG(sbuf_view(&json)));
+    sbuf_fmt(&m->trace, "%.*s %.*s\n", STR_ARG(http_req_header(r, "Mesos-Stream-Id")),
+             STR_ARG(sbuf_view(&json)));
     if (m->redirect[0] != 0) {
         http_reply_header(r, "Location", str_of(m->redirect));
         http_reply_text(r, 307, "elsewhere");
@@ -116,7 +118,8 @@ static void master_done(struct master *m)
     sbuf_done(&m->trace);
 }
 
-/* --- the framework ---------------------------------------------------------------------------------------------- */
+/* --- the framework
+ * ---------------------------------------------------------------------------------------------- */
 
 struct world {
     struct event_base *base;
@@ -154,7 +157,9 @@ static void on_offers(struct stoa_scheduler *s, const struct stoa_offer *offers,
 
     sbuf_fmt(&w->trace, "offers %zu %s\n", count, offers[0].id);
     CHECK(stoa_offer_take(&offers[0], "cpus", 500, resources, &n, 2));
-    const struct stoa_task task = { .id = "t1", .command = &command, .resources = resources, .resource_count = n };
+    const struct stoa_task task = {
+        .id = "t1", .command = &command, .resources = resources, .resource_count = n
+    };
     CHECK_INT(stoa_launch(s, &offers[0], &task, 1, 2, NULL), 0);
 }
 
@@ -176,7 +181,8 @@ static void on_error(struct stoa_scheduler *s, const char *message, void *user)
     sbuf_fmt(&w->trace, "error %s\n", message);
 }
 
-static void on_call_failed(struct stoa_scheduler *s, const char *call, int status, const char *text, void *user)
+static void on_call_failed(struct stoa_scheduler *s, const char *call, int status, const char *text,
+                           void *user)
 {
     struct world *w = user;
 
@@ -184,8 +190,12 @@ static void on_call_failed(struct stoa_scheduler *s, const char *call, int statu
     sbuf_fmt(&w->trace, "%s failed %d %s\n", call, status, text);
 }
 
-static const struct stoa_callbacks callbacks = { .subscribed = on_subscribed, .disconnected = on_disconnected, .offers = on_offers,
-                                                 .update = on_update, .error = on_error, .call_failed = on_call_failed };
+static const struct stoa_callbacks callbacks = { .subscribed = on_subscribed,
+                                                 .disconnected = on_disconnected,
+                                                 .offers = on_offers,
+                                                 .update = on_update,
+                                                 .error = on_error,
+                                                 .call_failed = on_call_failed };
 
 static void address(const struct master *m, char out[64])
 {
@@ -232,7 +242,8 @@ static void give_up(evutil_socket_t fd, short what, void *arg)
     *(bool *)arg = true;
 }
 
-/* Runs the loop until the traces of callbacks and of the master's calls have so many lines, five seconds at most. */
+/* Runs the loop until the traces of callbacks and of the master's calls have so many lines, five seconds at
+ * most. */
 static void run_until(struct world *w, size_t callback_lines, const struct master *m, size_t call_lines)
 {
     bool late = false;
@@ -250,7 +261,8 @@ static void run_until(struct world *w, size_t callback_lines, const struct maste
         if (callbacks_seen >= callback_lines && calls_seen >= call_lines)
             break;
         if (late) {
-            test_fail(__FILE__, __LINE__, "only %zu callbacks and %zu calls within five seconds", callbacks_seen, calls_seen);
+            test_fail(__FILE__, __LINE__, "only %zu callbacks and %zu calls within five seconds",
+                      callbacks_seen, calls_seen);
             break;
         }
         (void)event_base_loop(w->base, EVLOOP_ONCE);
@@ -258,15 +270,21 @@ static void run_until(struct world *w, size_t callback_lines, const struct maste
     event_free(timer);
 }
 
-#define OFFER "{\"type\":\"OFFERS\",\"offers\":{\"offers\":[{\"id\":{\"value\":\"o1\"},\"framework_id\":{\"value\":\"fw-1\"},"       \
-              "\"agent_id\":{\"value\":\"a1\"},\"hostname\":\"h\",\"resources\":[{\"name\":\"cpus\",\"type\":\"SCALAR\","           \
-              "\"scalar\":{\"value\":2},\"allocation_info\":{\"role\":\"*\"}}],\"allocation_info\":{\"role\":\"*\"}}]}}"
-#define UPDATE(state) "{\"type\":\"UPDATE\",\"update\":{\"status\":{\"task_id\":{\"value\":\"t1\"},\"state\":\"" state "\","        \
-                      "\"agent_id\":{\"value\":\"a1\"},\"uuid\":\"AAECAwQFBgcICQoLDA0ODw==\"}}}"
+#define OFFER                                                                                                \
+    "{\"type\":\"OFFERS\",\"offers\":{\"offers\":[{\"id\":{\"value\":\"o1\"},\"framework_id\":{\"value\":"   \
+    "\"fw-1\"},"                                                                                             \
+    "\"agent_id\":{\"value\":\"a1\"},\"hostname\":\"h\",\"resources\":[{\"name\":\"cpus\",\"type\":"         \
+    "\"SCALAR\","                                                                                            \
+    "\"scalar\":{\"value\":2},\"allocation_info\":{\"role\":\"*\"}}],\"allocation_info\":{\"role\":\"*\"}}]" \
+    "}}"
+#define UPDATE(state)                                                                                      \
+    "{\"type\":\"UPDATE\",\"update\":{\"status\":{\"task_id\":{\"value\":\"t1\"},\"state\":\"" state "\"," \
+    "\"agent_id\":{\"value\":\"a1\"},\"uuid\":\"AAECAwQFBgcICQoLDA0ODw==\"}}}"
 
-static const char subscribe_call[] =
-    " {\"type\":\"SUBSCRIBE\",\"subscribe\":{\"framework_info\":{\"user\":\"nobody\",\"name\":\"test\",\"failover_timeout\":0.0,"
-    "\"checkpoint\":false,\"capabilities\":[{\"type\":\"MULTI_ROLE\"},{\"type\":\"RESERVATION_REFINEMENT\"}],\"roles\":[\"*\"]}}}\n";
+static const char subscribe_call[] = " {\"type\":\"SUBSCRIBE\",\"subscribe\":{\"framework_info\":{\"user\":"
+                                     "\"nobody\",\"name\":\"test\",\"failover_timeout\":0.0,"
+                                     "\"checkpoint\":false,\"capabilities\":[{\"type\":\"MULTI_ROLE\"},{"
+                                     "\"type\":\"RESERVATION_REFINEMENT\"}],\"roles\":[\"*\"]}}}\n";
 
 static void whole_life(enum stoa_content content)
 {
@@ -284,16 +302,26 @@ static void whole_life(enum stoa_content content)
     run_until(&w, 3, &w.m, 3);
     send_event(&w.m, UPDATE("TASK_FINISHED"));
     CHECK_INT(stoa_scheduler_run(w.s, &err), 0); /* ends when the last acknowledgement is answered */
-    CHECK_STR(sbuf_view(&w.trace), STR("subscribed fw-1 master-1\noffers 1 o1\nupdate t1 TASK_RUNNING\nupdate t1 TASK_FINISHED\n"));
+    CHECK_STR(
+        sbuf_view(&w.trace),
+        STR("subscribed fw-1 master-1\noffers 1 o1\nupdate t1 TASK_RUNNING\nupdate t1 TASK_FINISHED\n"));
     sbuf_c(&calls, subscribe_call);
-    sbuf_c(&calls, "stream-1 {\"framework_id\":{\"value\":\"fw-1\"},\"type\":\"ACCEPT\",\"accept\":{\"offer_ids\":[{\"value\":\"o1\"}],"
-                   "\"operations\":[{\"type\":\"LAUNCH\",\"launch\":{\"task_infos\":[{\"name\":\"t1\",\"task_id\":{\"value\":\"t1\"},"
-                   "\"agent_id\":{\"value\":\"a1\"},\"resources\":[{\"name\":\"cpus\",\"type\":\"SCALAR\",\"scalar\":{\"value\":0.5},"
-                   "\"allocation_info\":{\"role\":\"*\"}}],\"command\":{\"value\":\"sleep 1\",\"shell\":true}}]}}],"
-                   "\"filters\":{\"refuse_seconds\":2.0}}}\n");
+    sbuf_c(&calls,
+           "stream-1 "
+           "{\"framework_id\":{\"value\":\"fw-1\"},\"type\":\"ACCEPT\",\"accept\":{\"offer_ids\":[{\"value\":"
+           "\"o1\"}],"
+           "\"operations\":[{\"type\":\"LAUNCH\",\"launch\":{\"task_infos\":[{\"name\":\"t1\",\"task_id\":{"
+           "\"value\":\"t1\"},"
+           "\"agent_id\":{\"value\":\"a1\"},\"resources\":[{\"name\":\"cpus\",\"type\":\"SCALAR\",\"scalar\":"
+           "{\"value\":0.5},"
+           "\"allocation_info\":{\"role\":\"*\"}}],\"command\":{\"value\":\"sleep 1\",\"shell\":true}}]}}],"
+           "\"filters\":{\"refuse_seconds\":2.0}}}\n");
     for (int i = 0; i < 2; i++)
-        sbuf_c(&calls, "stream-1 {\"framework_id\":{\"value\":\"fw-1\"},\"type\":\"ACKNOWLEDGE\",\"acknowledge\":{\"agent_id\":{"
-                       "\"value\":\"a1\"},\"task_id\":{\"value\":\"t1\"},\"uuid\":\"AAECAwQFBgcICQoLDA0ODw==\"}}\n");
+        sbuf_c(
+            &calls,
+            "stream-1 "
+            "{\"framework_id\":{\"value\":\"fw-1\"},\"type\":\"ACKNOWLEDGE\",\"acknowledge\":{\"agent_id\":{"
+            "\"value\":\"a1\"},\"task_id\":{\"value\":\"t1\"},\"uuid\":\"AAECAwQFBgcICQoLDA0ODw==\"}}\n");
     CHECK_STR(sbuf_view(&w.m.trace), sbuf_view(&calls));
     sbuf_done(&calls);
     world_done(&w);
@@ -321,9 +349,11 @@ TEST("a scheme-relative redirect is followed, calls go to the leader")
     CHECK_CSTR(stoa_scheduler_master(w.s), other);
     CHECK_INT(stoa_kill(w.s, "t9", "a1", 1.5, NULL), 0);
     run_until(&w, 1, &w.other, 2);
-    CHECK(str_ends(sbuf_view(&w.other.trace), STR("stream-1 {\"framework_id\":{\"value\":\"fw-1\"},\"type\":\"KILL\",\"kill\":{\"task_id\":"
-                                                  "{\"value\":\"t9\"},\"agent_id\":{\"value\":\"a1\"},\"kill_policy\":{\"grace_period\":"
-                                                  "{\"nanoseconds\":1500000000}}}}\n")));
+    CHECK(str_ends(
+        sbuf_view(&w.other.trace),
+        STR("stream-1 {\"framework_id\":{\"value\":\"fw-1\"},\"type\":\"KILL\",\"kill\":{\"task_id\":"
+            "{\"value\":\"t9\"},\"agent_id\":{\"value\":\"a1\"},\"kill_policy\":{\"grace_period\":"
+            "{\"nanoseconds\":1500000000}}}}\n")));
     world_done(&w);
 }
 
@@ -341,7 +371,8 @@ TEST("a lost stream: offers are void, the same framework subscribes again with w
     run_until(&w, 2, &w.m, 2);
     CHECK_INT(stoa_suppress(w.s, &roles[1], 1, NULL), 0); /* not connected: remembered */
     run_until(&w, 3, &w.m, 3);
-    CHECK_STR(sbuf_view(&w.trace), STR("subscribed fw-1 master-1\ndisconnected\nsubscribed fw-1 again master-1\n"));
+    CHECK_STR(sbuf_view(&w.trace),
+              STR("subscribed fw-1 master-1\ndisconnected\nsubscribed fw-1 again master-1\n"));
     CHECK(str_contains(sbuf_view(&w.m.trace), STR("\"id\":{\"value\":\"fw-1\"}")));
     CHECK(str_ends(sbuf_view(&w.m.trace), STR("\"suppressed_roles\":[\"batch\",\"web\"]}}\n")));
     world_done(&w);
@@ -416,7 +447,8 @@ TEST("a teardown is sent and ends the run")
     run_until(&w, 1, &w.m, 1);
     CHECK_INT(stoa_scheduler_teardown(w.s, &err), 0);
     CHECK_INT(stoa_scheduler_run(w.s, &err), 0);
-    CHECK(str_ends(sbuf_view(&w.m.trace), STR("{\"framework_id\":{\"value\":\"fw-1\"},\"type\":\"TEARDOWN\"}\n")));
+    CHECK(str_ends(sbuf_view(&w.m.trace),
+                   STR("{\"framework_id\":{\"value\":\"fw-1\"},\"type\":\"TEARDOWN\"}\n")));
     world_done(&w);
 }
 
@@ -428,7 +460,8 @@ TEST("bytes that are no event break the connection, not the framework")
     run_until(&w, 1, &w.m, 1);
     (void)http_stream_write(w.m.stream, STR("3\n\x0a\xff\xff"));
     run_until(&w, 3, &w.m, 2);
-    CHECK_STR(sbuf_view(&w.trace), STR("subscribed fw-1 master-1\ndisconnected\nsubscribed fw-1 again master-1\n"));
+    CHECK_STR(sbuf_view(&w.trace),
+              STR("subscribed fw-1 master-1\ndisconnected\nsubscribed fw-1 again master-1\n"));
     world_done(&w);
 }
 
@@ -442,7 +475,7 @@ TEST("a scheduler with a loop of its own runs until it is stopped")
 {
     const struct stoa_options o = { .master = "127.0.0.1:1", .name = "n", .user = "u" };
     struct stoa_error err = { .msg = "" };
-    struct stoa_scheduler *s = stoa_scheduler_new(&o, &(struct stoa_callbacks){ NULL }, NULL, &err);
+    struct stoa_scheduler *s = stoa_scheduler_new(&o, &(struct stoa_callbacks){ .log = NULL }, NULL, &err);
     int fired = 0;
 
     REQUIRE(s != NULL);
@@ -461,6 +494,7 @@ TEST("wrong options are refused")
     CHECK_CSTR(err.msg, "no master address is given");
     CHECK(stoa_scheduler_new(&(struct stoa_options){ .master = "h:1" }, &callbacks, NULL, &err) == NULL);
     CHECK_CSTR(err.msg, "framework: the framework has no name");
-    CHECK(stoa_scheduler_new(&(struct stoa_options){ .master = "zk://h", .name = "n" }, &callbacks, NULL, &err) == NULL);
+    CHECK(stoa_scheduler_new(&(struct stoa_options){ .master = "zk://h", .name = "n" }, &callbacks, NULL,
+                             &err) == NULL);
     CHECK_INT(err.code, STOA_INVALID);
 }

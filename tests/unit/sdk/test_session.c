@@ -25,8 +25,12 @@ struct scene {
 static void trace_action(struct scene *t, const struct session_action *a)
 {
     static const char *const names[] = {
-        [SESSION_CONNECT] = "connect", [SESSION_DISCONNECT] = "disconnect", [SESSION_TELL_SUBSCRIBED] = "tell subscribed",
-        [SESSION_TELL_DISCONNECTED] = "tell disconnected", [SESSION_TELL_ERROR] = "tell error", [SESSION_LOG] = NULL,
+        [SESSION_CONNECT] = "connect",
+        [SESSION_DISCONNECT] = "disconnect",
+        [SESSION_TELL_SUBSCRIBED] = "tell subscribed",
+        [SESSION_TELL_DISCONNECTED] = "tell disconnected",
+        [SESSION_TELL_ERROR] = "tell error",
+        [SESSION_LOG] = NULL,
         [SESSION_END] = "end",
     };
 
@@ -51,13 +55,14 @@ static void step(struct scene *t, struct session_event ev, const char *line)
         trace_action(t, &actions.list[i]);
 }
 
-/* One line of a script: "start", "200", "307 //m2:5051/master/api/v1/scheduler", "503", "subscribed", "heard",
- * "closed TEXT", "error TEXT", "stop", "drained", "wake" (moves the clock to wake_at and ticks), "wait N" (seconds, ticks),
- * "old closed" (news of an attempt given up). */
+/* One line of a script: "start", "200", "307 //m2:5051/master/api/v1/scheduler", "503", "subscribed",
+ * "heard", "closed TEXT", "error TEXT", "stop", "drained", "wake" (moves the clock to wake_at and ticks),
+ * "wait N" (seconds, ticks), "old closed" (news of an attempt given up). */
 static void play_line(struct scene *t, const char *line)
 {
     struct session_event ev = { .attempt = t->s.attempt, .heartbeat_ns = 15 * NS_PER_S };
     struct str rest = str_of(line), word;
+    uint64_t number = 0;
 
     (void)str_cut(&rest, ' ', &word);
     ev.text = rest;
@@ -66,14 +71,16 @@ static void play_line(struct scene *t, const char *line)
         t->now = t->s.wake_at;
         ev.type = SESSION_EV_TICK;
     } else if (str_is(word, "wait")) {
-        t->now = mono_add(t->now, strtol(rest.p, NULL, 10) * NS_PER_S);
+        (void)str_u64(&rest, 1000000, &number);
+        t->now = mono_add(t->now, (int64_t)number * NS_PER_S);
         ev.type = SESSION_EV_TICK;
     } else if (str_is(word, "old")) {
         ev.type = SESSION_EV_CLOSED;
         ev.attempt--;
     } else if (word.p[0] >= '0' && word.p[0] <= '9') {
         ev.type = SESSION_EV_ANSWER;
-        ev.status = (unsigned)strtoul(word.p, NULL, 10);
+        (void)str_u64(&word, 999, &number);
+        ev.status = (unsigned)number;
     } else {
         ev.type = str_is(word, "start")        ? SESSION_EV_START
                   : str_is(word, "subscribed") ? SESSION_EV_SUBSCRIBED
@@ -91,42 +98,60 @@ static const struct {
     enum session_state state;
     bool failed;
 } scenes[] = {
-    { "a subscription, and a stop when the calls are written", "m1", "start|200|subscribed|heard|stop|drained",
-      "start\n  > connect m1:5050\n200\nsubscribed\n  > tell subscribed\nheard\nstop\ndrained\n  > disconnect\n  > end\n",
+    { "a subscription, and a stop when the calls are written", "m1",
+      "start|200|subscribed|heard|stop|drained",
+      "start\n  > connect m1:5050\n200\nsubscribed\n  > tell subscribed\nheard\nstop\ndrained\n  > "
+      "disconnect\n  > end\n",
       SESSION_ENDED, false },
-    { "a redirect is followed at once", "m1:5050", "start|307 //m2.example:6060/master/api/v1/scheduler|subscribed",
+    { "a redirect is followed at once", "m1:5050",
+      "start|307 //m2.example:6060/master/api/v1/scheduler|subscribed",
       "start\n  > connect m1:5050\n307 //m2.example:6060/master/api/v1/scheduler\n  > disconnect\n"
       "  > connect m2.example:6060\nsubscribed\n  > tell subscribed\n",
       SESSION_SUBSCRIBED, false },
-    { "a redirect with a scheme", "m1", "start|307 http://10.0.0.1:5050/x", "start\n  > connect m1:5050\n307 http://10.0.0.1:5050/x\n"
-      "  > disconnect\n  > connect 10.0.0.1:5050\n", SESSION_CONNECTING, false },
+    { "a redirect with a scheme", "m1", "start|307 http://10.0.0.1:5050/x",
+      "start\n  > connect m1:5050\n307 http://10.0.0.1:5050/x\n"
+      "  > disconnect\n  > connect 10.0.0.1:5050\n",
+      SESSION_CONNECTING, false },
     { "a redirect to nowhere counts as a failure", "m1", "start|307 ftp://x/|wake",
-      "start\n  > connect m1:5050\n307 ftp://x/\n  > disconnect\nwake\n  > connect m1:5050\n", SESSION_CONNECTING, false },
+      "start\n  > connect m1:5050\n307 ftp://x/\n  > disconnect\nwake\n  > connect m1:5050\n",
+      SESSION_CONNECTING, false },
     { "masters that redirect to each other", "m1",
       "start|307 //a:1/|307 //b:1/|307 //a:1/|307 //b:1/|307 //a:1/|307 //b:1/|wake",
-      "start\n  > connect m1:5050\n307 //a:1/\n  > disconnect\n  > connect a:1\n307 //b:1/\n  > disconnect\n  > connect b:1\n"
-      "307 //a:1/\n  > disconnect\n  > connect a:1\n307 //b:1/\n  > disconnect\n  > connect b:1\n307 //a:1/\n  > disconnect\n"
+      "start\n  > connect m1:5050\n307 //a:1/\n  > disconnect\n  > connect a:1\n307 //b:1/\n  > disconnect\n "
+      " > connect b:1\n"
+      "307 //a:1/\n  > disconnect\n  > connect a:1\n307 //b:1/\n  > disconnect\n  > connect b:1\n307 "
+      "//a:1/\n  > disconnect\n"
       "  > connect a:1\n307 //b:1/\n  > disconnect\nwake\n  > connect m1:5050\n",
       SESSION_CONNECTING, false },
     { "masters are asked in turn", "m1,m2:6000, m3", "start|closed refused|wake|503|wake|closed x|wake",
-      "start\n  > connect m1:5050\nclosed refused\nwake\n  > connect m2:6000\n503\n  > disconnect\nwake\n  > connect m3:5050\n"
+      "start\n  > connect m1:5050\nclosed refused\nwake\n  > connect m2:6000\n503\n  > disconnect\nwake\n  > "
+      "connect m3:5050\n"
       "closed x\nwake\n  > connect m1:5050\n",
       SESSION_CONNECTING, false },
     { "nothing within the connect timeout", "m1", "start|200|wake|wake",
-      "start\n  > connect m1:5050\n200\nwake\n  > disconnect\nwake\n  > connect m1:5050\n", SESSION_CONNECTING, false },
-    { "silence for five intervals, then again", "m1,m2", "start|subscribed|wait 74|heard|wait 74|wait 1|wake|subscribed",
-      "start\n  > connect m1:5050\nsubscribed\n  > tell subscribed\nwait 74\nheard\nwait 74\nwait 1\n  > disconnect\n"
-      "  > tell disconnected: no heartbeat for 75 s\nwake\n  > connect m1:5050\nsubscribed\n  > tell subscribed\n",
+      "start\n  > connect m1:5050\n200\nwake\n  > disconnect\nwake\n  > connect m1:5050\n",
+      SESSION_CONNECTING, false },
+    { "silence for five intervals, then again", "m1,m2",
+      "start|subscribed|wait 74|heard|wait 74|wait 1|wake|subscribed",
+      "start\n  > connect m1:5050\nsubscribed\n  > tell subscribed\nwait 74\nheard\nwait 74\nwait 1\n  > "
+      "disconnect\n"
+      "  > tell disconnected: no heartbeat for 75 s\nwake\n  > connect m1:5050\nsubscribed\n  > tell "
+      "subscribed\n",
       SESSION_SUBSCRIBED, false },
-    { "the stream ends: the same master is asked first", "m1,m2", "start|subscribed|closed gone|wake|closed refused|wake",
-      "start\n  > connect m1:5050\nsubscribed\n  > tell subscribed\nclosed gone\n  > tell disconnected: gone\nwake\n"
+    { "the stream ends: the same master is asked first", "m1,m2",
+      "start|subscribed|closed gone|wake|closed refused|wake",
+      "start\n  > connect m1:5050\nsubscribed\n  > tell subscribed\nclosed gone\n  > tell disconnected: "
+      "gone\nwake\n"
       "  > connect m1:5050\nclosed refused\nwake\n  > connect m2:5050\n",
       SESSION_CONNECTING, false },
-    { "late news of a connection given up is ignored", "m1", "start|closed refused|wake|old closed|subscribed",
-      "start\n  > connect m1:5050\nclosed refused\nwake\n  > connect m1:5050\nold closed\nsubscribed\n  > tell subscribed\n",
+    { "late news of a connection given up is ignored", "m1",
+      "start|closed refused|wake|old closed|subscribed",
+      "start\n  > connect m1:5050\nclosed refused\nwake\n  > connect m1:5050\nold closed\nsubscribed\n  > "
+      "tell subscribed\n",
       SESSION_SUBSCRIBED, false },
     { "an ERROR event is the end", "m1", "start|subscribed|error Framework failed over|wake|start",
-      "start\n  > connect m1:5050\nsubscribed\n  > tell subscribed\nerror Framework failed over\n  > disconnect\n"
+      "start\n  > connect m1:5050\nsubscribed\n  > tell subscribed\nerror Framework failed over\n  > "
+      "disconnect\n"
       "  > tell error: Framework failed over\n  > end\nwake\nstart\n",
       SESSION_ENDED, true },
     { "an ERROR event instead of SUBSCRIBED", "m1", "start|200|error Framework has been removed",
@@ -137,15 +162,18 @@ static const struct {
       "start\n  > connect m1:5050\n401 Unauthorized\n  > disconnect\n"
       "  > tell error: master m1:5050 refused the subscription with HTTP status 401: Unauthorized\n  > end\n",
       SESSION_ENDED, true },
-    { "a stop while connecting ends at once", "m1", "start|stop", "start\n  > connect m1:5050\nstop\n  > disconnect\n  > end\n",
-      SESSION_ENDED, false },
+    { "a stop while connecting ends at once", "m1", "start|stop",
+      "start\n  > connect m1:5050\nstop\n  > disconnect\n  > end\n", SESSION_ENDED, false },
     { "a stop does not wait for ever", "m1", "start|subscribed|stop|stop|wake",
-      "start\n  > connect m1:5050\nsubscribed\n  > tell subscribed\nstop\nstop\nwake\n  > disconnect\n  > end\n",
+      "start\n  > connect m1:5050\nsubscribed\n  > tell subscribed\nstop\nstop\nwake\n  > disconnect\n  > "
+      "end\n",
       SESSION_ENDED, false },
     { "the master closes after a teardown", "m1", "start|subscribed|stop|closed ended",
-      "start\n  > connect m1:5050\nsubscribed\n  > tell subscribed\nstop\nclosed ended\n  > end\n", SESSION_ENDED, false },
+      "start\n  > connect m1:5050\nsubscribed\n  > tell subscribed\nstop\nclosed ended\n  > end\n",
+      SESSION_ENDED, false },
     { "events that do not fit are ignored", "m1", "subscribed|200|closed x|error y|drained|heard|start",
-      "subscribed\n200\nclosed x\nerror y\ndrained\nheard\nstart\n  > connect m1:5050\n", SESSION_CONNECTING, false },
+      "subscribed\n200\nclosed x\nerror y\ndrained\nheard\nstart\n  > connect m1:5050\n", SESSION_CONNECTING,
+      false },
 };
 
 TEST("scenes of a subscription")
@@ -206,7 +234,8 @@ static const struct {
     { "m1:99999", "master \"m1:99999\" is not an address of the form host:port" },
     { "m1:0", "master \"m1:0\" is not an address of the form host:port" },
     { "m1/x", "master \"m1/x\" is not an address of the form host:port" },
-    { "zk://a:2181/mesos", "master zk://a:2181/mesos: finding masters through ZooKeeper is not supported yet; give host:port,host:port" },
+    { "zk://a:2181/mesos", "master zk://a:2181/mesos: finding masters through ZooKeeper is not supported "
+                           "yet; give host:port,host:port" },
 };
 
 TEST("wrong master lists are refused by name")

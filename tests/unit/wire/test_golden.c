@@ -15,7 +15,7 @@
 #include "tests/support/test.h"
 
 #define LIBPROCESS "tests/golden/libprocess"
-#define HTTP       "tests/golden/http"
+#define HTTP "tests/golden/http"
 
 static struct str file_text(const char *dir, const char *name, struct sbuf *b)
 {
@@ -52,10 +52,10 @@ static void dechunk(struct str in, struct sbuf *out)
 {
     while (in.n != 0) {
         struct str line;
-        size_t size;
+        unsigned size = 0;
 
         (void)str_cut(&in, '\n', &line);
-        size = (size_t)strtoul(line.p, NULL, 16);
+        (void)sscanf(line.p, "%x", &size);
         if (size == 0 || size > in.n)
             return;
         sbuf_str(out, str_sub(in, 0, size));
@@ -149,10 +149,10 @@ TEST("every libprocess message decodes, and encodes to the same bytes")
     sbuf_done(&file);
 }
 
-/* --- the v1 APIs ------------------------------------------------------------------------------------------ */
+/* --- the v1 APIs ----------------------------------------------------------------------------------------- */
 
-/* One number: integers as they are, doubles by value behind a mark, so that 15 and 15.0 compare as different and two
- * ways of writing the same double as equal. */
+/* One number: integers as they are, doubles by value behind a mark, so that 15 and 15.0 compare as different
+ * and two ways of writing the same double as equal. */
 static void put_number(struct str token, struct sbuf *out)
 {
     char text[64];
@@ -214,8 +214,9 @@ static void check_json_written(const char *name, const ProtobufCMessageDescripto
         CHECK(json_from_wire(&again, type, sbuf_view(&bytes)));
         got = comparable(sbuf_view(&again));
         if (want == NULL || got == NULL || !cJSON_Compare(want, got, 1))
-            test_fail(__FILE__, __LINE__, "%s: differs\n# want %.*s\n# got  %.*s", name, (int)(text.n < 3000 ? text.n : 3000),
-                      text.p, (int)(again.n < 3000 ? again.n : 3000), again.p);
+            test_fail(__FILE__, __LINE__, "%s: differs\n# want %.*s\n# got  %.*s", name,
+                      (int)(text.n < 3000 ? text.n : 3000), text.p, (int)(again.n < 3000 ? again.n : 3000),
+                      again.p);
         cJSON_Delete(want);
         cJSON_Delete(got);
     }
@@ -301,7 +302,8 @@ static bool is_protobuf(const struct http *h)
     return str_contains(h->head, STR("Content-Type: application/x-protobuf"));
 }
 
-static void check_records(const char *name, const ProtobufCMessageDescriptor *type, struct str body, bool json)
+static void check_records(const char *name, const ProtobufCMessageDescriptor *type, struct str body,
+                          bool json)
 {
     struct recordio r;
     struct error err = { .msg = "" };

@@ -93,15 +93,36 @@ static const struct {
     const char *error;
 } bad_task_ids[] = {
     { "a cut length", STR_INIT("\x0a"), "TaskID: the protobuf bytes are malformed or cut short" },
-    { "a length beyond the end", STR_INIT("\x0a\x05" "abc"), "TaskID: the protobuf bytes are malformed or cut short" },
-    { "field number 0", STR_INIT("\x0a\x01" "a\x02\x00"), "TaskID: the protobuf bytes are malformed or cut short" },
-    { "a group", STR_INIT("\x0a\x01" "a\x13\x14"), "TaskID: the protobuf bytes are malformed or cut short" },
-    { "an endless varint", STR_INIT("\x0a\x01" "a\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"),
+    { "a length beyond the end",
+      STR_INIT("\x0a\x05"
+               "abc"),
       "TaskID: the protobuf bytes are malformed or cut short" },
-    { "a string that is a number", STR_INIT("\x08\x01"), "field value: it has the wire type of another kind of field" },
-    { "bad UTF-8", STR_INIT("\x0a\x02\xc3\x28"), "field value: the text is not valid UTF-8 without NUL bytes" },
-    { "a NUL", STR_INIT("\x0a\x03" "a\x00" "b"), "field value: the text is not valid UTF-8 without NUL bytes" },
-    { "a NUL among eight", STR_INIT("\x0a\x09" "abc\x00" "efghi"), "field value: the text is not valid UTF-8 without NUL bytes" },
+    { "field number 0",
+      STR_INIT("\x0a\x01"
+               "a\x02\x00"),
+      "TaskID: the protobuf bytes are malformed or cut short" },
+    { "a group",
+      STR_INIT("\x0a\x01"
+               "a\x13\x14"),
+      "TaskID: the protobuf bytes are malformed or cut short" },
+    { "an endless varint",
+      STR_INIT("\x0a\x01"
+               "a\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"),
+      "TaskID: the protobuf bytes are malformed or cut short" },
+    { "a string that is a number", STR_INIT("\x08\x01"),
+      "field value: it has the wire type of another kind of field" },
+    { "bad UTF-8", STR_INIT("\x0a\x02\xc3\x28"),
+      "field value: the text is not valid UTF-8 without NUL bytes" },
+    { "a NUL",
+      STR_INIT("\x0a\x03"
+               "a\x00"
+               "b"),
+      "field value: the text is not valid UTF-8 without NUL bytes" },
+    { "a NUL among eight",
+      STR_INIT("\x0a\x09"
+               "abc\x00"
+               "efghi"),
+      "field value: the text is not valid UTF-8 without NUL bytes" },
     { "nothing", STR_INIT(""), "TaskID: missing required fields: value" },
 };
 

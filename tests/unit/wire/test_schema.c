@@ -10,11 +10,14 @@
 #include "tests/support/test.h"
 
 static const char *const scalar_names[] = {
-    [PROTOBUF_C_TYPE_INT32] = "int32",   [PROTOBUF_C_TYPE_SINT32] = "sint32",   [PROTOBUF_C_TYPE_SFIXED32] = "sfixed32",
-    [PROTOBUF_C_TYPE_INT64] = "int64",   [PROTOBUF_C_TYPE_SINT64] = "sint64",   [PROTOBUF_C_TYPE_SFIXED64] = "sfixed64",
-    [PROTOBUF_C_TYPE_UINT32] = "uint32", [PROTOBUF_C_TYPE_FIXED32] = "fixed32", [PROTOBUF_C_TYPE_UINT64] = "uint64",
-    [PROTOBUF_C_TYPE_FIXED64] = "fixed64", [PROTOBUF_C_TYPE_FLOAT] = "float",   [PROTOBUF_C_TYPE_DOUBLE] = "double",
-    [PROTOBUF_C_TYPE_BOOL] = "bool",     [PROTOBUF_C_TYPE_STRING] = "string",   [PROTOBUF_C_TYPE_BYTES] = "bytes",
+    [PROTOBUF_C_TYPE_INT32] = "int32",       [PROTOBUF_C_TYPE_SINT32] = "sint32",
+    [PROTOBUF_C_TYPE_SFIXED32] = "sfixed32", [PROTOBUF_C_TYPE_INT64] = "int64",
+    [PROTOBUF_C_TYPE_SINT64] = "sint64",     [PROTOBUF_C_TYPE_SFIXED64] = "sfixed64",
+    [PROTOBUF_C_TYPE_UINT32] = "uint32",     [PROTOBUF_C_TYPE_FIXED32] = "fixed32",
+    [PROTOBUF_C_TYPE_UINT64] = "uint64",     [PROTOBUF_C_TYPE_FIXED64] = "fixed64",
+    [PROTOBUF_C_TYPE_FLOAT] = "float",       [PROTOBUF_C_TYPE_DOUBLE] = "double",
+    [PROTOBUF_C_TYPE_BOOL] = "bool",         [PROTOBUF_C_TYPE_STRING] = "string",
+    [PROTOBUF_C_TYPE_BYTES] = "bytes",
 };
 
 static const char *plain_type(const ProtobufCFieldDescriptor *f)
@@ -50,7 +53,8 @@ static void default_text(const ProtobufCFieldDescriptor *f, char *buf, size_t si
     else if (f->type == PROTOBUF_C_TYPE_BOOL)
         (void)snprintf(buf, size, "%s", *(const protobuf_c_boolean *)v ? "true" : "false");
     else if (f->type == PROTOBUF_C_TYPE_ENUM)
-        (void)snprintf(buf, size, "%s", protobuf_c_enum_descriptor_get_value(f->descriptor, *(const int *)v)->name);
+        (void)snprintf(buf, size, "%s",
+                       protobuf_c_enum_descriptor_get_value(f->descriptor, *(const int *)v)->name);
     else if (f->type == PROTOBUF_C_TYPE_INT32 || f->type == PROTOBUF_C_TYPE_UINT32)
         (void)snprintf(buf, size, "%d", *(const int *)v);
     else
@@ -59,8 +63,9 @@ static void default_text(const ProtobufCFieldDescriptor *f, char *buf, size_t si
 
 static const char *label_text(const ProtobufCFieldDescriptor *f)
 {
-    return f->label == PROTOBUF_C_LABEL_REQUIRED ? "required"
-           : f->label == PROTOBUF_C_LABEL_REPEATED ? "repeated" : "optional";
+    return f->label == PROTOBUF_C_LABEL_REQUIRED   ? "required"
+           : f->label == PROTOBUF_C_LABEL_REPEATED ? "repeated"
+                                                   : "optional";
 }
 
 /* The next column of a line, empty behind the last. */
@@ -200,7 +205,8 @@ TEST("every enum value of the tables is there with its number")
             e = enum_named(name);
             last = name;
             known += e != NULL ? e->n_value_names : 0;
-            if (e == NULL && !str_is(name, "mesos.v1.Status") && !str_is(name, "mesos.v1.CgroupInfo.Blkio.Operation"))
+            if (e == NULL && !str_is(name, "mesos.v1.Status") &&
+                !str_is(name, "mesos.v1.CgroupInfo.Blkio.Operation"))
                 test_fail(__FILE__, __LINE__, "no field has the enum %.*s", STR_ARG(name));
         }
         if (e == NULL)
