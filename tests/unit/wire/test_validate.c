@@ -86,7 +86,7 @@ TEST("executor calls are refused with the recorded words")
 
 TEST("every recorded scheduler call that was accepted is valid")
 {
-    CLEANUP(sbuf_done_p) struct sbuf req = SBUF_INIT(1 << 20), resp = SBUF_INIT(1 << 20);
+    CLEANUP(sbuf_done_p) struct sbuf req = SBUF_INIT(1 << 20);
     struct dirent **names = NULL;
     int n = golden_list(GOLDEN_HTTP, ".req", &names), checked = 0;
 
