@@ -14,7 +14,8 @@ $(B)/stoa-launcher: $(LAUNCHER_OBJ)
 ISOLATION_SRC := $(wildcard agent/isolation/*.c)
 ISOLATION_TEST_SRC := $(wildcard tests/integration/isolation/*.c)
 $(L)/libisolation.a: $(call obj,$(ISOLATION_SRC))
-$(B)/tests/integration/isolation: $(call obj,$(ISOLATION_TEST_SRC) tests/support/test.c common/io/loop.c common/io/proctree.c) $(call libs,isolation base) | $(B)/stoa-launcher
+$(B)/tests/integration/isolation: $(call obj,$(ISOLATION_TEST_SRC) tests/support/test.c) \
+  $(call libs,isolation io wire proto model base) | $(B)/stoa-launcher $(B)/stoa-fetcher
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ -Wl,--start-group $^ -Wl,--end-group $(PKG_LIBS) $(AGENT_LIBS)
 
@@ -40,3 +41,10 @@ $(B)/tests/integration/executor: $(call obj,$(EXECUTOR_TEST_SRC) tests/support/t
 executor-tests: $(B)/tests/integration/executor ## the built-in executors as real processes
 	$(Q)tests/run $^
 .PHONY: executor-tests
+
+# The fetcher is only ever run on the host, so it may be dynamic.
+FETCHER_SRC := $(wildcard agent/fetcher/*.c)
+all: $(B)/stoa-fetcher
+$(B)/stoa-fetcher: $(call obj,$(FETCHER_SRC) common/base/error.c common/base/str.c)
+	@$(if $(Q),echo "  LD $@")
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ -lcurl -larchive -lz -lm
