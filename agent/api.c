@@ -3,9 +3,11 @@
  * 300-351, 372-378). Source: reference of the operator API, §6. */
 #include "agent/api.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/files.h"
+#include "agent/wire/call.h"
 #include "agent/wire/encode.h"
 #include "agent/wire/state_json.h"
 #include "common/base/cleanup.h"
@@ -55,6 +57,13 @@ struct str api_container_id(const Mesos__V1__ContainerID *id, struct arena *aren
         return arena_str(arena, str_of(id->value));
     struct str parent = api_container_id(id->parent, arena); /* the guard bounds the depth */
     return parent.n != 0 ? arena_fmt(arena, "%.*s.%s", STR_ARG(parent), id->value) : parent;
+}
+
+void api_reply_not_post(struct http_req *r)
+{
+    http_reply_header(r, "Allow", STR("POST"));
+    http_reply_text(r, 405, "405 Method Not Allowed. Expecting one of { 'POST' }, but received '%.*s'.",
+                    STR_ARG(http_req_method(r)));
 }
 
 /* --- lists, written with their empty members as the original does --- */
@@ -264,14 +273,27 @@ static void get_version(struct api_call *c)
     reply(c, &b);
 }
 
+static int flag_by_name(const void *a, const void *b, void *spec)
+{
+    const struct flag *flags = ((const struct flags_spec *)spec)->flags;
+
+    return strcmp(flags[*(const size_t *)a].name, flags[*(const size_t *)b].name);
+}
+
 static void get_flags(struct api_call *c)
 {
     CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(1 << 20);
     const struct flags *f = &c->shell->parsed;
+    size_t *order = arena_array(&c->arena, f->spec->count, sizeof *order);
 
+    ASSERT(order != NULL); /* a few hundred */
+    for (size_t i = 0; i < f->spec->count; i++)
+        order[i] = i;
+    qsort_r(order, f->spec->count, sizeof order[0], flag_by_name, (void *)(uintptr_t)f->spec);
     wire_put_u64(&b, 1, R(GET_FLAGS));
     size_t mark = wire_open(&b, 3);
-    for (size_t i = 0; i < f->spec->count; i++) {
+    for (size_t k = 0; k < f->spec->count; k++) {
+        size_t i = order[k];
         if (f->text[i] == NULL)
             continue;
         size_t flag = wire_open(&b, 1);
@@ -433,7 +455,6 @@ static bool parse(struct api_call *c)
     struct str message_type = http_req_header(c->req, "Message-Content-Type");
     struct str body = http_req_body(c->req);
     struct error err = { 0 };
-    int rc;
 
     if (type.p == NULL) {
         http_reply_text(c->req, 400, "Expecting 'Content-Type' to be present");
@@ -456,17 +477,12 @@ static bool parse(struct api_call *c)
         http_reply_text(c->req, 415, "Expecting 'Message-Content-Type' to be not set for non-streaming requests");
         return false;
     }
-    if (json) {
-        ProtobufCMessage *m = NULL;
-        rc = json_to_message(&mesos__v1__agent__call__descriptor, body, &c->arena, &m, &err);
-        c->msg = (Mesos__V1__Agent__Call *)m;
-    } else {
-        rc = WIRE_UNPACK(mesos__v1__agent__call, body, &c->arena, &c->msg, &err);
-    }
-    if (rc != 0) {
-        http_reply_text(c->req, 400, "%s%s", json ? "" : "Failed to parse body into Call protobuf: ", err.msg);
+    ProtobufCMessage *m = NULL;
+    if (agent_decode_call(&mesos__v1__agent__call__descriptor, json, body, &c->arena, &m, &err) != 0) {
+        http_reply_text(c->req, 400, "%s", err.msg);
         return false;
     }
+    c->msg = (Mesos__V1__Agent__Call *)m;
     return true;
 }
 
@@ -658,7 +674,7 @@ void api_request(struct shell *s, struct http_req *r)
         return;
     }
     if (http_req_verb(r) != HTTP_VERB_POST) {
-        http_reply_not_allowed(r, "POST");
+        api_reply_not_post(r);
         return;
     }
     if (parse(&c))

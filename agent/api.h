@@ -11,7 +11,7 @@ enum { API_ANSWER_BYTES_MAX = 1 << 30, API_ARENA_BYTES = 256 << 20 };
 struct api_call {
     struct shell *shell;
     struct http_req *req;
-    bool json_in, json_out;
+    bool json_out;
     bool recordio_out;            /* answer by records, json_out telling which */
     struct arena arena;
     Mesos__V1__Agent__Call *msg;
@@ -19,6 +19,7 @@ struct api_call {
 
 /* 200 with a mesos.v1.agent.Response in the negotiated form; bytes is the Response. */
 void api_reply(struct http_req *r, bool json, struct str response);
+void api_reply_not_post(struct http_req *r); /* 405 */
 void api_reply_empty(struct http_req *r, unsigned status);
 /* "parent.child" from the nested message; from the arena. Empty: a part that is no id, or too deep. */
 struct str api_container_id(const Mesos__V1__ContainerID *id, struct arena *arena);

@@ -4,7 +4,9 @@
  * an hour: executors in use leave on any event they do not know, so nothing is sent before. */
 #include "agent/shell.h"
 
+#include "agent/api.h"
 #include "agent/isolation/containerizer.h"
+#include "agent/wire/call.h"
 #include "agent/wire/decode.h"
 #include "agent/wire/encode.h"
 #include "common/base/alloc.h"
@@ -167,7 +169,7 @@ void exec_api_free(struct shell *s)
 struct call {
     struct shell *shell;
     struct http_req *req;
-    bool json_in, json_out;
+    bool json_out;
     struct arena arena;
     Mesos__V1__Executor__Call *msg;
 };
@@ -178,27 +180,22 @@ static bool parse(struct call *c)
     struct str type = http_req_header(c->req, "Content-Type");
     struct str body = http_req_body(c->req);
     struct error err = { 0 };
-    int rc;
+    ProtobufCMessage *m = NULL;
 
     if (type.p == NULL) {
         http_reply_text(c->req, 400, "Expecting 'Content-Type' to be present");
         return false;
     }
-    if (str_is(type, "application/json")) {
-        ProtobufCMessage *m = NULL;
-        c->json_in = true;
-        rc = json_to_message(&mesos__v1__executor__call__descriptor, body, &c->arena, &m, &err);
-        c->msg = (Mesos__V1__Executor__Call *)m;
-    } else if (str_is(type, "application/x-protobuf")) {
-        rc = WIRE_UNPACK(mesos__v1__executor__call, body, &c->arena, &c->msg, &err);
-    } else {
+    bool json = str_is(type, "application/json");
+    if (!json && !str_is(type, "application/x-protobuf")) {
         http_reply_text(c->req, 415, "Expecting 'Content-Type' of application/json or application/x-protobuf");
         return false;
     }
-    if (rc != 0) {
-        http_reply_text(c->req, 400, "%s%s", c->json_in ? "" : "Failed to parse body into Call protobuf: ", err.msg);
+    if (agent_decode_call(&mesos__v1__executor__call__descriptor, json, body, &c->arena, &m, &err) != 0) {
+        http_reply_text(c->req, 400, "%s", err.msg);
         return false;
     }
+    c->msg = (Mesos__V1__Executor__Call *)m;
     if (c->msg->has_type && c->msg->type != MESOS__V1__EXECUTOR__CALL__TYPE__UNKNOWN &&
         validate_executor_call(c->msg, &err) != 0) {
         http_reply_text(c->req, 400, "Failed to validate Executor::Call: %s", err.msg);
@@ -317,7 +314,7 @@ void exec_api_request(struct shell *s, struct http_req *r)
         return;
     }
     if (http_req_verb(r) != HTTP_VERB_POST) {
-        http_reply_not_allowed(r, "POST");
+        api_reply_not_post(r);
         return;
     }
     if (parse(&c))

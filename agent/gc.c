@@ -91,14 +91,20 @@ static struct entry *oldest(struct gc *g, int64_t now_ms)
     return best;
 }
 
-static void tick(void *arg)
+static void compute_age(struct gc *g)
 {
-    struct gc *g = arg;
     double left = 1 - g->o.headroom - disk_used(g->o.work_dir);
-    struct error err = { 0 };
 
     g->max_age_ms = left > 0 ? (int64_t)((double)(g->o.delay_ns / NS_PER_MS) * left) : 0;
     g->counters.max_age_secs = (double)g->max_age_ms / 1000.0;
+}
+
+static void tick(void *arg)
+{
+    struct gc *g = arg;
+    struct error err = { 0 };
+
+    compute_age(g);
     struct entry *e = oldest(g, loop_wall(g->loop).ms);
     if (e == NULL) {
         loop_timer_in(&g->timer, g->o.watch_interval_ns);
@@ -124,7 +130,7 @@ struct gc *gc_new(struct loop *loop, const struct gc_options *o)
 
     g->loop = loop;
     g->o = *o;
-    g->max_age_ms = o->delay_ns / NS_PER_MS;
+    compute_age(g);
     loop_timer_init(&g->timer, loop, tick, g);
     loop_timer_in(&g->timer, o->watch_interval_ns);
     return g;

@@ -173,6 +173,18 @@ static void resize(struct agent *a, struct agent_executor *e)
         agent_do(a, AGENT_DO_UPDATE_CONTAINER)->executor = e;
 }
 
+static void ack(struct agent *a, struct agent_executor *e, const struct task_status *status)
+{
+    if (e->stream == 0)
+        return;
+    struct str id = arena_str(&a->scratch, status->task.s);
+    struct agent_action *act = agent_do(a, AGENT_DO_EXECUTOR_ACK);
+    act->executor = e;
+    act->stream = e->stream;
+    act->task_id = id;
+    act->uuid = status->uuid;
+}
+
 static void take_update(struct agent *a, struct agent_executor *e, struct task_status *status)
 {
     struct agent_framework *f = e->framework;
@@ -181,6 +193,7 @@ static void take_update(struct agent *a, struct agent_executor *e, struct task_s
 
     if (f->state == AGENT_FRAMEWORK_TERMINATING) {
         a->counters.invalid_updates++;
+        ack(a, e, status); /* nobody waits for it, but the executor would */
         return;
     }
     a->counters.valid_updates++;
@@ -191,13 +204,7 @@ static void take_update(struct agent *a, struct agent_executor *e, struct task_s
         t->status_count != 0 && !uuid_eq(&t->statuses[t->status_count - 1]->uuid, &s->uuid)) {
         agent_note(a, true, "ignoring %s of task %s, which has ended as %s", task_state_name(s->state), t->id,
                    task_state_name(t->state));
-        if (e->stream != 0) {
-            struct agent_action *act = agent_do(a, AGENT_DO_EXECUTOR_ACK);
-            act->executor = e;
-            act->stream = e->stream;
-            act->task_id = str_of(t->id);
-            act->uuid = s->uuid;
-        }
+        ack(a, e, s);
     } else {
         bool ended = t != NULL && task_state_is_terminal(s->state) && t->place != AGENT_TASK_TERMINATED;
         if (t != NULL)

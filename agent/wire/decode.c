@@ -32,6 +32,21 @@ static struct str pid_of(const char *pid)
 
 /* --- launches --- */
 
+/* These ids become names of folders, whoever sent them. */
+static int check_ids(struct decoding *d)
+{
+    int rc = id_check(d->ev->u.run.framework->id.s, d->err);
+
+    if (rc != 0)
+        return error_wrap(d->err, "framework id");
+    rc = id_check(d->ev->u.run.executor->id.s, d->err);
+    if (rc != 0)
+        return error_wrap(d->err, "executor id");
+    for (size_t i = 0; i < d->ev->u.run.task_count && rc == 0; i++)
+        rc = id_check(d->ev->u.run.tasks[i]->id.s, d->err);
+    return rc != 0 ? error_wrap(d->err, "task id") : 0;
+}
+
 /* The agent's own resource version; others belong to resource providers. */
 static const struct uuid *version_of(struct decoding *d, Mesos__Internal__ResourceVersionUUID **v, size_t n)
 {
@@ -91,7 +106,7 @@ static int decode_run_task(struct decoding *d)
     ev->u.run.launch_executor_set = m->has_launch_executor;
     ev->u.run.launch_executor = m->launch_executor;
     ev->u.run.resource_version = version_of(d, m->resource_version_uuids, m->n_resource_version_uuids);
-    return 0;
+    return check_ids(d);
 }
 
 static int decode_run_group(struct decoding *d)
@@ -123,7 +138,7 @@ static int decode_run_group(struct decoding *d)
     ev->u.run.launch_executor_set = m->has_launch_executor;
     ev->u.run.launch_executor = m->launch_executor;
     ev->u.run.resource_version = version_of(d, m->resource_version_uuids, m->n_resource_version_uuids);
-    return 0;
+    return check_ids(d);
 }
 
 /* --- tasks, frameworks, executors --- */
