@@ -37,7 +37,7 @@ static void subscribe(struct shell *sh, struct http_req *r, struct decoded *d)
     }
     struct stream *s = stream_new(sh, r, json, false);
     d->ev.subscribe.stream.n = s->n;
-    shell_step(sh, &d->ev);
+    mshell_step(sh, &d->ev);
 }
 
 static void scheduler_call(struct shell *sh, struct http_req *r, struct str principal, struct decoded *d, bool json_body)
@@ -61,7 +61,7 @@ static void scheduler_call(struct shell *sh, struct http_req *r, struct str prin
     struct str id = http_req_header(r, "Mesos-Stream-Id");
     d->call.has_stream_id = id.p != NULL;
     d->call.stream_id = id;
-    shell_step_request(sh, &d->ev, r);
+    mshell_step_request(sh, &d->ev, r);
 }
 
 static bool recovered(struct shell *sh, struct http_req *r)
@@ -120,7 +120,7 @@ static void question(struct shell *sh, struct http_req *r, int type, struct str 
 {
     struct sbuf b = SBUF_INIT(SIZE_MAX / 4);
 
-    if (view_v1(shell_view(sh), type, json, &b)) {
+    if (view_v1(mshell_view(sh), type, json, &b)) {
         http_reply_sbuf(r, 200, media_type(json), &b);
         return;
     }
@@ -162,7 +162,7 @@ static void operator_call(struct shell *sh, struct http_req *r, struct str princ
     if (!api_accept(r, &json))
         return;
     if (rc == 0)
-        shell_step_request(sh, &d->ev, r);
+        mshell_step_request(sh, &d->ev, r);
     else
         question(sh, r, (int)wire_field_u64(bytes, 1, 0), bytes, json);
 }

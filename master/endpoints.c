@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The routes and the unversioned endpoints. Source: operator API, sections 7 and 9. */
+/* The routes and the unversioned master_endpoints. Source: operator API, sections 7 and 9. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,7 +46,7 @@ static void reply_json(struct http_req *r, struct sbuf *b)
         struct sbuf b = SBUF_INIT(SIZE_MAX / 4);                                                             \
         (void)rest;                                                                                          \
         (void)principal;                                                                                     \
-        view_##name_(shell_view(sh), &b);                                                                    \
+        view_##name_(mshell_view(sh), &b);                                                                    \
         reply_json(r, &b);                                                                                   \
     }
 VIEW(version)
@@ -88,11 +88,11 @@ static void list(struct shell *sh, struct http_req *r, enum listing what, struct
         !number_of(r, param(r, "offset", &text), "offset", &q.offset))
         return;
     if (what == LIST_SLAVES)
-        view_slaves(shell_view(sh), &q, &b);
+        view_slaves(mshell_view(sh), &q, &b);
     else if (what == LIST_FRAMEWORKS)
-        view_frameworks(shell_view(sh), &q, &b);
+        view_frameworks(mshell_view(sh), &q, &b);
     else
-        view_tasks(shell_view(sh), &q, &b);
+        view_tasks(mshell_view(sh), &q, &b);
     reply_json(r, &b);
 }
 
@@ -199,7 +199,7 @@ static void finish(struct shell *sh, struct http_req *r, struct decoded *d, int 
     if (rc != 0)
         http_reply_text(r, 400, "%s", err->msg);
     else
-        shell_step_request(sh, &d->ev, r);
+        mshell_step_request(sh, &d->ev, r);
     decoded_done(d);
 }
 
@@ -252,7 +252,7 @@ static void post_teardown(struct shell *sh, struct http_req *r, struct str rest,
         http_reply_text(r, 400, "Missing 'frameworkId' query parameter in the request body");
     } else {
         q.framework = framework_id(sbuf_view(&id));
-        shell_step_request(sh, &ev, r);
+        mshell_step_request(sh, &ev, r);
     }
     sbuf_done(&id);
 }
@@ -266,7 +266,7 @@ static void weights(struct shell *sh, struct http_req *r, struct str rest, struc
     (void)principal;
     if (http_req_verb(r) == HTTP_VERB_GET) {
         struct sbuf b = SBUF_INIT(SIZE_MAX / 4);
-        view_weights(shell_view(sh), &b);
+        view_weights(mshell_view(sh), &b);
         reply_json(r, &b);
         return;
     }
@@ -285,7 +285,7 @@ static void quota(struct shell *sh, struct http_req *r, struct str rest, struct 
     (void)principal;
     if (http_req_verb(r) == HTTP_VERB_GET) {
         struct sbuf b = SBUF_INIT(SIZE_MAX / 4);
-        view_quota(shell_view(sh), &b);
+        view_quota(mshell_view(sh), &b);
         reply_json(r, &b);
         return;
     }
@@ -297,7 +297,7 @@ static void quota(struct shell *sh, struct http_req *r, struct str rest, struct 
         struct master_event ev = { .type = MASTER_EV_OPERATOR, .op = &q };
         (void)http_percent_decode(&role, rest);
         q.role = sbuf_view(&role);
-        shell_step_request(sh, &ev, r);
+        mshell_step_request(sh, &ev, r);
         sbuf_done(&role);
         return;
     }
@@ -317,7 +317,7 @@ static void schedule(struct shell *sh, struct http_req *r, struct str rest, stru
     (void)principal;
     if (http_req_verb(r) == HTTP_VERB_GET) {
         struct sbuf b = SBUF_INIT(SIZE_MAX / 4);
-        view_maintenance_schedule(shell_view(sh), &b);
+        view_maintenance_schedule(mshell_view(sh), &b);
         reply_json(r, &b);
         return;
     }
@@ -406,9 +406,9 @@ static void help(struct shell *sh, struct http_req *r, struct str rest, struct s
     (void)sh;
     (void)rest;
     (void)principal;
-    for (size_t i = 0; i < endpoint_count; i++)
-        if (endpoints[i].path[1] != '\0')
-            sbuf_fmt(&b, "%s\n", endpoints[i].path);
+    for (size_t i = 0; i < master_endpoint_count; i++)
+        if (master_endpoints[i].path[1] != '\0')
+            sbuf_fmt(&b, "%s\n", master_endpoints[i].path);
     http_reply_sbuf(r, 200, "text/plain; charset=utf-8", &b);
 }
 
@@ -420,7 +420,7 @@ static void processes(struct shell *sh, struct http_req *r, struct str rest, str
     http_reply(r, 200, "application/json", STR("[{\"events\":[],\"id\":\"master\"}]"));
 }
 
-const struct endpoint endpoints[] = {
+const struct endpoint master_endpoints[] = {
     { "/health", REALM_NONE, false, true, get_health },
     { "/version", REALM_NONE, false, true, get_version },
     { "/redirect", REALM_NONE, false, true, get_redirect },
@@ -445,13 +445,13 @@ const struct endpoint endpoints[] = {
     { "/api/v1/scheduler", REALM_SCHEDULER, true, false, scheduler },
     { "/api/v1", REALM_READWRITE, true, false, operator_api },
     { "/metrics", REALM_READONLY, false, false, get_prometheus },
-    { "/files", REALM_READONLY, false, false, endpoint_files },
-    { "/logging", REALM_READWRITE, false, false, endpoint_logging },
-    { "/system", REALM_NONE, false, false, endpoint_system },
+    { "/files", REALM_READONLY, false, false, master_files },
+    { "/logging", REALM_READWRITE, false, false, master_logging },
+    { "/system", REALM_NONE, false, false, master_system },
     { "/registrar(1)/registry", REALM_READONLY, false, false, get_registry },
     { "/allocator/offer_constraints_debug", REALM_READONLY, true, false, get_constraints_debug },
     { "/help", REALM_NONE, false, false, help },
     { "/__processes__", REALM_NONE, false, false, processes },
     { "/", REALM_NONE, false, false, page },
 };
-const size_t endpoint_count = sizeof endpoints / sizeof endpoints[0];
+const size_t master_endpoint_count = sizeof master_endpoints / sizeof master_endpoints[0];

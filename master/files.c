@@ -120,7 +120,7 @@ static void files_download(struct shell *sh, struct http_req *r, struct str path
     http_reply_sbuf(r, 200, "application/octet-stream", &data);
 }
 
-void endpoint_files(struct shell *sh, struct http_req *r, struct str rest, struct str principal)
+void master_files(struct shell *sh, struct http_req *r, struct str rest, struct str principal)
 {
     CLEANUP(sbuf_done_p) struct sbuf path = SBUF_INIT(8192);
     CLEANUP(sbuf_done_p) struct sbuf real = SBUF_INIT(4096);
@@ -171,7 +171,7 @@ static void set_verbose(struct shell *sh, int level, int64_t ns)
     loop_timer_in(&sh->verbose_timer, ns);
 }
 
-void endpoint_logging(struct shell *sh, struct http_req *r, struct str rest, struct str principal)
+void master_logging(struct shell *sh, struct http_req *r, struct str rest, struct str principal)
 {
     CLEANUP(sbuf_done_p) struct sbuf level = SBUF_INIT(64);
     CLEANUP(sbuf_done_p) struct sbuf duration = SBUF_INIT(64);
@@ -201,7 +201,7 @@ void endpoint_logging(struct shell *sh, struct http_req *r, struct str rest, str
     }
 }
 
-void endpoint_system(struct shell *sh, struct http_req *r, struct str rest, struct str principal)
+void master_system(struct shell *sh, struct http_req *r, struct str rest, struct str principal)
 {
     struct sbuf b = SBUF_INIT(4096);
     struct jsonw w = JSONW(&b);

@@ -87,14 +87,14 @@ static void on_request(void *ctx, struct http_req *r)
         return;
     }
     path = without_prefix(path);
-    int i = http_route_find(endpoints, endpoint_count, sizeof endpoints[0], path, &rest);
-    if (i < 0 || (endpoints[i].exact && rest.n != 0)) {
+    int i = http_route_find(master_endpoints, master_endpoint_count, sizeof master_endpoints[0], path, &rest);
+    if (i < 0 || (master_endpoints[i].exact && rest.n != 0)) {
         not_found(r);
         return;
     }
-    if (!auth_check(sh, r, endpoints[i].realm, principal_buf, sizeof principal_buf, &principal))
+    if (!auth_check(sh, r, master_endpoints[i].realm, principal_buf, sizeof principal_buf, &principal))
         return;
-    endpoints[i].fn(sh, r, rest, principal);
+    master_endpoints[i].fn(sh, r, rest, principal);
 }
 
 void http_init_handler(struct http_handler *h)

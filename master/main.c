@@ -105,7 +105,7 @@ static int listen_http(struct shell *sh, struct error *err)
     http_init_handler(&handler);
     rc = http_server_new(&sh->http, sh->loop, &o, &handler, sh, err);
     if (rc == 0)
-        rc = msg_new(&sh->msg, sh->loop, &mo, &shell_msg_handler, sh, err);
+        rc = msg_new(&sh->msg, sh->loop, &mo, &mshell_msg_handler, sh, err);
     if (rc == 0)
         rc = http_server_listen(sh->http, &addr, &bound, err);
     if (rc != 0)
@@ -213,19 +213,19 @@ static void on_registry(void *arg, const struct store_record *records, size_t co
     struct error why;
 
     if (err != NULL) {
-        shell_fail(sh, "registry_fetch_failed", err->msg);
+        mshell_fail(sh, "registry_fetch_failed", err->msg);
         return;
     }
     registry_load_init(&l);
     for (size_t i = 0; i < count; i++)
         if (registry_load_add(&l, records[i].key, records[i].value, &why) != 0) {
-            shell_fail(sh, "registry_unreadable", why.msg);
+            mshell_fail(sh, "registry_unreadable", why.msg);
             registry_load_done(&l);
             return;
         }
     metric_observe(sh->fetch_timer, mono_diff(loop_clock(), sh->fetch_started));
     struct master_event ev = { .type = MASTER_EV_RECOVERED, .recovered = { l.records, l.count } };
-    shell_step(sh, &ev);
+    mshell_step(sh, &ev);
     registry_load_done(&l);
 }
 
@@ -297,7 +297,7 @@ static int start(struct shell *sh, struct error *err)
     sbuf_init(&sh->text, SIZE_MAX / 4);
     sbuf_init(&sh->master_info, 65536);
     sbuf_init(&sh->flags_json, 1 << 20);
-    shell_timers_init(sh);
+    mshell_timers_init(sh);
     sh->metrics = metrics_new();
     sh->run_timer = metrics_timer(sh->metrics, "allocator/mesos/allocation_run", NULL, 1000);
     sh->run_latency = metrics_timer(sh->metrics, "allocator/mesos/allocation_run_latency", NULL, 1000);

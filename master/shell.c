@@ -8,7 +8,7 @@
 #include "common/base/log.h"
 #include "master/wire/registry.h"
 
-void shell_fail(struct shell *sh, const char *event, const char *text)
+void mshell_fail(struct shell *sh, const char *event, const char *text)
 {
     log_error(event, "reason=" LOG_Q, LOG_QARG(str_of(text)));
     sh->exit_code = 1;
@@ -16,7 +16,7 @@ void shell_fail(struct shell *sh, const char *event, const char *text)
     loop_stop(sh->loop);
 }
 
-struct view *shell_view(struct shell *sh)
+struct view *mshell_view(struct shell *sh)
 {
     sh->view.m = sh->m;
     return &sh->view;
@@ -42,9 +42,9 @@ static void on_stored(void *arg, const struct store_result *r)
     if (sh->stopping)
         return;
     if (r->err != NULL) /* what others would see must not run ahead of what is kept */
-        shell_fail(sh, "registry_store_failed", r->err->msg);
+        mshell_fail(sh, "registry_store_failed", r->err->msg);
     else
-        shell_step(sh, &ev);
+        mshell_step(sh, &ev);
 }
 
 static void do_store(struct shell *sh, const struct master_action *a)
@@ -160,12 +160,12 @@ static void carry_out(struct shell *sh, const struct master_action *a)
         log_event((enum log_level)a->note.level, a->note.event, "%.*s", STR_ARG(a->note.text));
         break;
     case MASTER_ACT_ABORT:
-        shell_fail(sh, a->note.event, a->note.text.p);
+        mshell_fail(sh, a->note.event, a->note.text.p);
         break;
     }
 }
 
-void shell_step(struct shell *sh, struct master_event *ev)
+void mshell_step(struct shell *sh, struct master_event *ev)
 {
     struct master_actions actions;
 
@@ -175,7 +175,7 @@ void shell_step(struct shell *sh, struct master_event *ev)
     for (size_t i = 0; i < actions.count; i++)
         carry_out(sh, &actions.v[i]);
     sh->wake_at = actions.wake_at;
-    shell_wake(sh);
+    mshell_wake(sh);
 }
 
 static void parked_gone(void *arg, struct http_req *r, enum http_gone why)
@@ -188,7 +188,7 @@ static void parked_gone(void *arg, struct http_req *r, enum http_gone why)
     free(p);
 }
 
-void shell_step_request(struct shell *sh, struct master_event *ev, struct http_req *r)
+void mshell_step_request(struct shell *sh, struct master_event *ev, struct http_req *r)
 {
     uint64_t n = ++sh->next_handle;
 
@@ -196,7 +196,7 @@ void shell_step_request(struct shell *sh, struct master_event *ev, struct http_r
     sh->current = r;
     sh->current_n = n;
     sh->current_answered = false;
-    shell_step(sh, ev);
+    mshell_step(sh, ev);
     if (sh->current_answered)
         return;
     sh->current = NULL; /* the answer comes when the registry has stored the change */
@@ -210,7 +210,7 @@ void shell_step_request(struct shell *sh, struct master_event *ev, struct http_r
 
 /* --- time --- */
 
-void shell_wake(struct shell *sh)
+void mshell_wake(struct shell *sh)
 {
     loop_defer(sh->loop, &sh->step_work);
 }
@@ -227,7 +227,7 @@ static void run_step(void *arg)
     if (sh->wake_at.ns <= loop_now(sh->loop).ns) {
         struct mono before = loop_clock();
         int64_t late = loop_now(sh->loop).ns - sh->wake_at.ns;
-        shell_step(sh, &ev);
+        mshell_step(sh, &ev);
         uint64_t runs = allocator_stats(sh->m->allocator).runs;
         if (runs != sh->alloc_runs) {
             metric_observe(sh->run_timer, mono_diff(loop_clock(), before));
@@ -240,7 +240,7 @@ static void run_step(void *arg)
 
 static void on_timer(void *arg)
 {
-    shell_wake(arg);
+    mshell_wake(arg);
 }
 
 /* --- messages --- */
@@ -263,7 +263,7 @@ static bool on_message(void *ctx, const struct msg_in *in)
     decoded_init(&d);
     int rc = decode_message(sh->m, in->to, in->name, str_of(pid), in->body, &d, &err);
     if (rc == 0)
-        shell_step(sh, &d.ev);
+        mshell_step(sh, &d.ev);
     else {
         sh->dropped++;
         log_warn("message_dropped", "pid=" LOG_Q " message=" LOG_Q " reason=" LOG_Q, LOG_QARG(str_of(pid)),
@@ -281,12 +281,12 @@ static void on_exited(void *ctx, const struct msg_pid *pid)
     msg_pid_text(pid, text);
     struct master_event ev = { .type = MASTER_EV_AGENT_EXITED, .pid = str_of(text) };
     if (!sh->stopping)
-        shell_step(sh, &ev);
+        mshell_step(sh, &ev);
 }
 
-const struct msg_handler shell_msg_handler = { .on_message = on_message, .on_exited = on_exited };
+const struct msg_handler mshell_msg_handler = { .on_message = on_message, .on_exited = on_exited };
 
-void shell_timers_init(struct shell *sh)
+void mshell_timers_init(struct shell *sh)
 {
     sh->step_work = LOOP_WORK(LOOP_STEP, run_step, sh);
     loop_timer_init(&sh->timer, sh->loop, on_timer, sh);

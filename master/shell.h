@@ -93,14 +93,14 @@ struct shell {
 
 /* --- shell.c --- */
 /* Steps the core with ev (time is filled in) and carries the actions out. */
-void shell_step(struct shell *sh, struct master_event *ev);
+void mshell_step(struct shell *sh, struct master_event *ev);
 /* The same for an event that answers request r, now or later. */
-void shell_step_request(struct shell *sh, struct master_event *ev, struct http_req *r);
-void shell_wake(struct shell *sh); /* a TICK at the end of this turn, if one is due */
-struct view *shell_view(struct shell *sh);
-void shell_timers_init(struct shell *sh);
-extern const struct msg_handler shell_msg_handler;
-void shell_fail(struct shell *sh, const char *event, const char *text); /* logs, stops, exit code 1 */
+void mshell_step_request(struct shell *sh, struct master_event *ev, struct http_req *r);
+void mshell_wake(struct shell *sh); /* a TICK at the end of this turn, if one is due */
+struct view *mshell_view(struct shell *sh);
+void mshell_timers_init(struct shell *sh);
+extern const struct msg_handler mshell_msg_handler;
+void mshell_fail(struct shell *sh, const char *event, const char *text); /* logs, stops, exit code 1 */
 
 /* --- streams.c --- */
 struct stream *stream_new(struct shell *sh, struct http_req *r, bool json, bool watcher);
@@ -132,13 +132,13 @@ struct endpoint {
     bool exact;  /* no further path segments */
     void (*fn)(struct shell *sh, struct http_req *r, struct str rest, struct str principal);
 };
-extern const struct endpoint endpoints[];
-extern const size_t endpoint_count;
+extern const struct endpoint master_endpoints[];
+extern const size_t master_endpoint_count;
 
 /* --- files.c --- */
-void endpoint_files(struct shell *sh, struct http_req *r, struct str rest, struct str principal);
-void endpoint_logging(struct shell *sh, struct http_req *r, struct str rest, struct str principal);
-void endpoint_system(struct shell *sh, struct http_req *r, struct str rest, struct str principal);
+void master_files(struct shell *sh, struct http_req *r, struct str rest, struct str principal);
+void master_logging(struct shell *sh, struct http_req *r, struct str rest, struct str principal);
+void master_system(struct shell *sh, struct http_req *r, struct str rest, struct str principal);
 /* GET_LOGGING_LEVEL, SET_LOGGING_LEVEL, LIST_FILES, READ_FILE: body is the packed call. */
 void api_files(struct shell *sh, struct http_req *r, int call_type, struct str call, bool json);
 void verbose_reset(void *arg); /* timer */

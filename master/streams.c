@@ -29,7 +29,7 @@ static void stream_gone(void *arg, struct http_req *r, enum http_gone why)
         s->sh->watcher_count--;
     }
     DL_APPEND(s->sh->closed, s);
-    shell_wake(s->sh);
+    mshell_wake(s->sh);
 }
 
 struct stream *stream_new(struct shell *sh, struct http_req *r, bool json, bool watcher)
@@ -122,10 +122,10 @@ void streams_tell_closed(struct shell *sh)
         DL_DELETE(sh->closed, s);
         stream_free(sh, s);
         if (!watcher) {
-            shell_step(sh, &ev);
+            mshell_step(sh, &ev);
         } else if (sh->watcher_count == 0) {
             struct master_event off = { .type = MASTER_EV_WATCHED, .watched = { false } };
-            shell_step(sh, &off);
+            mshell_step(sh, &off);
         }
     }
 }
@@ -214,12 +214,12 @@ void watcher_add(struct shell *sh, struct http_req *r, bool json)
     begin(s, WATCHER_PENDING_MAX);
     http_stream_set_cap(r, SIZE_MAX / 2); /* the first event may be large */
     sbuf_clear(&sh->text);
-    view_subscribed(shell_view(sh), json, &sh->text);
+    view_subscribed(mshell_view(sh), json, &sh->text);
     write_record(r, sbuf_view(&sh->text));
     http_stream_set_cap(r, http_stream_pending(r) + WATCHER_PENDING_MAX);
     heartbeat(s);
     DL_APPEND(sh->watchers, s);
     sh->watcher_count++;
-    shell_step(sh, &on);
+    mshell_step(sh, &on);
     watchers_beat(sh);
 }

@@ -47,23 +47,23 @@ static struct str offers_invalid(struct master *m, struct framework *f, const st
     for (size_t i = 0; i < c->offer_count; i++)
         for (size_t j = 0; j < i; j++)
             if (offer_id_eq(c->offers[i], c->offers[j]))
-                return keep_fmt(m, "Duplicate offer %.*s in offer list", STR_ARG(c->offers[i].s));
+                return act_keep_fmt(m, "Duplicate offer %.*s in offer list", STR_ARG(c->offers[i].s));
     for (size_t i = 0; i < c->offer_count; i++)
         if (offer_find(m, c->offers[i].s) == NULL)
-            return keep_fmt(m, "Offer %.*s is no longer valid", STR_ARG(c->offers[i].s));
+            return act_keep_fmt(m, "Offer %.*s is no longer valid", STR_ARG(c->offers[i].s));
     for (size_t i = 0; i < c->offer_count; i++) {
         const struct offer *o = offer_find(m, c->offers[i].s);
         if (o->framework != f)
-            return keep_fmt(m, "Offer %s has invalid framework %.*s while framework %.*s is expected", o->id,
+            return act_keep_fmt(m, "Offer %s has invalid framework %.*s while framework %.*s is expected", o->id,
                             STR_ARG(o->framework->id.s), STR_ARG(f->id.s));
         if (first == NULL)
             first = o;
         if (o->role != first->role)
-            return keep_fmt(m, "Aggregated offers must be allocated to the same role. Offer %s uses role '%s' but "
+            return act_keep_fmt(m, "Aggregated offers must be allocated to the same role. Offer %s uses role '%s' but "
                                "another is using role '%s'",
                             o->id, o->role->text, first->role->text);
         if (o->agent != first->agent)
-            return keep_fmt(m, "Aggregated offers must belong to one single agent. Offer %s uses agent %.*s and agent "
+            return act_keep_fmt(m, "Aggregated offers must belong to one single agent. Offer %s uses agent %.*s and agent "
                                "%.*s",
                             o->id, STR_ARG(agent_id_str(o->agent)), STR_ARG(agent_id_str(first->agent)));
     }
@@ -83,9 +83,9 @@ static void accept_invalid(struct master *m, struct framework *f, const struct c
         const struct operation *op = &c->ops[i];
         if (op->type == OPERATION_LAUNCH || op->type == OPERATION_LAUNCH_GROUP)
             refuse_all(m, f, op, TASK_DROPPED, REASON_INVALID_OFFERS,
-                       keep_fmt(m, "Task launched with invalid offers: %.*s", STR_ARG(why)));
+                       act_keep_fmt(m, "Task launched with invalid offers: %.*s", STR_ARG(why)));
         else
-            operation_report_error(m, f, op, keep_fmt(m, "Operation attempted with invalid offers: %.*s", STR_ARG(why)));
+            operation_report_error(m, f, op, act_keep_fmt(m, "Operation attempted with invalid offers: %.*s", STR_ARG(why)));
     }
 }
 
@@ -113,10 +113,10 @@ static struct str executor_refused(struct master *m, const struct accept *x, con
                                    const struct executor *running)
 {
     if (!framework_id_eq(e->framework, x->f->id))
-        return keep_fmt(m, "ExecutorInfo has an invalid FrameworkID (Actual: %.*s vs Expected: %.*s)",
+        return act_keep_fmt(m, "ExecutorInfo has an invalid FrameworkID (Actual: %.*s vs Expected: %.*s)",
                         STR_ARG(e->framework.s), STR_ARG(x->f->id.s));
     if (running != NULL && !executor_info_eq(running->info, e))
-        return keep_fmt(m, "ExecutorInfo is not compatible with existing ExecutorInfo with same ExecutorID '%.*s'",
+        return act_keep_fmt(m, "ExecutorInfo is not compatible with existing ExecutorInfo with same ExecutorID '%.*s'",
                         STR_ARG(e->id.s));
     return (struct str){ NULL, 0 };
 }
@@ -124,21 +124,21 @@ static struct str executor_refused(struct master *m, const struct accept *x, con
 static struct str task_stateful(struct master *m, const struct accept *x, const struct task_info *t)
 {
     if (task_find(x->f, t->id.s) != NULL || task_find_unreachable(x->f, t->id.s) != NULL)
-        return keep_fmt(m, "Task has duplicate ID: %.*s", STR_ARG(t->id.s));
+        return act_keep_fmt(m, "Task has duplicate ID: %.*s", STR_ARG(t->id.s));
     if (!str_eq(t->agent.s, agent_id_str(x->a)))
-        return keep_fmt(m, "Task uses invalid agent %.*s while agent %.*s is expected", STR_ARG(t->agent.s),
+        return act_keep_fmt(m, "Task uses invalid agent %.*s while agent %.*s is expected", STR_ARG(t->agent.s),
                         STR_ARG(agent_id_str(x->a)));
     if (t->limits.n != 0 && !agent_info_can(x->a->info, AGENT_CAP_TASK_RESOURCE_LIMITS))
-        return keep_fmt(m, "Agent %.*s does not support task resource limits", STR_ARG(agent_id_str(x->a)));
+        return act_keep_fmt(m, "Agent %.*s does not support task resource limits", STR_ARG(agent_id_str(x->a)));
     return (struct str){ NULL, 0 };
 }
 
 static struct str not_contained(struct master *m, const struct resources *need, const struct resources *have)
 {
-    struct str needed = keep_resources(m, need);
+    struct str needed = act_keep_resources(m, need);
 
-    return keep_fmt(m, "Total resources %.*s required by task and its executor is more than available %.*s",
-                    STR_ARG(needed), STR_ARG(keep_resources(m, have)));
+    return act_keep_fmt(m, "Total resources %.*s required by task and its executor is more than available %.*s",
+                    STR_ARG(needed), STR_ARG(act_keep_resources(m, have)));
 }
 
 /* Starts tracking the executor; its resources become allocated. */
@@ -188,10 +188,10 @@ static struct master_action *act_run(struct master *m, const struct accept *x, e
 static void accept_task(struct master *m, struct accept *x, struct task_info *const *task)
 {
     const struct task_info *t = *task;
-    struct slot *s = slot_find(x->f, x->a);
+    struct slot *s = agent_slot_find(x->f, x->a);
     const struct executor *running = t->executor != NULL ? executor_find(s, t->executor->id.s) : NULL;
     bool new_executor = t->executor != NULL && running == NULL;
-    struct str why = t->invalid != NULL ? keep(m, str_of(t->invalid)) : task_stateful(m, x, t);
+    struct str why = t->invalid != NULL ? act_keep(m, str_of(t->invalid)) : task_stateful(m, x, t);
 
     if (why.p == NULL && t->executor != NULL)
         why = executor_refused(m, x, t->executor, running);
@@ -212,7 +212,7 @@ static void accept_task(struct master *m, struct accept *x, struct task_info *co
         task_refused(m, x->f, t, TASK_ERROR, REASON_TASK_INVALID, why);
         return;
     }
-    s = slot_get(m, x->f, x->a);
+    s = agent_slot_get(m, x->f, x->a);
     if (new_executor)
         executor_launch(m, x, s, t->executor);
     task_launch(m, x, t, s);
@@ -223,17 +223,17 @@ static struct str group_refused(struct master *m, const struct accept *x, const 
                                 const struct executor *running, struct resources *ret_need)
 {
     if (op->invalid != NULL)
-        return keep(m, str_of(op->invalid));
+        return act_keep(m, str_of(op->invalid));
     if (op->executor == NULL)
         return STR("'LaunchGroup.executor' must be set");
     for (size_t i = 0; i < op->task_count; i++) {
         const struct task_info *t = op->tasks[i];
-        struct str why = t->invalid != NULL ? keep(m, str_of(t->invalid)) : task_stateful(m, x, t);
+        struct str why = t->invalid != NULL ? act_keep(m, str_of(t->invalid)) : task_stateful(m, x, t);
         for (size_t j = 0; j < i && why.p == NULL; j++)
             if (task_id_eq(t->id, op->tasks[j]->id))
-                why = keep_fmt(m, "Task has duplicate ID: %.*s", STR_ARG(t->id.s));
+                why = act_keep_fmt(m, "Task has duplicate ID: %.*s", STR_ARG(t->id.s));
         if (why.p != NULL)
-            return keep_fmt(m, "Task '%.*s' is invalid: %.*s", STR_ARG(t->id.s), STR_ARG(why));
+            return act_keep_fmt(m, "Task '%.*s' is invalid: %.*s", STR_ARG(t->id.s), STR_ARG(why));
     }
     struct str why = executor_refused(m, x, op->executor, running);
     if (why.p != NULL)
@@ -243,9 +243,9 @@ static struct str group_refused(struct master *m, const struct accept *x, const 
     if (running == NULL)
         resources_add_all(ret_need, &op->executor->resources);
     if (!resources_contains(&x->remainder, ret_need)) {
-        struct str need = keep_resources(m, ret_need);
-        return keep_fmt(m, "Total resources %.*s required by task group and its executor are more than available %.*s",
-                        STR_ARG(need), STR_ARG(keep_resources(m, &x->remainder)));
+        struct str need = act_keep_resources(m, ret_need);
+        return act_keep_fmt(m, "Total resources %.*s required by task group and its executor are more than available %.*s",
+                        STR_ARG(need), STR_ARG(act_keep_resources(m, &x->remainder)));
     }
     return (struct str){ NULL, 0 };
 }
@@ -254,7 +254,7 @@ static void accept_group(struct master *m, struct accept *x, const struct operat
 {
     CLEANUP(resources_done_p) struct resources need = RESOURCES_INIT;
     const struct executor *running =
-        op->executor != NULL ? executor_find(slot_find(x->f, x->a), op->executor->id.s) : NULL;
+        op->executor != NULL ? executor_find(agent_slot_find(x->f, x->a), op->executor->id.s) : NULL;
     bool new_executor = running == NULL;
     struct str why = group_refused(m, x, op, running, &need);
 
@@ -265,7 +265,7 @@ static void accept_group(struct master *m, struct accept *x, const struct operat
     if (op->task_count == 0)
         return;
     resources_sub_all(&x->remainder, &need);
-    struct slot *s = slot_get(m, x->f, x->a);
+    struct slot *s = agent_slot_get(m, x->f, x->a);
     if (new_executor)
         executor_launch(m, x, s, op->executor);
     for (size_t i = 0; i < op->task_count; i++)
@@ -282,13 +282,13 @@ static void accept_operation(struct master *m, struct accept *x, const struct op
     struct str why = operation_refused(m, x->a, x->f, op, str_of(x->f->info->principal));
 
     if (why.p == NULL && !resources_contains(&x->remainder, &op->conversion.consumed)) {
-        struct str have = keep_resources(m, &x->remainder);
-        why = keep_fmt(m, "Invalid %s Operation: %.*s does not contain %.*s", operation_type_name(op->type),
-                       STR_ARG(have), STR_ARG(keep_resources(m, &op->conversion.consumed)));
+        struct str have = act_keep_resources(m, &x->remainder);
+        why = act_keep_fmt(m, "Invalid %s Operation: %.*s does not contain %.*s", operation_type_name(op->type),
+                       STR_ARG(have), STR_ARG(act_keep_resources(m, &op->conversion.consumed)));
     }
     if (why.p == NULL &&
         allocator_update_allocation(m->allocator, x->f->ref, x->a->ref, &op->conversion, &err) != 0)
-        why = keep(m, str_of(err.msg));
+        why = act_keep(m, str_of(err.msg));
     if (why.p != NULL) {
         operation_report_error(m, x->f, op, why);
         return;

@@ -35,7 +35,7 @@ struct master_action *act_event(struct master *m, struct framework *f, enum fram
     return a;
 }
 
-struct str keep(struct master *m, struct str s)
+struct str act_keep(struct master *m, struct str s)
 {
     struct str r = arena_str(&m->arena, s);
 
@@ -43,7 +43,7 @@ struct str keep(struct master *m, struct str s)
     return r;
 }
 
-struct str keep_fmt(struct master *m, const char *fmt, ...)
+struct str act_keep_fmt(struct master *m, const char *fmt, ...)
 {
     char small[512];
     va_list ap;
@@ -53,7 +53,7 @@ struct str keep_fmt(struct master *m, const char *fmt, ...)
     va_end(ap);
     ASSERT(n >= 0);
     if ((size_t)n < sizeof small)
-        return keep(m, str_mem(small, (size_t)n));
+        return act_keep(m, str_mem(small, (size_t)n));
     char *p = arena_alloc_raw(&m->arena, (size_t)n + 1);
     ASSERT(p != NULL);
     va_start(ap, fmt);
@@ -62,11 +62,11 @@ struct str keep_fmt(struct master *m, const char *fmt, ...)
     return str_mem(p, (size_t)n);
 }
 
-struct str keep_resources(struct master *m, const struct resources *r)
+struct str act_keep_resources(struct master *m, const struct resources *r)
 {
     sbuf_clear(&m->scratch);
     resources_print(&m->scratch, r);
-    return keep(m, sbuf_view(&m->scratch));
+    return act_keep(m, sbuf_view(&m->scratch));
 }
 
 void act_answer(struct master *m, struct request_ref r, unsigned status, const char *fmt, ...)
@@ -82,7 +82,7 @@ void act_answer(struct master *m, struct request_ref r, unsigned status, const c
     struct master_action *a = act(m, MASTER_ACT_ANSWER);
     a->answer.request = r;
     a->answer.status = status;
-    a->answer.text = n > 0 ? keep(m, str_of(text)) : (struct str){ NULL, 0 };
+    a->answer.text = n > 0 ? act_keep(m, str_of(text)) : (struct str){ NULL, 0 };
 }
 
 void act_note(struct master *m, int level, const char *event, const char *fmt, ...)
@@ -96,5 +96,5 @@ void act_note(struct master *m, int level, const char *event, const char *fmt, .
     struct master_action *a = act(m, MASTER_ACT_NOTE);
     a->note.level = level;
     a->note.event = event;
-    a->note.text = keep(m, str_of(text));
+    a->note.text = act_keep(m, str_of(text));
 }

@@ -266,7 +266,7 @@ static void use_add(struct master *m, struct slot *s, const struct resources *r)
 
 static struct task *task_of_report(struct master *m, struct agent *a, struct framework *f, const struct task_report *r)
 {
-    struct slot *s = slot_get(m, f, a);
+    struct slot *s = agent_slot_get(m, f, a);
     struct task *old = task_find_unreachable(f, r->id.s);
 
     if (old != NULL)
@@ -300,7 +300,7 @@ static void executors_of_report(struct master *m, struct agent *a, const struct 
         struct framework *f = framework_for_report(m, r, info->framework);
         if (f == NULL)
             continue;
-        struct slot *s = slot_get(m, f, a);
+        struct slot *s = agent_slot_get(m, f, a);
         if (executor_find(s, info->id.s) != NULL)
             continue;
         struct executor *e = xcalloc(1, sizeof *e);
@@ -338,7 +338,7 @@ static void send_framework_ends(struct master *m, struct agent *a, const struct 
 {
     for (size_t i = 0; i < r->framework_count; i++)
         if (framework_find_completed(m, r->frameworks[i]->id.s) != NULL)
-            act_send(m, MSG_SHUTDOWN_FRAMEWORK, str_of(a->pid))->send.framework_id = keep(m, r->frameworks[i]->id.s);
+            act_send(m, MSG_SHUTDOWN_FRAMEWORK, str_of(a->pid))->send.framework_id = act_keep(m, r->frameworks[i]->id.s);
 }
 
 static void send_framework_updates(struct master *m, struct agent *a)
@@ -482,7 +482,7 @@ static void agent_set_pid(struct master *m, struct agent *a, struct str pid)
 {
     if (str_is(pid, a->pid))
         return;
-    act(m, MASTER_ACT_UNLINK)->send.to = keep(m, str_of(a->pid));
+    act(m, MASTER_ACT_UNLINK)->send.to = act_keep(m, str_of(a->pid));
     HASH_DELETE(hh_pid, m->agents_by_pid, a);
     free(a->pid);
     a->pid = text_copy(pid);
@@ -593,14 +593,14 @@ void on_executor_exited(struct master *m, const struct master_event *ev)
     m->metrics.msg_exited_executor++;
     if (a == NULL || f == NULL)
         return;
-    struct slot *s = slot_find(f, a);
+    struct slot *s = agent_slot_find(f, a);
     struct executor *e = executor_find(s, ev->executor_exited.executor.s);
     if (e != NULL) {
         executor_remove(m, e);
         slot_drop_if_empty(s);
     }
     if (framework_is_connected(f)) {
-        struct str executor = keep(m, ev->executor_exited.executor.s);
+        struct str executor = act_keep(m, ev->executor_exited.executor.s);
         struct master_action *x = act_event(m, f, EVENT_FAILURE);
         x->event.agent_id = agent_id_str(a);
         x->event.executor_id = executor;
@@ -623,8 +623,8 @@ void on_executor_message(struct master *m, const struct master_event *ev)
     m->metrics.valid_e2f++;
     struct master_action *x = act_event(m, f, EVENT_MESSAGE);
     x->event.agent_id = agent_id_str(a);
-    x->event.executor_id = keep(m, ev->executor_message.executor.s);
-    x->event.bytes = keep(m, ev->executor_message.data);
+    x->event.executor_id = act_keep(m, ev->executor_message.executor.s);
+    x->event.bytes = act_keep(m, ev->executor_message.data);
 }
 
 /* --- draining --- */

@@ -87,6 +87,7 @@ static void agent_describe(struct allocator *a, struct alloc_agent *g, const str
     agent_info_unref(g->info);
     g->info = info;
     g->hostname = str_of(info->hostname);
+    g->capabilities = info->capabilities;
     g->whitelisted = is_whitelisted(a, g->hostname);
     g->remote = info->region != NULL && a->region != NULL && info->region != a->region;
     g->total = resources_copy(spec->total);

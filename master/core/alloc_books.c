@@ -179,7 +179,15 @@ void alloc_hold_add(struct allocator *a, struct alloc_agent *g, struct alloc_cli
                     enum alloc_state state)
 {
     struct alloc_holding *h = holding_ensure(g, c);
+    struct resources *to = state == ALLOC_OFFERED ? &h->offered : &h->allocated;
 
+    if (to->n == 0 && !g->has_shared && resources_role(r, NULL) == c->role->name) { /* the whole, as it is */
+        resources_done(to);
+        *to = resources_copy(r);
+        for (uint32_t i = 0; i < r->n; i++)
+            sums_change(a, c, &r->v[i], 1, state);
+        return;
+    }
     for (uint32_t i = 0; i < r->n; i++)
         holding_put(a, h, &r->v[i], state);
 }
@@ -198,6 +206,9 @@ void alloc_available_changed(struct allocator *a, struct alloc_agent *g)
 void alloc_available_scan(struct allocator *a, struct alloc_agent *g)
 {
     g->plain = true;
+    a->hot[g->slot].small = true;
+    if (g->available.n == 0)
+        return;
     for (uint32_t i = 0; i < g->available.n; i++) {
         const struct resource *x = &g->available.v[i];
         if (x->reservations != NULL || x->revocable || x->shared)
@@ -338,6 +349,11 @@ static void recover_role(struct allocator *a, struct mono now, struct alloc_agen
 
         resources_unallocate(&what);
         filter_add(a, g, c, &what, until_ms);
+        /* It stops all that the mask's reference amount could become an offer of: no need to look at the pair to know. */
+        if (!g->has_shared && g->reference.n != 0 && resources_contains(&what, &g->reference)) {
+            mask_agent_sync(a, g->slot);
+            mask_set(mask_blocked(a, g->slot), c->slot);
+        }
         until_ns = until.ns;
     }
     alloc_log_add(a, now, c, g, ALLOC_REASON_DECLINED, r, until_ns);

@@ -130,27 +130,30 @@ enum alloc_reference { /* what is free against the reference amount that the blo
 };
 
 struct alloc_agent {
+    /* what a visit in a run reads comes first, to touch few cache lines */
     uint32_t slot, gen;
-    struct agent_info *info;
-    struct str hostname;
-    struct resources total, available;
+    enum alloc_reference ref;
+    uint32_t capabilities;                  /* of info */
+    bool has_gpus, has_shared, remote;      /* of the total; in another region */
+    bool plain;                             /* available: nothing reserved, revocable, shared; known with ref */
+    bool overcommitted;                     /* the holdings are not within the total */
+    bool activated, whitelisted, has_unavailability;
+    struct resources available;
     struct resources reference;             /* for the blocked mask */
-    struct resources run_shared;            /* shared resources offered in this run */
-    uint64_t run_shared_at;                 /* number of that run */
     struct alloc_holding *holdings;
     struct alloc_filter *filters;           /* by client slot */
     uint32_t filter_count, filter_cap;
+    uint32_t grant_head;                    /* grants of the current run on this agent; ALLOC_NONE */
+    uint64_t below_run;                     /* ALLOC_REF_BELOW: number of the run that found it */
+    /* the rest */
+    struct agent_info *info;
+    struct str hostname;
+    struct resources total;
+    struct resources run_shared;            /* shared resources offered in this run */
+    uint64_t run_shared_at;                 /* number of that run */
     struct alloc_inverse_state *inverses;
     uint32_t inverse_count, inverse_cap;
-    bool has_unavailability;
     struct alloc_unavailability unavailability;
-    bool activated, whitelisted;
-    bool overcommitted;                     /* the holdings are not within the total */
-    bool has_gpus, has_shared, remote;      /* of the total; in another region */
-    bool plain;                             /* available: nothing reserved, revocable, shared; known with ref */
-    uint64_t below_run;                     /* ALLOC_REF_BELOW: number of the run that found it */
-    enum alloc_reference ref;
-    uint32_t grant_head;                    /* grants of the current run on this agent; ALLOC_NONE */
 };
 
 /* What a pass over all agents reads, apart from the agents themselves so that it stays in the cache. */
@@ -225,7 +228,7 @@ struct alloc_run_state {
     uint32_t grant_count, grant_cap;
     size_t work;
     struct alloc_grant *result;    /* handed out */
-    uint32_t result_count;
+    uint32_t result_count, result_cap;
     struct alloc_inverse *inverse;
     uint32_t inverse_count, inverse_cap;
 };

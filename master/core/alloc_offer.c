@@ -139,15 +139,16 @@ static bool has_capability(const struct alloc_client *c, enum framework_capabili
 static enum alloc_reason agent_excluded(const struct allocator *a, const struct alloc_agent *g,
                                         const struct alloc_client *c)
 {
-    if (!offer_constraints_admit(c->framework->constraints, c->role->name, g->info))
+    if (c->framework->constraints != NULL &&
+        !offer_constraints_admit(c->framework->constraints, c->role->name, g->info))
         return ALLOC_REASON_CONSTRAINT;
     if (g->has_gpus && a->filter_gpus && !has_capability(c, FRAMEWORK_CAP_GPU_RESOURCES))
         return ALLOC_REASON_GPU;
     if (g->remote && !has_capability(c, FRAMEWORK_CAP_REGION_AWARE))
         return ALLOC_REASON_REGION;
-    if (has_capability(c, FRAMEWORK_CAP_MULTI_ROLE) && !agent_info_can(g->info, AGENT_CAP_MULTI_ROLE))
+    if (has_capability(c, FRAMEWORK_CAP_MULTI_ROLE) && (g->capabilities & AGENT_CAP_MULTI_ROLE) == 0)
         return ALLOC_REASON_AGENT_MULTI_ROLE;
-    if (c->role->depth > 1 && !agent_info_can(g->info, AGENT_CAP_HIERARCHICAL_ROLE))
+    if (c->role->depth > 1 && (g->capabilities & AGENT_CAP_HIERARCHICAL_ROLE) == 0)
         return ALLOC_REASON_AGENT_HIERARCHICAL_ROLE;
     return ALLOC_REASON_GRANTED;
 }

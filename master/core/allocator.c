@@ -102,7 +102,7 @@ static void roles_done(struct allocator *a)
         r->weight = 1;
         alloc_role_release(a, r);
     }
-    free(a->root.tree.kids);
+    free(a->root.tree.kid_room);
     qvec_clear(&a->root.tree.used);
 }
 

@@ -59,7 +59,7 @@ struct task *task_find_unreachable(const struct framework *f, struct str id)
 }
 
 /* An agent has few frameworks, a framework may have many agents: walk the short list. */
-struct slot *slot_find(const struct framework *f, const struct agent *a)
+struct slot *agent_slot_find(const struct framework *f, const struct agent *a)
 {
     for (struct slot *s = a->slots; s != NULL; s = s->a_next)
         if (s->framework == f)
@@ -162,9 +162,9 @@ void bundle_unref(struct master *m, struct bundle *b)
 
 /* --- slots --- */
 
-struct slot *slot_get(struct master *m, struct framework *f, struct agent *a)
+struct slot *agent_slot_get(struct master *m, struct framework *f, struct agent *a)
 {
-    struct slot *s = slot_find(f, a);
+    struct slot *s = agent_slot_find(f, a);
 
     (void)m;
     if (s != NULL)

@@ -117,11 +117,11 @@ static void stream_refuse(struct master *m, struct stream_ref s, struct str why)
     uuid_text(&u, text);
     struct master_action *a = act(m, MASTER_ACT_STREAM_OPEN);
     a->event.stream = s;
-    a->event.stream_id = keep(m, str_of(text));
+    a->event.stream_id = act_keep(m, str_of(text));
     a = act(m, MASTER_ACT_EVENT);
     a->event.stream = s;
     a->event.kind = EVENT_ERROR;
-    a->event.bytes = keep(m, why);
+    a->event.bytes = act_keep(m, why);
     a = act(m, MASTER_ACT_STREAM_CLOSE);
     a->event.stream = s;
 }
@@ -154,7 +154,7 @@ static struct str subscribe_refused(struct master *m, const struct subscribe_req
         return STR("User 'root' is not allowed to run frameworks without --root_submissions set");
     for (size_t r = 0; r < i->role_count; r++)
         if (!role_whitelisted(m, name_str(i->roles[r])))
-            return keep_fmt(m, "Role '%s' is not present in the master's --roles", i->roles[r]->text);
+            return act_keep_fmt(m, "Role '%s' is not present in the master's --roles", i->roles[r]->text);
     if (i->failover_timeout_ns == INT64_MAX)
         return STR("The framework failover_timeout is invalid");
     if (known != NULL && known->state != FRAMEWORK_RECOVERED && !str_eq(str_of(known->info->principal), str_of(i->principal)))
@@ -354,7 +354,7 @@ static void framework_kill_tasks(struct master *m, struct framework *f)
             struct status_value v = {
                 .task = task_id_str(t), .agent = name_str(t->agent_id), .executor = name_str(t->executor_id),
                 .state = TASK_KILLED, .source = SOURCE_MASTER, .reason = REASON_FRAMEWORK_REMOVED,
-                .message = keep_fmt(m, "Framework %.*s removed", STR_ARG(f->id.s)), .timestamp = m->wall,
+                .message = act_keep_fmt(m, "Framework %.*s removed", STR_ARG(f->id.s)), .timestamp = m->wall,
             };
             struct str s = status_make(m, &v);
             task_count_terminal(m, f, TASK_KILLED, SOURCE_MASTER, REASON_FRAMEWORK_REMOVED);
@@ -472,8 +472,8 @@ static void call_message(struct master *m, struct framework *f, const struct cal
     struct master_action *s = act_send(m, MSG_FRAMEWORK_MESSAGE, str_of(a->pid));
     s->send.agent_id = agent_id_str(a);
     s->send.framework_id = f->id.s;
-    s->send.executor_id = keep(m, c->executor.s);
-    s->send.bytes = keep(m, c->data);
+    s->send.executor_id = act_keep(m, c->executor.s);
+    s->send.bytes = act_keep(m, c->data);
 }
 
 static void call_shutdown(struct master *m, struct framework *f, const struct call_request *c)
@@ -484,7 +484,7 @@ static void call_shutdown(struct master *m, struct framework *f, const struct ca
         return;
     struct master_action *s = act_send(m, MSG_SHUTDOWN_EXECUTOR, str_of(a->pid));
     s->send.framework_id = f->id.s;
-    s->send.executor_id = keep(m, c->executor.s);
+    s->send.executor_id = act_keep(m, c->executor.s);
 }
 
 /* An invalid or unsubscribed role drops the whole call. */

@@ -16,16 +16,16 @@ void act_answer(struct master *m, struct request_ref r, unsigned status, const c
 void act_note(struct master *m, int level, const char *event, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 /* A copy that lives as long as the actions. */
-struct str keep(struct master *m, struct str s);
-struct str keep_fmt(struct master *m, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-struct str keep_resources(struct master *m, const struct resources *r); /* as text */
+struct str act_keep(struct master *m, struct str s);
+struct str act_keep_fmt(struct master *m, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+struct str act_keep_resources(struct master *m, const struct resources *r); /* as text */
 enum { NOTE_ERROR = 0, NOTE_WARN = 1, NOTE_INFO = 2, NOTE_DEBUG = 3 };
 
 /* --- books.c --- */
 struct bundle *bundle_of(struct master *m, const struct resources *r);
 struct bundle *bundle_ref(struct bundle *b);
 void bundle_unref(struct master *m, struct bundle *b);
-struct slot *slot_get(struct master *m, struct framework *f, struct agent *a); /* made when missing */
+struct slot *agent_slot_get(struct master *m, struct framework *f, struct agent *a); /* made when missing */
 void slot_drop_if_empty(struct slot *s);
 void master_bury(struct master *m); /* frees what died in the last step */
 void framework_free(struct master *m, struct framework *f);

@@ -21,8 +21,8 @@ void agent_shutdown(struct master *m, struct str pid, const char *fmt, ...)
     (void)vsnprintf(text, sizeof text, fmt, ap); /* a cut text still tells */
     va_end(ap);
     act_note(m, NOTE_WARN, "agent_shut_down", "pid=%.*s reason=\"%s\"", STR_ARG(pid), text);
-    struct str reason = keep(m, str_of(text));
-    struct str to = keep(m, pid);
+    struct str reason = act_keep(m, str_of(text));
+    struct str to = act_keep(m, pid);
     act_send(m, MSG_SHUTDOWN, to)->send.bytes = reason;
 }
 
@@ -145,7 +145,7 @@ static void recovered_due(struct master *m)
     if ((double)count > m->config.recovery_removal_limit * (double)known) {
         struct master_action *x = act(m, MASTER_ACT_ABORT);
         x->note.event = "recovery_agent_removal_limit";
-        x->note.text = keep_fmt(m, "%zu of %zu agents did not re-register after a failover; that is more than "
+        x->note.text = act_keep_fmt(m, "%zu of %zu agents did not re-register after a failover; that is more than "
                                    "--recovery_agent_removal_limit allows", count, known);
         return;
     }
@@ -254,7 +254,7 @@ void agent_disconnect(struct master *m, struct agent *a)
     act_note(m, NOTE_WARN, "agent_disconnected", "agent=%.*s pid=%s", STR_ARG(agent_id_str(a)), a->pid);
     if (!a->deactivated)
         allocator_agent_deactivate(m->allocator, a->ref);
-    struct str text = keep_fmt(m, "Agent %s disconnected", a->info->hostname);
+    struct str text = act_keep_fmt(m, "Agent %s disconnected", a->info->hostname);
     for (struct slot *s = a->slots, *next; s != NULL; s = next) {
         next = s->a_next;
         if (!s->framework->info->checkpoint)
@@ -348,9 +348,9 @@ void agent_end(struct master *m, struct agent *a, enum agent_end how, struct str
     struct ending x = { .how = how, .since = since, .text = reason };
 
     if (how == AGENT_END_REMOVED)
-        x.text = keep_fmt(m, "Agent %s removed: %.*s", a->info->hostname, STR_ARG(reason));
+        x.text = act_keep_fmt(m, "Agent %s removed: %.*s", a->info->hostname, STR_ARG(reason));
     else
-        x.text = keep(m, reason);
+        x.text = act_keep(m, reason);
     a->change = AGENT_CHANGE_REMOVED; /* nothing below starts anything new for it */
     m->agent_by_ref[a->ref.slot] = NULL;
     allocator_agent_remove(m->allocator, a->ref);

@@ -126,10 +126,10 @@ static void machine_changed(struct master *m, const struct machine_id *id)
 static struct str machine_text(struct master *m, const struct machine_id *id)
 {
     if (id->ip.n == 0)
-        return keep_fmt(m, "{\"hostname\":\"%.*s\"}", STR_ARG(id->hostname));
+        return act_keep_fmt(m, "{\"hostname\":\"%.*s\"}", STR_ARG(id->hostname));
     if (id->hostname.n == 0)
-        return keep_fmt(m, "{\"ip\":\"%.*s\"}", STR_ARG(id->ip));
-    return keep_fmt(m, "{\"hostname\":\"%.*s\",\"ip\":\"%.*s\"}", STR_ARG(id->hostname), STR_ARG(id->ip));
+        return act_keep_fmt(m, "{\"ip\":\"%.*s\"}", STR_ARG(id->ip));
+    return act_keep_fmt(m, "{\"hostname\":\"%.*s\",\"ip\":\"%.*s\"}", STR_ARG(id->hostname), STR_ARG(id->ip));
 }
 
 static bool ip4_ok(struct str ip)
@@ -147,7 +147,7 @@ static struct str machine_refused(struct master *m, const struct machine_id *id)
     if (id->hostname.n == 0 && id->ip.n == 0)
         return STR("Both 'hostname' and 'ip' for a machine are empty");
     if (id->ip.n != 0 && !ip4_ok(id->ip))
-        return keep_fmt(m, "Failed to parse IP address '%.*s'", STR_ARG(id->ip));
+        return act_keep_fmt(m, "Failed to parse IP address '%.*s'", STR_ARG(id->ip));
     return (struct str){ NULL, 0 };
 }
 
@@ -171,7 +171,7 @@ static struct str schedule_refused(struct master *m, const struct operator_reque
             for (size_t v = 0; v <= w; v++)
                 for (size_t j = 0; j < (v == w ? i : q->windows[v].count); j++)
                     if (same_machine(&x->machines[i], &q->windows[v].machines[j]))
-                        return keep_fmt(m, "Machine '%.*s' appears more than once in the schedule",
+                        return act_keep_fmt(m, "Machine '%.*s' appears more than once in the schedule",
                                         STR_ARG(machine_text(m, &x->machines[i])));
         }
     }
@@ -182,7 +182,7 @@ static struct str schedule_refused(struct master *m, const struct operator_reque
             for (size_t i = 0; i < q->windows[w].count; i++)
                 found = found || same_machine(&q->windows[w].machines[i], &id);
         if (mc->mode == MACHINE_DOWN && !found)
-            return keep_fmt(m, "Machine '%.*s' is deactivated and cannot be removed from the schedule",
+            return act_keep_fmt(m, "Machine '%.*s' is deactivated and cannot be removed from the schedule",
                             STR_ARG(machine_text(m, &id)));
     }
     return (struct str){ NULL, 0 };
@@ -256,7 +256,7 @@ static void schedule_apply(struct master *m, bool tell)
     HASH_ITER(hh, m->machines, mc, next) {
         if (mc->mode == MACHINE_DOWN || window_of(m->windows, m->window_count, mc) != NULL)
             continue;
-        struct machine_id id = { keep(m, str_of(mc->hostname)), keep(m, str_of(mc->ip)) };
+        struct machine_id id = { act_keep(m, str_of(mc->hostname)), act_keep(m, str_of(mc->ip)) };
         machine_drop(m, mc);
         if (tell)
             machine_changed(m, &id);
@@ -285,12 +285,12 @@ void operator_machines(struct master *m, struct request_ref r, const struct oper
         const struct machine *mc = machine_find(m, id->hostname, id->ip);
         struct str why = machine_refused(m, id);
         if (why.p == NULL && down && mc == NULL)
-            why = keep_fmt(m, "Machine '%.*s' is not part of a maintenance schedule", STR_ARG(machine_text(m, id)));
+            why = act_keep_fmt(m, "Machine '%.*s' is not part of a maintenance schedule", STR_ARG(machine_text(m, id)));
         else if (why.p == NULL && down && mc->mode != MACHINE_DRAINING)
-            why = keep_fmt(m, "Machine '%.*s' is not in DRAINING mode and cannot be brought down",
+            why = act_keep_fmt(m, "Machine '%.*s' is not in DRAINING mode and cannot be brought down",
                            STR_ARG(machine_text(m, id)));
         else if (why.p == NULL && !down && (mc == NULL || mc->mode != MACHINE_DOWN))
-            why = keep_fmt(m, "Machine '%.*s' is not in DOWN mode and cannot be brought up", STR_ARG(machine_text(m, id)));
+            why = act_keep_fmt(m, "Machine '%.*s' is not in DOWN mode and cannot be brought up", STR_ARG(machine_text(m, id)));
         if (why.p != NULL) {
             act_answer(m, r, 400, "%.*s", STR_ARG(why));
             return;
@@ -306,7 +306,7 @@ void operator_machines(struct master *m, struct request_ref r, const struct oper
         p->machines[i] = machine_id_copy(&q->machines[i]);
         char buf[MACHINE_KEY_MAX + 1];
         recs[i] = (struct registry_record){ .kind = RECORD_MACHINE, .deleted = !down, .machine = p->machines[i],
-                                            .id = keep(m, machine_key(q->machines[i].hostname, q->machines[i].ip, buf)),
+                                            .id = act_keep(m, machine_key(q->machines[i].hostname, q->machines[i].ip, buf)),
                                             .mode = MACHINE_DOWN };
     }
     size_t n = q->machine_count;

@@ -25,7 +25,7 @@ void operation_report_error(struct master *m, struct framework *f, const struct 
     struct operation_status_spec v = { .operation = op->id.s, .state = OPERATION_ERROR, .message = message };
     sbuf_clear(&m->scratch);
     m->codec->operation_status(&m->scratch, &v);
-    send_operation_status(m, f, keep(m, sbuf_view(&m->scratch)));
+    send_operation_status(m, f, act_keep(m, sbuf_view(&m->scratch)));
 }
 
 /* --- rules --- */
@@ -41,15 +41,15 @@ static struct str refused_reserve(struct master *m, const struct agent *a, const
         if (r->revocable)
             return STR("Revocable resources cannot be reserved");
         if (principal.n != 0 && (top->principal == NULL || !str_eq(name_str(top->principal), principal)))
-            return keep_fmt(m, "A reserve operation was attempted by principal '%.*s', which does not match the "
+            return act_keep_fmt(m, "A reserve operation was attempted by principal '%.*s', which does not match the "
                                "principal '%s' set in the reservation",
                             STR_ARG(principal), top->principal != NULL ? top->principal->text : "");
         if (f != NULL && !framework_info_has_role(f->info, name_str(top->role)))
-            return keep_fmt(m, "A reserve operation was attempted for a resource allocated to role '%s', but the framework "
+            return act_keep_fmt(m, "A reserve operation was attempted for a resource allocated to role '%s', but the framework "
                                "only has roles that do not include it",
                             top->role->text);
         if (f != NULL && r->role != NULL && r->role != top->role)
-            return keep_fmt(m, "A reserve operation was attempted for a resource with role '%s', but it is allocated to "
+            return act_keep_fmt(m, "A reserve operation was attempted for a resource with role '%s', but it is allocated to "
                                "role '%s'",
                             top->role->text, r->role->text);
         if (role_is_hierarchical(name_str(top->role)) && !agent_info_can(a->info, AGENT_CAP_HIERARCHICAL_ROLE))
@@ -75,14 +75,14 @@ static struct str refused_create(struct master *m, const struct agent *a, const 
             return STR("Create volume operation has been attempted with shared resources by a framework without the "
                        "SHARED_RESOURCES capability");
         if (principal.n != 0 && !str_eq(name_str(r->disk->principal), principal))
-            return keep_fmt(m, "Create volume operation attempted by principal '%.*s' does not match the principal '%s' "
+            return act_keep_fmt(m, "Create volume operation attempted by principal '%.*s' does not match the principal '%s' "
                                "set in the volume",
                             STR_ARG(principal), r->disk->principal != NULL ? r->disk->principal->text : "");
         for (size_t j = 0; j < a->total.n; j++) {
             const struct resource *t = &a->total.v[j];
             if (resource_is_persistent_volume(t) && t->disk->persistence == r->disk->persistence &&
                 resource_reservation_role(t) == resource_reservation_role(r))
-                return keep_fmt(m, "Persistence ID '%s' is not unique", r->disk->persistence->text);
+                return act_keep_fmt(m, "Persistence ID '%s' is not unique", r->disk->persistence->text);
         }
     }
     return (struct str){ NULL, 0 };
@@ -112,7 +112,7 @@ static struct str refused_destroy(struct master *m, const struct agent *a, const
         if (!resources_contains(&a->total, &one))
             return STR("Persistent volume to be destroyed not found in the checkpointed resources");
         if (volume_in_use(a, v))
-            return keep_fmt(m, "Persistent volume '%s' is in use", v->disk->persistence->text);
+            return act_keep_fmt(m, "Persistent volume '%s' is in use", v->disk->persistence->text);
     }
     return (struct str){ NULL, 0 };
 }
@@ -137,7 +137,7 @@ struct str operation_refused(struct master *m, const struct agent *a, const stru
                              const struct operation *op, struct str principal)
 {
     if (op->invalid != NULL)
-        return keep(m, str_of(op->invalid));
+        return act_keep(m, str_of(op->invalid));
     if (operation_id_is_set(op->id) && !agent_info_can(a->info, AGENT_CAP_AGENT_OPERATION_FEEDBACK))
         return STR("Operation on agent default resources with feedback requested, but the agent does not support it");
     switch (op->type) {
@@ -276,7 +276,7 @@ void on_operation_status(struct master *m, const struct master_event *ev)
     if (o->id != NULL && f != NULL) {
         o->has_status_uuid = u->status.has_uuid;
         o->status_uuid = u->status.uuid;
-        send_operation_status(m, f, keep(m, u->status.raw));
+        send_operation_status(m, f, act_keep(m, u->status.raw));
         return;
     }
     if (o->id != NULL && o->framework_id != NULL && framework_find_completed(m, str_of(o->framework_id)) == NULL)
@@ -372,7 +372,7 @@ void operations_lost(struct master *m, struct agent *a, enum operation_state sta
             struct operation_status_spec v = { .operation = str_of(o->id), .agent = agent_id_str(a), .state = state };
             sbuf_clear(&m->scratch);
             m->codec->operation_status(&m->scratch, &v);
-            send_operation_status(m, f, keep(m, sbuf_view(&m->scratch)));
+            send_operation_status(m, f, act_keep(m, sbuf_view(&m->scratch)));
         }
         operation_forget(m, o);
     }
@@ -418,8 +418,8 @@ void operator_operation(struct master *m, struct request_ref r, const struct ope
     }
     make_room(m, a, &op->conversion.consumed);
     if (allocator_update_available(m->allocator, a->ref, &op->conversion, &err) != 0) {
-        struct str have = keep_resources(m, allocator_agent_available(m->allocator, a->ref));
-        struct str need = keep_resources(m, &op->conversion.consumed);
+        struct str have = act_keep_resources(m, allocator_agent_available(m->allocator, a->ref));
+        struct str need = act_keep_resources(m, &op->conversion.consumed);
         act_answer(m, r, 409, "%.*s does not contain %.*s", STR_ARG(have), STR_ARG(need));
         return;
     }

@@ -160,7 +160,7 @@ static void operator_weights(struct master *m, struct request_ref r, const struc
                        what);
             return;
         }
-        recs[i] = (struct registry_record){ .kind = RECORD_WEIGHT, .id = keep(m, w->role), .weight = w->weight };
+        recs[i] = (struct registry_record){ .kind = RECORD_WEIGHT, .id = act_keep(m, w->role), .weight = w->weight };
     }
     struct pending *p = pending_add(m, PENDING_WEIGHTS);
     p->request = r;
@@ -215,7 +215,7 @@ static struct str quantities_text(struct master *m, const struct quantities *q, 
         sbuf_c(&b, colon);
         milli_print(&b, q->v[i].milli);
     }
-    struct str s = keep(m, sbuf_view(&b));
+    struct str s = act_keep(m, sbuf_view(&b));
     sbuf_done(&b);
     return s;
 }
@@ -271,7 +271,7 @@ static struct str overcommit(struct master *m, const struct quota_value *v, size
 
     if (!quantities_contains(&total, &sum)) {
         struct str wanted = quantities_text(m, &sum, ":", "; ");
-        why = keep_fmt(m, "%s '%.*s' exceed cluster capacity '%.*s'", text, STR_ARG(wanted),
+        why = act_keep_fmt(m, "%s '%.*s' exceed cluster capacity '%.*s'", text, STR_ARG(wanted),
                        STR_ARG(quantities_text(m, &total, ":", "; ")));
     }
     quantities_done(&sum);
@@ -284,11 +284,11 @@ static struct str quota_role_refused(struct master *m, struct str role)
     struct error err;
 
     if (role_check(role, &err) != 0)
-        return keep_fmt(m, "Invalid QuotaConfig: Invalid role '%.*s': %s", STR_ARG(role), err.msg);
+        return act_keep_fmt(m, "Invalid QuotaConfig: Invalid role '%.*s': %s", STR_ARG(role), err.msg);
     if (role_is_hierarchical(role))
-        return keep_fmt(m, "Updating quota on nested role '%.*s' is not supported yet", STR_ARG(role));
+        return act_keep_fmt(m, "Updating quota on nested role '%.*s' is not supported yet", STR_ARG(role));
     if (!role_whitelisted(m, role))
-        return keep_fmt(m, "Invalid QuotaConfig: Unknown role '%.*s'", STR_ARG(role));
+        return act_keep_fmt(m, "Invalid QuotaConfig: Unknown role '%.*s'", STR_ARG(role));
     return (struct str){ NULL, 0 };
 }
 
@@ -300,14 +300,14 @@ static struct str quota_refused(struct master *m, const struct quota_value *v, b
         return why;
     if (!limits_admit(&v->limits, &v->guarantees)) {
         struct str g = quantities_text(m, &v->guarantees, ": ", ", ");
-        return keep_fmt(m, "Invalid QuotaConfig: 'QuotaConfig.guarantees' { %.*s } is not contained within the "
+        return act_keep_fmt(m, "Invalid QuotaConfig: 'QuotaConfig.guarantees' { %.*s } is not contained within the "
                            "'QuotaConfig.limits' { %.*s }",
                         STR_ARG(g), STR_ARG(quantities_text(m, &v->limits, ": ", ", ")));
     }
     struct quantities consumed = role_consumed(m, v->role);
     if (!force && !limits_admit(&v->limits, &consumed)) {
         struct str c = quantities_text(m, &consumed, ":", "; ");
-        why = keep_fmt(m, "Invalid QuotaConfig: Role '%.*s' is already consuming '%.*s'; this is more than the requested "
+        why = act_keep_fmt(m, "Invalid QuotaConfig: Role '%.*s' is already consuming '%.*s'; this is more than the requested "
                           "limits '%.*s' (use 'force' flag to bypass this check)",
                        STR_ARG(v->role), STR_ARG(c), STR_ARG(quantities_text(m, &v->limits, ":", "; ")));
     }
@@ -373,7 +373,7 @@ static void operator_set_quota(struct master *m, struct request_ref r, const str
     if (why.p == NULL && v->guarantees.n == 0)
         why = STR("QuotaInfo with empty 'guarantee'");
     if (why.p == NULL && quota_is_set(quota_find(m, v->role)))
-        why = keep_fmt(m, "Cannot set quota for role '%.*s' which already has quota", STR_ARG(v->role));
+        why = act_keep_fmt(m, "Cannot set quota for role '%.*s' which already has quota", STR_ARG(v->role));
     if (why.p != NULL) {
         act_answer(m, r, 400, "Failed to validate set quota request: %.*s", STR_ARG(why));
         return;

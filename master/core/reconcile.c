@@ -83,7 +83,7 @@ void call_kill(struct master *m, struct framework *f, const struct call_request 
     struct master_action *s = act_send(m, MSG_KILL_TASK, str_of(a->pid));
     s->send.framework_id = f->id.s;
     s->send.task_id = task_id_str(t);
-    s->send.bytes = c->kill_policy.p != NULL ? keep(m, c->kill_policy) : (struct str){ NULL, 0 };
+    s->send.bytes = c->kill_policy.p != NULL ? act_keep(m, c->kill_policy) : (struct str){ NULL, 0 };
 }
 
 /* --- operations --- */
@@ -95,7 +95,7 @@ static void operation_answer(struct master *m, struct framework *f, struct str i
 
     sbuf_clear(&m->scratch);
     m->codec->operation_status(&m->scratch, &v);
-    send_operation_status(m, f, keep(m, sbuf_view(&m->scratch)));
+    send_operation_status(m, f, act_keep(m, sbuf_view(&m->scratch)));
 }
 
 static const struct agent_operation *operation_of_framework(const struct master *m, const struct framework *f,
@@ -114,7 +114,7 @@ static void operation_known(struct master *m, struct framework *f, const struct 
 
     sbuf_clear(&m->scratch);
     m->codec->operation_status(&m->scratch, &v);
-    send_operation_status(m, f, keep(m, sbuf_view(&m->scratch)));
+    send_operation_status(m, f, act_keep(m, sbuf_view(&m->scratch)));
 }
 
 void call_reconcile_operations(struct master *m, struct framework *f, const struct call_request *c)

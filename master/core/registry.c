@@ -93,7 +93,7 @@ static void unreachable_stored(struct master *m, struct pending *p)
         struct str id = str_of(l->id);
         for (struct framework *f = m->frameworks; f != NULL; f = f->hh.next)
             if (framework_is_connected(f))
-                act_event(m, f, EVENT_FAILURE)->event.agent_id = keep(m, id);
+                act_event(m, f, EVENT_FAILURE)->event.agent_id = act_keep(m, id);
     }
 }
 
@@ -276,7 +276,7 @@ void registry_gc(struct master *m)
             (!over && m->wall.ms - l->time.ms < age_ms) || n == sizeof recs / sizeof recs[0])
             continue;
         recs[n++] = (struct registry_record){ .kind = l->kind == LOST_GONE ? RECORD_GONE : RECORD_UNREACHABLE,
-                                              .deleted = true, .id = keep(m, str_of(l->id)) };
+                                              .deleted = true, .id = act_keep(m, str_of(l->id)) };
         if (l->kind == LOST_GONE)
             gone--;
         else

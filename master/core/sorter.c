@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Design: the kids of a node are a sorted array of pointers rather than a heap, because an agent asks for them in order, often
  * skipping many, and because the one that was just served is near the front and moves behind its equals: a search from
- * the front, a binary search and a memmove of pointers. A full sort happens once per run and only when something changed. */
+ * the front, a binary search and a short memmove. A full sort happens once per run and only when something changed. */
 #include "master/core/sorter.h"
 
 #include <math.h>
@@ -19,7 +19,7 @@ void sorter_node_done(struct sorter_node *n)
 {
     ASSERT(n->parent == NULL);
     ASSERT(n->kid_count == 0);
-    free(n->kids);
+    free(n->kid_room);
     qvec_clear(&n->used);
 }
 
@@ -32,15 +32,7 @@ uint64_t sorter_weight_of(double weight)
     return w < 1e15 ? (uint64_t)llround(w) : (uint64_t)1e15;
 }
 
-void sorter_attach(struct sorter_node *parent, struct sorter_node *n)
-{
-    ASSERT(n->parent == NULL);
-    ARRAY_ROOM(parent->kids, parent->kid_count, parent->kid_cap);
-    parent->kids[parent->kid_count++] = n;
-    n->parent = parent;
-    n->stale = true;
-    parent->unsorted = true;
-}
+/* --- the window --- */
 
 static uint32_t index_among_siblings(const struct sorter_node *n)
 {
@@ -52,15 +44,65 @@ static uint32_t index_among_siblings(const struct sorter_node *n)
     return i;
 }
 
+/* Shifts the shorter side. */
+static void kid_remove(struct sorter_node *p, uint32_t i)
+{
+    if (i < p->kid_count / 2) {
+        memmove(p->kids + 1, p->kids, i * sizeof *p->kids);
+        p->kids++;
+    } else {
+        memmove(p->kids + i, p->kids + i + 1, (p->kid_count - i - 1) * sizeof *p->kids);
+    }
+    p->kid_count--;
+}
+
+/* Puts the window into the middle of a room that is at least twice as large. */
+static void window_centre(struct sorter_node *p)
+{
+    uint32_t cap = p->kid_cap >= 2 * p->kid_count + 4 ? p->kid_cap : 3 * p->kid_count + 8;
+    struct sorter_node **room = cap == p->kid_cap ? p->kid_room : xcalloc(cap, sizeof *room);
+    struct sorter_node **kids = room + (cap - p->kid_count) / 2;
+
+    if (p->kid_count != 0)
+        memmove(kids, p->kids, p->kid_count * sizeof *kids);
+    if (room != p->kid_room)
+        free(p->kid_room);
+    p->kid_room = room;
+    p->kid_cap = cap;
+    p->kids = kids;
+}
+
+static void kid_insert(struct sorter_node *p, uint32_t i, struct sorter_node *n)
+{
+    bool front = i < p->kid_count / 2;
+
+    if (p->kid_room == NULL || (front && p->kids == p->kid_room) ||
+        (!front && p->kids + p->kid_count == p->kid_room + p->kid_cap))
+        window_centre(p);
+    if (front) {
+        memmove(p->kids - 1, p->kids, i * sizeof *p->kids);
+        p->kids--;
+    } else {
+        memmove(p->kids + i + 1, p->kids + i, (p->kid_count - i) * sizeof *p->kids);
+    }
+    p->kids[i] = n;
+    p->kid_count++;
+}
+
+void sorter_attach(struct sorter_node *parent, struct sorter_node *n)
+{
+    ASSERT(n->parent == NULL);
+    kid_insert(parent, parent->kid_count, n);
+    n->parent = parent;
+    n->stale = true;
+    parent->unsorted = true;
+}
+
 void sorter_detach(struct sorter_node *n)
 {
-    struct sorter_node *p = n->parent;
-
-    if (p == NULL)
+    if (n->parent == NULL)
         return;
-    uint32_t i = index_among_siblings(n); /* the order of the others stays */
-    memmove(p->kids + i, p->kids + i + 1, (p->kid_count - i - 1) * sizeof *p->kids);
-    p->kid_count--;
+    kid_remove(n->parent, index_among_siblings(n)); /* the order of the others stays */
     n->parent = NULL;
 }
 
@@ -201,33 +243,10 @@ static void settle(struct sorter_node *n, const struct sorter_totals *t)
     n->granted = 0;
 }
 
-void sorter_place(struct sorter_node *n, const struct sorter_totals *t)
-{
-    struct sorter_node *p = n->parent;
-
-    settle(n, t);
-    if (p == NULL)
-        return;
-    uint32_t i = index_among_siblings(n), lo = i + 1, hi = p->kid_count;
-    while (lo < hi) { /* the first behind i that comes after n */
-        uint32_t mid = lo + (hi - lo) / 2;
-        if (sorter_cmp(p->kids[mid], n) < 0)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    memmove(p->kids + i, p->kids + i + 1, (lo - i - 1) * sizeof *p->kids);
-    p->kids[lo - 1] = n;
-}
-
-/* Lifts n out of the array of its parent, which it keeps. */
+/* Lifts n out of the array of its parent, which it keeps, and puts it back in order. */
 static void lift(struct sorter_node *n)
 {
-    struct sorter_node *p = n->parent;
-    uint32_t i = index_among_siblings(n);
-
-    memmove(p->kids + i, p->kids + i + 1, (p->kid_count - i - 1) * sizeof *p->kids);
-    p->kid_count--;
+    kid_remove(n->parent, index_among_siblings(n));
 }
 
 static void drop_in(struct sorter_node *n)
@@ -235,6 +254,8 @@ static void drop_in(struct sorter_node *n)
     struct sorter_node *p = n->parent;
     uint32_t lo = 0, hi = p->kid_count;
 
+    if (hi != 0 && sorter_cmp(p->kids[hi - 1], n) < 0)
+        lo = hi; /* the common case: the one just served is the last now */
     while (lo < hi) {
         uint32_t mid = lo + (hi - lo) / 2;
         if (sorter_cmp(p->kids[mid], n) < 0)
@@ -242,9 +263,16 @@ static void drop_in(struct sorter_node *n)
         else
             hi = mid;
     }
-    memmove(p->kids + lo + 1, p->kids + lo, (p->kid_count - lo) * sizeof *p->kids);
-    p->kids[lo] = n;
-    p->kid_count++;
+    kid_insert(p, lo, n);
+}
+
+void sorter_place(struct sorter_node *n, const struct sorter_totals *t)
+{
+    settle(n, t);
+    if (n->parent == NULL)
+        return;
+    lift(n);
+    drop_in(n);
 }
 
 static bool has_sibling_among(const struct sorter_node *n, struct sorter_node *const *nodes, uint32_t count)

@@ -7,8 +7,9 @@
  *     share(n) = max over names r, not excluded and with C(r) > 0, of used(n, r) / C(r), divided by weight(n)
  *
  * Order is restored lazily: sorter_touch only notes that a node changed, sorter_sort brings the children of a node in order,
- * sorter_place moves one changed node while the rest is in order (in a run). A grant therefore costs a search and a
- * memmove of pointers, not a sort.
+ * sorter_place moves one changed node while the rest is in order (in a run). A grant therefore costs a search and a short
+ * memmove of pointers, not a sort: the array is a window with room on both sides, so what goes from the front to
+ * the end, the common move, shifts next to nothing.
  *
  * The same tree serves the random sorter: there the order is drawn anew for each agent from the relative weights.
  *
@@ -34,8 +35,9 @@ enum { SORTER_WEIGHT_ONE = 1000000 }; /* weights are kept in millionths */
 
 struct sorter_node {
     struct sorter_node *parent;   /* NULL: a root, or not attached */
-    struct sorter_node **kids;    /* owned array, borrowed nodes */
-    uint32_t kid_count, kid_cap;
+    struct sorter_node **kids;    /* in order; borrowed nodes, in a window of kid_room */
+    uint32_t kid_count, kid_cap;  /* kid_cap: of kid_room */
+    struct sorter_node **kid_room; /* owned */
     bool unsorted;                /* the kids need sorting */
     bool stale;                   /* the share below is out of date */
     uint64_t version;             /* of the totals that the kids' shares were computed with */

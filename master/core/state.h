@@ -382,7 +382,7 @@ struct agent *agent_find_pid(const struct master *m, struct str pid);
 struct lost_agent *lost_find(const struct master *m, struct str id);
 struct task *task_find(const struct framework *f, struct str id);
 struct task *task_find_unreachable(const struct framework *f, struct str id);
-struct slot *slot_find(const struct framework *f, const struct agent *a);
+struct slot *agent_slot_find(const struct framework *f, const struct agent *a);
 struct executor *executor_find(const struct slot *s, struct str id);
 struct offer *offer_find(const struct master *m, struct str id);
 struct machine *machine_find(const struct master *m, struct str hostname, struct str ip);

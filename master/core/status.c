@@ -28,7 +28,7 @@ static void update_task(struct master *m, struct task *t, const struct master_ev
         task_set_state(m, t, latest);
     task_add_status(m, t, s->state, blob_str(s->raw));
     if (changed)
-        task_watch_updated(m, t, keep(m, blob_str(s->raw)));
+        task_watch_updated(m, t, act_keep(m, blob_str(s->raw)));
 }
 
 void on_status(struct master *m, const struct master_event *ev)
@@ -47,10 +47,10 @@ void on_status(struct master *m, const struct master_event *ev)
         m->metrics.invalid_status_updates++;
         if (framework_find_completed(m, ev->status.framework.s) != NULL)
             act_send(m, MSG_SHUTDOWN_FRAMEWORK, str_of(a->pid))->send.framework_id =
-                keep(m, ev->status.framework.s);
+                act_keep(m, ev->status.framework.s);
         return;
     }
-    send_update(m, f, keep(m, blob_str(s->raw)));
+    send_update(m, f, act_keep(m, blob_str(s->raw)));
     struct task *t = task_find(f, s->task.s);
     if (t == NULL || t->slot == NULL || t->slot->agent != a) {
         m->metrics.invalid_status_updates++;
@@ -83,6 +83,6 @@ void call_acknowledge(struct master *m, struct framework *f, const struct call_r
     struct master_action *s = act_send(m, MSG_ACKNOWLEDGE, str_of(a->pid));
     s->send.agent_id = agent_id_str(a);
     s->send.framework_id = f->id.s;
-    s->send.task_id = keep(m, c->task.s);
+    s->send.task_id = act_keep(m, c->task.s);
     s->send.uuid = c->uuid;
 }

@@ -200,7 +200,7 @@ struct str status_make(struct master *m, const struct status_value *v)
 {
     sbuf_clear(&m->scratch);
     m->codec->status(&m->scratch, v);
-    return keep(m, sbuf_view(&m->scratch));
+    return act_keep(m, sbuf_view(&m->scratch));
 }
 
 void task_watch_updated(struct master *m, const struct task *t, struct str status)

@@ -189,7 +189,7 @@ void put_agent(struct sbuf *b, uint32_t number, const struct agent *a)
 void put_offer(struct sbuf *b, uint32_t number, const struct master *m, const struct offer *o)
 {
     const struct agent *a = o->agent;
-    const struct slot *s = slot_find(o->framework, a);
+    const struct slot *s = agent_slot_find(o->framework, a);
     const struct machine *mc = m->machines != NULL ? machine_of_agent(m, a) : NULL;
     struct executor_id executors[64];
     char path[300];

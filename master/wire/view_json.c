@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The unversioned endpoints: /state, /slaves, /frameworks and their kin. The key names are those of the original, which say slave
+/* The unversioned master_endpoints: /state, /slaves, /frameworks and their kin. The key names are those of the original, which say slave
  * for agent; extra keys are harmless here, missing ones are not. Source: operator API, section 10; client expectations 9. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -463,7 +463,7 @@ static void empty_array(struct jsonw *w, const char *key)
     jsonw_array_close(w);
 }
 
-/* --- endpoints --- */
+/* --- master_endpoints --- */
 
 void view_version(const struct view *v, struct sbuf *b)
 {
