@@ -2,9 +2,8 @@
 /* A stream socket in the loop: one libevent event, an output buffer, TLS or not. Shared by the HTTP server, the HTTP
  * client and the message transport; nobody else needs it.
  *
- * Why not a bufferevent: it takes three more system calls per request (FIONREAD, and adding and removing the write
- * event, which also delays the answer by a turn) and about 1.3 KiB more per idle connection. docs/decisions has
- * the measurement. Here reading goes straight into a buffer that all connections of a loop share, and
+ * Why not a bufferevent: it takes seven system calls per request instead of three and answers a turn later; see
+ * docs/decisions/sockets-without-bufferevents.md. Reading goes straight into a buffer that all connections share, and
  * writing is tried at once; the write event is only armed when the kernel takes no more. */
 #ifndef STOA_IO_CONN_H
 #define STOA_IO_CONN_H
