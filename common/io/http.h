@@ -58,6 +58,8 @@ struct http_server_options {
     size_t gzip_bytes_max;            /* [1 MiB] largest one: compressing more would hold the loop too long */
     int64_t head_timeout_ns;          /* [30 s] from the first byte of a request to the end of its head: 408 */
     int64_t idle_timeout_ns;          /* [120 s] between requests */
+    int64_t silent_timeout_ns;        /* [none] before the first byte of a connection: a link of the message transport is
+                                       * a connection on which nothing is said. Where no messages come: idle_timeout_ns */
     int64_t body_stall_ns;            /* [60 s] without a byte of the body: 408 */
     int64_t write_stall_ns;           /* [60 s] with bytes to send and none taken by the peer */
     struct ssl_ctx_st *tls;           /* NULL: plain. Referenced, not owned */
@@ -116,6 +118,8 @@ struct str http_req_body(const struct http_req *r);
 int64_t http_req_content_length(const struct http_req *r);
 const struct net_addr *http_req_peer(const struct http_req *r);
 bool http_req_is_tls(const struct http_req *r);
+/* This connection carries messages of a peer: from now on it may be idle for as long as it likes. */
+void http_req_keep_connection(struct http_req *r);
 /* A free slot for the owner, NULL at first. */
 void http_req_set_data(struct http_req *r, void *data);
 void *http_req_data(const struct http_req *r);

@@ -81,6 +81,11 @@ bool http_req_is_tls(const struct http_req *r)
     return r->conn->c.ssl != NULL;
 }
 
+void http_req_keep_connection(struct http_req *r)
+{
+    r->conn->is_kept = true;
+}
+
 void http_req_set_data(struct http_req *r, void *data)
 {
     r->data = data;

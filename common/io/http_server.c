@@ -233,6 +233,14 @@ static void send_dirty(void *arg)
         loop_defer(s->loop, &s->send_work);
 }
 
+void http_conn_idle(struct http_conn *k)
+{
+    if (k->is_kept)
+        expiry_stop(&k->read_expiry);
+    else
+        expiry_start(&k->server->idles, &k->read_expiry);
+}
+
 /* --- the end of an exchange --------------------------------------------------------------------------- */
 void http_req_finish(struct http_req *r)
 {
@@ -251,7 +259,7 @@ void http_req_finish(struct http_req *r)
             k->close_when_flushed = true;
     }
     if (k->state == CONN_IDLE)
-        expiry_start(&k->server->idles, &k->read_expiry);
+        http_conn_idle(k);
     else if (k->state == CONN_BODY)
         expiry_start(&k->server->bodies, &k->read_expiry);
     http_req_release(r);
@@ -553,7 +561,7 @@ static void parse_input(struct http_conn *k, const char *p, size_t n)
     else if (k->state == CONN_BODY && !k->paused)
         expiry_start(&s->bodies, &k->read_expiry);
     else if (k->state == CONN_IDLE && k->read_expiry.queue != &s->idles)
-        expiry_start(&s->idles, &k->read_expiry);
+        http_conn_idle(k);
 }
 
 static void take_input(struct http_conn *k, const char *p, size_t n)
@@ -660,6 +668,17 @@ static void write_expired(struct expiry *e, void *arg)
 }
 
 /* --- accepting ---------------------------------------------------------------------------------------- */
+/* Keep-alive probes find the peers that vanished with their machine: five minutes in all. */
+static void set_tcp_options(int fd)
+{
+    static const struct { int level, name, value; } options[] = {
+        { IPPROTO_TCP, TCP_NODELAY, 1 },    { SOL_SOCKET, SO_KEEPALIVE, 1 }, { IPPROTO_TCP, TCP_KEEPIDLE, 180 },
+        { IPPROTO_TCP, TCP_KEEPINTVL, 30 }, { IPPROTO_TCP, TCP_KEEPCNT, 4 },
+    };
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        (void)setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof(int));
+}
+
 static void conn_accept(struct http_server *s, int fd, const struct sockaddr *sa)
 {
     struct http_conn *k = xcalloc(1, sizeof *k);
@@ -669,7 +688,7 @@ static void conn_accept(struct http_server *s, int fd, const struct sockaddr *sa
     if (k->peer.family == NET_NONE)
         k->peer.family = NET_UNIX;
     if (k->peer.family != NET_UNIX)
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+        set_tcp_options(fd);
     http_parse_init(&k->parse, false, (uint32_t)s->opt.head_bytes_max, &events, k);
     DL_APPEND(s->conns, k);
     s->stats.connections++;
@@ -680,7 +699,7 @@ static void conn_accept(struct http_server *s, int fd, const struct sockaddr *sa
         http_conn_kill(k, HTTP_GONE_CLOSED);
         return;
     }
-    expiry_start(&s->idles, &k->read_expiry);
+    expiry_start(&s->silents, &k->read_expiry);
     http_conn_want(k);
 }
 
@@ -854,6 +873,7 @@ int http_server_new(struct http_server **ret_server, struct loop *loop, const st
     s->send_work = LOOP_WORK(LOOP_SEND, send_dirty, s);
     s->free_work = LOOP_WORK(LOOP_FREE, free_dead, s);
     expiry_timer_init(&s->timer, loop);
+    expiry_queue_init(&s->silents, &s->timer, s->opt.silent_timeout_ns, idle_expired, s);
     expiry_queue_init(&s->heads, &s->timer, s->opt.head_timeout_ns, head_expired, s);
     expiry_queue_init(&s->idles, &s->timer, s->opt.idle_timeout_ns, idle_expired, s);
     expiry_queue_init(&s->bodies, &s->timer, s->opt.body_stall_ns, body_expired, s);

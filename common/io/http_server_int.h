@@ -74,7 +74,7 @@ struct http_conn {
     unsigned short fail_status; /* why a parser callback stopped; 0: the parser's own reason */
     const char *fail_text;
     enum conn_state state;
-    bool dirty, paused, close_when_flushed, unread_input, tls_undecided, has_drop;
+    bool dirty, paused, close_when_flushed, unread_input, tls_undecided, has_drop, is_kept;
     enum http_gone drop_why; /* with has_drop: to be killed at the end of the turn */
 };
 
@@ -99,7 +99,7 @@ struct http_server {
     unsigned dirty_count;
     struct loop_work send_work, free_work;
     struct expiry_timer timer;
-    struct expiry_queue heads, idles, bodies, writes, lingers;
+    struct expiry_queue silents, heads, idles, bodies, writes, lingers;
     struct loop_timer accept_retry;
     struct http_req *pool;
     unsigned pool_count;
@@ -110,6 +110,7 @@ struct http_server {
 };
 
 /* http_server.c */
+void http_conn_idle(struct http_conn *k); /* starts the idle timeout, unless the connection is kept */
 void http_conn_dirty(struct http_conn *k);
 void http_conn_drop(struct http_conn *k, enum http_gone why); /* at the end of the turn */
 void http_conn_kill(struct http_conn *k, enum http_gone why); /* now; freed later */

@@ -470,6 +470,7 @@ bool msg_take(struct msg *m, struct http_req *r)
 {
     if (!msg_is_message(r))
         return false;
+    http_req_keep_connection(r);
     http_body_collect_to(r, m->opt.body_bytes_max, deliver, m);
     return true;
 }

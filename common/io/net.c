@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -174,4 +175,15 @@ void net_own_ip(struct net_addr *ret)
         ret->port = 0;
     }
     (void)close(fd);
+}
+
+unsigned long net_raise_descriptor_limit(void)
+{
+    struct rlimit rl = { 0 };
+    if (getrlimit(RLIMIT_NOFILE, &rl) != 0)
+        return 0;
+    struct rlimit want = { rl.rlim_max, rl.rlim_max };
+    if (rl.rlim_cur < rl.rlim_max && setrlimit(RLIMIT_NOFILE, &want) == 0)
+        rl = want;
+    return (unsigned long)rl.rlim_cur;
 }

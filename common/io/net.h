@@ -43,4 +43,8 @@ int net_hostname(char *ret, size_t size, struct error *err);
  * kernel, nothing is sent), else 127.0.0.1. */
 void net_own_ip(struct net_addr *ret);
 
+/* Raises the soft limit of open descriptors to the hard one and returns it: for master and marathon, at start. Not for
+ * programs whose children would inherit it unasked. */
+unsigned long net_raise_descriptor_limit(void);
+
 #endif

@@ -435,14 +435,17 @@ TEST("a reader that does not read is dropped at the cap, and its owner told")
 TEST("each timeout ends what it watches")
 {
     setup(&(struct http_server_options){ .head_timeout_ns = 30 * NS_PER_MS, .idle_timeout_ns = 20 * NS_PER_MS,
-                                         .body_stall_ns = 40 * NS_PER_MS, .write_stall_ns = 50 * NS_PER_MS });
-    struct peer idle = peer_open(&g.addr), head = peer_open(&g.addr), body = peer_open(&g.addr), stream = peer_open(&g.addr);
+                                         .silent_timeout_ns = 20 * NS_PER_MS, .body_stall_ns = 40 * NS_PER_MS, .write_stall_ns = 50 * NS_PER_MS });
+    struct peer idle = peer_open(&g.addr), head = peer_open(&g.addr), body = peer_open(&g.addr), stream = peer_open(&g.addr), used = peer_open(&g.addr);
+    peer_send(g.loop, &used, STR("GET /health HTTP/1.1\r\nHost: x\r\n\r\n"));
     peer_send(g.loop, &head, STR("GET /he"));
     peer_send(g.loop, &body, STR("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nab"));
     peer_send(g.loop, &stream, STR("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n"));
     CHECK(LOOP_UNTIL(g.loop, g.parked_count == 1));
     CHECK(peer_expect_end(g.loop, &idle));
     CHECK_INT(idle.in.n, 0);
+    CHECK(peer_expect_end(g.loop, &used));
+    CHECK_INT(peer_count(&used, "200 OK"), 1);
     CHECK(peer_expect(g.loop, &head, "HTTP/1.1 408 "));
     CHECK(peer_expect(g.loop, &body, "HTTP/1.1 408 "));
     CHECK_INT(g.gone_count, 0); /* a quiet stream is fine */
@@ -453,7 +456,7 @@ TEST("each timeout ends what it watches")
     CHECK(LOOP_UNTIL(g.loop, g.gone_count == 1));
     CHECK_INT(g.gone_why, HTTP_GONE_STALLED);
     sbuf_done(&big);
-    peer_close(&idle), peer_close(&head), peer_close(&body), peer_close(&stream);
+    peer_close(&idle), peer_close(&head), peer_close(&body), peer_close(&stream), peer_close(&used);
     teardown();
 }
 

@@ -51,6 +51,8 @@ static void on_request(void *ctx, struct http_req *r)
     http_reply_text(r, 404, "404 Not Found.");
 }
 
+static int64_t idle_ns;
+
 static void side_open(struct side *s, const char *id, const struct msg_options *options)
 {
     static const struct http_handler http = { on_head, on_request };
@@ -60,7 +62,7 @@ static void side_open(struct side *s, const char *id, const struct msg_options *
     *s = (struct side){ .id = id, .log = SBUF_INIT(1 << 16) };
     CHECK(net_parse(STR("127.0.0.1:0"), &any));
     CHECK(msg_new(&s->msg, loop, options, &handler, s, &err) == 0);
-    CHECK(http_server_new(&s->server, loop, NULL, &http, s, &err) == 0);
+    CHECK(http_server_new(&s->server, loop, &(struct http_server_options){ .idle_timeout_ns = idle_ns }, &http, s, &err) == 0);
     CHECK(http_server_listen(s->server, &any, &s->addr, &err) == 0);
 }
 
@@ -184,6 +186,28 @@ TEST("a link exits once when the connection closes, and when it cannot be opened
     msg_stats(a.msg, &ms);
     CHECK_INT(ms.links, 0);
     teardown();
+}
+
+TEST("a link may be silent for longer than other connections, before and after its first message")
+{
+    idle_ns = 10 * NS_PER_MS;
+    setup(NULL);
+    struct msg_pid to = pid_of(&b), from = pid_of(&a);
+    struct peer plain = peer_open(&b.addr);
+    CHECK_INT(msg_link(a.msg, &to), 0);
+    peer_send(loop, &plain, STR("GET /x HTTP/1.1\r\nHost: x\r\n\r\n"));
+    CHECK(peer_expect_end(loop, &plain));
+    CHECK_INT(a.exited, 0);
+    CHECK_INT(msg_send(a.msg, &from, &to, STR("M"), STR("x")), 0);
+    CHECK(LOOP_UNTIL(loop, b.received == 1));
+    peer_close(&plain);
+    plain = peer_open(&b.addr);
+    peer_send(loop, &plain, STR("GET /x HTTP/1.1\r\nHost: x\r\n\r\n"));
+    CHECK(peer_expect_end(loop, &plain));
+    CHECK_INT(a.exited, 0);
+    peer_close(&plain);
+    teardown();
+    idle_ns = 0;
 }
 
 TEST("relinking opens a new connection without an exit")
