@@ -34,7 +34,7 @@ $(B)/stoa-executor: $(call obj,$(EXECUTOR_STATIC_SRC))
 
 EXECUTOR_TEST_SRC := $(wildcard tests/integration/executor/*.c) tests/integration/isolation/fixture.c
 $(B)/tests/integration/executor: $(call obj,$(EXECUTOR_TEST_SRC) tests/support/test.c executor/sdk/wire.c) \
-  $(call libs,isolation exec-core io wire proto model base) | $(B)/stoa-launcher $(B)/stoa-executor
+  $(call libs,isolation exec-core io wire proto model base) | $(B)/stoa-launcher $(B)/stoa-executor $(B)/examples/counter
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ -Wl,--start-group $^ -Wl,--end-group $(PKG_LIBS) $(AGENT_LIBS)
 

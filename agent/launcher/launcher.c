@@ -23,7 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/base/cleanup.h"
+enum { PID_FILES_MAX = 4 };
 
 static void report(uint32_t kind, pid_t pid, const struct error *err)
 {
@@ -40,11 +40,43 @@ _Noreturn static void fail(const struct error *err)
     _exit(1);
 }
 
-static int write_pid_files(const struct plan *p, pid_t pid, struct error *err)
+/* Files of the host, opened before another mount namespace is entered or made. */
+struct host_files {
+    int status;
+    int cgroup;                        /* directory to clone into; -1: none */
+    const char *pid_path[PID_FILES_MAX];
+    int pid[PID_FILES_MAX];
+    unsigned pid_count;
+};
+
+static int open_file(const char *path, int flags, const char *what, int *ret, struct error *err)
+{
+    *ret = open(path, flags | O_CLOEXEC, 0600);
+    return *ret >= 0 ? 0 : error_set_errno(err, errno, "%s %s", what, path);
+}
+
+static int open_host_files(const struct plan *p, struct host_files *h, struct error *err)
 {
     size_t pos = 0;
-    for (const char *path; (path = plan_next(p, LAUNCH_PID_PATH, &pos, NULL)) != NULL;) {
-        if (setup_write_number(path, pid, 0600, err) != 0)
+    const char *status = plan_text(p, LAUNCH_STATUS_PATH), *dir = plan_text(p, LAUNCH_CGROUP_DIR);
+    const int make = O_WRONLY | O_CREAT | O_TRUNC;
+    *h = (struct host_files){ .cgroup = -1 };
+    if (open_file(status != NULL ? status : "/dev/null", make, "status file", &h->status, err) != 0)
+        return -(int)err->code;
+    if (dir != NULL && open_file(dir, O_RDONLY | O_DIRECTORY, "cgroup", &h->cgroup, err) != 0)
+        return -(int)err->code;
+    for (const char *path; h->pid_count < PID_FILES_MAX && (path = plan_next(p, LAUNCH_PID_PATH, &pos, NULL)) != NULL;) {
+        h->pid_path[h->pid_count] = path;
+        if (open_file(path, make, "checkpoint of the pid", &h->pid[h->pid_count++], err) != 0)
+            return -(int)err->code;
+    }
+    return 0;
+}
+
+static int write_pid_files(const struct host_files *h, pid_t pid, struct error *err)
+{
+    for (unsigned i = 0; i < h->pid_count; i++) {
+        if (setup_write_number(h->pid[i], h->pid_path[i], pid, err) != 0)
             return error_wrap(err, "checkpoint of the pid");
     }
     return 0;
@@ -118,7 +150,7 @@ _Noreturn static void supervisor_main(const struct plan *p, int status_fd)
     supervise(pid, status_fd);
 }
 
-static pid_t clone_supervisor(const struct plan *p, int go[2], struct error *err)
+static pid_t clone_supervisor(const struct plan *p, const struct host_files *h, int go[2], struct error *err)
 {
     struct clone_args args = { .flags = CLONE_PARENT };
     const uint32_t f = p->header->flags;
@@ -128,14 +160,9 @@ static pid_t clone_supervisor(const struct plan *p, int go[2], struct error *err
         args.flags |= CLONE_NEWNS;
     if (f & LAUNCH_NEW_IPC_NS)
         args.flags |= CLONE_NEWIPC;
-    const char *dir = plan_text(p, LAUNCH_CGROUP_DIR);
-    CLEANUP(fd_close_p) int cgroup = -1;
-    if (dir != NULL) {
-        cgroup = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (cgroup < 0)
-            return error_set_errno(err, errno, "cgroup %s", dir);
+    if (h->cgroup >= 0) {
         args.flags |= CLONE_INTO_CGROUP;
-        args.cgroup = (unsigned)cgroup;
+        args.cgroup = (unsigned)h->cgroup;
     }
     if (pipe2(go, O_CLOEXEC) != 0)
         return error_set_errno(err, errno, "pipe");
@@ -160,11 +187,11 @@ static int unshare_rest(const struct plan *p, struct error *err)
     return 0;
 }
 
-_Noreturn static void launch_cloned(const struct plan *p, int status_fd)
+_Noreturn static void launch_cloned(const struct plan *p, const struct host_files *h)
 {
     struct error err;
     int go[2] = { -1, -1 };
-    pid_t pid = clone_supervisor(p, go, &err);
+    pid_t pid = clone_supervisor(p, h, go, &err);
     if (pid < 0)
         fail(&err);
     if (pid == 0) {
@@ -172,9 +199,9 @@ _Noreturn static void launch_cloned(const struct plan *p, int status_fd)
         (void)close(go[1]);
         if (read(go[0], &c, 1) != 1)
             _exit(1); /* the first process failed and has told why */
-        supervisor_main(p, status_fd);
+        supervisor_main(p, h->status);
     }
-    if (write_pid_files(p, pid, &err) != 0)
+    if (write_pid_files(h, pid, &err) != 0)
         fail(&err); /* go[1] closes with us, so the supervisor ends too */
     report(LAUNCH_REPORT_PID, pid, NULL);
     (void)!write(go[1], "g", 1);
@@ -195,18 +222,13 @@ int main(void)
         fail(&err);
     (void)close(LAUNCH_FD_INSTRUCTIONS);
 
-    const char *status = plan_text(&p, LAUNCH_STATUS_PATH);
-    int status_fd = open(status != NULL ? status : "/dev/null", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (status_fd < 0) {
-        (void)error_set_errno(&err, errno, "status file %s", status);
-        fail(&err);
-    }
-    if (setup_join_cgroups(&p, &err) != 0 || setup_enter_namespaces(&p, &err) != 0)
+    struct host_files files;
+    if (setup_join_cgroups(&p, &err) != 0 || open_host_files(&p, &files, &err) != 0 || setup_enter_namespaces(&p, &err) != 0)
         fail(&err);
     if (needs_clone(&p))
-        launch_cloned(&p, status_fd);
-    if (write_pid_files(&p, getpid(), &err) != 0 || unshare_rest(&p, &err) != 0)
+        launch_cloned(&p, &files);
+    if (write_pid_files(&files, getpid(), &err) != 0 || unshare_rest(&p, &err) != 0)
         fail(&err);
     report(LAUNCH_REPORT_PID, getpid(), NULL);
-    supervisor_main(&p, status_fd);
+    supervisor_main(&p, files.status);
 }

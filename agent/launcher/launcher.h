@@ -27,7 +27,7 @@ int plan_map(struct plan *ret, int fd, struct error *err);
 int setup_join_cgroups(const struct plan *p, struct error *err);                 /* v1 */
 int setup_enter_namespaces(const struct plan *p, struct error *err);
 int setup_mounts(const struct plan *p, struct error *err);
-int setup_write_number(const char *path, long n, mode_t mode, struct error *err); /* replaces the file */
+int setup_write_number(int fd, const char *path, long n, struct error *err);     /* closes fd */
 /* Steps of the command's process; the last does not return on success. */
 int setup_stdio(const struct plan *p, struct error *err);
 int setup_privileges(const struct plan *p, struct error *err);

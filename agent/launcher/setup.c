@@ -42,12 +42,9 @@ static int write_whole(int fd, const char *path, const char *p, size_t n, struct
     return w == (ssize_t)n ? 0 : error_set(err, ERR_IO, "%s: short write", path);
 }
 
-int setup_write_number(const char *path, long n, mode_t mode, struct error *err)
+int setup_write_number(int fd, const char *path, long n, struct error *err)
 {
     char text[24];
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
-    if (fd < 0)
-        return error_set_errno(err, errno, "%s", path);
     return write_whole(fd, path, text, number_text(n, text), err);
 }
 
@@ -80,13 +77,20 @@ int setup_enter_namespaces(const struct plan *p, struct error *err)
     }
     if (want == 0)
         return 0;
-    int fd = (int)syscall(SYS_pidfd_open, p->header->enter_pid, 0);
-    if (fd < 0)
+    char path[48] = "/proc/", *end = path + 6;
+    end += number_text(p->header->enter_pid, end);
+    memcpy(end, "/root", 6);
+    int fd = (int)syscall(SYS_pidfd_open, p->header->enter_pid, 0), root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || root < 0)
         return error_set_errno(err, errno, "the parent container's process %d", p->header->enter_pid);
-    int r = setns(fd, want);
-    int e = errno;
+    if (setns(fd, want) != 0)
+        return error_set_errno(err, errno, "namespaces of the parent container (process %d)", p->header->enter_pid);
+    /* A mount namespace is entered at its own root, which need not be where the parent's root is. */
+    if ((want & CLONE_NEWNS) != 0 && (fchdir(root) != 0 || chroot(".") != 0))
+        return error_set_errno(err, errno, "root of the parent container (process %d)", p->header->enter_pid);
     (void)close(fd);
-    return r == 0 ? 0 : error_set_errno(err, e, "namespaces of the parent container (process %d)", p->header->enter_pid);
+    (void)close(root);
+    return 0;
 }
 
 /* mkdir -p, and the file itself when the mount point is one. */
@@ -245,8 +249,9 @@ int setup_privileges(const struct plan *p, struct error *err)
     const struct launch_caps *caps = plan_next(p, LAUNCH_CAPS, &b, NULL);
     const int32_t *oom = plan_next(p, LAUNCH_OOM_ADJ, &c, NULL);
     struct error ignored;
-    if (oom != NULL)
-        (void)setup_write_number("/proc/self/oom_score_adj", *oom, 0600, &ignored); /* lowering may be refused; a hint */
+    int fd = oom != NULL ? open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC) : -1;
+    if (fd >= 0)
+        (void)setup_write_number(fd, "oom_score_adj", *oom, &ignored); /* lowering may be refused; it is a hint */
     if (set_rlimits(p, err) != 0 || (caps != NULL && drop_bounding(caps->bounding, err) != 0) ||
         set_user(u, caps != NULL, err) != 0 || (caps != NULL && set_caps(caps->effective, err) != 0))
         return -(int)err->code;

@@ -468,7 +468,7 @@ TEST("disk/du: a sandbox over its quota ends the container when that is enforced
         if (fixture_launch(&f, &s)) {
             struct fixture_event *e = fixture_wait(&f, "a1", EVENT_EXITED);
             CHECK(e != NULL && e->t.limitation.kind == CONTAINER_LIMIT_DISK);
-            CHECK(e != NULL && e->t.limitation.disk_bytes > 3 << 20);
+            CHECK(e != NULL && e->t.limitation.disk_bytes > 2 << 20);
         }
     }
     fixture_stop(&f);
