@@ -197,6 +197,8 @@ TEST("a link may be silent for longer than other connections, before and after i
     CHECK_INT(msg_link(a.msg, &to), 0);
     peer_send(loop, &plain, STR("GET /x HTTP/1.1\r\nHost: x\r\n\r\n"));
     CHECK(peer_expect_end(loop, &plain));
+    for (int i = 0; i < 20; i++)
+        loop_turn(loop, NS_PER_MS);
     CHECK_INT(a.exited, 0);
     CHECK_INT(msg_send(a.msg, &from, &to, STR("M"), STR("x")), 0);
     CHECK(LOOP_UNTIL(loop, b.received == 1));
@@ -204,6 +206,8 @@ TEST("a link may be silent for longer than other connections, before and after i
     plain = peer_open(&b.addr);
     peer_send(loop, &plain, STR("GET /x HTTP/1.1\r\nHost: x\r\n\r\n"));
     CHECK(peer_expect_end(loop, &plain));
+    for (int i = 0; i < 20; i++)
+        loop_turn(loop, NS_PER_MS);
     CHECK_INT(a.exited, 0);
     peer_close(&plain);
     teardown();
