@@ -406,8 +406,10 @@ int stoa_scheduler_teardown(struct stoa_scheduler *s, struct stoa_error *err)
 
     begin(&c, s, SDK_CALL_TEARDOWN, 0);
     rc = end(&c, err);
-    if (rc == 0)
+    if (rc == 0) {
+        s->torn_down = true;
         stoa_scheduler_stop(s);
+    }
     return rc;
 }
 

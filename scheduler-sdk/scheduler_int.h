@@ -94,6 +94,7 @@ struct stoa_scheduler {
     struct sdk_call *calls; /* not answered yet */
     size_t call_count, queued_bytes;
     struct sdk_after *afters;
+    bool torn_down; /* TEARDOWN is sent: the master knows us no more, further calls are not worth sending */
     char error_text[256]; /* why it ended, for stoa_scheduler_run */
 };
 

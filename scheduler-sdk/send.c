@@ -61,9 +61,9 @@ void sdk_target(const struct stoa_scheduler *s, bool to_peer, struct http_call_p
 
 int sdk_may_call(const struct stoa_scheduler *s, const char *what, struct error *err)
 {
-    if (s->session.state == SESSION_SUBSCRIBED || s->session.state == SESSION_STOPPING)
+    if (!s->torn_down && (s->session.state == SESSION_SUBSCRIBED || s->session.state == SESSION_STOPPING))
         return 0;
-    if (s->session.state == SESSION_ENDED)
+    if (s->session.state == SESSION_ENDED || s->torn_down)
         return error_set(err, ERR_UNAVAILABLE, "%s: the scheduler has ended", what);
     return error_set(err, ERR_UNAVAILABLE, "%s: not subscribed with a master now; repeat it when subscribed",
                      what);

@@ -85,14 +85,15 @@ static bool is_divisible(const struct stoa_resource *r, const char *name)
            (r->disk_source == STOA_DISK_ROOT || r->disk_source == STOA_DISK_PATH);
 }
 
-bool stoa_offer_take(const struct stoa_offer *offer, const char *name, int64_t milli,
-                     struct stoa_resource *out, size_t *count, size_t max)
+/* Goes over the list twice, unreserved first; rest NULL: only looks. */
+static bool take(const struct stoa_resource *list, size_t list_count, struct stoa_resource *rest,
+                 const char *name, int64_t milli, struct stoa_resource *out, size_t *count, size_t max)
 {
     size_t n = *count;
 
     for (int reserved = 0; reserved <= 1 && milli > 0; reserved++) {
-        for (size_t i = 0; i < offer->resource_count && milli > 0; i++) {
-            const struct stoa_resource *r = &offer->resources[i];
+        for (size_t i = 0; i < list_count && milli > 0; i++) {
+            const struct stoa_resource *r = &list[i];
 
             if (!is_divisible(r, name) || (r->reservation_count != 0) != (reserved != 0) || r->milli <= 0)
                 continue;
@@ -104,6 +105,10 @@ bool stoa_offer_take(const struct stoa_offer *offer, const char *name, int64_t m
                 out[n].raw = (struct stoa_bytes){ NULL, 0 };
             }
             milli -= out[n].milli;
+            if (rest != NULL) {
+                rest[i].milli -= out[n].milli;
+                rest[i].raw = (struct stoa_bytes){ NULL, 0 };
+            }
             n++;
         }
     }
@@ -111,6 +116,22 @@ bool stoa_offer_take(const struct stoa_offer *offer, const char *name, int64_t m
         return false;
     *count = n;
     return true;
+}
+
+bool stoa_offer_take(const struct stoa_offer *offer, const char *name, int64_t milli,
+                     struct stoa_resource *out, size_t *count, size_t max)
+{
+    return take(offer->resources, offer->resource_count, NULL, name, milli, out, count, max);
+}
+
+bool stoa_take(struct stoa_resource *rest, size_t rest_count, const char *name, int64_t milli,
+               struct stoa_resource *out, size_t *count, size_t max)
+{
+    size_t n = *count;
+
+    /* Looked at first, so that what is not enough stays whole. */
+    return take(rest, rest_count, NULL, name, milli, out, &n, max) &&
+           take(rest, rest_count, rest, name, milli, out, count, max);
 }
 
 static const ProtobufCMessageDescriptor *type_of(const char *type)

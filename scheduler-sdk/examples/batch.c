@@ -63,7 +63,8 @@ static struct job *job_of_task(struct batch *b, const char *task_id)
     return NULL; /* an attempt that was given up before */
 }
 
-/* --- offers ---------------------------------------------------------------------------------------------- */
+/* --- offers ----------------------------------------------------------------------------------------------
+ */
 
 static void start(struct batch *b, struct job *j, const struct stoa_offer *offer)
 {
@@ -85,29 +86,6 @@ struct launching {
     size_t count;
 };
 
-/* The offer shrinks as tasks are put on it: stoa_offer_take looks at the whole offer, so the rest is kept as
- * an offer of our own. */
-static int take(struct stoa_resource *rest, size_t rest_count, const char *name, int64_t milli,
-                struct stoa_resource *out, size_t *n)
-{
-    const struct stoa_offer view = { .resources = rest, .resource_count = rest_count };
-    size_t first = *n;
-
-    if (!stoa_offer_take(&view, name, milli, out, n, PARTS))
-        return 0;
-    for (size_t i = first; i < *n; i++) {
-        for (size_t k = 0; k < rest_count; k++) {
-            if (strcmp(rest[k].name, name) == 0 && rest[k].reservations == out[i].reservations &&
-                rest[k].milli >= out[i].milli) {
-                rest[k].milli -= out[i].milli;
-                rest[k].raw = (struct stoa_bytes){ NULL, 0 };
-                break;
-            }
-        }
-    }
-    return 1;
-}
-
 static void fill(struct batch *b, const struct stoa_offer *offer, struct stoa_resource *rest,
                  struct launching *l)
 {
@@ -117,8 +95,8 @@ static void fill(struct batch *b, const struct stoa_offer *offer, struct stoa_re
         struct stoa_resource *r = l->resources[l->count];
         size_t n = 0;
 
-        if (!take(rest, offer->resource_count, "cpus", b->cpus_milli, r, &n) ||
-            !take(rest, offer->resource_count, "mem", b->mem_milli, r, &n))
+        if (!stoa_take(rest, offer->resource_count, "cpus", b->cpus_milli, r, &n, PARTS) ||
+            !stoa_take(rest, offer->resource_count, "mem", b->mem_milli, r, &n, PARTS))
             return;
         start(b, j, offer);
         l->commands[l->count] = (struct stoa_command){ .value = j->command };
@@ -171,7 +149,8 @@ static void on_offers(struct stoa_scheduler *s, const struct stoa_offer *offers,
         (void)stoa_suppress(s, NULL, 0, NULL); /* nothing to place: others may have the offers */
 }
 
-/* --- updates --------------------------------------------------------------------------------------------- */
+/* --- updates ---------------------------------------------------------------------------------------------
+ */
 
 static void report(const struct job *j, const struct stoa_status *status, const char *what)
 {

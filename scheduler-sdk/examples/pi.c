@@ -171,32 +171,74 @@ static uint64_t part_size(const struct pi *p, const struct part *part)
     return left < p->per_task ? left : p->per_task;
 }
 
-/* One task per offer and answer is enough: what is left is offered again at once. */
-static void use_offer(struct pi *p, const struct stoa_offer *offer)
-{
-    struct part *part = part_next(p);
-    struct stoa_resource resources[8];
-    struct stoa_error err;
-    char command[PATH_MAX + 500];
-    size_t n = 0;
+enum { TASKS_PER_OFFER = 32, PIECES = 8 };
 
-    if (part == NULL || !stoa_offer_take(offer, "cpus", p->cpus_milli, resources, &n, 8) ||
-        !stoa_offer_take(offer, "mem", p->mem_milli, resources, &n, 8)) {
-        (void)stoa_decline(p->s, &offer->id, 1, part == NULL ? 3600 : 5, NULL);
-        return;
-    }
+/* What the tasks of one answer point to. */
+struct launching {
+    struct stoa_task tasks[TASKS_PER_OFFER];
+    struct stoa_command commands[TASKS_PER_OFFER];
+    struct stoa_resource resources[TASKS_PER_OFFER][PIECES];
+    char lines[TASKS_PER_OFFER][PATH_MAX + 500];
+    struct part *parts[TASKS_PER_OFFER];
+    size_t count;
+};
+
+static void add_task(struct pi *p, struct part *part, struct launching *l, size_t resource_count)
+{
+    static struct stoa_uri uri;
+    size_t k = l->count++;
+
+    uri = (struct stoa_uri){ .value = p->uri, .executable = true };
+    part->running = 1;
     (void)snprintf(part->task_id, sizeof part->task_id, "pi-%zu-%d", (size_t)(part - p->parts),
                    ++part->started);
-    (void)snprintf(command, sizeof command, "exec %s --work=%llu,%llu --report=%s", p->program,
+    (void)snprintf(l->lines[k], sizeof l->lines[k], "exec %s --work=%llu,%llu --report=%s", p->program,
                    (unsigned long long)part_from(p, part), (unsigned long long)part_size(p, part), p->report);
-    const struct stoa_uri uri = { .value = p->uri, .executable = true };
-    const struct stoa_command c = { .value = command, .uris = &uri, .uri_count = p->uri != NULL };
-    const struct stoa_task task = {
-        .id = part->task_id, .name = "pi", .command = &c, .resources = resources, .resource_count = n
-    };
-    part->running = stoa_launch(p->s, offer, &task, 1, 0, &err) == 0;
-    if (!part->running)
+    l->parts[k] = part;
+    l->commands[k] = (struct stoa_command){ .value = l->lines[k], .uris = &uri, .uri_count = p->uri != NULL };
+    l->tasks[k] = (struct stoa_task){ .id = part->task_id,
+                                      .name = "pi",
+                                      .command = &l->commands[k],
+                                      .resources = l->resources[k],
+                                      .resource_count = resource_count };
+}
+
+/* As many tasks as fit on the offer. */
+static void fill(struct pi *p, const struct stoa_offer *offer, struct stoa_resource *rest,
+                 struct launching *l)
+{
+    struct part *part;
+
+    while (l->count < TASKS_PER_OFFER && (part = part_next(p)) != NULL) {
+        struct stoa_resource *r = l->resources[l->count];
+        size_t n = 0;
+
+        if (!stoa_take(rest, offer->resource_count, "cpus", p->cpus_milli, r, &n, PIECES) ||
+            !stoa_take(rest, offer->resource_count, "mem", p->mem_milli, r, &n, PIECES))
+            return;
+        add_task(p, part, l, n);
+    }
+}
+
+static void use_offer(struct pi *p, const struct stoa_offer *offer)
+{
+    struct stoa_resource *rest = calloc(offer->resource_count + 1, sizeof *rest);
+    struct launching *l = calloc(1, sizeof *l);
+    struct stoa_error err;
+
+    if (rest != NULL && l != NULL) {
+        memcpy(rest, offer->resources, offer->resource_count * sizeof *rest);
+        fill(p, offer, rest, l);
+    }
+    if (l == NULL || l->count == 0) {
+        (void)stoa_decline(p->s, &offer->id, 1, part_next(p) == NULL ? 3600 : 5, NULL);
+    } else if (stoa_launch(p->s, offer, l->tasks, l->count, 0, &err) != 0) {
         fprintf(stderr, "pi: %s\n", err.msg);
+        for (size_t i = 0; i < l->count; i++)
+            l->parts[i]->running = 0;
+    }
+    free(rest);
+    free(l);
 }
 
 static void on_offers(struct stoa_scheduler *s, const struct stoa_offer *offers, size_t count, void *user)

@@ -645,6 +645,10 @@ STOA_API int64_t stoa_offer_scalar_milli(const struct stoa_offer *offer, const c
  * the offer has not enough or out has no room. */
 STOA_API bool stoa_offer_take(const struct stoa_offer *offer, const char *name, int64_t milli,
                               struct stoa_resource *out, size_t *count, size_t max);
+/* The same for several tasks on one offer: takes from a list of resources that is the caller's (a copy of the
+ * offer's), which then has that much less. Both are unchanged when it answers false. */
+STOA_API bool stoa_take(struct stoa_resource *rest, size_t rest_count, const char *name, int64_t milli,
+                        struct stoa_resource *out, size_t *count, size_t max);
 /* A message of the API (raw bytes of an event or offer) as v1 JSON, in memory to be freed with free(). type
  * is the full name without "mesos.v1.", e.g. "Offer", "TaskStatus", "scheduler.Event". NULL when the type is
  * unknown or memory is out. */

@@ -441,6 +441,22 @@ TEST("a part of an offer: unreserved first, never more than there is")
     CHECK_INT(n, 3);
 }
 
+TEST("several tasks on one offer: what was taken is gone, what is not enough stays whole")
+{
+    struct stoa_resource rest[] = { { .name = "cpus", .milli = 1000, .raw = { "u", 1 } } }, out[3];
+    size_t n = 0;
+
+    CHECK(stoa_take(rest, 1, "cpus", 600, out, &n, 3));
+    CHECK_INT(rest[0].milli, 400);
+    CHECK(rest[0].raw.p == NULL);
+    CHECK(!stoa_take(rest, 1, "cpus", 600, out, &n, 3));
+    CHECK_INT(rest[0].milli, 400);
+    CHECK(stoa_take(rest, 1, "cpus", 400, out, &n, 3));
+    CHECK_INT(out[1].milli, 400);
+    CHECK_INT(rest[0].milli, 0);
+    CHECK_INT(n, 2);
+}
+
 TEST("a status with everything")
 {
     struct arena a = ARENA_INIT(1 << 20);

@@ -446,6 +446,7 @@ TEST("a teardown is sent and ends the run")
     CHECK_INT(stoa_scheduler_teardown(w.s, &err), -STOA_UNAVAILABLE);
     run_until(&w, 1, &w.m, 1);
     CHECK_INT(stoa_scheduler_teardown(w.s, &err), 0);
+    CHECK_INT(stoa_kill(w.s, "t", NULL, -1, &err), -STOA_UNAVAILABLE); /* nobody knows us any more */
     CHECK_INT(stoa_scheduler_run(w.s, &err), 0);
     CHECK(str_ends(sbuf_view(&w.m.trace),
                    STR("{\"framework_id\":{\"value\":\"fw-1\"},\"type\":\"TEARDOWN\"}\n")));
