@@ -150,6 +150,7 @@ static void holding_put(struct allocator *a, struct alloc_holding *h, const stru
 {
     struct resource y = resource_copy(x);
 
+    h->whole_of = 0;
     if (y.role != h->client->role->name) {
         name_unref(y.role);
         y.role = name_ref(h->client->role->name);
@@ -166,6 +167,7 @@ static void holding_take(struct allocator *a, struct alloc_holding *h, const str
     struct resources *from = state == ALLOC_OFFERED ? &h->offered : &h->allocated;
     struct resource y = *x; /* borrowed */
 
+    h->whole_of = 0;
     y.role = h->client->role->name;
     ASSERT(resources_contains_one(from, &y));
     resources_sub(from, &y);
@@ -175,8 +177,8 @@ static void holding_take(struct allocator *a, struct alloc_holding *h, const str
         sums_change(a, h->client, x, -1, state);
 }
 
-void alloc_hold_add(struct allocator *a, struct alloc_agent *g, struct alloc_client *c, const struct resources *r,
-                    enum alloc_state state)
+struct alloc_holding *alloc_hold_add(struct allocator *a, struct alloc_agent *g, struct alloc_client *c,
+                                     const struct resources *r, enum alloc_state state)
 {
     struct alloc_holding *h = holding_ensure(g, c);
     struct resources *to = state == ALLOC_OFFERED ? &h->offered : &h->allocated;
@@ -186,10 +188,11 @@ void alloc_hold_add(struct allocator *a, struct alloc_agent *g, struct alloc_cli
         *to = resources_copy(r);
         for (uint32_t i = 0; i < r->n; i++)
             sums_change(a, c, &r->v[i], 1, state);
-        return;
+        return h;
     }
     for (uint32_t i = 0; i < r->n; i++)
         holding_put(a, h, &r->v[i], state);
+    return h;
 }
 
 /* --- what is available --- */
@@ -205,7 +208,7 @@ void alloc_available_changed(struct allocator *a, struct alloc_agent *g)
 
 void alloc_available_scan(struct allocator *a, struct alloc_agent *g)
 {
-    g->plain = true;
+    g->plain = g->special = true;
     a->hot[g->slot].small = true;
     if (g->available.n == 0)
         return;
@@ -213,6 +216,8 @@ void alloc_available_scan(struct allocator *a, struct alloc_agent *g)
         const struct resource *x = &g->available.v[i];
         if (x->reservations != NULL || x->revocable || x->shared)
             g->plain = false;
+        else if (x->type == VALUE_SCALAR)
+            g->special = false;
     }
     a->hot[g->slot].small = !alloc_minimum_reached(&a->minimum, &g->available);
 }
@@ -265,16 +270,41 @@ static void took_back(struct allocator *a, struct alloc_agent *g, const struct r
     alloc_available_changed(a, g);
 }
 
+/* All that the agent had was offered to c and comes back untouched: a decline. Everything is as before the offer, so nothing
+ * need be compared or added up. false: not so. */
+static bool whole_came_back(struct allocator *a, struct alloc_agent *g, struct alloc_holding *h, const struct resources *r)
+{
+    struct alloc_hot *hot = &a->hot[g->slot];
+
+    if (h->whole_of == 0 || h->whole_of != g->reference_number || g->overcommitted || g->available.n != 0 ||
+        !mask_same_entries(r, &h->offered))
+        return false;
+    for (uint32_t i = 0; i < r->n; i++)
+        sums_change(a, h->client, &r->v[i], -1, ALLOC_OFFERED);
+    resources_done(&g->available);
+    g->available = h->offered;
+    h->offered = RESOURCES_INIT;
+    resources_unallocate(&g->available);
+    g->ref = ALLOC_REF_EQUAL;
+    g->plain = true; /* only then is an offer made whole */
+    g->special = false;
+    hot->free = hot->ref_known = true;
+    hot->small = h->whole_small;
+    return true;
+}
+
 void alloc_give_back(struct allocator *a, struct alloc_agent *g, struct alloc_client *c, const struct resources *r,
                      enum alloc_state state)
 {
     struct alloc_holding *h = alloc_holding_find(g, c);
 
     ASSERT(h != NULL);
-    for (uint32_t i = 0; i < r->n; i++)
-        holding_take(a, h, &r->v[i], state);
+    if (state != ALLOC_OFFERED || !whole_came_back(a, g, h, r)) {
+        for (uint32_t i = 0; i < r->n; i++)
+            holding_take(a, h, &r->v[i], state);
+        took_back(a, g, r);
+    }
     alloc_client_touch(c);
-    took_back(a, g, r);
     if (h->offered.n == 0 && h->allocated.n == 0)
         holding_free(a, h);
 }

@@ -109,6 +109,8 @@ struct alloc_holding { /* what one client has of one agent; entries carry the al
     struct alloc_client *client;
     struct alloc_agent *agent;
     struct resources offered, allocated;
+    uint32_t whole_of;    /* offered is all of the agent's reference amount of this number; 0: not, or touched since */
+    bool whole_small;     /* hot.small of then */
     struct alloc_holding *agent_next, *agent_prev, *client_next, *client_prev;
 };
 
@@ -136,10 +138,12 @@ struct alloc_agent {
     uint32_t capabilities;                  /* of info */
     bool has_gpus, has_shared, remote;      /* of the total; in another region */
     bool plain;                             /* available: nothing reserved, revocable, shared; known with ref */
+    bool special;                           /* available: nothing but reserved, revocable or not scalar; known with ref */
     bool overcommitted;                     /* the holdings are not within the total */
     bool activated, whitelisted, has_unavailability;
     struct resources available;
     struct resources reference;             /* for the blocked mask */
+    uint32_t reference_number;              /* counts the changes of reference, from 1 */
     struct alloc_holding *holdings;
     struct alloc_filter *filters;           /* by client slot */
     uint32_t filter_count, filter_cap;
@@ -264,9 +268,10 @@ struct allocator {
     uint32_t mask_words, mask_cap; /* words in use, words per agent */
     uint64_t *active;              /* clients that may get offers */
     uint64_t *own_minimum;         /* clients with a minimum of their own */
+    uint64_t *revocable;           /* clients that take revocable resources */
     uint64_t *cleared;             /* columns cleared since the last pass over all agents */
     uint64_t mask_clears;          /* counts changes of cleared */
-    uint64_t *blocked;             /* mask_cap words per agent slot */
+    uint64_t *blocked;             /* per agent slot mask_cap words of blocked clients, then as many of those with a filter */
     /* frameworks */
     struct alloc_framework **frameworks; /* by slot */
     uint32_t *framework_gens;
@@ -342,8 +347,8 @@ void alloc_available_changed(struct allocator *a, struct alloc_agent *g);
 void alloc_available_scan(struct allocator *a, struct alloc_agent *g); /* plain, hot.small */
 /* c holds r (whatever allocation role its entries have) in addition. Only the holding and the sums change, not what is
  * available, and the order is not touched: see alloc_client_touch. */
-void alloc_hold_add(struct allocator *a, struct alloc_agent *g, struct alloc_client *c, const struct resources *r,
-                    enum alloc_state state);
+struct alloc_holding *alloc_hold_add(struct allocator *a, struct alloc_agent *g, struct alloc_client *c,
+                                     const struct resources *r, enum alloc_state state);
 /* The share of c and of its role and ancestors changed. */
 void alloc_client_touch(struct alloc_client *c);
 struct alloc_holding *alloc_holding_find(const struct alloc_agent *g, const struct alloc_client *c);
@@ -377,7 +382,11 @@ void mask_agent_sync(struct allocator *a, uint32_t agent_slot);
 void mask_done(struct allocator *a);
 static inline uint64_t *mask_blocked(const struct allocator *a, uint32_t agent_slot)
 {
-    return a->blocked + (size_t)agent_slot * a->mask_cap;
+    return a->blocked + (size_t)agent_slot * a->mask_cap * 2;
+}
+static inline uint64_t *mask_filtered(const struct allocator *a, uint32_t agent_slot) /* may have filters here */
+{
+    return mask_blocked(a, agent_slot) + a->mask_cap;
 }
 static inline bool mask_get(const uint64_t *m, uint32_t i)
 {
@@ -393,6 +402,7 @@ static inline void mask_clear(uint64_t *m, uint32_t i)
 }
 /* Compares what is free with the reference of the mask and adapts one of them. */
 void mask_agent_reference(struct allocator *a, struct alloc_agent *g);
+bool mask_same_entries(const struct resources *a, const struct resources *b); /* in the same order */
 
 /* alloc_offer.c */
 struct alloc_offer {

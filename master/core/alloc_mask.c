@@ -23,13 +23,16 @@ void mask_clients_room(struct allocator *a)
 
     if (words > a->mask_cap) {
         uint32_t cap = a->mask_cap * 2 > words ? a->mask_cap * 2 : words;
-        uint64_t *blocked = xcalloc((size_t)a->agent_cap * cap + 1, sizeof *blocked);
-        for (uint32_t i = 0; i < a->agent_slots && a->mask_cap != 0; i++)
-            memcpy(blocked + (size_t)i * cap, mask_blocked(a, i), a->mask_cap * sizeof *blocked);
+        uint64_t *blocked = xcalloc((size_t)a->agent_cap * cap * 2 + 1, sizeof *blocked);
+        for (uint32_t i = 0; i < a->agent_slots && a->mask_cap != 0; i++) {
+            memcpy(blocked + (size_t)i * cap * 2, mask_blocked(a, i), a->mask_cap * sizeof *blocked);
+            memcpy(blocked + (size_t)i * cap * 2 + cap, mask_filtered(a, i), a->mask_cap * sizeof *blocked);
+        }
         free(a->blocked);
         a->blocked = blocked;
         widen(&a->active, a->mask_cap, cap);
         widen(&a->own_minimum, a->mask_cap, cap);
+        widen(&a->revocable, a->mask_cap, cap);
         widen(&a->cleared, a->mask_cap, cap);
         widen(&a->run.hungry_mask, a->mask_cap, cap);
         widen(&a->run.dead, a->mask_cap, cap);
@@ -41,7 +44,7 @@ void mask_clients_room(struct allocator *a)
 
 void mask_agents_room(struct allocator *a)
 {
-    a->blocked = xrealloc(a->blocked, (size_t)a->agent_cap * a->mask_cap + 1, sizeof *a->blocked);
+    a->blocked = xrealloc(a->blocked, (size_t)a->agent_cap * a->mask_cap * 2 + 1, sizeof *a->blocked);
 }
 
 void mask_done(struct allocator *a)
@@ -49,6 +52,7 @@ void mask_done(struct allocator *a)
     free(a->blocked);
     free(a->active);
     free(a->own_minimum);
+    free(a->revocable);
     free(a->cleared);
     free(a->run.hungry_mask);
     free(a->run.dead);
@@ -82,7 +86,7 @@ void mask_agent_sync(struct allocator *a, uint32_t agent_slot)
     h->mask_seen = a->mask_clears;
 }
 
-static bool same_entries(const struct resources *a, const struct resources *b)
+bool mask_same_entries(const struct resources *a, const struct resources *b)
 {
     if (a->n != b->n)
         return false;
@@ -96,6 +100,7 @@ static void reference_set(struct alloc_agent *g)
 {
     resources_done(&g->reference);
     g->reference = resources_copy(&g->available);
+    g->reference_number++;
     g->ref = ALLOC_REF_EQUAL;
 }
 
@@ -107,7 +112,7 @@ void mask_agent_reference(struct allocator *a, struct alloc_agent *g)
     if (g->ref != ALLOC_REF_UNKNOWN)
         return;
     alloc_available_scan(a, g);
-    if (same_entries(&g->available, &g->reference)) {
+    if (mask_same_entries(&g->available, &g->reference)) {
         g->ref = ALLOC_REF_EQUAL;
     } else if (resources_contains(&g->reference, &g->available)) {
         g->ref = resources_contains(&g->available, &g->reference) ? ALLOC_REF_EQUAL : ALLOC_REF_BELOW;

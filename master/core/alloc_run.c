@@ -325,11 +325,14 @@ static void quota_charge(struct allocator *a, const struct alloc_offer *o)
 
 static void grant(struct allocator *a, struct alloc_agent *g, struct alloc_client *c, struct alloc_offer *o)
 {
+    bool all = o->whole && g->ref == ALLOC_REF_EQUAL, small = a->hot[g->slot].small;
     struct resources r = take_available(a, g, o);
     struct alloc_role *leaf = c->role;
 
     resources_allocate(&r, c->role->name);
-    alloc_hold_add(a, g, c, &r, ALLOC_OFFERED);
+    struct alloc_holding *h = alloc_hold_add(a, g, c, &r, ALLOC_OFFERED);
+    h->whole_of = all && h->offered.n == r.n ? g->reference_number : 0;
+    h->whole_small = small;
     moved(a, &c->node);
     moved(a, &leaf->self);
     for (struct alloc_role *up = leaf; up->parent != NULL; up = up->parent)
@@ -358,6 +361,7 @@ static void look(struct allocator *a, struct alloc_agent *g, struct alloc_client
     int64_t until_ms = 0;
     enum alloc_reason reason = alloc_offer_make(a, g, c, a->run.phase, &o, &for_good, &until_ms);
 
+    mask_clear(a->run.scratch, c->slot); /* once per agent and stage */
     a->stats.looks++;
     a->run.work = a->run.work > 1 ? a->run.work - 1 : 0;
     if (reason == ALLOC_REASON_GRANTED) {
@@ -396,12 +400,18 @@ static uint32_t possible_clients(struct allocator *a, const struct alloc_agent *
     return count;
 }
 
-/* Nothing is left for anybody else on this agent. */
+/* Only reserved or revocable resources are left, so few of the clients are worth a look. */
+static bool is_special(const struct allocator *a, const struct alloc_agent *g)
+{
+    return g->special && a->minimum.count != 0;
+}
+
+/* Nothing is left for anybody else on this agent in this stage. */
 static bool is_finished(const struct allocator *a, const struct alloc_agent *g)
 {
     const struct alloc_hot *h = &a->hot[g->slot];
 
-    if (!h->free)
+    if (!h->free || (a->run.phase == ALLOC_PHASE_GUARANTEES && g->special))
         return true;
     if (!h->small)
         return false;
@@ -421,7 +431,7 @@ static bool serve_role(struct allocator *a, struct alloc_agent *g, struct alloc_
         if (a->run.phase == ALLOC_PHASE_GUARANTEES && !is_hungry(r))
             return true;
         look(a, g, c);
-        if (is_finished(a, g))
+        if (is_finished(a, g) || is_special(a, g))
             return false;
     }
     return true;
@@ -454,19 +464,10 @@ static int client_cmp(const struct allocator *a, const struct alloc_client *x, c
     return x->random_key < y->random_key ? -1 : 1;
 }
 
-static uint32_t pick_list(struct allocator *a, uint32_t count)
+static void picked_add(struct alloc_run_state *run, struct alloc_client *c, uint32_t *n)
 {
-    struct alloc_run_state *run = &a->run;
-    uint32_t n = 0;
-
-    if (count > run->picked_cap) {
-        run->picked_cap = count * 2;
-        run->picked = xrealloc(run->picked, run->picked_cap, sizeof(struct alloc_client *));
-    }
-    for (uint32_t i = 0; i < a->mask_words; i++)
-        for (uint64_t w = run->scratch[i]; w != 0; w &= w - 1)
-            run->picked[n++] = a->clients[i * 64 + (uint32_t)__builtin_ctzll(w)];
-    return n;
+    ARRAY_ROOM(run->picked, *n, run->picked_cap);
+    run->picked[(*n)++] = c;
 }
 
 /* Keys for the random order: one per role and one per client. */
@@ -485,11 +486,10 @@ static void draw_keys(struct allocator *a, uint32_t n)
     }
 }
 
-/* The possible clients one after the other, each time the first in order of the rest. */
-static void pick(struct allocator *a, struct alloc_agent *g, uint32_t count)
+/* The picked clients one after the other, each time the first in order of the rest. */
+static void serve_picked(struct allocator *a, struct alloc_agent *g, uint32_t n)
 {
     struct alloc_run_state *run = &a->run;
-    uint32_t n = pick_list(a, count);
 
     if (a->role_sorter == ALLOC_SORTER_RANDOM || a->framework_sorter == ALLOC_SORTER_RANDOM)
         draw_keys(a, n);
@@ -504,6 +504,56 @@ static void pick(struct allocator *a, struct alloc_agent *g, uint32_t count)
         if (is_finished(a, g))
             return;
     }
+}
+
+static void serve_all_picked(struct allocator *a, struct alloc_agent *g)
+{
+    struct alloc_run_state *run = &a->run;
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < a->mask_words; i++)
+        for (uint64_t w = run->scratch[i]; w != 0; w &= w - 1)
+            picked_add(run, a->clients[i * 64 + (uint32_t)__builtin_ctzll(w)], &n);
+    serve_picked(a, g, n);
+}
+
+static void special_role(struct allocator *a, struct alloc_role *r, uint32_t *n)
+{
+    struct alloc_run_state *run = &a->run;
+
+    for (uint32_t i = 0; i < r->frameworks.kid_count; i++) {
+        struct alloc_client *c = (struct alloc_client *)r->frameworks.kids[i];
+        if (mask_get(run->scratch, c->slot)) {
+            mask_clear(run->scratch, c->slot);
+            picked_add(run, c, n);
+        }
+    }
+    for (uint32_t i = 0; i < r->tree.kid_count; i++)
+        if (r->tree.kids[i] != &r->self)
+            special_role(a, role_of_tree(r->tree.kids[i]), n);
+}
+
+/* The rest of an agent that has only special resources left: to the roles they are reserved for and their sub-roles, to clients
+ * that take revocable ones, and to those whose own minimum may let pass what is not scalar. */
+static void serve_special(struct allocator *a, struct alloc_agent *g)
+{
+    struct alloc_run_state *run = &a->run;
+    bool revocable = false;
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < g->available.n; i++) {
+        const struct resource *x = &g->available.v[i];
+        struct alloc_role *r = x->reservations != NULL ? alloc_role_find(a, resource_reservation_role(x)) : NULL;
+        revocable = revocable || x->revocable;
+        if (r != NULL)
+            special_role(a, r, &n);
+    }
+    for (uint32_t i = 0; i < a->mask_words; i++) {
+        uint64_t w = run->scratch[i] & (a->own_minimum[i] | (revocable ? a->revocable[i] : 0));
+        for (; w != 0; w &= w - 1)
+            picked_add(run, a->clients[i * 64 + (uint32_t)__builtin_ctzll(w)], &n);
+    }
+    serve_picked(a, g, n);
 }
 
 static bool prepare_agent(struct allocator *a, struct alloc_agent *g)
@@ -523,9 +573,10 @@ static void visit_fair(struct allocator *a, struct alloc_agent *g)
         return;
     sort_all(a);
     if (count <= PICK_MAX || a->role_sorter == ALLOC_SORTER_RANDOM || a->framework_sorter == ALLOC_SORTER_RANDOM)
-        pick(a, g, count);
-    else
-        (void)walk(a, g, &a->root.tree, &a->root);
+        serve_all_picked(a, g);
+    else if (is_special(a, g) || !walk(a, g, &a->root.tree, &a->root))
+        if (!is_finished(a, g))
+            serve_special(a, g);
     place_moved(a);
 }
 
@@ -535,7 +586,7 @@ static void visit_guarantees(struct allocator *a, struct alloc_agent *g)
 {
     struct alloc_run_state *run = &a->run;
 
-    if (!prepare_agent(a, g) || possible_clients(a, g) == 0)
+    if (!prepare_agent(a, g) || g->special || possible_clients(a, g) == 0)
         return;
     sort_all(a);
     for (uint32_t i = 0; i < run->hungry_count; i++)
@@ -596,6 +647,7 @@ static void prefetch(const struct allocator *a, uint32_t next)
         uint32_t slot = run->cand[next + FAR].slot;
         __builtin_prefetch(&a->hot[slot]);
         __builtin_prefetch(mask_blocked(a, slot));
+        __builtin_prefetch(mask_blocked(a, slot) + 8);
     }
     if (next + MIDDLE < run->cand_count) {
         const char *g = (const char *)a->hot[run->cand[next + MIDDLE].slot].agent;
@@ -608,9 +660,7 @@ static void prefetch(const struct allocator *a, uint32_t next)
             __builtin_prefetch(g->available.v);
             __builtin_prefetch((const char *)g->available.v + 64);
             __builtin_prefetch((const char *)g->available.v + 128);
-            __builtin_prefetch(g->reference.v);
-            __builtin_prefetch((const char *)g->reference.v + 64);
-            __builtin_prefetch((const char *)g->reference.v + 128);
+            __builtin_prefetch(g->holdings);
         }
     }
 }

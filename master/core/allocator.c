@@ -307,6 +307,7 @@ void alloc_client_release(struct allocator *a, struct alloc_client *c)
     alloc_client_filters_drop(a, c);
     alloc_run_client_left(a, c);
     mask_clear(a->own_minimum, c->slot);
+    mask_clear(a->revocable, c->slot);
     uint32_t i = client_position(f, r);
     memmove(f->clients + i, f->clients + i + 1, (f->client_count - i - 1) * sizeof *f->clients);
     f->client_count--;
@@ -359,6 +360,7 @@ static void framework_describe(struct allocator *a, struct alloc_framework *f, c
         c->suppressed = is_among(c->role->name, spec->suppressed, spec->suppressed_count);
         c->minimum = framework_info_offer_filter(info, c->role->name);
         (c->minimum != NULL ? mask_set : mask_clear)(a->own_minimum, c->slot);
+        (framework_info_can(info, FRAMEWORK_CAP_REVOCABLE_RESOURCES) ? mask_set : mask_clear)(a->revocable, c->slot);
         if ((was && !c->suppressed) || !c->subscribed)
             alloc_client_filters_drop(a, c);
         mask_client_cleared(a, c->slot);

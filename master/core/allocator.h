@@ -216,10 +216,10 @@ enum alloc_run {
 /* When allocator_run should be called: in the past (0) when something is due now; MONO_NEVER only without agents. */
 struct mono allocator_wake_at(const struct allocator *a);
 
-enum { ALLOC_WORK_DEFAULT = 20000 };
+enum { ALLOC_WORK_DEFAULT = 8000 };
 
 /* Starts or continues a run. work_max bounds one call: it is counted in looks at a pair of agent and client (each well below a
- * microsecond, so the default is a few milliseconds); 0: no bound. rng NULL: nothing is shuffled, agents are visited by slot
+ * microsecond, so that the default is about five milliseconds); 0: no bound. rng NULL: nothing is shuffled, agents are visited by slot
  * and entries in order (tests). During a run other calls may come in; agents and frameworks that leave take their
  * grants of the unfinished run with them. */
 enum alloc_run allocator_run(struct allocator *a, struct mono now, struct rng *rng, size_t work_max,

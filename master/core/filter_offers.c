@@ -115,6 +115,17 @@ static void forget(struct allocator *a, const struct alloc_filter *f)
     }
 }
 
+/* Called after entries of an agent went: its mask says again who has some. */
+static void mask_rebuild(struct allocator *a, const struct alloc_agent *g)
+{
+    uint64_t *m = mask_filtered(a, g->slot);
+
+    if (a->mask_cap != 0)
+        memset(m, 0, a->mask_cap * sizeof *m);
+    for (uint32_t i = 0; i < g->filter_count; i++)
+        mask_set(m, g->filters[i].client);
+}
+
 static void remove_at(struct allocator *a, struct alloc_agent *g, uint32_t i)
 {
     forget(a, &g->filters[i]);
@@ -164,6 +175,7 @@ void filter_add(struct allocator *a, struct alloc_agent *g, struct alloc_client 
     g->filters[end] = (struct alloc_filter){ .client = c->slot, .what = index, .until_ms = until & UNTIL_MASK,
                                              .gen = a->client_gens[c->slot] & GEN_MASK };
     g->filter_count++;
+    mask_set(mask_filtered(a, g->slot), c->slot);
     a->filters.filters++;
     c->filters++;
     c->role->filters++;
@@ -174,7 +186,7 @@ void filter_add(struct allocator *a, struct alloc_agent *g, struct alloc_client 
 bool filter_stops(const struct allocator *a, const struct alloc_agent *g, const struct alloc_client *c,
                   const struct resources *offer, int64_t now_ms, int64_t *ret_until_ms)
 {
-    if (c->filters == 0)
+    if (!mask_get(mask_filtered(a, g->slot), c->slot))
         return false;
     for (uint32_t i = lower_bound(g, c->slot); i < g->filter_count && g->filters[i].client == c->slot; i++) {
         const struct alloc_filter *f = &g->filters[i];
@@ -195,6 +207,7 @@ void filter_agent_clear(struct allocator *a, struct alloc_agent *g)
     free(g->filters);
     g->filters = NULL;
     g->filter_count = g->filter_cap = 0;
+    mask_rebuild(a, g);
     a->hot[g->slot].next_expiry_ms = INT64_MAX;
 }
 
@@ -217,6 +230,7 @@ void filter_agent_expire(struct allocator *a, struct alloc_agent *g, int64_t now
         }
     }
     g->filter_count = kept;
+    mask_rebuild(a, g);
     if (kept == 0) {
         free(g->filters);
         g->filters = NULL;
@@ -234,6 +248,7 @@ void filter_purge_slot(struct allocator *a, uint32_t client_slot)
         uint32_t i = lower_bound(g, client_slot);
         while (i < g->filter_count && g->filters[i].client == client_slot)
             remove_at(a, g, i);
+        mask_rebuild(a, g);
     }
 }
 

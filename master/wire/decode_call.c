@@ -41,6 +41,75 @@ void decoded_done(struct decoded *d)
     arena_done(&d->arena);
 }
 
+/* --- the original's words for what is wrong with JSON --- */
+
+/* "JSON, line 1 column 9: ..." as "syntax error at line 1 near: <rest of that line>". */
+static int syntax_text(struct str body, struct error *err)
+{
+    struct str rest = str_of(err->msg);
+    uint64_t line = 1, column = 1;
+
+    if (!str_skip(&rest, STR("JSON, line ")) || !str_u64(&rest, UINT64_MAX, &line) || !str_skip(&rest, STR(" column ")) ||
+        !str_u64(&rest, UINT64_MAX, &column))
+        return error_set(err, ERR_INVALID, "Failed to parse body into JSON: %.*s", STR_ARG(rest));
+    for (uint64_t i = 1; i < line; i++) {
+        size_t at = str_index(body, '\n');
+        body = str_sub(body, at + 1, body.n);
+    }
+    body = str_sub(body, 0, str_index(body, '\n'));
+    body = str_sub(body, (size_t)column - 1, 60);
+    if (!str_is_utf8(body))
+        body.n = 0;
+    return error_set(err, ERR_INVALID, "Failed to parse body into JSON: syntax error at line %llu near: %.*s",
+                     (unsigned long long)line, STR_ARG(body));
+}
+
+static const char *json_kind(struct str value)
+{
+    if ((value.n != 0 && value.p[0] == '"') || str_starts(value, STR("a string")))
+        return "string";
+    if (str_starts(value, STR("an array")))
+        return "array";
+    if (str_starts(value, STR("an object")))
+        return "object";
+    return str_starts(value, STR("true")) || str_starts(value, STR("false")) || str_starts(value, STR("a bool")) ? "boolean"
+                                                                                                                   : "number";
+}
+
+/* "a.b.c: VALUE is not WANT": says which field must not be what. */
+static int convert_text(const ProtobufCMessageDescriptor *type, struct error *err)
+{
+    struct error was = *err;
+    struct str rest = str_of(was.msg), path, field, value;
+    const char *name = type->short_name;
+
+    if (!str_cut(&rest, ':', &path) || !str_skip(&rest, STR(" ")))
+        return error_set(err, ERR_INVALID, "Failed to convert JSON into %s protobuf: %s", name, was.msg);
+    if (str_starts(rest, STR("missing required fields")))
+        return error_set(err, ERR_INVALID, "Failed to convert JSON into %s protobuf: M%.*s", name,
+                         STR_ARG(str_sub(rest, 1, rest.n)));
+    if (str_is(path, name))
+        return error_set(err, ERR_INVALID, "Failed to convert JSON into %s protobuf: Expecting a JSON object", name);
+    for (bool more = true; more;)
+        more = str_cut(&path, '.', &field);
+    field = str_sub(field, 0, str_index(field, '['));
+    value = rest;
+    if (str_ends(rest, STR("base64 text"))) {
+        size_t i = 1;
+        while (i < value.n && (value.p[i] == '+' || value.p[i] == '/' || value.p[i] == '=' ||
+                               (value.p[i] >= '0' && value.p[i] <= '9') || ((value.p[i] | 32) >= 'a' && (value.p[i] | 32) <= 'z')))
+            i++;
+        if (i < value.n && value.p[i] != '"')
+            return error_set(err, ERR_INVALID, "Failed to convert JSON into %s protobuf: Failed to base64 decode bytes field "
+                                               "'%.*s': Invalid character '%c'", name, STR_ARG(field), value.p[i]);
+    } else if (str_contains(rest, STR(" is not ")) && !str_contains(rest, STR(" is not a number")) &&
+               !str_contains(rest, STR(" from "))) {
+        return error_set(err, ERR_INVALID, "Failed to convert JSON into %s protobuf: Not expecting a JSON %s for field '%.*s'",
+                         name, json_kind(value), STR_ARG(field));
+    }
+    return error_set(err, ERR_INVALID, "Failed to convert JSON into %s protobuf: %s", name, was.msg);
+}
+
 int decode_body(const ProtobufCMessageDescriptor *type, struct str body, bool json, struct decoded *d, struct str *ret_bytes,
                 struct error *err)
 {
@@ -52,12 +121,8 @@ int decode_body(const ProtobufCMessageDescriptor *type, struct str body, bool js
         return 0;
     }
     sbuf_clear(&d->wire);
-    int rc = json_to_wire(type, body, &d->wire, err);
-    if (rc != 0) {
-        bool syntax = str_starts(str_of(err->msg), STR("JSON"));
-        return syntax ? error_wrap(err, "Failed to parse body into JSON")
-                      : error_wrap(err, "Failed to convert JSON into %s protobuf", type->short_name);
-    }
+    if (json_to_wire(type, body, &d->wire, err) != 0)
+        return str_starts(str_of(err->msg), STR("JSON")) ? syntax_text(body, err) : convert_text(type, err);
     *ret_bytes = sbuf_view(&d->wire);
     return 0;
 }
@@ -103,6 +168,16 @@ static void keep_immutable(const struct master *m, Mesos__V1__FrameworkInfo *i, 
     i->checkpoint = known->checkpoint;
 }
 
+static int constraint_roles_refused(const Mesos__V1__Scheduler__OfferConstraints *c, const struct framework_info *info,
+                                    struct error *err)
+{
+    for (size_t i = 0; c != NULL && i < c->n_role_constraints; i++)
+        if (!framework_info_has_role(info, str_of(c->role_constraints[i]->key)))
+            return error_set(err, ERR_INVALID, "Offer constraints specify `role_constraints` for a role '%s'not contained in "
+                                               "the set of roles", c->role_constraints[i]->key);
+    return 0;
+}
+
 static int take_subscribe(const struct master *m, Mesos__V1__FrameworkInfo *i, char **suppressed, size_t n_suppressed,
                           const Mesos__V1__Scheduler__OfferConstraints *constraints, bool update, struct str principal,
                           struct decoded *d, struct error *err)
@@ -118,16 +193,8 @@ static int take_subscribe(const struct master *m, Mesos__V1__FrameworkInfo *i, c
     d->subscribe.principal = principal;
     if (convert_framework_info(i, &d->subscribe.info, &why) != 0 ||
         validate_suppressed_roles(suppressed, n_suppressed, i, &why) != 0 ||
+        constraint_roles_refused(constraints, d->subscribe.info, &why) != 0 ||
         (constraints != NULL && convert_offer_constraints(constraints, &d->subscribe.constraints, &why) != 0)) {
-        refuse(d, &why);
-        return 0;
-    }
-    for (size_t c = 0; d->subscribe.constraints != NULL && c < d->subscribe.constraints->n; c++) {
-        struct str role = name_str(d->subscribe.constraints->roles[c].role);
-        if (framework_info_has_role(d->subscribe.info, role))
-            continue;
-        (void)error_set(&why, ERR_INVALID, "Offer constraints specify `role_constraints` for a role '%.*s'not contained in "
-                                           "the set of roles", STR_ARG(role));
         refuse(d, &why);
         return 0;
     }
