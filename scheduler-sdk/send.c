@@ -187,7 +187,8 @@ static void post(struct stoa_scheduler *s, struct sdk_call *c, struct str body)
     struct http_header headers[4];
     struct http_call_params p = {
         .flags = HTTP_CALL_PIPELINE,
-        .lane = 1,
+        /* A lane per subscription: a connection that died unnoticed with the one before must not hold new calls. */
+        .lane = s->stream_attempt,
         .method = "POST",
         .target = STR_INIT("/api/v1/scheduler"),
         .headers = headers,
