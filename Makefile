@@ -18,7 +18,7 @@ OPT     ?= -O2
 CFLAGS  ?= $(OPT) -g
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
 # Fields that the protocol calls deprecated are still what old frameworks send: reading them is our business.
-override CPPFLAGS += -D_GNU_SOURCE -DPROTOBUF_C__NO_DEPRECATED -I. -I$(PROTOC_OUT)
+override CPPFLAGS += -D_GNU_SOURCE -DPROTOBUF_C__NO_DEPRECATED -I. -I$(PROTOC_OUT) -Ischeduler-sdk/include -Iexecutor/include
 ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(SANFLAGS) -fvisibility=hidden -fPIC
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lhttp_parser -lm -lpthread -ldl

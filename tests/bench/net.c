@@ -292,11 +292,24 @@ static void flush(struct conn *c)
     }
 }
 
+static void flush_all(void)
+{
+    while (dirty != NULL) {
+        struct conn *c = dirty;
+
+        dirty = c->next_dirty;
+        c->dirty = false;
+        flush(c);
+    }
+}
+
 void net_turn(int timeout_ms)
 {
     struct epoll_event events[EVENTS];
-    int n = epoll_wait(ep, events, EVENTS, timeout_ms);
+    int n;
 
+    flush_all(); /* what was put between the turns */
+    n = epoll_wait(ep, events, EVENTS, timeout_ms);
     for (int i = 0; i < n; i++) {
         struct conn *c = events[i].data.ptr;
 
@@ -305,11 +318,5 @@ void net_turn(int timeout_ms)
         if (events[i].events & EPOLLOUT)
             net_touch(c);
     }
-    while (dirty != NULL) {
-        struct conn *c = dirty;
-
-        dirty = c->next_dirty;
-        c->dirty = false;
-        flush(c);
-    }
+    flush_all();
 }
