@@ -24,7 +24,7 @@
 #define ENUM(T, n, m, fl, nm) { .name = n, .type = ST_ENUM, .offset = OFF(T, m), .flags = (fl), .names = nm }
 #define ENUMDEF(T, n, m, d, nm) \
     { .name = n, .type = ST_ENUM, .offset = OFF(T, m), .flags = SF_DEFAULT, .dflt = d, .names = nm }
-#define TIME(T, n, m, fl) { .name = n, .type = ST_TIME, .offset = OFF(T, m), .flags = (fl) }
+#define TIME(T, n, m, fl) { .name = n, .type = ST_TIME, .offset = OFF(T, m), .flags = (fl), NOBOUND }
 #define OBJ(T, n, m, fl, s) { .name = n, .type = ST_OBJ, .offset = OFF(T, m), .flags = (fl), .sub = s }
 #define LISTOF(T, n, m, fl, s) \
     { .name = n, .type = ST_OBJ, .shape = SH_LIST, .offset = OFF(T, m), .flags = (fl), .sub = s }

@@ -16,7 +16,7 @@ void checks_register(struct marathon *m, struct slot *s, bool on)
     const struct spec *spec = s->spec;
 
     if (s->health_registered) {
-        struct bus_event *e = emit(m, BUS_REMOVE_HEALTH_CHECK);
+        struct bus_event *e = bus_emit(m, BUS_REMOVE_HEALTH_CHECK);
         e->app_id = s->id;
         s->health_registered = false;
     }
@@ -24,7 +24,7 @@ void checks_register(struct marathon *m, struct slot *s, bool on)
         return;
     s->health_registered = true;
     LIST_EACH(spec->app.health_checks, struct health_check, h) {
-        struct bus_event *e = emit(m, BUS_ADD_HEALTH_CHECK);
+        struct bus_event *e = bus_emit(m, BUS_ADD_HEALTH_CHECK);
         e->app_id = s->id;
         e->version = spec->version;
         e->check = h;
@@ -95,7 +95,7 @@ static void send_check(struct marathon *m, struct instance *i, size_t k)
     if (!target(i, h->port, h->port_index, &r))
         return;
     r.id = i->checks[k].probe = probe_new(m, i, k)->id;
-    do_action(m, DO_PROBE)->probe = r;
+    step_action(m, DO_PROBE)->probe = r;
 }
 
 static void check_enqueue(struct marathon *m, struct instance *i, size_t k)
@@ -207,16 +207,16 @@ static enum instance_health all_checks(const struct instance *i)
 
 static void kill_unhealthy(struct marathon *m, struct instance *i, const char *cause)
 {
-    struct bus_event *e = emit(m, BUS_UNHEALTHY_INSTANCE_KILL);
+    struct bus_event *e = bus_emit(m, BUS_UNHEALTHY_INSTANCE_KILL);
     struct str text = arena_fmt(&m->out->arena, "Task was killed since health check failed. Reason: %s", cause);
 
     e->app_id = i->slot->id;
-    e->task_id = keep(m, i->task_id);
+    e->task_id = step_keep(m, i->task_id);
     e->instance_id = i->id;
     e->version = i->spec->version;
-    e->reason = keep(m, str_of(cause));
-    e->host = keep(m, i->agent->hostname);
-    e->agent_id = keep(m, i->agent->id);
+    e->reason = step_keep(m, str_of(cause));
+    e->host = step_keep(m, i->agent->hostname);
+    e->agent_id = step_keep(m, i->agent->id);
     note_failure(m, i, "TASK_KILLED", text);
     instance_kill(m, i, GOAL_RUNNING);
 }
@@ -229,18 +229,18 @@ static void judge(struct marathon *m, struct instance *i, size_t k, enum health_
     struct bus_event *e;
 
     if (ours && (out & HEALTH_STEP_COUNTED) != 0) {
-        e = emit(m, BUS_FAILED_HEALTH_CHECK);
+        e = bus_emit(m, BUS_FAILED_HEALTH_CHECK);
         e->app_id = i->slot->id;
         e->instance_id = i->id;
-        e->task_id = keep(m, i->task_id);
+        e->task_id = step_keep(m, i->task_id);
         e->check = h;
         e->spec = i->spec;
     }
     if ((out & HEALTH_STEP_FLIPPED) != 0) {
-        e = emit(m, BUS_HEALTH_STATUS_CHANGED);
+        e = bus_emit(m, BUS_HEALTH_STATUS_CHANGED);
         e->app_id = i->slot->id;
         e->instance_id = i->id;
-        e->task_id = keep(m, i->task_id);
+        e->task_id = step_keep(m, i->task_id);
         e->version = i->spec->version;
         e->alive = i->checks[k].health.alive == HEALTH_ALIVE;
         instance_set_health(m, i, all_checks(i));
@@ -253,7 +253,7 @@ void checks_mesos(struct marathon *m, struct instance *i, bool healthy, struct s
 {
     for (size_t k = 0; k < i->check_count; k++)
         if (!hc_is_ours((enum hc_protocol)check_of(i, k)->protocol.v)) {
-            struct str cause = keep(m, message.n != 0 ? message : STR("reported by the executor"));
+            struct str cause = step_keep(m, message.n != 0 ? message : STR("reported by the executor"));
             judge(m, i, k, healthy ? HEALTH_PASS : HEALTH_FAIL, cause.p, false);
             return;
         }
@@ -296,7 +296,7 @@ void readiness_due(struct marathon *m, struct instance *i)
             if (!target(i, (struct opt_i64){ 0 }, (struct opt_i64){ true, (int64_t)k }, &r))
                 return;
             r.id = i->readiness_probe = probe_new(m, i, PROBE_READINESS)->id;
-            do_action(m, DO_PROBE)->probe = r;
+            step_action(m, DO_PROBE)->probe = r;
             return;
         }
 }

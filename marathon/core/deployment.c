@@ -52,7 +52,7 @@ static void bury(struct marathon *m, struct deployment *d)
     HASH_DEL(m->deployments, d);
     DL_DELETE(m->deployment_list, d);
     m->deployment_count--;
-    (void)store(m, STORE_DEPLOYMENT_DELETE, str_of(d->id));
+    (void)step_store(m, STORE_DEPLOYMENT_DELETE, str_of(d->id));
     if (d->poked) { /* leave the list of the poked first: they share the link */
         struct deployment **p = &m->poked;
         while (*p != NULL && *p != d)
@@ -80,7 +80,7 @@ static void unlock(struct marathon *m, struct deployment *d)
 
 static void emit_plan(struct marathon *m, struct deployment *d, enum bus_type t, bool step)
 {
-    struct bus_event *e = emit(m, t);
+    struct bus_event *e = bus_emit(m, t);
 
     e->deployment = d;
     e->step = step && d->current < d->plan.n ? &d->plan.steps[d->current] : NULL;
@@ -142,11 +142,11 @@ static void end_action(struct marathon *m, const struct plan_action *a)
     s->action = ACTION_NONE;
     s->action_done = false;
     if (a->type == ACTION_STOP) {
-        struct bus_event *e = emit(m, BUS_APP_TERMINATED);
+        struct bus_event *e = bus_emit(m, BUS_APP_TERMINATED);
         e->app_id = s->id;
         checks_register(m, s, false);
         if (s->failure.has)
-            (void)store(m, STORE_FAILURE_DELETE, s->id);
+            (void)step_store(m, STORE_FAILURE_DELETE, s->id);
         failure_clear(&s->failure);
     }
 }
@@ -197,7 +197,7 @@ void deployment_fail(struct marathon *m, struct deployment *d, const char *reaso
 
     if (d->current < d->plan.n && d->started)
         emit_plan(m, d, BUS_DEPLOYMENT_STEP_FAILURE, true);
-    e = emit(m, BUS_DEPLOYMENT_FAILED);
+    e = bus_emit(m, BUS_DEPLOYMENT_FAILED);
     e->deployment = d;
     e->reason = str_of(reason);
     m->counters.deployments_dismissed++;

@@ -98,7 +98,7 @@ struct instance *instance_new(struct marathon *m, struct slot *s, struct spec *s
 {
     struct instance *i = xcalloc(1, sizeof *i);
 
-    i->id = str_own(id);
+    i->id = text_own(id);
     i->slot = s;
     i->spec = spec_ref(spec);
     i->since = m->wall;
@@ -115,7 +115,7 @@ struct instance *instance_new(struct marathon *m, struct slot *s, struct spec *s
 
 static void emit_changed(struct marathon *m, const struct instance *i)
 {
-    struct bus_event *e = emit(m, BUS_INSTANCE_CHANGED);
+    struct bus_event *e = bus_emit(m, BUS_INSTANCE_CHANGED);
 
     e->instance_id = i->id;
     e->app_id = i->slot->id;
@@ -172,7 +172,7 @@ void instance_set_health(struct marathon *m, struct instance *i, enum instance_h
     instance_change_begin(i);
     i->health = h;
     instance_change_end(m, i);
-    e = emit(m, BUS_INSTANCE_HEALTH_CHANGED);
+    e = bus_emit(m, BUS_INSTANCE_HEALTH_CHANGED);
     e->instance_id = i->id;
     e->app_id = i->slot->id;
     e->health = h;
@@ -193,13 +193,13 @@ void instance_provision(struct marathon *m, struct instance *i, struct agent *ag
     struct sbuf b = SBUF_INIT(PATH_BYTES_MAX + 128);
 
     ASSERT(i->state == INSTANCE_SCHEDULED);
-    agent_unref(m, i->agent);
+    seen_agent_unref(m, i->agent);
     i->agent = agent;
     i->incarnation++;
     sbuf_str(&b, i->id);
     sbuf_fmt(&b, "._app.%u", i->incarnation);
-    str_free(i->task_id);
-    i->task_id = str_own(sbuf_view(&b));
+    text_free(i->task_id);
+    i->task_id = text_own(sbuf_view(&b));
     sbuf_done(&b);
     free(i->ports);
     free(i->container_ports);
@@ -240,7 +240,7 @@ void instance_end(struct marathon *m, struct instance *i)
         return;
     }
     take_newest_spec(m, i);
-    agent_unref(m, i->agent);
+    seen_agent_unref(m, i->agent);
     i->agent = NULL;
     i->port_count = 0;
     i->ip_count = 0;
@@ -268,7 +268,7 @@ void instance_remove(struct marathon *m, struct instance *i)
     HASH_DEL(m->instances, i);
     i->dead = true;
     if (i->stored)
-        (void)store(m, STORE_INSTANCE_DELETE, i->id);
+        (void)step_store(m, STORE_INSTANCE_DELETE, i->id);
     spec_unref(m, i->spec);
     i->queue_next = m->graves;
     m->graves = i;
@@ -282,7 +282,7 @@ void instance_free(struct instance *i)
     free(i->checks);
     free(i->readiness_type);
     free(i->readiness_body);
-    str_free(i->id);
-    str_free(i->task_id);
+    text_free(i->id);
+    text_free(i->task_id);
     free(i);
 }

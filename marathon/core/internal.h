@@ -9,30 +9,30 @@
 #include "marathon/core/pathid.h"
 
 /* --- step.c: what a step gives out --------------------------------------------------------------------- */
-struct marathon_action *do_action(struct marathon *m, enum action_type t);
-struct bus_event *emit(struct marathon *m, enum bus_type t);
-struct store_op *store(struct marathon *m, enum store_kind k, struct str id);
-struct str keep(struct marathon *m, struct str s); /* a copy that lives as long as the actions */
+struct marathon_action *step_action(struct marathon *m, enum action_type t);
+struct bus_event *bus_emit(struct marathon *m, enum bus_type t);
+struct store_op *step_store(struct marathon *m, enum store_kind k, struct str id);
+struct str step_keep(struct marathon *m, struct str s); /* a copy that lives as long as the actions */
 
 /* --- state.c: objects ------------------------------------------------------------------------------------ */
-struct str str_own(struct str s); /* terminated copy from malloc */
-void str_free(struct str s);
+struct str text_own(struct str s); /* terminated copy from malloc */
+void text_free(struct str s);
 struct spec *spec_new(const struct app *a, struct wall version, struct wall scaling_at, struct wall config_at);
 struct spec *spec_ref(struct spec *s);
 void spec_unref(struct marathon *m, struct spec *s); /* the last one deletes the record; NULL is fine */
 struct slot *slot_get(struct marathon *m, struct str id); /* made when missing */
 void slot_add_version(struct marathon *m, struct slot *s, struct spec *spec);
 void slot_maybe_free(struct marathon *m, struct slot *s);
-struct agent *agent_get(struct marathon *m, struct str id, struct str hostname, struct str region, struct str zone,
+struct agent *seen_agent_get(struct marathon *m, struct str id, struct str hostname, struct str region, struct str zone,
                         const struct attribute *attributes, size_t count); /* one reference */
-void agent_unref(struct marathon *m, struct agent *a);
+void seen_agent_unref(struct marathon *m, struct agent *a);
 struct group *group_get(struct marathon *m, struct str path);
 void group_free(struct marathon *m, struct group *g);
 void failure_set(struct task_failure *f, struct str host, struct str message, struct str task_id, struct str agent_id,
                  const char *state, struct wall at, struct wall version);
 void failure_clear(struct task_failure *f);
 void queue_stats_free(struct queue_stats *q);
-void free_dead(struct marathon *m);
+void marathon_free_dead(struct marathon *m);
 
 /* --- instance.c -------------------------------------------------------------------------------------------- */
 struct instance *instance_new(struct marathon *m, struct slot *s, struct spec *spec, struct str id);
@@ -58,7 +58,7 @@ void slot_mark(struct marathon *m, struct slot *s);  /* look at it before the st
 void slot_check(struct marathon *m, struct slot *s);
 void slot_set_spec(struct marathon *m, struct slot *s, struct spec *spec); /* the definition in the root */
 struct rolling_counts slot_counts(const struct slot *s);
-void settle(struct marathon *m); /* until nothing is dirty */
+void marathon_settle(struct marathon *m); /* until nothing is dirty */
 
 /* --- kill.c ------------------------------------------------------------------------------------------------ */
 void instance_kill(struct marathon *m, struct instance *i, enum goal goal);

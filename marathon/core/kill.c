@@ -6,7 +6,7 @@
 
 static void send(struct marathon *m, struct instance *i)
 {
-    struct marathon_action *a = do_action(m, DO_KILL);
+    struct marathon_action *a = step_action(m, DO_KILL);
 
     a->kill.task_id = i->task_id;
     a->kill.agent_id = i->agent != NULL ? i->agent->id : (struct str){ NULL, 0 };
@@ -64,7 +64,7 @@ void instance_kill(struct marathon *m, struct instance *i, enum goal goal)
         if (i->goal == GOAL_RUNNING)
             break;
         if (m->connected) {
-            struct marathon_action *a = do_action(m, DO_KILL);
+            struct marathon_action *a = step_action(m, DO_KILL);
             a->kill.task_id = i->task_id;
             a->kill.agent_id = i->agent != NULL ? i->agent->id : (struct str){ NULL, 0 };
         }

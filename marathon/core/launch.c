@@ -96,7 +96,7 @@ void launch_demand(struct marathon *m)
         m->revive_wanted = false;
         timer_clear(&m->timers, &m->revive_timer);
         if (!m->suppressed && m->config.suppress_offers) {
-            (void)do_action(m, DO_SUPPRESS);
+            (void)step_action(m, DO_SUPPRESS);
             m->suppressed = true;
             m->counters.suppresses++;
         }
@@ -110,7 +110,7 @@ void launch_demand(struct marathon *m)
             timer_set(&m->timers, &m->revive_timer, next);
         return;
     }
-    (void)do_action(m, DO_REVIVE);
+    (void)step_action(m, DO_REVIVE);
     m->revived = true;
     m->revived_at = m->now;
     m->revive_wanted = m->suppressed = false;
@@ -130,6 +130,7 @@ static struct reject_note *note_of(struct queue_stats *q, struct str agent_id)
     n = &q->notes[q->note_next++ % REJECT_NOTES_MAX];
     free(n->agent_id);
     free(n->hostname);
+    free(n->offer_id);
     *n = (struct reject_note){ 0 };
     return n;
 }
@@ -146,6 +147,23 @@ static void count_processed(struct marathon *m, struct queue_stats *q)
     q->attempt_processed++;
 }
 
+static void note_scalars(struct reject_note *n, const struct offer *o)
+{
+    static const char *const names[] = { "cpus", "mem", "disk", "gpus" };
+
+    n->scalar_count = 0;
+    for (size_t k = 0; k < 4; k++) {
+        int64_t sum = 0;
+        for (size_t i = 0; i < o->resource_count; i++)
+            if (o->resources[i].kind == VALUE_KIND_SCALAR && str_is(o->resources[i].name, names[k]))
+                sum += o->resources[i].milli;
+        if (sum == 0)
+            continue;
+        n->scalars[n->scalar_count].name = names[k];
+        n->scalars[n->scalar_count++].milli = sum;
+    }
+}
+
 static void note_reject(struct marathon *m, struct slot *s, const struct offer *o, const struct match *match)
 {
     struct queue_stats *q = s->queue;
@@ -158,7 +176,10 @@ static void note_reject(struct marathon *m, struct slot *s, const struct offer *
     if (n->agent_id == NULL)
         n->agent_id = xstrndup(o->agent_id);
     free(n->hostname);
+    free(n->offer_id);
     n->hostname = xstrndup(o->hostname);
+    n->offer_id = xstrndup(o->id);
+    note_scalars(n, o);
     n->reason = match->reason;
     n->reasons = match->reasons;
     n->need_milli = match->need_milli;
@@ -227,7 +248,7 @@ static void use_offer_for(struct marathon *m, struct slot *s, struct offer *o, s
                 note_reject(m, s, o, &match);
             break;
         }
-        instance_provision(m, i, agent_get(m, o->agent_id, o->hostname, o->region, o->zone, o->attributes,
+        instance_provision(m, i, seen_agent_get(m, o->agent_id, o->hostname, o->region, o->zone, o->attributes,
                                            o->attribute_count), &match);
         add_launch(m, b, i, &match);
         m->tokens--;
@@ -239,9 +260,9 @@ static void use_offer_for(struct marathon *m, struct slot *s, struct offer *o, s
 
 static void decline(struct marathon *m, const struct offer *o, int64_t refuse_ns)
 {
-    struct marathon_action *a = do_action(m, DO_DECLINE);
+    struct marathon_action *a = step_action(m, DO_DECLINE);
 
-    a->decline.offer_id = keep(m, o->id);
+    a->decline.offer_id = step_keep(m, o->id);
     a->decline.refuse_ns = refuse_ns;
     m->counters.offers_declined++;
 }
@@ -269,8 +290,8 @@ void launch_offers(struct marathon *m, struct offer *offers, size_t n)
             decline(m, o, later ? NS_PER_S : m->config.decline_ns);
             continue;
         }
-        struct marathon_action *a = do_action(m, DO_ACCEPT);
-        a->accept.offer_id = keep(m, o->id);
+        struct marathon_action *a = step_action(m, DO_ACCEPT);
+        a->accept.offer_id = step_keep(m, o->id);
         a->accept.offer_index = k;
         a->accept.launches = b.v;
         a->accept.n = b.n;

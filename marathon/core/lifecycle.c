@@ -275,7 +275,7 @@ void slot_check(struct marathon *m, struct slot *s)
 
 enum { SETTLE_ROUNDS_MAX = 10000000 };
 
-void settle(struct marathon *m)
+void marathon_settle(struct marathon *m)
 {
     unsigned rounds = 0;
 

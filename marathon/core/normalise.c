@@ -281,7 +281,7 @@ static void fill_strategies(struct app *a, struct arena *arena)
     }
 }
 
-void app_fill(struct app *a, const struct marathon_config *c, struct str base, bool health_ports, struct arena *arena)
+void app_fill(struct app *a, const struct marathon_config *c, struct str base, enum health_ports hp, struct arena *arena)
 {
     bool stated = a->port_definitions.n != 0;
 
@@ -290,7 +290,8 @@ void app_fill(struct app *a, const struct marathon_config *c, struct str base, b
         a->id = path_resolve(arena, base, a->id);
     fill_networks(a, c, arena);
     fill_ports(a, arena);
-    stated = stated || health_ports || (!app_is_host_mode(a) && a->container != NULL && a->container->port_mappings.n != 0);
+    stated = stated || (!app_is_host_mode(a) && a->container != NULL && a->container->port_mappings.n != 0);
+    stated = hp == HEALTH_PORTS_ALL || (hp == HEALTH_PORTS_STATED && stated);
     LIST_EACH(a->health_checks, struct health_check, h) {
         enum hc_protocol p = (enum hc_protocol)h->protocol.v;
         if (p != HC_COMMAND && !h->port.has && !h->port_index.has && stated && app_port_count(a) != 0)

@@ -14,9 +14,14 @@
 /* Rewrites uris, ports, ipAddress, docker.network and docker.portMappings, and refuses mixtures of old and new. */
 void app_migrate(struct app *a, const struct marathon_config *c, struct arena *arena, struct issues *is);
 
-/* Defaults that depend on other fields. base: the group against which a relative id is resolved. health_ports: every
- * health check without a port gets index 0 (updates); otherwise only when the app itself states ports. */
-void app_fill(struct app *a, const struct marathon_config *c, struct str base, bool health_ports, struct arena *arena);
+/* Which health checks without a port get index 0. */
+enum health_ports {
+    HEALTH_PORTS_STATED, /* on create: if the app states portDefinitions, or has port mappings (defaults included) */
+    HEALTH_PORTS_ALL,    /* on an update that carries healthChecks */
+    HEALTH_PORTS_NONE    /* as it is stored */
+};
+/* Defaults that depend on other fields. base: the group against which a relative id is resolved. */
+void app_fill(struct app *a, const struct marathon_config *c, struct str base, enum health_ports hp, struct arena *arena);
 
 /* Writes the fields that update has over those of *a (a clone of the stored value, app_clone; the result shares
  * memory with update). executorResources and resourceLimits are dropped when update has none. */

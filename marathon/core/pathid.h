@@ -10,7 +10,11 @@
 #include "common/base/sbuf.h"
 #include "common/base/str.h"
 
-enum { PATH_BYTES_MAX = 4096 };
+enum {
+    PATH_BYTES_MAX = 4096,
+    APP_ID_BYTES_MAX = 190,  /* a task id, which is a file name, adds up to 64 */
+    GROUP_ID_BYTES_MAX = 480 /* a key of the store */
+};
 
 /* The schema's pattern: segments of dot-joined labels or "..", optional slashes around. */
 bool path_matches_pattern(struct str s);

@@ -54,7 +54,7 @@ void marathon_restore_group(struct marathon *m, struct str path, const struct li
         g->dependency_count = dependencies->n;
         g->dependencies = xcalloc(dependencies->n, sizeof *g->dependencies);
         for (size_t i = 0; i < dependencies->n; i++)
-            g->dependencies[i] = str_own(*LIST_AT(*dependencies, struct str, i));
+            g->dependencies[i] = text_own(*LIST_AT(*dependencies, struct str, i));
     }
     if (version.ms > m->version.ms)
         m->version = version;
@@ -64,10 +64,10 @@ static void restore_placement(struct marathon *m, struct instance *i, const stru
 {
     struct sbuf b = SBUF_INIT(PATH_BYTES_MAX + 128);
 
-    i->agent = agent_get(m, si->agent_id, si->hostname, si->region, si->zone, si->attributes, si->attribute_count);
+    i->agent = seen_agent_get(m, si->agent_id, si->hostname, si->region, si->zone, si->attributes, si->attribute_count);
     sbuf_str(&b, i->id);
     sbuf_fmt(&b, "._app.%u", i->incarnation);
-    i->task_id = str_own(sbuf_view(&b));
+    i->task_id = text_own(sbuf_view(&b));
     sbuf_done(&b);
     i->port_count = si->port_count;
     i->ports = xmemdup(si->ports, si->port_count * sizeof *i->ports);
@@ -171,12 +171,12 @@ void marathon_restore_change(struct marathon *m, struct wall version, const stru
     for (size_t i = 0; i < n; i++) {
         struct slot *s = slot_find(m, entries[i].id);
         struct spec *before = entries[i].before.has && s != NULL ? slot_version(s, entries[i].before.v) : NULL;
-        c->entries[c->n++] = (struct root_entry){ str_own(entries[i].id), spec_ref(before) };
+        c->entries[c->n++] = (struct root_entry){ text_own(entries[i].id), spec_ref(before) };
     }
     c->new_group_count = new_group_count;
     c->new_groups = xcalloc(new_group_count + 1, sizeof *c->new_groups);
     for (size_t i = 0; i < new_group_count; i++)
-        c->new_groups[i] = str_own(new_groups[i]);
+        c->new_groups[i] = text_own(new_groups[i]);
     ARRAY_ROOM(m->changes, m->change_count, m->change_cap);
     at = m->change_count++;
     for (; at > 0 && m->changes[at - 1]->version.ms > version.ms; at--)

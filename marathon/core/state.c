@@ -56,12 +56,12 @@ const char *goal_name(enum goal g)
     return "";
 }
 
-struct str str_own(struct str s)
+struct str text_own(struct str s)
 {
     return (struct str){ xstrndup(s), s.n };
 }
 
-void str_free(struct str s)
+void text_free(struct str s)
 {
     free((void *)(uintptr_t)s.p);
 }
@@ -161,7 +161,7 @@ void spec_unref(struct marathon *m, struct spec *s)
     if (s == NULL || --s->refs != 0)
         return;
     if (s->stored && m->out != NULL) {
-        struct store_op *op = store(m, STORE_SPEC_DELETE, s->app.id);
+        struct store_op *op = step_store(m, STORE_SPEC_DELETE, s->app.id);
         op->version = s->version;
     }
     ARRAY_ROOM(m->dead_specs, m->dead_spec_count, m->dead_spec_cap);
@@ -176,7 +176,7 @@ struct slot *slot_get(struct marathon *m, struct str id)
     if (s != NULL)
         return s;
     s = xcalloc(1, sizeof *s);
-    s->id = str_own(id);
+    s->id = text_own(id);
     s->backoff_timer = (struct timer){ .kind = TIMER_BACKOFF, .owner = s };
     HASH_ADD_KEYPTR(hh, m->slots, s->id.p, s->id.n, s);
     return s;
@@ -202,7 +202,7 @@ void slot_maybe_free(struct marathon *m, struct slot *s)
     timer_clear(&m->timers, &s->backoff_timer);
     launch_unwait(m, s);
     if (s->failure.has && m->out != NULL)
-        (void)store(m, STORE_FAILURE_DELETE, s->id);
+        (void)step_store(m, STORE_FAILURE_DELETE, s->id);
     HASH_DEL(m->slots, s);
     s->dead = true;
     LL_PREPEND2(m->dead_slots, s, wait_next);
@@ -235,6 +235,7 @@ void queue_stats_free(struct queue_stats *q)
     for (unsigned i = 0; i < q->note_count; i++) {
         free(q->notes[i].agent_id);
         free(q->notes[i].hostname);
+        free(q->notes[i].offer_id);
     }
     free(q);
 }
@@ -244,31 +245,31 @@ static void slot_free(struct slot *s)
     queue_stats_free(s->queue);
     failure_clear(&s->failure);
     free(s->versions);
-    str_free(s->id);
+    text_free(s->id);
     free(s);
 }
 
 /* --- agents --------------------------------------------------------------------------------------------- */
 static struct str own_or_null(struct str s)
 {
-    return s.p != NULL ? str_own(s) : s;
+    return s.p != NULL ? text_own(s) : s;
 }
 
 static void agent_free(struct agent *a)
 {
     for (size_t i = 0; i < a->attribute_count; i++) {
-        str_free(a->attributes[i].name);
-        str_free(a->attributes[i].text);
+        text_free(a->attributes[i].name);
+        text_free(a->attributes[i].text);
     }
     free(a->attributes);
-    str_free(a->id);
-    str_free(a->hostname);
-    str_free(a->region);
-    str_free(a->zone);
+    text_free(a->id);
+    text_free(a->hostname);
+    text_free(a->region);
+    text_free(a->zone);
     free(a);
 }
 
-struct agent *agent_get(struct marathon *m, struct str id, struct str hostname, struct str region, struct str zone,
+struct agent *seen_agent_get(struct marathon *m, struct str id, struct str hostname, struct str region, struct str zone,
                         const struct attribute *attributes, size_t count)
 {
     struct agent *a;
@@ -279,16 +280,16 @@ struct agent *agent_get(struct marathon *m, struct str id, struct str hostname, 
         return a;
     }
     a = xcalloc(1, sizeof *a);
-    *a = (struct agent){ .id = str_own(id), .hostname = str_own(hostname), .region = own_or_null(region),
+    *a = (struct agent){ .id = text_own(id), .hostname = text_own(hostname), .region = own_or_null(region),
                          .zone = own_or_null(zone), .attribute_count = count, .refs = 1 };
     a->attributes = count != 0 ? xcalloc(count, sizeof *a->attributes) : NULL;
     for (size_t i = 0; i < count; i++)
-        a->attributes[i] = (struct attribute){ str_own(attributes[i].name), str_own(attributes[i].text), attributes[i].kind };
+        a->attributes[i] = (struct attribute){ text_own(attributes[i].name), text_own(attributes[i].text), attributes[i].kind };
     HASH_ADD_KEYPTR(hh, m->agents, a->id.p, a->id.n, a);
     return a;
 }
 
-void agent_unref(struct marathon *m, struct agent *a)
+void seen_agent_unref(struct marathon *m, struct agent *a)
 {
     if (a == NULL || --a->refs != 0)
         return;
@@ -305,7 +306,7 @@ struct group *group_get(struct marathon *m, struct str path)
     if (g != NULL)
         return g;
     g = xcalloc(1, sizeof *g);
-    g->path = str_own(path);
+    g->path = text_own(path);
     HASH_ADD_KEYPTR(hh, m->groups, g->path.p, g->path.n, g);
     return g;
 }
@@ -314,20 +315,20 @@ void group_free(struct marathon *m, struct group *g)
 {
     HASH_DEL(m->groups, g);
     for (size_t i = 0; i < g->dependency_count; i++)
-        str_free(g->dependencies[i]);
+        text_free(g->dependencies[i]);
     free(g->dependencies);
-    str_free(g->path);
+    text_free(g->path);
     free(g);
 }
 
 /* --- the dead ------------------------------------------------------------------------------------------- */
-void free_dead(struct marathon *m)
+void marathon_free_dead(struct marathon *m)
 {
     struct slot *s, *st;
 
     for (struct instance *i = m->graves, *next; i != NULL; i = next) {
         next = i->queue_next;
-        agent_unref(m, i->agent);
+        seen_agent_unref(m, i->agent);
         instance_free(i);
     }
     m->graves = NULL;

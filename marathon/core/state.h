@@ -156,7 +156,12 @@ struct task_failure {
 
 /* One agent's latest offer that the app could not use. */
 struct reject_note {
-    char *agent_id, *hostname; /* owned */
+    char *agent_id, *hostname, *offer_id; /* owned */
+    struct {
+        const char *name;      /* static: cpus, mem, disk, gpus */
+        int64_t milli;
+    } scalars[4];
+    unsigned scalar_count;
     enum reject_reason reason;
     unsigned reasons;
     int64_t need_milli, have_milli;

@@ -72,7 +72,7 @@ void note_failure(struct marathon *m, struct instance *i, const char *state, str
     failure_set(&s->failure, i->agent != NULL ? i->agent->hostname : STR(""), message, i->task_id,
                 i->agent != NULL ? i->agent->id : (struct str){ NULL, 0 }, state, m->wall, i->spec->version);
     if (s->spec != NULL)
-        store(m, STORE_FAILURE, s->id)->slot = s;
+        step_store(m, STORE_FAILURE, s->id)->slot = s;
 }
 
 static void acknowledge(struct marathon *m, const struct status_event *e)
@@ -81,18 +81,18 @@ static void acknowledge(struct marathon *m, const struct status_event *e)
 
     if (e->uuid.n == 0)
         return;
-    a = do_action(m, DO_ACKNOWLEDGE);
-    a->acknowledge.task_id = keep(m, e->task_id);
-    a->acknowledge.agent_id = keep(m, e->agent_id);
-    a->acknowledge.uuid = keep(m, e->uuid);
+    a = step_action(m, DO_ACKNOWLEDGE);
+    a->acknowledge.task_id = step_keep(m, e->task_id);
+    a->acknowledge.agent_id = step_keep(m, e->agent_id);
+    a->acknowledge.uuid = step_keep(m, e->uuid);
 }
 
 static void kill_unknown(struct marathon *m, const struct status_event *e)
 {
-    struct marathon_action *a = do_action(m, DO_KILL);
+    struct marathon_action *a = step_action(m, DO_KILL);
 
-    a->kill.task_id = keep(m, e->task_id);
-    a->kill.agent_id = keep(m, e->agent_id);
+    a->kill.task_id = step_keep(m, e->task_id);
+    a->kill.agent_id = step_keep(m, e->agent_id);
 }
 
 /* "web_a.instance-..." -> "/web/a": the best that can be said of a task that nobody knows. */
@@ -119,23 +119,23 @@ static void unknown_task(struct marathon *m, const struct status_event *e)
             kill_unknown(m, e);
         return;
     }
-    ev = emit(m, BUS_UNKNOWN_INSTANCE_TERMINATED);
-    ev->instance_id = keep(m, e->task_id);
+    ev = bus_emit(m, BUS_UNKNOWN_INSTANCE_TERMINATED);
+    ev->instance_id = step_keep(m, e->task_id);
     ev->app_id = app_of_task(m, e->task_id);
     ev->state = instance_state_name(s);
 }
 
 static void emit_status(struct marathon *m, const struct instance *i, const struct status_event *e)
 {
-    struct bus_event *ev = emit(m, BUS_STATUS_UPDATE);
+    struct bus_event *ev = bus_emit(m, BUS_STATUS_UPDATE);
 
-    ev->agent_id = keep(m, e->agent_id.n != 0 ? e->agent_id : i->agent != NULL ? i->agent->id : STR(""));
-    ev->task_id = keep(m, e->task_id);
+    ev->agent_id = step_keep(m, e->agent_id.n != 0 ? e->agent_id : i->agent != NULL ? i->agent->id : STR(""));
+    ev->task_id = step_keep(m, e->task_id);
     ev->instance_id = i->id;
     ev->state = task_state_name(e->state);
-    ev->message = keep(m, e->message);
+    ev->message = step_keep(m, e->message);
     ev->app_id = i->slot->id;
-    ev->host = i->agent != NULL ? keep(m, i->agent->hostname) : STR("");
+    ev->host = i->agent != NULL ? step_keep(m, i->agent->hostname) : STR("");
     ev->ports = i->ports;
     ev->port_count = i->port_count;
     ev->ips = i->ips;

@@ -16,7 +16,7 @@ const char *bus_type_name(enum bus_type t)
 }
 
 /* --- output ---------------------------------------------------------------------------------------------- */
-struct marathon_action *do_action(struct marathon *m, enum action_type t)
+struct marathon_action *step_action(struct marathon *m, enum action_type t)
 {
     struct marathon_actions *out = m->out;
 
@@ -25,16 +25,16 @@ struct marathon_action *do_action(struct marathon *m, enum action_type t)
     return &out->v[out->n++];
 }
 
-struct bus_event *emit(struct marathon *m, enum bus_type t)
+struct bus_event *bus_emit(struct marathon *m, enum bus_type t)
 {
-    struct bus_event *e = &do_action(m, DO_EVENT)->event;
+    struct bus_event *e = &step_action(m, DO_EVENT)->event;
 
     e->type = t;
     e->at = m->wall;
     return e;
 }
 
-struct str keep(struct marathon *m, struct str s)
+struct str step_keep(struct marathon *m, struct str s)
 {
     if (s.p == NULL)
         return s;
@@ -43,12 +43,12 @@ struct str keep(struct marathon *m, struct str s)
     return s;
 }
 
-struct store_op *store(struct marathon *m, enum store_kind k, struct str id)
+struct store_op *step_store(struct marathon *m, enum store_kind k, struct str id)
 {
     struct marathon_actions *out = m->out;
 
     ARRAY_ROOM(out->stores, out->store_count, out->store_cap);
-    out->stores[out->store_count] = (struct store_op){ .kind = k, .id = keep(m, id) };
+    out->stores[out->store_count] = (struct store_op){ .kind = k, .id = step_keep(m, id) };
     return &out->stores[out->store_count++];
 }
 
@@ -73,7 +73,7 @@ static void flush_instances(struct marathon *m)
         if (i->dead)
             continue;
         i->stored = true;
-        store(m, STORE_INSTANCE, i->id)->instance = i;
+        step_store(m, STORE_INSTANCE, i->id)->instance = i;
     }
     m->store_dirty = NULL;
 }
@@ -96,7 +96,7 @@ void marathon_free(struct marathon *m)
     if (m == NULL)
         return;
     m->out = NULL;
-    free_dead(m);
+    marathon_free_dead(m);
     for (struct instance *i = m->instances, *next; i != NULL; i = next) {
         next = i->hh.next;
         HASH_DEL(m->instances, i);
@@ -131,7 +131,7 @@ void marathon_free(struct marathon *m)
         HASH_DEL(m->probes, p);
         free(p);
     }
-    free_dead(m);
+    marathon_free_dead(m);
     free(m->dead_specs);
     free(m->changes);
     free(m->check_queue);
@@ -168,7 +168,7 @@ static void started(struct marathon *m)
 static void reconcile(struct marathon *m)
 {
     if (m->connected)
-        (void)do_action(m, DO_RECONCILE);
+        (void)step_action(m, DO_RECONCILE);
     timer_set(&m->timers, &m->reconcile_timer, mono_add(m->now, m->config.reconcile_interval_ns));
 }
 
@@ -180,16 +180,16 @@ static void subscribed(struct marathon *m, struct str framework_id, struct str m
     if (!known) {
         free(m->framework_id);
         m->framework_id = xstrndup(framework_id);
-        (void)store(m, STORE_FRAMEWORK_ID, framework_id);
+        (void)step_store(m, STORE_FRAMEWORK_ID, framework_id);
     }
     free(m->master);
     m->master = xstrndup(master);
     m->connected = true;
     m->suppressed = false;
     m->revive_wanted = m->waiting != NULL;
-    e = emit(m, known ? BUS_SCHEDULER_REREGISTERED : BUS_SCHEDULER_REGISTERED);
-    e->master = keep(m, master);
-    e->message = keep(m, framework_id);
+    e = bus_emit(m, known ? BUS_SCHEDULER_REREGISTERED : BUS_SCHEDULER_REGISTERED);
+    e->master = step_keep(m, master);
+    e->message = step_keep(m, framework_id);
     reconcile(m);
     /* Kills that were under way may not have arrived. */
     for (struct instance *i = m->instances; i != NULL; i = i->hh.next)
@@ -202,16 +202,16 @@ static void disconnected(struct marathon *m)
     if (!m->connected)
         return;
     m->connected = false;
-    (void)emit(m, BUS_SCHEDULER_DISCONNECTED);
+    (void)bus_emit(m, BUS_SCHEDULER_DISCONNECTED);
 }
 
 static void message(struct marathon *m, const struct marathon_event *ev)
 {
-    struct bus_event *e = emit(m, BUS_FRAMEWORK_MESSAGE);
+    struct bus_event *e = bus_emit(m, BUS_FRAMEWORK_MESSAGE);
 
-    e->agent_id = keep(m, ev->message.agent_id);
-    e->instance_id = keep(m, ev->message.executor_id);
-    e->message = keep(m, ev->message.data);
+    e->agent_id = step_keep(m, ev->message.agent_id);
+    e->instance_id = step_keep(m, ev->message.executor_id);
+    e->message = step_keep(m, ev->message.data);
 }
 
 static void fire(struct marathon *m, struct timer *t)
@@ -316,12 +316,12 @@ int marathon_step(struct marathon *m, const struct marathon_event *ev, struct rn
     m->rng = rng;
     m->now = ev->now;
     m->wall = ev->wall;
-    free_dead(m);
+    marathon_free_dead(m);
     rc = dispatch(m, ev, err);
     while ((t = timerq_pop(&m->timers, m->now)) != NULL)
         fire(m, t);
     if (m->started) {
-        settle(m);
+        marathon_settle(m);
         launch_demand(m);
     }
     flush_instances(m);

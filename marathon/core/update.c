@@ -173,7 +173,7 @@ static struct group_undo *undo_of(struct draft *d, struct group *g, bool created
         size_t n = g->dependency_count;
         g->dependencies = n != 0 ? xcalloc(n, sizeof *g->dependencies) : NULL;
         for (size_t k = 0; k < n; k++)
-            g->dependencies[k] = str_own(d->groups[d->group_count].dependencies[k]);
+            g->dependencies[k] = text_own(d->groups[d->group_count].dependencies[k]);
     }
     return &d->groups[d->group_count++];
 }
@@ -216,12 +216,12 @@ static void draft_groups(struct draft *d)
         un->removed = false;
         if (ug->dependencies != NULL) {
             for (size_t k = 0; k < g->dependency_count; k++)
-                str_free(g->dependencies[k]);
+                text_free(g->dependencies[k]);
             free(g->dependencies);
             g->dependency_count = ug->dependencies->n;
             g->dependencies = g->dependency_count != 0 ? xcalloc(g->dependency_count, sizeof *g->dependencies) : NULL;
             for (size_t k = 0; k < g->dependency_count; k++)
-                g->dependencies[k] = str_own(*LIST_AT(*ug->dependencies, struct str, k));
+                g->dependencies[k] = text_own(*LIST_AT(*ug->dependencies, struct str, k));
         }
         if (ug->enforce_role.has)
             g->enforce_role = ug->enforce_role;
@@ -278,7 +278,7 @@ static bool find_conflicts(const struct draft *d, struct update_result *ret)
 static void free_dependencies(struct str *v, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        str_free(v[i]);
+        text_free(v[i]);
     free(v);
 }
 
@@ -322,7 +322,7 @@ static void version_groups(struct marathon *m, struct str path, struct wall vers
         if (g == NULL || g->version.ms == version.ms)
             continue;
         g->version = version;
-        store(m, STORE_GROUP, g->path)->group = g;
+        step_store(m, STORE_GROUP, g->path)->group = g;
     }
 }
 
@@ -333,7 +333,7 @@ static void take_groups(struct draft *d)
         if (!un->created)
             free_dependencies(un->dependencies, un->dependency_count);
         if (un->removed) {
-            (void)store(d->m, STORE_GROUP_DELETE, un->group->path);
+            (void)step_store(d->m, STORE_GROUP_DELETE, un->group->path);
             group_free(d->m, un->group);
         }
     }
@@ -345,11 +345,11 @@ static void take_groups(struct draft *d)
 void change_free(struct marathon *m, struct root_change *c)
 {
     for (size_t i = 0; i < c->n; i++) {
-        str_free(c->entries[i].id);
+        text_free(c->entries[i].id);
         spec_unref(m, c->entries[i].before);
     }
     for (size_t i = 0; i < c->new_group_count; i++)
-        str_free(c->new_groups[i]);
+        text_free(c->new_groups[i]);
     free(c->new_groups);
     free(c->entries);
     free(c);
@@ -364,21 +364,21 @@ static void note_change(struct draft *d)
     c->version = d->version;
     c->entries = xcalloc(d->changed_count + 1, sizeof *c->entries);
     for (size_t i = 0; i < d->changed_count; i++)
-        c->entries[c->n++] = (struct root_entry){ str_own(d->changed[i]->id), spec_ref(d->changed[i]->spec) };
+        c->entries[c->n++] = (struct root_entry){ text_own(d->changed[i]->id), spec_ref(d->changed[i]->spec) };
     for (size_t i = 0; i < d->group_count; i++)
         if (d->groups[i].created) {
             ARRAY_ROOM(c->new_groups, c->new_group_count, cap);
-            c->new_groups[c->new_group_count++] = str_own(d->groups[i].group->path);
+            c->new_groups[c->new_group_count++] = text_own(d->groups[i].group->path);
         }
     if (m->change_count >= m->config.versions_max) {
         struct root_change *old = m->changes[0];
-        store(m, STORE_CHANGE_DELETE, STR("/"))->version = old->version;
+        step_store(m, STORE_CHANGE_DELETE, STR("/"))->version = old->version;
         memmove(m->changes, m->changes + 1, --m->change_count * sizeof *m->changes);
         change_free(m, old);
     }
     ARRAY_ROOM(m->changes, m->change_count, m->change_cap);
     m->changes[m->change_count++] = c;
-    store(m, STORE_CHANGE, STR("/"))->change = c;
+    step_store(m, STORE_CHANGE, STR("/"))->change = c;
 }
 
 static void take_slot(struct draft *d, struct slot *s)
@@ -390,7 +390,7 @@ static void take_slot(struct draft *d, struct slot *s)
         service_ports_count(m, &s->spec->app, -1);
     if (next != NULL) {
         if (!next->stored) {
-            struct store_op *op = store(m, STORE_SPEC, next->app.id);
+            struct store_op *op = step_store(m, STORE_SPEC, next->app.id);
             op->spec = next;
             op->version = next->version;
             next->stored = true;
@@ -404,11 +404,11 @@ static void take_slot(struct draft *d, struct slot *s)
     }
     slot_set_spec(m, s, next);
     if (next != NULL) {
-        struct store_op *op = store(m, STORE_CURRENT, s->id);
+        struct store_op *op = step_store(m, STORE_CURRENT, s->id);
         op->slot = s;
         op->version = next->version;
     } else {
-        (void)store(m, STORE_CURRENT_DELETE, s->id);
+        (void)step_store(m, STORE_CURRENT_DELETE, s->id);
     }
     version_groups(m, path_parent(s->id), d->version);
 }
@@ -452,9 +452,9 @@ static void take(struct draft *d, struct update_result *ret)
         s->has_next = false;
     }
     sentence(m, d->u);
-    store(m, STORE_DEPLOYMENT, str_of(dep->id))->deployment = dep;
-    e = emit(m, BUS_GROUP_CHANGE_SUCCESS);
-    e->group_id = keep(m, d->u->changed_group.n != 0 ? d->u->changed_group : STR("/"));
+    step_store(m, STORE_DEPLOYMENT, str_of(dep->id))->deployment = dep;
+    e = bus_emit(m, BUS_GROUP_CHANGE_SUCCESS);
+    e->group_id = step_keep(m, d->u->changed_group.n != 0 ? d->u->changed_group : STR("/"));
     e->version = d->version;
     memcpy(ret->deployment_id, dep->id, sizeof dep->id);
     ret->version = d->version;

@@ -27,6 +27,8 @@ static void check_id(const struct app *a, const struct place *root, struct issue
     static const char *const reserved[] = { "restart", "tasks", "versions", ".", ".." };
     struct place p = PLACE_FIELD(root, "id");
 
+    if (a->id.n > APP_ID_BYTES_MAX)
+        issue_at(is, &p, "is %zu characters long; task ids are made of it, so %d is the limit", a->id.n, APP_ID_BYTES_MAX);
     if (path_is_root(a->id)) {
         issue_at(is, &p, "Path must contain at least one path element");
         return;

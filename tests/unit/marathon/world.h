@@ -314,7 +314,7 @@ static struct app *world_app(struct arena *a, const char *id, const char *cmd, i
     app->cmd = arena_str(a, str_of(cmd));
     app->cpus = (struct opt_f64){ true, 0.1 };
     app->instances = (struct opt_i64){ true, instances };
-    app_fill(app, &c, STR("/"), false, a);
+    app_fill(app, &c, STR("/"), HEALTH_PORTS_STATED, a);
     return app;
 }
 

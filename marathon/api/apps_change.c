@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Creating, changing, restarting and removing apps. Each request becomes one update of the root.
+ * Source: marathon-api §5, marathon-behaviour §2. */
+#include "marathon/api/int.h"
+
+bool run_update(struct call *c, struct root_update *u, const struct update_result **ret)
+{
+    struct marathon_event ev = { .type = EVENT_UPDATE, .update = u };
+    struct error err = { 0 };
+
+    if (c->api->step(c->api->ctx, &ev, ret, &err) == 0)
+        return true;
+    answer_update_problem(c, *ret, &err);
+    return false;
+}
+
+static void post_event(struct call *c, struct str id)
+{
+    const struct slot *s = slot_find(c->m, id);
+    struct bus_event e = { .type = BUS_API_POST, .at = c->api->wall(c->api->ctx), .client = c->r->client, .uri = c->r->path };
+
+    if (s == NULL || s->spec == NULL)
+        return;
+    e.spec = s->spec;
+    c->api->publish(c->api->ctx, &e);
+}
+
+static void default_role(struct call *c, struct app *a, struct str id)
+{
+    if (a->role.p == NULL && role_is_enforced(c->m, id))
+        a->role = path_top_group(id);
+}
+
+static bool validate(struct call *c, const struct app *a, const struct slot *stored, const struct place *at, bool in_group)
+{
+    struct validate_context vc = { .config = &c->m->config, .place = at, .in_group = in_group,
+                                   .enforce_role = role_is_enforced(c->m, a->id) };
+
+    if (stored != NULL && stored->spec != NULL)
+        vc.stored_role = stored->spec->app.role;
+    app_validate(a, &vc, &c->issues);
+    return !answer_bad(c, "Object is not valid");
+}
+
+struct app *app_from_json(struct call *c, const cJSON *json, struct str base, const struct place *at, bool in_group)
+{
+    struct app *a = arena_alloc(&c->arena, sizeof *a);
+
+    if (a == NULL) {
+        answer_message(c, 413, "the request is too large");
+        return NULL;
+    }
+    value_decode(&schema_app, json, a, true, &c->arena, &c->issues, at);
+    if (answer_bad(c, "Invalid JSON"))
+        return NULL;
+    app_migrate(a, &c->m->config, &c->arena, &c->issues);
+    default_role(c, a, path_resolve(&c->arena, base, a->id));
+    app_fill(a, &c->m->config, base, HEALTH_PORTS_STATED, &c->arena);
+    if (!validate(c, a, slot_find(c->m, a->id), at, in_group))
+        return NULL;
+    return a;
+}
+
+void app_create(struct call *c)
+{
+    CLEANUP(body_free_p) cJSON *json = body_json(c);
+    const struct update_result *res;
+    struct update_app ua;
+    struct root_update u;
+    struct slot *s;
+    struct jsonw w;
+
+    if (json == NULL)
+        return;
+    struct app *a = app_from_json(c, json, STR("/"), NULL, false);
+    if (a == NULL)
+        return;
+    s = slot_find(c->m, a->id);
+    if (s != NULL && s->spec != NULL) {
+        answer_message(c, 409, "An app with id [%.*s] already exists.", STR_ARG(a->id));
+        return;
+    }
+    ua = (struct update_app){ .id = a->id, .app = a };
+    u = (struct root_update){ .apps = &ua, .app_count = 1, .force = query_flag(c, "force", false),
+                              .changed_group = path_parent(a->id) };
+    if (!run_update(c, &u, &res))
+        return;
+    s = slot_find(c->m, a->id);
+    w = answer_json(c, 201);
+    jsonw_raw(&w, spec_json(s->spec));
+    w.comma = true;
+    jsonw_key_i64(&w, "tasksStaged", 0);
+    jsonw_key_i64(&w, "tasksRunning", 0);
+    jsonw_key_i64(&w, "tasksHealthy", 0);
+    jsonw_key_i64(&w, "tasksUnhealthy", 0);
+    jsonw_key_deployments(&w, &res->deployment_id, 1);
+    jsonw_close(&w);
+    memcpy(c->a->deployment_id, res->deployment_id, sizeof res->deployment_id);
+    answer_location(c, a->id);
+    post_event(c, a->id);
+}
+
+/* --- updates ------------------------------------------------------------------------------------------------- */
+/* {"version": ...} alone, with or without id: back to that version. */
+static struct app *rollback_target(struct call *c, const struct app *update, struct str id, const cJSON *json)
+{
+    struct slot *s = slot_find(c->m, id);
+    struct spec *spec = s != NULL ? slot_version(s, update->version.v) : NULL;
+    const cJSON *e;
+
+    cJSON_ArrayForEach(e, json)
+        if (!cJSON_IsNull(e) && !str_is(str_of(e->string), "version") && !str_is(str_of(e->string), "id")) {
+            issue_at(&c->issues, NULL, "The 'version' field may only be combined with the 'id' field.");
+            answer_issues(c, "Object is not valid");
+            return NULL;
+        }
+    if (s == NULL || s->spec == NULL)
+        answer_message(c, 404, "App '%.*s' does not exist", STR_ARG(str_sub(id, 0, 1000)));
+    else if (spec == NULL)
+        answer_message(c, 404, "App '%.*s' does not exist in version %.*s", STR_ARG(str_sub(id, 0, 1000)),
+                       STR_ARG(body_str(json, "version")));
+    else
+        return app_clone(&spec->app, &c->arena);
+    return NULL;
+}
+
+/* The app that the update makes of the stored one. NULL: the answer is made. */
+static struct app *apply_update(struct call *c, const cJSON *json, struct str id, bool partial, const struct place *at)
+{
+    struct app *update = arena_alloc(&c->arena, sizeof *update), *a = update;
+    struct slot *s = slot_find(c->m, id);
+    bool exists = s != NULL && s->spec != NULL;
+
+    if (update == NULL) {
+        answer_message(c, 413, "the request is too large");
+        return NULL;
+    }
+    value_decode(&schema_app, json, update, false, &c->arena, &c->issues, at);
+    if (answer_bad(c, "Invalid JSON"))
+        return NULL;
+    if (update->version.has)
+        return rollback_target(c, update, id, json);
+    app_migrate(update, &c->m->config, &c->arena, &c->issues);
+    update->id = id;
+    update->version_info = NULL;
+    if (exists && partial) {
+        a = app_clone(&s->spec->app, &c->arena);
+        if (a == NULL) {
+            answer_message(c, 413, "the request is too large");
+            return NULL;
+        }
+        app_merge(a, update);
+    }
+    default_role(c, a, id);
+    if (exists && a->role.p == NULL)
+        a->role = s->spec->app.role;
+    app_fill(a, &c->m->config, STR("/"), update->health_checks.has ? HEALTH_PORTS_ALL : HEALTH_PORTS_NONE, &c->arena);
+    if (!validate(c, a, s, at, false))
+        return NULL;
+    return a;
+}
+
+void app_put(struct call *c, struct str id, bool create)
+{
+    CLEANUP(body_free_p) cJSON *json = body_json(c);
+    const struct slot *s = slot_find(c->m, id);
+    bool exists = s != NULL && s->spec != NULL;
+    const struct update_result *res;
+    struct update_app ua;
+    struct root_update u;
+    struct app *a;
+
+    if (json == NULL)
+        return;
+    if (!exists && !create) {
+        answer_message(c, 404, "App '%.*s' does not exist", STR_ARG(str_sub(id, 0, 1000)));
+        return;
+    }
+    a = apply_update(c, json, id, query_flag(c, "partialUpdate", true), NULL);
+    if (a == NULL)
+        return;
+    ua = (struct update_app){ .id = id, .app = a };
+    u = (struct root_update){ .apps = &ua, .app_count = 1, .force = query_flag(c, "force", false),
+                              .changed_group = path_parent(id) };
+    if (!run_update(c, &u, &res))
+        return;
+    answer_deployment(c, exists ? 200 : 201, res);
+    if (!exists)
+        answer_location(c, id);
+    post_event(c, id);
+}
+
+void apps_put(struct call *c, bool create)
+{
+    CLEANUP(body_free_p) cJSON *json = body_json(c);
+    bool partial = query_flag(c, "partialUpdate", true);
+    const struct update_result *res;
+    struct root_update u;
+    struct update_app *apps;
+    const cJSON *e;
+    size_t n = 0, i = 0;
+
+    if (json == NULL)
+        return;
+    if (!cJSON_IsArray(json)) {
+        issue_at(&c->issues, NULL, "error.expected.jsarray");
+        answer_issues(c, "Invalid JSON");
+        return;
+    }
+    apps = arena_array(&c->arena, (size_t)cJSON_GetArraySize(json) + 1, sizeof *apps);
+    cJSON_ArrayForEach(e, json) {
+        struct place at = PLACE_KEY(NULL, arena_fmt(&c->arena, "(%zu)", i)), pid = PLACE_FIELD(&at, "id");
+        struct str id = body_str(e, "id");
+        i++;
+        if (apps == NULL || id.p == NULL || !path_matches_pattern(id)) {
+            issue_at(&c->issues, &pid, "%s", id.p == NULL ? "'id' is undefined on object" : "error.pattern");
+            answer_issues(c, "Invalid JSON");
+            return;
+        }
+        id = path_resolve(&c->arena, STR("/"), id);
+        struct slot *s = slot_find(c->m, id);
+        if (!create && (s == NULL || s->spec == NULL)) {
+            answer_message(c, 404, "App '%.*s' does not exist", STR_ARG(str_sub(id, 0, 1000)));
+            return;
+        }
+        apps[n].id = id;
+        apps[n].app = apply_update(c, e, id, partial, &at);
+        if (apps[n++].app == NULL)
+            return;
+    }
+    u = (struct root_update){ .apps = apps, .app_count = n, .force = query_flag(c, "force", false), .changed_group = STR("/") };
+    if (run_update(c, &u, &res))
+        answer_deployment(c, 200, res);
+}
+
+static struct slot *find(struct call *c, struct str id)
+{
+    struct slot *s = slot_find(c->m, id);
+
+    if (s != NULL && s->spec != NULL)
+        return s;
+    answer_message(c, 404, "App '%.*s' does not exist", STR_ARG(str_sub(id, 0, 1000)));
+    return NULL;
+}
+
+void app_delete(struct call *c, struct str id)
+{
+    struct update_app ua = { .id = id };
+    struct root_update u = { .apps = &ua, .app_count = 1, .force = query_flag(c, "force", true),
+                             .changed_group = path_parent(id) };
+    const struct update_result *res;
+
+    if (find(c, id) != NULL && run_update(c, &u, &res))
+        answer_deployment(c, 200, res);
+}
+
+void app_restart(struct call *c, struct str id)
+{
+    struct slot *s = find(c, id);
+    struct update_app ua = { .id = id, .restart = true };
+    struct root_update u = { .apps = &ua, .app_count = 1, .force = query_flag(c, "force", false),
+                             .changed_group = path_parent(id) };
+    const struct update_result *res;
+
+    if (s == NULL)
+        return;
+    ua.app = &s->spec->app;
+    if (run_update(c, &u, &res))
+        answer_deployment(c, 200, res);
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "marathon/api/events.h"
+
+#include "marathon/api/int.h"
+
+static void key_or_null(struct jsonw *w, const char *key, struct str s)
+{
+    jsonw_key(w, key);
+    if (s.p != NULL)
+        jsonw_str(w, s);
+    else
+        jsonw_null(w);
+}
+
+static void ips_and_ports(struct jsonw *w, const struct bus_event *e)
+{
+    jsonw_key_array(w, "ipAddresses");
+    for (unsigned i = 0; i < e->ip_count; i++) {
+        jsonw_open(w);
+        jsonw_key_c(w, "ipAddress", e->ips[i].text);
+        jsonw_key_c(w, "protocol", e->ips[i].v6 ? "IPv6" : "IPv4");
+        jsonw_close(w);
+    }
+    jsonw_array_close(w);
+    jsonw_key_array(w, "ports");
+    for (size_t i = 0; i < e->port_count; i++)
+        if (e->ports[i] != PORT_NONE)
+            jsonw_u64(w, e->ports[i]);
+    jsonw_array_close(w);
+}
+
+static void plan(struct jsonw *w, const struct bus_event *e, bool with_step)
+{
+    jsonw_key_open(w, "plan");
+    jsonw_key_c(w, "id", e->deployment->id);
+    render_steps(w, &e->deployment->plan);
+    jsonw_key_wall(w, "version", e->deployment->version);
+    jsonw_close(w);
+    if (!with_step)
+        return;
+    jsonw_key_open(w, "currentStep");
+    render_action_list(w, e->step);
+    jsonw_close(w);
+}
+
+static void status_update(struct jsonw *w, const struct bus_event *e)
+{
+    jsonw_key_s(w, "slaveId", e->agent_id);
+    jsonw_key_s(w, "taskId", e->task_id);
+    jsonw_key_c(w, "taskStatus", e->state);
+    jsonw_key_s(w, "message", e->message);
+    jsonw_key_s(w, "appId", e->app_id);
+    jsonw_key_s(w, "host", e->host);
+    ips_and_ports(w, e);
+    jsonw_key_wall(w, "version", e->version);
+}
+
+static void instance_changed(struct jsonw *w, const struct bus_event *e)
+{
+    jsonw_key_s(w, "instanceId", e->instance_id);
+    jsonw_key_c(w, "condition", e->state);
+    jsonw_key_s(w, "runSpecId", e->app_id);
+    key_or_null(w, "agentId", e->agent_id);
+    key_or_null(w, "host", e->host);
+    jsonw_key_wall(w, "runSpecVersion", e->version);
+}
+
+static void health_changed(struct jsonw *w, const struct bus_event *e)
+{
+    jsonw_key_s(w, "instanceId", e->instance_id);
+    jsonw_key_s(w, "runSpecId", e->app_id);
+    jsonw_key(w, "healthy");
+    if (e->health == INSTANCE_HEALTHY || e->health == INSTANCE_UNHEALTHY)
+        jsonw_bool(w, e->health == INSTANCE_HEALTHY);
+    else
+        jsonw_null(w);
+    jsonw_key_wall(w, "runSpecVersion", e->version);
+}
+
+static void health_check(struct jsonw *w, const struct bus_event *e)
+{
+    jsonw_key(w, "healthCheck");
+    value_encode(&schema_health_check, e->check, w);
+}
+
+static void unhealthy_kill(struct jsonw *w, const struct bus_event *e)
+{
+    jsonw_key_s(w, "appId", e->app_id);
+    jsonw_key_s(w, "taskId", e->task_id);
+    jsonw_key_s(w, "instanceId", e->instance_id);
+    jsonw_key_wall(w, "version", e->version);
+    jsonw_key_s(w, "reason", e->reason);
+    jsonw_key_s(w, "host", e->host);
+    if (e->agent_id.n != 0)
+        jsonw_key_s(w, "slaveId", e->agent_id);
+}
+
+static void framework_message(struct jsonw *w, const struct bus_event *e)
+{
+    jsonw_key_s(w, "executorId", e->instance_id);
+    jsonw_key_s(w, "slaveId", e->agent_id);
+    jsonw_key_array(w, "message");
+    for (size_t i = 0; i < e->message.n; i++)
+        jsonw_i64(w, (int8_t)e->message.p[i]); /* bytes are signed in the original */
+    jsonw_array_close(w);
+}
+
+static void api_post(struct jsonw *w, const struct bus_event *e)
+{
+    struct spec *s = (struct spec *)(uintptr_t)e->spec; /* rendering fills its cache */
+
+    jsonw_key_s(w, "clientIp", e->client);
+    jsonw_key_s(w, "uri", e->uri);
+    jsonw_key(w, "appDefinition");
+    jsonw_raw(w, spec_json(s));
+    jsonw_close(w);
+}
+
+static void keys(struct jsonw *w, const struct bus_event *e)
+{
+    switch (e->type) {
+    case BUS_STREAM_ATTACHED:
+    case BUS_STREAM_DETACHED:
+        jsonw_key_s(w, "remoteAddress", e->client);
+        return;
+    case BUS_API_POST:
+        api_post(w, e);
+        return;
+    case BUS_STATUS_UPDATE:
+        status_update(w, e);
+        return;
+    case BUS_FRAMEWORK_MESSAGE:
+        framework_message(w, e);
+        return;
+    case BUS_ADD_HEALTH_CHECK:
+        jsonw_key_s(w, "appId", e->app_id);
+        jsonw_key_wall(w, "version", e->version);
+        health_check(w, e);
+        return;
+    case BUS_REMOVE_HEALTH_CHECK:
+    case BUS_APP_TERMINATED:
+        jsonw_key_s(w, "appId", e->app_id);
+        return;
+    case BUS_FAILED_HEALTH_CHECK:
+        jsonw_key_s(w, "appId", e->app_id);
+        jsonw_key_s(w, "taskId", e->instance_id);
+        health_check(w, e);
+        return;
+    case BUS_HEALTH_STATUS_CHANGED:
+        jsonw_key_s(w, "appId", e->app_id);
+        jsonw_key_s(w, "instanceId", e->instance_id);
+        jsonw_key_s(w, "taskId", e->task_id);
+        jsonw_key_wall(w, "version", e->version);
+        jsonw_key_bool(w, "alive", e->alive);
+        return;
+    case BUS_UNHEALTHY_INSTANCE_KILL:
+        unhealthy_kill(w, e);
+        return;
+    case BUS_GROUP_CHANGE_SUCCESS:
+    case BUS_GROUP_CHANGE_FAILED:
+        jsonw_key_s(w, "groupId", e->group_id);
+        jsonw_key_wall(w, "version", e->version);
+        if (e->type == BUS_GROUP_CHANGE_FAILED)
+            jsonw_key_s(w, "reason", e->reason);
+        return;
+    case BUS_DEPLOYMENT_SUCCESS:
+    case BUS_DEPLOYMENT_FAILED:
+        jsonw_key_c(w, "id", e->deployment->id);
+        plan(w, e, false);
+        if (e->reason.n != 0)
+            jsonw_key_s(w, "reason", e->reason);
+        return;
+    case BUS_DEPLOYMENT_INFO:
+    case BUS_DEPLOYMENT_STEP_SUCCESS:
+    case BUS_DEPLOYMENT_STEP_FAILURE:
+        plan(w, e, true);
+        return;
+    case BUS_INSTANCE_CHANGED:
+        instance_changed(w, e);
+        return;
+    case BUS_INSTANCE_HEALTH_CHANGED:
+        health_changed(w, e);
+        return;
+    case BUS_UNKNOWN_INSTANCE_TERMINATED:
+        jsonw_key_s(w, "instanceId", e->instance_id);
+        jsonw_key_s(w, "runSpecId", e->app_id);
+        jsonw_key_c(w, "condition", e->state);
+        return;
+    case BUS_SCHEDULER_REGISTERED:
+        jsonw_key_s(w, "frameworkId", e->message);
+        jsonw_key_s(w, "master", e->master);
+        return;
+    case BUS_SCHEDULER_REREGISTERED:
+        jsonw_key_s(w, "master", e->master);
+        return;
+    case BUS_SCHEDULER_DISCONNECTED:
+    case BUS_TYPE_COUNT:
+        return;
+    }
+}
+
+void event_frame(struct sbuf *b, const struct bus_event *e)
+{
+    struct jsonw w;
+
+    sbuf_c(b, "event: ");
+    sbuf_c(b, bus_type_name(e->type));
+    sbuf_c(b, "\r\ndata: ");
+    w = JSONW(b);
+    jsonw_open(&w);
+    keys(&w, e);
+    jsonw_key_c(&w, "eventType", bus_type_name(e->type));
+    jsonw_key_wall(&w, "timestamp", e->at);
+    jsonw_close(&w);
+    sbuf_c(b, "\r\n\r\n");
+}

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the service says of itself: /v2/info, metrics, logging. Source: marathon-api §13, marathon-schemas (MarathonInfo,
+ * Counter, Gauge), marathon-behaviour §17. */
+#include "common/base/log.h"
+#include "marathon/api/int.h"
+#include "marathon/flags.h"
+
+static void text_or_null(struct jsonw *w, const char *key, const char *v)
+{
+    jsonw_key(w, key);
+    if (v != NULL && v[0] != '\0')
+        jsonw_c(w, v);
+    else
+        jsonw_null(w);
+}
+
+static void list_or_null(struct jsonw *w, const char *key, const char *list, bool empty)
+{
+    struct str rest = str_of(list), item;
+
+    jsonw_key(w, key);
+    if (list == NULL && !empty) {
+        jsonw_null(w);
+        return;
+    }
+    jsonw_array(w);
+    for (bool more = rest.n != 0; more;) {
+        more = str_cut(&rest, ',', &item);
+        jsonw_str(w, str_trim(item));
+    }
+    jsonw_array_close(w);
+}
+
+/* user:password@ in an address list is nobody's business. */
+static void masked(struct call *c, struct jsonw *w, const char *key, const char *v)
+{
+    struct str s = str_of(v);
+    size_t at = str_index(s, '@');
+    size_t scheme = str_starts(s, STR("zk://")) ? 5 : 0;
+
+    jsonw_key(w, key);
+    if (v == NULL)
+        jsonw_null(w);
+    else if (at < s.n)
+        jsonw_str(w, arena_fmt(&c->arena, "%.*sxxxxxxxx:xxxxxxxx%.*s", STR_ARG(str_sub(s, 0, scheme)),
+                               STR_ARG(str_sub(s, at, s.n))));
+    else
+        jsonw_str(w, s);
+}
+
+static void marathon_config(struct call *c, struct jsonw *w, const struct marathon_flags *f)
+{
+    jsonw_key_open(w, "marathon_config");
+    list_or_null(w, "access_control_allow_origin", f->access_control_allow_origin, false);
+    jsonw_key_bool(w, "checkpoint", f->checkpoint && !f->disable_checkpoint);
+    jsonw_key_i64(w, "decline_offer_duration", f->decline_offer_duration);
+    text_or_null(w, "default_network_name", f->default_network_name);
+    text_or_null(w, "env_vars_prefix", f->env_vars_prefix);
+    jsonw_key_c(w, "executor", f->executor);
+    jsonw_key_i64(w, "failover_timeout", f->failover_timeout);
+    list_or_null(w, "features", f->enable_features, true);
+    jsonw_key_c(w, "framework_name", f->framework_name);
+    jsonw_key_bool(w, "ha", f->ha && !f->disable_ha);
+    jsonw_key_c(w, "hostname", f->hostname);
+    jsonw_key_i64(w, "launch_token", f->launch_tokens);
+    jsonw_key_i64(w, "launch_token_refresh_interval", f->launch_token_refresh_interval);
+    jsonw_key_i64(w, "leader_proxy_connection_timeout_ms", f->leader_proxy_connection_timeout);
+    jsonw_key_i64(w, "leader_proxy_read_timeout_ms", f->leader_proxy_read_timeout);
+    jsonw_key_i64(w, "local_port_max", f->local_port_max);
+    jsonw_key_i64(w, "local_port_min", f->local_port_min);
+    jsonw_key_bool(w, "maintenance_mode", c->m->config.maintenance_mode);
+    masked(c, w, "master", f->master);
+    jsonw_key_i64(w, "max_instances_per_offer", f->max_instances_per_offer);
+    jsonw_key_c(w, "mesos_bridge_name", f->mesos_bridge_name);
+    jsonw_key_i64(w, "mesos_heartbeat_failure_threshold", f->mesos_heartbeat_failure_threshold);
+    jsonw_key_i64(w, "mesos_heartbeat_interval", f->mesos_heartbeat_interval);
+    if (f->mesos_leader_ui_url == NULL && c->m->master != NULL)
+        jsonw_key_s(w, "mesos_leader_ui_url", arena_fmt(&c->arena, "http://%s/", c->m->master));
+    else
+        text_or_null(w, "mesos_leader_ui_url", f->mesos_leader_ui_url);
+    jsonw_key_c(w, "mesos_role", f->mesos_role);
+    text_or_null(w, "mesos_user", f->mesos_user);
+    jsonw_key_i64(w, "min_revive_offers_interval", f->min_revive_offers_interval);
+    jsonw_key_c(w, "new_group_enforce_role", f->new_group_enforce_role);
+    jsonw_key_i64(w, "offer_matching_timeout", f->offer_matching_timeout);
+    jsonw_key_i64(w, "on_elected_prepare_timeout", f->on_elected_prepare_timeout);
+    jsonw_key_i64(w, "reconciliation_initial_delay", f->reconciliation_initial_delay);
+    jsonw_key_i64(w, "reconciliation_interval", f->reconciliation_interval);
+    jsonw_key_i64(w, "scale_apps_initial_delay", f->scale_apps_initial_delay);
+    jsonw_key_i64(w, "scale_apps_interval", f->scale_apps_interval);
+    jsonw_key_bool(w, "store_cache", f->store_cache);
+    jsonw_key_i64(w, "task_launch_confirm_timeout", f->task_launch_confirm_timeout);
+    jsonw_key_i64(w, "task_launch_timeout", f->task_launch_timeout);
+    jsonw_key_i64(w, "task_lost_expunge_initial_delay", f->task_lost_expunge_initial_delay);
+    jsonw_key_i64(w, "task_lost_expunge_interval", f->task_lost_expunge_interval);
+    jsonw_key_i64(w, "task_reservation_timeout", f->task_reservation_timeout);
+    text_or_null(w, "webui_url", f->webui_url);
+    jsonw_close(w);
+}
+
+void handle_info(struct call *c)
+{
+    const struct marathon_flags *f = c->api->flags;
+    struct jsonw w = answer_json(c, 200);
+
+    jsonw_open(&w);
+    jsonw_key_s(&w, "name", str_of(f->framework_name));
+    jsonw_key_s(&w, "version", c->api->version);
+    jsonw_key_s(&w, "buildref", c->api->buildref);
+    jsonw_key_bool(&w, "elected", true);
+    jsonw_key_s(&w, "leader", c->api->leader);
+    text_or_null(&w, "frameworkId", c->m->framework_id);
+    marathon_config(c, &w, f);
+    jsonw_key_open(&w, "zookeeper_config");
+    masked(c, &w, "zk", f->zk != NULL ? f->zk : "");
+    jsonw_key_bool(&w, "zk_compression", f->zk_compression);
+    jsonw_key_i64(&w, "zk_compression_threshold", f->zk_compression_threshold);
+    jsonw_key_i64(&w, "zk_connection_timeout", f->zk_connection_timeout);
+    jsonw_key_i64(&w, "zk_max_node_size", f->zk_max_node_size);
+    jsonw_key_i64(&w, "zk_max_versions", f->zk_max_versions);
+    jsonw_key_i64(&w, "zk_session_timeout", f->zk_session_timeout);
+    jsonw_key_i64(&w, "zk_timeout", f->zk_timeout);
+    jsonw_close(&w);
+    jsonw_key_open(&w, "http_config");
+    jsonw_key_i64(&w, "http_port", f->http_port);
+    jsonw_key_i64(&w, "https_port", f->https_port);
+    jsonw_close(&w);
+    jsonw_close(&w);
+}
+
+/* --- metrics ------------------------------------------------------------------------------------------------- */
+struct metric_row {
+    const char *name; /* without prefix */
+    bool counter;
+    double value;
+};
+
+enum { ROWS_MAX = 64 };
+
+static size_t rows(struct call *c, struct metric_row *v)
+{
+    const struct marathon *m = c->m;
+    const struct counters *k = &m->counters;
+    double running = 0, staged = 0, scheduled = 0;
+    struct slot *s, *tmp;
+    size_t n = 0;
+
+    HASH_ITER(hh, m->slots, s, tmp) {
+        running += (double)s->running;
+        staged += (double)s->staged;
+        scheduled += (double)s->scheduled_count;
+    }
+    double up = (double)(c->api->wall(c->api->ctx).ms - c->api->started_at.ms) / 1000;
+#define ROW(name_, counter_, value_) v[n++] = (struct metric_row){ name_, counter_, (double)(value_) }
+    ROW("apps.active.gauge", false, m->app_count);
+    ROW("pods.active.gauge", false, 0);
+    ROW("groups.active.gauge", false, HASH_COUNT(m->groups) + 1);
+    ROW("instances.running.gauge", false, running);
+    ROW("instances.staged.gauge", false, staged);
+    ROW("instances.scheduled.gauge", false, scheduled);
+    ROW("instances.launch-overdue.gauge", false, 0);
+    ROW("instances.inflight-kills.gauge", false, m->kills_in_flight);
+    ROW("instances.inflight-kill-attempts.gauge", false, m->kills_in_flight);
+    ROW("deployments.active.gauge", false, m->deployment_count);
+    ROW("deployments.counter", true, k->deployments);
+    ROW("deployments.dismissed.counter", true, k->deployments_dismissed);
+    ROW("leadership.duration.gauge.seconds", false, up);
+    ROW("uptime.gauge.seconds", false, up);
+    ROW("tasks.launched.counter", true, k->tasks_launched);
+    ROW("mesos.offers.incoming.counter", true, k->offers_incoming);
+    ROW("mesos.offers.used.counter", true, k->offers_used);
+    ROW("mesos.offers.declined.counter", true, k->offers_declined);
+    ROW("mesos.calls.revive.counter", true, k->revives);
+    ROW("mesos.calls.suppress.counter", true, k->suppresses);
+    ROW("mesos.offer-operations.launch.counter", true, k->launch_operations);
+    ROW("mesos.offer-operations.launch-group.counter", true, 0);
+    ROW("mesos.offer-operations.reserve.counter", true, 0);
+    ROW("mesos.task.oom.memory-limit-exceeded.counter", true, k->oom);
+    ROW("mesos.task-updates.task-staging.counter", true, k->task_updates[TASK_STAGING]);
+    ROW("mesos.task-updates.task-starting.counter", true, k->task_updates[TASK_STARTING]);
+    ROW("mesos.task-updates.task-running.counter", true, k->task_updates[TASK_RUNNING]);
+    ROW("mesos.task-updates.task-killing.counter", true, k->task_updates[TASK_KILLING]);
+    ROW("mesos.task-updates.task-finished.counter", true, k->task_updates[TASK_FINISHED]);
+    ROW("mesos.task-updates.task-failed.counter", true, k->task_updates[TASK_FAILED]);
+    ROW("mesos.task-updates.task-killed.counter", true, k->task_updates[TASK_KILLED]);
+    ROW("mesos.task-updates.task-lost.counter", true, k->task_updates[TASK_LOST]);
+    ROW("mesos.task-updates.task-error.counter", true, k->task_updates[TASK_ERROR]);
+    ROW("mesos.task-updates.task-dropped.counter", true, k->task_updates[TASK_DROPPED]);
+    ROW("mesos.task-updates.task-gone.counter", true, k->task_updates[TASK_GONE]);
+    ROW("mesos.task-updates.task-unreachable.counter", true, k->task_updates[TASK_UNREACHABLE]);
+    ROW("mesos.task-updates.task-unknown.counter", true, k->task_updates[TASK_UNKNOWN]);
+    ROW("http.event-streams.active.gauge", false, c->api->streams);
+    ROW("http.responses.size.counter.bytes", true, c->api->response_bytes);
+#undef ROW
+    ASSERT(n <= ROWS_MAX);
+    return n;
+}
+
+static void metrics_of(struct call *c, struct jsonw *w, const struct metric_row *v, size_t n, bool counters)
+{
+    jsonw_key_open(w, counters ? "counters" : "gauges");
+    for (size_t i = 0; i < n; i++) {
+        if (v[i].counter != counters)
+            continue;
+        jsonw_key_str(w, arena_fmt(&c->arena, "%s.%s", c->api->flags->metrics_name_prefix, v[i].name));
+        jsonw_open(w);
+        if (counters)
+            jsonw_key_i64(w, "count", (int64_t)v[i].value);
+        else
+            jsonw_key_double(w, "value", v[i].value);
+        jsonw_close(w);
+    }
+    jsonw_close(w);
+}
+
+static void metrics_json_answer(struct call *c)
+{
+    struct metric_row v[ROWS_MAX];
+    size_t n = rows(c, v);
+    struct jsonw w = answer_json(c, 200);
+
+    jsonw_open(&w);
+    jsonw_key_c(&w, "version", "4.0.0");
+    metrics_of(c, &w, v, n, false);
+    metrics_of(c, &w, v, n, true);
+    jsonw_key_open(&w, "histograms");
+    jsonw_close(&w);
+    jsonw_key_open(&w, "meters");
+    static const char *const classes[] = { "1xx", "2xx", "3xx", "4xx", "5xx" };
+    double up = (double)(c->api->wall(c->api->ctx).ms - c->api->started_at.ms) / 1000 + 0.001;
+    for (int i = 0; i < 5; i++) {
+        double rate = (double)c->api->responses[i + 1] / up;
+        jsonw_key_str(&w, arena_fmt(&c->arena, "%s.http.responses.%s.rate.meter", c->api->flags->metrics_name_prefix, classes[i]));
+        jsonw_open(&w);
+        jsonw_key_i64(&w, "count", (int64_t)c->api->responses[i + 1]);
+        jsonw_key_double(&w, "m1_rate", rate);
+        jsonw_key_double(&w, "m5_rate", rate);
+        jsonw_key_double(&w, "m15_rate", rate);
+        jsonw_key_double(&w, "mean_rate", rate);
+        jsonw_key_c(&w, "units", "events/second");
+        jsonw_close(&w);
+    }
+    jsonw_close(&w);
+    jsonw_key_open(&w, "timers");
+    jsonw_close(&w);
+    jsonw_close(&w);
+}
+
+static void prometheus_name(struct sbuf *b, const char *prefix, const char *name)
+{
+    const char *parts[3] = { prefix, ".", name };
+
+    for (int k = 0; k < 3; k++)
+        for (const char *p = parts[k]; *p != '\0'; p++)
+            sbuf_char(b, *p == '.' || *p == '-' ? '_' : *p);
+}
+
+static void metrics_prometheus_answer(struct call *c)
+{
+    struct metric_row v[ROWS_MAX];
+    size_t n = rows(c, v);
+    struct sbuf *b = &c->a->body;
+
+    if (!c->api->flags->metrics_prometheus || c->api->flags->disable_metrics_prometheus) {
+        answer_message(c, 404, "Prometheus reporter is disabled");
+        return;
+    }
+    answer_text(c, 200, "text/plain; version=0.0.4; charset=utf-8", STR(""));
+    for (size_t i = 0; i < n; i++) {
+        sbuf_c(b, "# TYPE ");
+        prometheus_name(b, c->api->flags->metrics_name_prefix, v[i].name);
+        sbuf_c(b, v[i].counter ? " counter\n" : " gauge\n");
+        prometheus_name(b, c->api->flags->metrics_name_prefix, v[i].name);
+        sbuf_fmt(b, " %.17g\n", v[i].value);
+    }
+}
+
+void handle_metrics(struct call *c)
+{
+    bool text = c->n == 2 && str_is(c->segments[1], "prometheus");
+
+    if (c->n > 2 || (c->n == 2 && !text))
+        answer_message(c, 404, "URI not found");
+    else if (c->r->verb != HTTP_VERB_GET && c->r->verb != HTTP_VERB_HEAD)
+        answer_not_allowed(c, "GET, HEAD, OPTIONS");
+    else if (text || (!http_accepts_type(c->r->accept, "application/json") && http_accepts_type(c->r->accept, "text/plain")))
+        metrics_prometheus_answer(c);
+    else
+        metrics_json_answer(c);
+}
+
+/* --- logging --------------------------------------------------------------------------------------------------- */
+static const char *const levels[] = { "error", "warn", "info", "debug" };
+
+static void logging_show(struct call *c)
+{
+    struct jsonw w = answer_json(c, 200);
+
+    jsonw_open(&w);
+    jsonw_key_c(&w, "ROOT", levels[log_get_level()]);
+    jsonw_close(&w);
+}
+
+static void logging_set(struct call *c)
+{
+    CLEANUP(body_free_p) cJSON *json = body_json(c);
+    struct str level, logger;
+    struct place pl = PLACE_FIELD(NULL, "level"), pg = PLACE_FIELD(NULL, "logger");
+    int found = -1;
+
+    if (json == NULL)
+        return;
+    level = body_str(json, "level");
+    logger = body_str(json, "logger");
+    if (level.p == NULL)
+        issue_at(&c->issues, &pl, "'level' is undefined on object");
+    if (logger.p == NULL)
+        issue_at(&c->issues, &pg, "'logger' is undefined on object");
+    for (int i = 0; i < 4; i++)
+        if (str_eq_nocase(level, str_of(levels[i])))
+            found = i;
+    if (str_eq_nocase(level, STR("trace")))
+        found = LOG_DEBUG;
+    if (level.p != NULL && found < 0)
+        issue_at(&c->issues, &pl, "error.unknown.enum.literal");
+    if (body_get(json, "durationSeconds") != NULL) {
+        struct place pd = PLACE_FIELD(NULL, "durationSeconds");
+        issue_at(&c->issues, &pd, "durationSeconds is not supported by this version");
+    }
+    if (answer_bad(c, "Invalid JSON"))
+        return;
+    log_set_level((enum log_level)found);
+    logging_show(c);
+}
+
+void handle_logging(struct call *c)
+{
+    if (c->r->verb == HTTP_VERB_GET || c->r->verb == HTTP_VERB_HEAD)
+        logging_show(c);
+    else if (c->r->verb == HTTP_VERB_POST)
+        logging_set(c);
+    else
+        answer_not_allowed(c, "GET, HEAD, POST, OPTIONS");
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the API share. */
+#ifndef STOA_MARATHON_API_INT_H
+#define STOA_MARATHON_API_INT_H
+
+#include "common/base/alloc.h"
+#include "common/base/cleanup.h"
+#include "marathon/api/api.h"
+#include "marathon/api/decode.h"
+#include "marathon/api/encode.h"
+#include "marathon/core/issues.h"
+#include "marathon/core/normalise.h"
+#include "marathon/core/pathid.h"
+
+enum { SEGMENTS_MAX = 1100, REQUEST_ARENA_BYTES_MAX = 512 << 20 };
+
+/* One request being worked on. */
+struct call {
+    struct api *api;
+    struct marathon *m;
+    const struct api_request *r;
+    struct api_answer *a;
+    struct arena arena;
+    struct issues issues;
+    struct str segments[SEGMENTS_MAX]; /* decoded, without empty ones */
+    size_t n;
+};
+
+/* --- answer.c ------------------------------------------------------------------------------------------- */
+struct jsonw answer_json(struct call *c, unsigned status); /* begin a JSON body */
+void answer_text(struct call *c, unsigned status, const char *content_type, struct str body);
+void answer_message(struct call *c, unsigned status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void answer_issues(struct call *c, const char *message); /* 422 with details */
+bool answer_bad(struct call *c, const char *message);    /* true: there are issues, and they are the answer */
+void answer_not_allowed(struct call *c, const char *allow);
+void answer_deployment(struct call *c, unsigned status, const struct update_result *res);
+void answer_location(struct call *c, struct str id);
+/* The answer to a failed update. */
+void answer_update_problem(struct call *c, const struct update_result *res, const struct error *err);
+void jsonw_key_deployments(struct jsonw *w, const char (*ids)[UUID_TEXT_SIZE], size_t n);
+
+/* --- query -------------------------------------------------------------------------------------------------- */
+bool query_flag(const struct call *c, const char *name, bool dflt);
+struct str query_text(struct call *c, const char *name); /* p NULL: absent */
+/* Calls fn for each value of name. */
+void query_each(struct call *c, const char *name, void (*fn)(void *arg, struct str value), void *arg);
+/* "/a/b" from segments [from, to). */
+struct str segments_path(struct call *c, size_t from, size_t to);
+cJSON *body_json(struct call *c); /* NULL: the answer is made */
+bool parse_version(struct call *c, struct str text, struct wall *ret);
+
+enum embed {
+    EMBED_TASKS = 1, EMBED_COUNTS = 2, EMBED_DEPLOYMENTS = 4, EMBED_READINESS = 8, EMBED_FAILURE = 16, EMBED_STATS = 32,
+    EMBED_GROUPS = 64, EMBED_APPS = 128, EMBED_PODS = 256
+};
+unsigned embeds(struct call *c); /* of the embed parameters */
+
+/* --- render.c ---------------------------------------------------------------------------------------------- */
+/* The definition, rendered once per version: everything of the App object but its last brace and versionInfo. */
+struct str spec_json(struct spec *s);
+void render_app(struct call *c, struct jsonw *w, struct spec *spec, const struct slot *slot, unsigned embed,
+                bool version_info);
+void render_task(struct jsonw *w, const struct instance *i, bool service_ports);
+bool instance_has_task(const struct instance *i);
+void render_action_list(struct jsonw *w, const struct plan_step *st);
+void render_steps(struct jsonw *w, const struct plan *p);
+const char *slot_action_name(enum slot_action a);
+void render_readiness(struct jsonw *w, const struct slot *s);
+
+/* --- apps_change.c ----------------------------------------------------------------------------------------- */
+/* From JSON to a filled and validated app; false: the answer is made. stored: the present definition or NULL. */
+struct app *app_from_json(struct call *c, const cJSON *json, struct str base, const struct place *at, bool in_group);
+bool run_update(struct call *c, struct root_update *u, const struct update_result **ret);
+
+/* --- selector.c -------------------------------------------------------------------------------------------- */
+struct selector;
+/* NULL: cannot be parsed. Memory of the arena. */
+struct selector *selector_parse(struct str text, struct arena *a);
+bool selector_matches(const struct selector *s, const struct app *a);
+
+/* --- the endpoints ------------------------------------------------------------------------------------------ */
+void handle_apps(struct call *c);
+void apps_list(struct call *c);
+void app_show(struct call *c, struct str id);
+void apps_below(struct call *c, struct str group);
+void app_versions(struct call *c, struct str id);
+void app_version(struct call *c, struct str id, struct str version);
+void app_create(struct call *c);
+void apps_put(struct call *c, bool create);
+void app_put(struct call *c, struct str id, bool create);
+void app_delete(struct call *c, struct str id);
+void app_restart(struct call *c, struct str id);
+void app_tasks(struct call *c, struct str id, bool below);
+void app_tasks_delete(struct call *c, struct str id, struct str task_id);
+void handle_groups(struct call *c);
+void handle_tasks(struct call *c);
+void handle_queue(struct call *c);
+void handle_deployments(struct call *c);
+void handle_pods(struct call *c);
+void handle_info(struct call *c);
+void handle_metrics(struct call *c);
+void handle_logging(struct call *c);
+void handle_stoa(struct call *c);
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* GET /stoa/v1/apps/{id}/why: what an app waits for, in rules and numbers. An addition of ours; the reasons are those that
+ * the matcher recorded for each agent's latest offer. docs/marathon.md describes the answer. */
+#include "marathon/api/int.h"
+
+static void quantity(struct call *c, struct jsonw *w, const struct reject_note *n)
+{
+    static const char *const units[] = { [REJECT_CPUS] = "cpus", [REJECT_MEM] = "MB of mem", [REJECT_DISK] = "MB of disk",
+                                         [REJECT_GPUS] = "gpus", [REJECT_PORTS] = "ports" };
+    const char *unit = n->reason <= REJECT_PORTS ? units[n->reason] : NULL;
+
+    if (n->detail[0] != '\0' && unit == NULL) {
+        jsonw_key_c(w, "text", n->detail);
+        return;
+    }
+    if (unit == NULL || n->need_milli == 0) {
+        jsonw_key_c(w, "text", n->detail[0] != '\0' ? n->detail : reject_name(n->reason));
+        return;
+    }
+    struct str need = scalar_text(&c->arena, n->need_milli), have = scalar_text(&c->arena, n->have_milli);
+    jsonw_key_milli(w, "needs", n->need_milli);
+    jsonw_key_milli(w, "offered", n->have_milli);
+    jsonw_key_s(w, "text", n->detail[0] != '\0' && n->reason == REJECT_PORTS
+                               ? str_of(n->detail)
+                               : arena_fmt(&c->arena, "needs %.*s %s, agent %s offered %.*s", STR_ARG(need), unit, n->hostname,
+                                           STR_ARG(have)));
+}
+
+static void agents(struct call *c, struct jsonw *w, const struct queue_stats *q)
+{
+    jsonw_key_array(w, "agents");
+    for (unsigned i = 0; q != NULL && i < q->note_count; i++) {
+        const struct reject_note *n = &q->notes[i];
+        jsonw_open(w);
+        jsonw_key_c(w, "agentId", n->agent_id);
+        jsonw_key_c(w, "hostname", n->hostname);
+        jsonw_key_c(w, "offerId", n->offer_id);
+        jsonw_key_wall(w, "at", n->at);
+        jsonw_key_c(w, "reason", reject_name(n->reason));
+        jsonw_key_array(w, "reasons");
+        for (int k = 0; k < REJECT_COUNT; k++)
+            if ((n->reasons & (1u << k)) != 0)
+                jsonw_c(w, reject_name((enum reject_reason)k));
+        jsonw_array_close(w);
+        quantity(c, w, n);
+        jsonw_close(w);
+    }
+    jsonw_array_close(w);
+}
+
+static const char *summary(struct call *c, const struct slot *s)
+{
+    const struct queue_stats *q = s->queue;
+
+    if (s->spec == NULL)
+        return "the app is being removed";
+    if (s->scheduled == NULL)
+        return s->running == s->spec->app.instances.v ? "all instances are running" : "all instances are placed; not all run yet";
+    if (!c->m->connected)
+        return "no connection to a master";
+    if (backoff_left(&s->backoff, c->api->mono(c->api->ctx)) > 0)
+        return "launching is delayed after failures";
+    if (c->m->tokens <= 0)
+        return "too many launches are under way (--launch_tokens)";
+    if (q == NULL || q->processed == 0)
+        return "no offer has come since it waits";
+    return q->note_count != 0 ? "no offer fits; see agents" : "waiting for the next offer";
+}
+
+static void why(struct call *c, struct str id)
+{
+    const struct slot *s = slot_find(c->m, id);
+    struct jsonw w;
+    int64_t left;
+
+    if (s == NULL) {
+        answer_message(c, 404, "App '%.*s' does not exist", STR_ARG(str_sub(id, 0, 1000)));
+        return;
+    }
+    left = backoff_left(&s->backoff, c->api->mono(c->api->ctx));
+    w = answer_json(c, 200);
+    jsonw_open(&w);
+    jsonw_key_s(&w, "app", s->id);
+    jsonw_key_c(&w, "summary", summary(c, s));
+    jsonw_key_i64(&w, "instances", s->spec != NULL ? s->spec->app.instances.v : 0);
+    jsonw_key_i64(&w, "running", s->running);
+    jsonw_key_i64(&w, "waiting", slot_queued(s));
+    if (s->scheduled != NULL && s->queue != NULL)
+        jsonw_key_wall(&w, "waitingSince", s->queue->since);
+    if (left > 0) {
+        struct wall until = c->api->wall(c->api->ctx);
+        until.ms += left / NS_PER_MS;
+        jsonw_key_wall(&w, "delayedUntil", until);
+    }
+    if (s->deployment != NULL)
+        jsonw_key_c(&w, "deployment", s->deployment->id);
+    if (s->failure.has) {
+        jsonw_key_open(&w, "lastFailure");
+        jsonw_key_c(&w, "state", s->failure.state);
+        jsonw_key_c(&w, "message", s->failure.message);
+        jsonw_key_c(&w, "host", s->failure.host);
+        jsonw_key_wall(&w, "at", s->failure.at);
+        jsonw_close(&w);
+    }
+    agents(c, &w, s->scheduled != NULL ? s->queue : NULL);
+    jsonw_close(&w);
+}
+
+void handle_stoa(struct call *c)
+{
+    if (c->n > 4 && str_is(c->segments[1], "v1") && str_is(c->segments[2], "apps") && str_is(c->segments[c->n - 1], "why")) {
+        if (c->r->verb == HTTP_VERB_GET || c->r->verb == HTTP_VERB_HEAD)
+            why(c, segments_path(c, 3, c->n - 1));
+        else
+            answer_not_allowed(c, "GET, HEAD, OPTIONS");
+        return;
+    }
+    answer_message(c, 404, "URI not found");
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "marathon/core/taskenv.h"
+
+#include "common/base/sbuf.h"
+
+enum { LABEL_NAME_MAX = 492, LABEL_VALUE_MAX = 511 }; /* longer ones are left out by the original */
+
+struct env {
+    struct arena *a;
+    struct kv *v;
+    size_t n, cap;
+};
+
+static void put(struct env *e, struct str name, struct str value)
+{
+    for (size_t i = 0; i < e->n; i++)
+        if (str_eq(e->v[i].k, name)) {
+            e->v[i].v = value;
+            return;
+        }
+    if (e->n == e->cap) {
+        size_t cap = e->cap * 2 + 32;
+        struct kv *v = arena_array(e->a, cap, sizeof *v);
+        if (v == NULL)
+            return;
+        if (e->n != 0)
+            memcpy(v, e->v, e->n * sizeof *v);
+        e->v = v;
+        e->cap = cap;
+    }
+    e->v[e->n++] = (struct kv){ name, value };
+}
+
+static struct str upper(struct arena *a, struct str s, bool sanitise)
+{
+    char *p = arena_alloc_raw(a, s.n + 1);
+    size_t n = 0;
+
+    if (p == NULL)
+        return (struct str){ NULL, 0 };
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+        if (c >= 'a' && c <= 'z')
+            c = (char)(c - 'a' + 'A');
+        if (sanitise && !word) {
+            if (n == 0 || p[n - 1] != '_' || (i > 0 && s.p[i - 1] == '_'))
+                p[n++] = '_';
+            continue;
+        }
+        p[n++] = c;
+    }
+    p[n] = '\0';
+    return str_mem(p, n);
+}
+
+/* As the original prints a double: at least one digit after the point. */
+static struct str decimal(struct arena *a, double v)
+{
+    struct str s = scalar_text(a, (int64_t)(v * 1000 + 0.5));
+
+    return str_index(s, '.') < s.n ? s : arena_fmt(a, "%.*s.0", STR_ARG(s));
+}
+
+static void put_labels(struct env *e, const struct app *app)
+{
+    struct sbuf names = SBUF_INIT(1 << 20);
+
+    LIST_EACH(app->labels, struct kv, l) {
+        if (l->k.n > LABEL_NAME_MAX || l->v.n > LABEL_VALUE_MAX)
+            continue;
+        struct str name = upper(e->a, l->k, true);
+        if (names.n != 0)
+            sbuf_char(&names, ' ');
+        sbuf_str(&names, name);
+        put(e, arena_fmt(e->a, "MARATHON_APP_LABEL_%.*s", STR_ARG(name)), l->v);
+    }
+    put(e, STR("MARATHON_APP_LABELS"), names.n != 0 ? arena_str(e->a, sbuf_view(&names)) : STR(""));
+    sbuf_done(&names);
+}
+
+static struct str prefixed(struct env *e, const struct marathon_config *c, const char *name)
+{
+    return arena_fmt(e->a, "%.*s%s", STR_ARG(c->env_prefix), name);
+}
+
+static int64_t declared_port(const struct app *app, size_t i)
+{
+    return app_is_host_mode(app) ? LIST_AT(app->port_definitions, struct port_definition, i)->port.v
+                                 : LIST_AT(app->container->port_mappings, struct port_mapping, i)->container_port.v;
+}
+
+static void put_ports(struct env *e, const struct launch *l, const struct marathon_config *c)
+{
+    const struct app *app = &l->spec->app;
+    struct sbuf list = SBUF_INIT(1 << 20);
+
+    for (size_t i = 0; i < l->port_count; i++) {
+        uint32_t port = l->ports[i] != PORT_NONE ? l->ports[i] : l->container_ports[i];
+        struct str value = arena_fmt(e->a, "%u", port), name = app_port_name(app, i);
+        int64_t declared = declared_port(app, i);
+        bool fixed_container = l->ports[i] == PORT_NONE && declared != 0;
+
+        put(e, arena_fmt(e->a, "%.*sPORT%zu", STR_ARG(c->env_prefix), i), value);
+        put(e, arena_fmt(e->a, "%.*sPORT_%lld", STR_ARG(c->env_prefix), (long long)(declared != 0 ? declared : port)), value);
+        if (name.p != NULL)
+            put(e, arena_fmt(e->a, "%.*sPORT_%.*s", STR_ARG(c->env_prefix), STR_ARG(upper(e->a, name, false))), value);
+        if (fixed_container)
+            continue;
+        if (list.n != 0)
+            sbuf_char(&list, ',');
+        sbuf_fmt(&list, "%u", port);
+    }
+    if (list.n != 0) {
+        struct str all = arena_str(e->a, sbuf_view(&list));
+        put(e, prefixed(e, c, "PORT"), str_sub(all, 0, str_index(all, ',')));
+        /* Terminated for those who read C strings. */
+        e->v[e->n - 1].v = arena_str(e->a, e->v[e->n - 1].v);
+        put(e, prefixed(e, c, "PORTS"), all);
+    }
+    sbuf_done(&list);
+}
+
+struct list task_env(const struct launch *l, const struct marathon_config *c, bool enforce_role, struct arena *a)
+{
+    const struct app *app = &l->spec->app;
+    struct env e = { .a = a };
+    struct sbuf b = SBUF_INIT(64);
+
+    put(&e, STR("MESOS_TASK_ID"), l->task_id);
+    put(&e, STR("MARATHON_APP_ID"), app->id);
+    wall_print(&b, l->spec->version);
+    put(&e, STR("MARATHON_APP_VERSION"), arena_str(a, sbuf_view(&b)));
+    sbuf_done(&b);
+    if (app->container != NULL && app->container->docker != NULL && app->container->type.v == ENGINE_DOCKER)
+        put(&e, STR("MARATHON_APP_DOCKER_IMAGE"), app->container->docker->image);
+    put(&e, STR("MARATHON_APP_RESOURCE_CPUS"), decimal(a, app->cpus.v));
+    put(&e, STR("MARATHON_APP_RESOURCE_MEM"), decimal(a, app->mem.v));
+    put(&e, STR("MARATHON_APP_RESOURCE_DISK"), decimal(a, app->disk.v));
+    put(&e, STR("MARATHON_APP_RESOURCE_GPUS"), arena_fmt(a, "%lld", (long long)app->gpus.v));
+    put(&e, STR("MARATHON_APP_ENFORCE_GROUP_ROLE"), enforce_role ? STR("TRUE") : STR("FALSE"));
+    put_labels(&e, app);
+    put(&e, prefixed(&e, c, "HOST"), l->hostname);
+    put_ports(&e, l, c);
+    LIST_EACH(app->env, struct env_value, v)
+        if (v->secret.p == NULL)
+            put(&e, v->name, v->value);
+    return (struct list){ true, e.n, e.v };
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Start and end: flags, store, state, then API and master. The API listens only when the state is loaded: an answer before
+ * that would be wrong. */
+#include "marathon/main.h"
+
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/base/alloc.h"
+#include "common/base/log.h"
+#include "common/io/fs.h"
+#include "common/io/random.h"
+#include "marathon/shell.h"
+
+extern char **environ;
+
+static struct loop *log_loop;
+
+static int64_t log_clock(void)
+{
+    return loop_wall(log_loop).ms;
+}
+
+/* --- what the API needs of the shell ------------------------------------------------------------------------- */
+static int api_step(void *ctx, const struct marathon_event *ev, const struct update_result **ret_result, struct error *err)
+{
+    struct shell *sh = ctx;
+    struct marathon_event copy = *ev;
+    int rc = shell_step(sh, &copy, err);
+
+    *ret_result = &sh->actions.result;
+    if (rc == 0 && ev->type == EVENT_UPDATE)
+        sched_roles(sh);
+    return rc;
+}
+
+static void api_publish(void *ctx, const struct bus_event *e)
+{
+    streams_publish(ctx, e);
+}
+
+static struct wall api_wall(void *ctx)
+{
+    return loop_wall(((struct shell *)ctx)->loop);
+}
+
+static struct mono api_mono(void *ctx)
+{
+    return loop_now(((struct shell *)ctx)->loop);
+}
+
+static void wake(void *arg)
+{
+    struct marathon_event ev = { .type = EVENT_TICK };
+
+    (void)shell_step(arg, &ev, NULL);
+}
+
+static void on_signal(void *arg, int signo)
+{
+    log_info("signal", "number=%d then=ending", signo);
+    shell_stop(arg, 0);
+}
+
+/* --- start ---------------------------------------------------------------------------------------------------- */
+static int read_secret(struct shell *sh, struct error *err)
+{
+    struct sbuf b = SBUF_INIT(64 * 1024);
+    int rc;
+
+    if (sh->flags.secret_file == NULL)
+        return 0;
+    rc = fs_read(sh->flags.secret_file, &b, err);
+    if (rc == 0) {
+        free(sh->flags.secret);
+        sh->flags.secret = xstrndup(str_trim(sbuf_view(&b)));
+    }
+    sbuf_done(&b);
+    return rc < 0 ? error_wrap(err, "--mesos_authentication_secret_file") : 0;
+}
+
+static void fill_flags(struct shell *sh)
+{
+    struct marathon_flags *f = &sh->flags;
+    const struct passwd *pw = getpwuid(geteuid());
+    char name[256], url[600];
+
+    if (f->hostname == NULL)
+        f->hostname = xstrdup(net_hostname(name, sizeof name, NULL) == 0 ? name : "localhost");
+    if (f->mesos_user == NULL && pw != NULL)
+        f->mesos_user = xstrdup(pw->pw_name);
+    if (f->webui_url == NULL) {
+        (void)snprintf(url, sizeof url, "http://%s:%lld", f->hostname, (long long)f->http_port);
+        f->webui_url = xstrdup(url);
+    }
+    if (f->logging_level != NULL) {
+        struct str l = str_of(f->logging_level);
+        log_set_level(str_eq_nocase(l, STR("debug")) || str_eq_nocase(l, STR("trace")) ? LOG_DEBUG
+                      : str_eq_nocase(l, STR("warn"))                                  ? LOG_WARN
+                      : str_eq_nocase(l, STR("error"))                                 ? LOG_ERROR
+                                                                                       : LOG_INFO);
+    }
+}
+
+static void ready(struct shell *sh)
+{
+    struct marathon_event ev = { .type = EVENT_STARTED };
+    struct error err;
+    int rc = http_open(sh, &err);
+
+    (void)snprintf(sh->leader, sizeof sh->leader, "%s:%lld", sh->flags.hostname, (long long)sh->flags.http_port);
+    sh->api.leader = str_of(sh->leader);
+    sh->api.started_at = loop_wall(sh->loop);
+    if (rc == 0)
+        rc = sched_open(sh, &err);
+    if (rc < 0) {
+        log_error("start_failed", "error=" LOG_Q, LOG_QARG(str_of(err.msg)));
+        shell_stop(sh, 111);
+        return;
+    }
+    (void)shell_step(sh, &ev, NULL);
+    log_info("listening", "url=http://%s version=%.*s", sh->leader, STR_ARG(sh->api.version));
+}
+
+static int open_all(struct shell *sh, struct error *err)
+{
+    struct http_client_options co = { 0 };
+    int rc = loop_new(&sh->loop, NULL, err);
+
+    if (rc < 0)
+        return rc;
+    log_loop = sh->loop;
+    log_set_clock(log_clock);
+    sh->end_of_turn = LOOP_WORK(LOOP_STORE, shell_turn_end, sh);
+    sh->turns_last = &sh->turns;
+    loop_timer_init(&sh->wake, sh->loop, wake, sh);
+    sh->signals[0] = loop_signal(sh->loop, SIGTERM, on_signal, sh);
+    sh->signals[1] = loop_signal(sh->loop, SIGINT, on_signal, sh);
+    random_rng(&sh->rng);
+    marathon_actions_init(&sh->actions);
+    rc = marathon_flags_config(&sh->flags, &sh->config, err);
+    if (rc < 0)
+        return rc;
+    sh->m = marathon_new(&sh->config);
+    sh->api = (struct api){ .m = sh->m, .flags = &sh->flags, .version = STR("1.11.24"), .buildref = STR("stoa"),
+                            .step = api_step, .publish = api_publish, .wall = api_wall, .mono = api_mono, .ctx = sh };
+    rc = http_client_new(&sh->client, sh->loop, &co, err);
+    if (rc == 0)
+        rc = worker_new(&sh->worker, sh->loop, 2, err);
+    if (rc == 0)
+        rc = persist_open(sh, err);
+    return rc;
+}
+
+static void drop_turns(struct shell *sh)
+{
+    if (sh->turn != NULL) {
+        store_batch_free(sh->turn->batch);
+        *sh->turns_last = sh->turn;
+        sh->turn = NULL;
+    }
+    for (struct turn *t = sh->turns, *next; t != NULL; t = next) {
+        next = t->next;
+        for (struct output *o = t->first, *on; o != NULL; o = on) {
+            on = o->next;
+            o->fn(sh, o, false);
+        }
+        free(t);
+    }
+    sh->turns = NULL;
+    sh->turns_last = &sh->turns;
+}
+
+static void close_all(struct shell *sh)
+{
+    if (sh->loop == NULL)
+        return;
+    streams_close(sh);
+    persist_close(sh); /* waits for what was asked for; nobody is told any more */
+    drop_turns(sh);
+    sched_close(sh);
+    http_close(sh);
+    http_client_free(sh->client);
+    worker_free(sh->worker);
+    loop_timer_done(&sh->wake);
+    loop_watch_free(sh->signals[0]);
+    loop_watch_free(sh->signals[1]);
+    drop_turns(sh);
+    marathon_free(sh->m);
+    marathon_actions_done(&sh->actions);
+    log_set_clock(NULL);
+    loop_free(sh->loop);
+}
+
+int marathon_main(int argc, char **argv)
+{
+    static struct shell shell;
+    struct shell *sh = &shell;
+    struct error err = { 0 };
+    bool help;
+    int rc = marathon_flags_parse(&sh->flag_set, &sh->flags, argc, argv, environ, &help, &err);
+
+    if (rc == 0 && help) {
+        flags_done(&sh->flag_set, &sh->flags);
+        return 0;
+    }
+    if (rc < 0) {
+        (void)fprintf(stderr, "stoa marathon: %s\n", err.msg);
+        return 112;
+    }
+    rc = read_secret(sh, &err);
+    fill_flags(sh);
+    if (rc == 0)
+        rc = open_all(sh, &err);
+    if (rc == 0) {
+        persist_load(sh, ready);
+        rc = loop_run(sh->loop, &err);
+    }
+    if (rc < 0) {
+        log_error("failed", "error=" LOG_Q, LOG_QARG(str_of(err.msg)));
+        sh->exit_code = 1;
+    }
+    close_all(sh);
+    flags_done(&sh->flag_set, &sh->flags);
+    return sh->exit_code;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Turns: from steps to durable records to outputs. */
+#include "marathon/shell.h"
+
+#include <stdlib.h>
+
+#include "common/base/alloc.h"
+#include "common/base/log.h"
+
+static struct turn *open_turn(struct shell *sh)
+{
+    if (sh->turn == NULL) {
+        sh->turn = xcalloc(1, sizeof *sh->turn);
+        sh->turn->sh = sh;
+        sh->turn->last = &sh->turn->first;
+        loop_defer(sh->loop, &sh->end_of_turn);
+    }
+    return sh->turn;
+}
+
+void shell_output(struct shell *sh, struct output *o)
+{
+    struct turn *t = open_turn(sh);
+
+    o->next = NULL;
+    *t->last = o;
+    t->last = &o->next;
+}
+
+void shell_stop(struct shell *sh, int exit_code)
+{
+    if (sh->stopping)
+        return;
+    sh->stopping = true;
+    sh->exit_code = exit_code;
+    loop_stop(sh->loop);
+}
+
+/* Carries out every closed turn at the front whose records are durable. */
+static void run_turns(struct shell *sh)
+{
+    while (sh->turns != NULL && sh->turns->commits == 0) {
+        struct turn *t = sh->turns;
+        sh->turns = t->next;
+        if (sh->turns == NULL)
+            sh->turns_last = &sh->turns;
+        for (struct output *o = t->first, *next; o != NULL; o = next) {
+            next = o->next;
+            o->fn(sh, o, true);
+        }
+        free(t);
+    }
+}
+
+static void committed(void *arg, const struct store_result *r)
+{
+    struct turn *t = arg;
+    struct shell *sh = t->sh;
+
+    if (r->err != NULL) {
+        /* Nothing that rests on the lost records has left. A restart goes on from what is durable. */
+        log_error("store_failed", "error=" LOG_Q " then=\"ending; start again when the store works\"",
+                  LOG_QARG(str_of(r->err->msg)));
+        shell_stop(sh, 1);
+        return;
+    }
+    t->commits--;
+    run_turns(sh);
+}
+
+/* Deferred to the STORE phase: all steps of the turn are in. */
+void shell_turn_end(void *arg)
+{
+    struct shell *sh = arg;
+    struct turn *t = sh->turn;
+
+    if (t == NULL)
+        return;
+    sh->turn = NULL;
+    *sh->turns_last = t;
+    sh->turns_last = &t->next;
+    t->closed = true;
+    if (t->batch != NULL) {
+        struct store_batch *b = t->batch;
+        t->batch = NULL;
+        t->commits++;
+        store_commit(sh->store, b, committed, t);
+    }
+    run_turns(sh);
+}
+
+int shell_step(struct shell *sh, struct marathon_event *ev, struct error *err)
+{
+    int rc;
+
+    ev->now = loop_now(sh->loop);
+    ev->wall = loop_wall(sh->loop);
+    rc = marathon_step(sh->m, ev, &sh->rng, &sh->actions, err);
+    persist_ops(sh);
+    for (size_t i = 0; i < sh->actions.n; i++) {
+        const struct marathon_action *a = &sh->actions.v[i];
+        if (a->type == DO_EVENT)
+            streams_publish(sh, &a->event);
+        else if (a->type == DO_PROBE)
+            probe_start(sh, &a->probe);
+        else
+            sched_action(sh, a);
+    }
+    loop_timer_at(&sh->wake, sh->actions.wake_at);
+    return rc;
+}

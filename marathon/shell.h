@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The process around the core: store, HTTP, the scheduler library, probes.
+ *
+ * Order of a turn. Callbacks step the core at once; what a step gives out is encoded at once (its memory lives until the
+ * next step) and queued: store operations in the turn's batch, everything else in its list of outputs. At the end of
+ * the turn the batch is committed; when it is durable its outputs are carried out, in order. A turn without store
+ * operations waits for the turns before it. So nothing leaves - no launch, kill, acknowledgement, event, answer - before
+ * the records that it rests on are durable, and the order of everything is the order of the steps. */
+#ifndef STOA_MARATHON_SHELL_H
+#define STOA_MARATHON_SHELL_H
+
+#include "common/base/hash.h"
+#include "common/io/http.h"
+#include "common/io/http_client.h"
+#include "common/io/loop.h"
+#include "common/io/store.h"
+#include "common/io/worker.h"
+#include "marathon/api/api.h"
+#include "marathon/flags.h"
+#include "scheduler-sdk/include/stoa/scheduler.h"
+
+struct shell;
+
+/* One thing to do once the records before it are durable. fn frees what it holds; it is called with run false when the
+ * process ends first. */
+struct output {
+    void (*fn)(struct shell *sh, struct output *o, bool run);
+    struct output *next;
+};
+
+struct turn {
+    struct shell *sh;
+    struct store_batch *batch;
+    struct output *first, **last;
+    unsigned commits;  /* asked for and not durable yet */
+    bool closed;
+    struct turn *next;
+};
+
+struct chunked; /* a record that is larger than the store takes in one piece */
+struct stream;
+
+struct shell {
+    struct loop *loop;
+    struct flags flag_set;
+    struct marathon_flags flags;
+    struct marathon_config config;
+    struct marathon *m;
+    struct marathon_actions actions;
+    struct rng rng;
+    struct api api;
+    char leader[300];
+    struct store *store;
+    struct turn *turn;          /* the open one */
+    struct turn *turns, **turns_last; /* closed ones that are not carried out yet */
+    struct loop_work end_of_turn;
+    struct loop_timer wake, heartbeat;
+    struct loop_watch *signals[2];
+    struct chunked *chunked;
+    struct sbuf key, value;     /* scratch for records */
+    struct http_server *http;
+    struct stream *streams;
+    size_t requests_open;
+    struct http_client *client;
+    struct worker *worker;
+    struct stoa_scheduler *scheduler;
+    char **roles;               /* subscribed to */
+    size_t role_count;
+    const struct stoa_offer *offers; /* of the offers callback that is being stepped; NULL outside */
+    size_t offer_count;
+    bool stopping;
+    int exit_code;
+};
+
+/* --- shell.c */
+void shell_output(struct shell *sh, struct output *o);
+int shell_step(struct shell *sh, struct marathon_event *ev, struct error *err);
+void shell_turn_end(void *arg);
+void shell_stop(struct shell *sh, int exit_code);
+
+/* --- persist.c */
+int persist_open(struct shell *sh, struct error *err);
+void persist_load(struct shell *sh, void (*done)(struct shell *sh));
+void persist_ops(struct shell *sh);  /* of the step that just ran */
+void persist_close(struct shell *sh);
+
+/* --- http.c */
+int http_open(struct shell *sh, struct error *err);
+void http_close(struct shell *sh);
+struct str http_ui(struct str path, const char **ret_type); /* p NULL: no such file */
+
+/* --- streams.c */
+void streams_open(struct shell *sh, struct http_req *r);
+void streams_publish(struct shell *sh, const struct bus_event *e); /* after what was queued before */
+void streams_close(struct shell *sh);
+
+/* --- sched.c */
+int sched_open(struct shell *sh, struct error *err);
+void sched_close(struct shell *sh);
+void sched_action(struct shell *sh, const struct marathon_action *a);
+void sched_roles(struct shell *sh); /* apps may have brought a new role */
+
+/* --- probe.c */
+void probe_start(struct shell *sh, const struct probe_request *p);
+
+#endif

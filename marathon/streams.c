@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* /v2/events: server-sent events. A frame is rendered once for all streams, at the moment of the step, and sent when the
+ * step's records are durable. A reader that lets too much pile up is dropped. Source: marathon-api §11. */
+#include <stdlib.h>
+
+#include "common/base/alloc.h"
+#include "common/base/log.h"
+#include "marathon/api/events.h"
+#include "marathon/shell.h"
+
+enum {
+    STREAMS_MAX = 1000,
+    EVENT_BYTES_ASSUMED = 16 * 1024, /* event_stream_max_outstanding_messages counts messages; the server counts bytes */
+    FRAME_BYTES_MAX = 64 << 20
+};
+#define HEARTBEAT_NS (10 * NS_PER_S)
+
+struct stream {
+    struct shell *sh;
+    struct http_req *r;
+    uint64_t wanted; /* bit per bus_type */
+    char client[NET_TEXT_SIZE];
+    struct stream *prev, *next;
+};
+
+struct publication {
+    struct output o;
+    enum bus_type type;
+    struct http_blob *blob;
+};
+
+static void send_to_all(struct shell *sh, struct output *o, bool run)
+{
+    struct publication *p = (struct publication *)(void *)o;
+
+    for (struct stream *s = sh->streams, *next; run && s != NULL; s = next) {
+        next = s->next;
+        if ((s->wanted & (UINT64_C(1) << p->type)) != 0)
+            (void)http_stream_write_blob(s->r, p->blob); /* over the cap: the gone callback follows */
+    }
+    http_blob_unref(p->blob);
+    free(p);
+}
+
+void streams_publish(struct shell *sh, const struct bus_event *e)
+{
+    struct sbuf b = SBUF_INIT(FRAME_BYTES_MAX);
+    struct publication *p;
+    struct http_blob *blob;
+
+    if (sh->streams == NULL)
+        return;
+    event_frame(&b, e);
+    blob = http_blob_new(&b);
+    if (blob == NULL) {
+        sbuf_done(&b);
+        log_warn("event_dropped", "type=%s because=\"larger than 64 MB\"", bus_type_name(e->type));
+        return;
+    }
+    p = xcalloc(1, sizeof *p);
+    *p = (struct publication){ .o = { .fn = send_to_all }, .type = e->type, .blob = blob };
+    shell_output(sh, &p->o);
+}
+
+static void beat(void *arg)
+{
+    struct shell *sh = arg;
+
+    for (struct stream *s = sh->streams, *next; s != NULL; s = next) {
+        next = s->next;
+        (void)http_stream_write(s->r, STR("\r\n"));
+    }
+    if (sh->streams != NULL)
+        loop_timer_in(&sh->heartbeat, HEARTBEAT_NS);
+}
+
+static void forget(struct stream *s)
+{
+    DL_DELETE(s->sh->streams, s);
+    s->sh->api.streams--;
+    free(s);
+}
+
+static void gone(void *arg, struct http_req *r, enum http_gone why)
+{
+    struct stream *s = arg;
+    struct shell *sh = s->sh;
+    struct bus_event e = { .type = BUS_STREAM_DETACHED, .at = loop_wall(sh->loop) };
+    char client[NET_TEXT_SIZE];
+
+    (void)r;
+    memcpy(client, s->client, sizeof client);
+    log_info("event_stream_detached", "client=%s slow=%s", client, why == HTTP_GONE_SLOW ? "true" : "false");
+    forget(s);
+    if (why == HTTP_GONE_SHUTDOWN)
+        return;
+    e.client = str_of(client);
+    streams_publish(sh, &e);
+}
+
+static uint64_t wanted_types(struct str query)
+{
+    struct str rest = query, k, v;
+    uint64_t bits = 0;
+    bool any = false;
+
+    while (http_query_next(&rest, &k, &v)) {
+        struct sbuf b = SBUF_INIT(256);
+        if (str_is(k, "event_type") && http_form_decode(&b, v)) {
+            any = true;
+            for (int t = 0; t < BUS_TYPE_COUNT; t++)
+                if (str_is(sbuf_view(&b), bus_type_name((enum bus_type)t)))
+                    bits |= UINT64_C(1) << t;
+        }
+        sbuf_done(&b);
+    }
+    return any ? bits : UINT64_MAX;
+}
+
+void streams_open(struct shell *sh, struct http_req *r)
+{
+    struct stream *s;
+    struct bus_event e = { .type = BUS_STREAM_ATTACHED, .at = loop_wall(sh->loop) };
+
+    if (sh->api.streams >= STREAMS_MAX) {
+        http_reply(r, 503, "application/json", STR("{\"message\":\"too many event streams; the limit is 1000\"}"));
+        return;
+    }
+    s = xcalloc(1, sizeof *s);
+    *s = (struct stream){ .sh = sh, .r = r, .wanted = wanted_types(http_req_query(r)) };
+    net_ip_text(http_req_peer(r), s->client);
+    http_reply_no_gzip(r);
+    http_reply_close(r);
+    http_req_on_gone(r, gone, s);
+    http_stream_begin(r, 200, "text/event-stream;charset=utf-8");
+    http_stream_set_cap(r, (size_t)sh->flags.event_stream_max_outstanding_messages * EVENT_BYTES_ASSUMED);
+    DL_APPEND(sh->streams, s);
+    sh->api.streams++;
+    if (sh->heartbeat.fn == NULL)
+        loop_timer_init(&sh->heartbeat, sh->loop, beat, sh);
+    loop_timer_in(&sh->heartbeat, HEARTBEAT_NS);
+    log_info("event_stream_attached", "client=%s", s->client);
+    e.client = str_of(s->client);
+    streams_publish(sh, &e);
+}
+
+void streams_close(struct shell *sh)
+{
+    for (struct stream *s = sh->streams, *next; s != NULL; s = next) {
+        struct http_req *r = s->r;
+        next = s->next;
+        forget(s);
+        http_stream_end(r);
+    }
+    if (sh->heartbeat.fn != NULL)
+        loop_timer_done(&sh->heartbeat);
+}

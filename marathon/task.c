@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Source: marathon-behaviour §6 (name, labels, discovery, environment), §7 (checks of the executor). */
+#include "marathon/task.h"
+
+#include <math.h>
+
+#include "common/wire/jsonw.h"
+#include "marathon/core/pathid.h"
+#include "marathon/core/taskenv.h"
+
+static const char *text(struct arena *a, struct str s)
+{
+    return s.p != NULL ? arena_str(a, s).p : NULL;
+}
+
+static const char *copy(struct arena *a, const char *s)
+{
+    return s != NULL ? arena_str(a, str_of(s)).p : NULL;
+}
+
+static const struct stoa_label *labels(struct arena *a, const struct list *l, size_t *ret_n)
+{
+    struct stoa_label *v = arena_array(a, l->n + 1, sizeof *v);
+
+    *ret_n = 0;
+    if (v != NULL)
+        LIST_EACH(*l, struct kv, kv)
+            v[(*ret_n)++] = (struct stoa_label){ text(a, kv->k), text(a, kv->v) };
+    return v;
+}
+
+/* --- resources ---------------------------------------------------------------------------------------------- */
+static const struct stoa_reservation *reservations(struct arena *a, const struct stoa_resource *r)
+{
+    struct stoa_reservation *v = arena_array(a, r->reservation_count + 1, sizeof *v);
+
+    for (size_t i = 0; v != NULL && i < r->reservation_count; i++) {
+        const struct stoa_reservation *from = &r->reservations[i];
+        struct stoa_label *l = arena_array(a, from->label_count + 1, sizeof *l);
+        v[i] = (struct stoa_reservation){ .is_static = from->is_static, .role = copy(a, from->role),
+                                          .principal = copy(a, from->principal), .labels = l,
+                                          .label_count = l != NULL ? from->label_count : 0 };
+        for (size_t k = 0; k < v[i].label_count; k++)
+            l[k] = (struct stoa_label){ copy(a, from->labels[k].key), copy(a, from->labels[k].value) };
+    }
+    return v;
+}
+
+static bool resources(struct stoa_task *t, const struct launch *l, const struct stoa_offer *offer, struct arena *a)
+{
+    struct stoa_resource *v = arena_array(a, l->pick_count + 1, sizeof *v);
+    size_t n = 0;
+
+    for (size_t i = 0; v != NULL && i < l->pick_count; i++) {
+        const struct pick *p = &l->picks[i];
+        const struct stoa_resource *from = &offer->resources[p->resource];
+        struct stoa_range *ranges = arena_array(a, p->range_count + 1, sizeof *ranges);
+        for (size_t k = 0; ranges != NULL && k < p->range_count; k++)
+            ranges[k] = (struct stoa_range){ p->ranges[k].begin, p->ranges[k].end };
+        v[n++] = (struct stoa_resource){ .name = copy(a, from->name), .type = from->type, .milli = p->milli, .ranges = ranges,
+                                         .range_count = p->range_count, .role = copy(a, from->role),
+                                         .allocation_role = copy(a, from->allocation_role),
+                                         .reservations = reservations(a, from), .reservation_count = from->reservation_count,
+                                         .revocable = from->revocable };
+    }
+    t->resources = v;
+    t->resource_count = n;
+    return v != NULL;
+}
+
+/* --- checks ------------------------------------------------------------------------------------------------- */
+/* Inside the container: the host port without a network of its own, else the container port. */
+static uint32_t check_port(const struct launch *l, struct opt_i64 port, struct opt_i64 index)
+{
+    size_t k = index.has ? (size_t)index.v : 0;
+
+    if (port.has)
+        return (uint32_t)port.v;
+    if (k >= l->port_count)
+        return 0;
+    return app_is_host_mode(&l->spec->app) ? l->ports[k] : l->container_ports[k];
+}
+
+static const struct stoa_check *health_check(const struct launch *l, struct arena *a)
+{
+    const struct app *app = &l->spec->app;
+
+    LIST_EACH(app->health_checks, struct health_check, h) {
+        enum hc_protocol p = (enum hc_protocol)h->protocol.v;
+        struct stoa_check *c;
+        if (hc_is_ours(p))
+            continue;
+        c = arena_alloc(a, sizeof *c);
+        if (c == NULL)
+            return NULL;
+        c->type = p == HC_COMMAND ? STOA_CHECK_COMMAND : p == HC_MESOS_TCP ? STOA_CHECK_TCP : STOA_CHECK_HTTP;
+        if (p == HC_COMMAND)
+            c->command.value = text(a, h->command->value);
+        else
+            c->port = check_port(l, h->port, h->port_index);
+        if (hc_is_http(p)) {
+            c->path = h->path.p != NULL ? text(a, h->path) : "/";
+            c->scheme = p == HC_MESOS_HTTPS ? "https" : "http";
+        }
+        c->ipv6 = h->ip_protocol.v == 1;
+        c->delay_s = (double)h->delay_s.v;
+        c->interval_s = (double)h->interval_s.v;
+        c->timeout_s = (double)h->timeout_s.v;
+        c->grace_period_s = (double)h->grace_s.v;
+        /* 0 means "never kill" here; the protocol has no such value. */
+        c->consecutive_failures = h->failures_max.v > 0 ? (int)h->failures_max.v : INT32_MAX;
+        return c;
+    }
+    return NULL;
+}
+
+static const struct stoa_check *plain_check(const struct launch *l, struct arena *a)
+{
+    const struct app_check *k = l->spec->app.check;
+    struct stoa_check *c;
+
+    if (k == NULL || (c = arena_alloc(a, sizeof *c)) == NULL)
+        return NULL;
+    if (k->http != NULL) {
+        c->type = STOA_CHECK_HTTP;
+        c->port = check_port(l, k->http->port, k->http->port_index);
+        c->path = k->http->path.p != NULL ? text(a, k->http->path) : "/";
+    } else if (k->tcp != NULL) {
+        c->type = STOA_CHECK_TCP;
+        c->port = check_port(l, k->tcp->port, k->tcp->port_index);
+    } else {
+        c->type = STOA_CHECK_COMMAND;
+        c->command.value = text(a, k->exec->command->shell);
+    }
+    c->delay_s = (double)k->delay_s.v;
+    c->interval_s = (double)k->interval_s.v;
+    c->timeout_s = (double)k->timeout_s.v;
+    return c;
+}
+
+/* --- discovery ------------------------------------------------------------------------------------------------ */
+struct ports {
+    struct stoa_port *v;
+    size_t n;
+};
+
+static void add_port(struct ports *out, struct arena *a, uint32_t number, struct str name, const char *protocol,
+                     const struct list *own, const char *scope, struct str network)
+{
+    struct stoa_label *l = arena_array(a, own->n + 2, sizeof *l);
+    size_t n = 0;
+
+    if (l == NULL)
+        return;
+    LIST_EACH(*own, struct kv, kv)
+        l[n++] = (struct stoa_label){ text(a, kv->k), text(a, kv->v) };
+    if (scope != NULL)
+        l[n++] = (struct stoa_label){ "network-scope", scope };
+    if (network.p != NULL)
+        l[n++] = (struct stoa_label){ "network-name", text(a, network) };
+    out->v[out->n++] = (struct stoa_port){ .number = number, .name = text(a, name), .protocol = protocol, .labels = l,
+                                           .label_count = n };
+}
+
+static void add_mapping(struct ports *out, struct arena *a, const struct launch *l, size_t i, const char *protocol)
+{
+    const struct app *app = &l->spec->app;
+    const struct port_mapping *m = LIST_AT(app->container->port_mappings, struct port_mapping, i);
+    struct str none = { NULL, 0 };
+
+    if (l->ports[i] != PORT_NONE) {
+        add_port(out, a, l->ports[i], m->name, protocol, &m->labels, "host", none);
+        return;
+    }
+    LIST_EACH(app->networks, struct network, n)
+        add_port(out, a, l->container_ports[i], m->name, protocol, &m->labels, "container", n->name);
+}
+
+static const struct stoa_discovery *discovery(const struct launch *l, const char *name, struct arena *a)
+{
+    const struct app *app = &l->spec->app;
+    struct stoa_discovery *d = arena_alloc(a, sizeof *d);
+    struct ports out = { .v = arena_array(a, l->port_count * 2 * (app->networks.n + 1) + 1, sizeof *out.v) };
+    struct str none = { NULL, 0 };
+
+    if (d == NULL || out.v == NULL)
+        return NULL;
+    for (size_t i = 0; i < l->port_count; i++) {
+        enum protocol p = app_port_protocol(app, i);
+        for (int k = 0; k < 2; k++) {
+            const char *protocol = k == 0 ? "udp" : "tcp";
+            if ((k == 0 && p == PROTO_TCP) || (k == 1 && p == PROTO_UDP))
+                continue;
+            if (app_is_host_mode(app)) {
+                const struct port_definition *pd = LIST_AT(app->port_definitions, struct port_definition, i);
+                add_port(&out, a, l->ports[i], pd->name, protocol, &pd->labels, NULL, none);
+            } else {
+                add_mapping(&out, a, l, i, protocol);
+            }
+        }
+    }
+    *d = (struct stoa_discovery){ .visibility = STOA_VISIBLE_FRAMEWORK, .name = name, .ports = out.v, .port_count = out.n };
+    return d;
+}
+
+/* --- the command ------------------------------------------------------------------------------------------------ */
+static const struct stoa_variable *environment(const struct launch *l, const struct marathon_config *c, bool enforce_role,
+                                               struct arena *a, size_t *ret_n)
+{
+    struct list env = task_env(l, c, enforce_role, a);
+    struct stoa_variable *v = arena_array(a, env.n + 1, sizeof *v);
+
+    *ret_n = 0;
+    if (v != NULL)
+        LIST_EACH(env, struct kv, kv)
+            v[(*ret_n)++] = (struct stoa_variable){ text(a, kv->k), text(a, kv->v) };
+    return v;
+}
+
+static const struct stoa_uri *uris(const struct app *app, struct arena *a, size_t *ret_n)
+{
+    struct stoa_uri *v = arena_array(a, app->fetch.n + 1, sizeof *v);
+
+    *ret_n = 0;
+    if (v != NULL)
+        LIST_EACH(app->fetch, struct artifact, f)
+            v[(*ret_n)++] = (struct stoa_uri){ .value = text(a, f->uri), .executable = f->executable.v,
+                                               .no_extract = !f->extract.v, .cache = f->cache.v,
+                                               .output_file = text(a, f->dest_path) };
+    return v;
+}
+
+static const struct stoa_command *command(const struct launch *l, const struct marathon_config *c, bool enforce_role,
+                                          struct arena *a)
+{
+    const struct app *app = &l->spec->app;
+    struct stoa_command *cmd = arena_alloc(a, sizeof *cmd);
+
+    if (cmd == NULL)
+        return NULL;
+    if (app->cmd.p != NULL) {
+        cmd->value = text(a, app->cmd);
+    } else if (app->args.n != 0) {
+        const char **argv = arena_array(a, app->args.n + 1, sizeof *argv);
+        if (argv == NULL)
+            return NULL;
+        cmd->no_shell = true;
+        LIST_EACH(app->args, struct str, arg)
+            argv[cmd->argc++] = text(a, *arg);
+        cmd->argv = argv;
+        cmd->value = argv[0];
+    } else {
+        cmd->no_shell = true; /* the image's own command */
+    }
+    cmd->environment = environment(l, c, enforce_role, a, &cmd->environment_count);
+    cmd->uris = uris(app, a, &cmd->uri_count);
+    cmd->user = app->user.p != NULL ? text(a, app->user) : text(a, c->user);
+    return cmd;
+}
+
+/* ContainerInfo as v1 JSON: what of `container` the agents act on. NULL: none needed. */
+static const char *container(const struct launch *l, struct arena *a)
+{
+    const struct container *ct = l->spec->app.container;
+    struct sbuf b = SBUF_INIT(1 << 20);
+    struct jsonw w = JSONW(&b);
+    const char *json;
+
+    if (ct == NULL || (ct->volumes.n == 0 && ct->docker == NULL))
+        return NULL;
+    jsonw_open(&w);
+    jsonw_key_c(&w, "type", "MESOS");
+    if (ct->docker != NULL) {
+        jsonw_key_open(&w, "mesos");
+        jsonw_key_open(&w, "image");
+        jsonw_key_c(&w, "type", "DOCKER");
+        jsonw_key_bool(&w, "cached", !ct->docker->force_pull.v);
+        jsonw_key_open(&w, "docker");
+        jsonw_key_s(&w, "name", ct->docker->image);
+        jsonw_close(&w);
+        jsonw_close(&w);
+        jsonw_close(&w);
+    }
+    jsonw_key_array(&w, "volumes");
+    LIST_EACH(ct->volumes, struct volume, v) {
+        if (v->host_path.p == NULL)
+            continue;
+        jsonw_open(&w);
+        jsonw_key_c(&w, "mode", v->mode.v == MODE_RO ? "RO" : "RW");
+        jsonw_key_s(&w, "container_path", v->container_path);
+        jsonw_key_s(&w, "host_path", v->host_path);
+        jsonw_close(&w);
+    }
+    jsonw_array_close(&w);
+    jsonw_close(&w);
+    json = text(a, sbuf_view(&b));
+    sbuf_done(&b);
+    return json;
+}
+
+static int64_t limit_milli(const struct resource_limit *r)
+{
+    if (r == NULL)
+        return 0;
+    return r->unlimited.v ? -1 : (int64_t)llround(r->value.v * 1000);
+}
+
+bool task_build(struct stoa_task *ret, const struct launch *l, const struct stoa_offer *offer, const struct marathon_config *c,
+                bool enforce_role, struct arena *a)
+{
+    const struct app *app = &l->spec->app;
+    struct sbuf name = SBUF_INIT(PATH_BYTES_MAX + 8);
+
+    path_host_style(&name, app->id);
+    *ret = (struct stoa_task){ .id = text(a, l->task_id), .name = text(a, sbuf_view(&name)), .agent_id = text(a, l->agent_id) };
+    sbuf_done(&name);
+    if (!resources(ret, l, offer, a))
+        return false;
+    ret->command = command(l, c, enforce_role, a);
+    ret->container_json = container(l, a);
+    ret->health_check = health_check(l, a);
+    ret->check = plain_check(l, a);
+    ret->discovery = discovery(l, ret->name, a);
+    ret->labels = labels(a, &app->labels, &ret->label_count);
+    ret->kill_grace_s = app->kill_grace_s.has ? (double)app->kill_grace_s.v : 0;
+    if (app->resource_limits != NULL) {
+        ret->cpus_limit_milli = limit_milli(app->resource_limits->cpus);
+        ret->mem_limit_milli = limit_milli(app->resource_limits->mem);
+    }
+    return ret->id != NULL && ret->name != NULL && ret->command != NULL && ret->discovery != NULL && ret->labels != NULL;
+}
