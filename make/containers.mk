@@ -48,3 +48,11 @@ all: $(B)/stoa-fetcher
 $(B)/stoa-fetcher: $(call obj,$(FETCHER_SRC) common/base/error.c common/base/str.c)
 	@$(if $(Q),echo "  LD $@")
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ -lcurl -larchive -lz -lm
+
+$(B)/tests/bench/bench_containers: $(call obj,tests/bench/bench_containers.c) $(call libs,isolation io wire proto model base) \
+  | $(B)/stoa-launcher $(B)/tests/bench/pause
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ -Wl,--start-group $^ -Wl,--end-group $(PKG_LIBS) $(AGENT_LIBS)
+$(B)/tests/bench/pause: $(call obj,tests/bench/pause.c)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(STATIC_FLAGS) -o $@ $<

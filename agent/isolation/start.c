@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The start of the containerizer: options, what the machine can do, which isolators run, the cgroup root. Everything that is
  * asked for and impossible is refused here, with the flag to change, not at the first task. */
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -182,6 +183,21 @@ static int check_helper(const char *dir, const char *name, struct error *err)
     return 0;
 }
 
+/* What the fetcher of an earlier agent left; by the shape of its names, so that a wrong directory loses nothing. */
+static void wipe_cache(const char *path)
+{
+    DIR *d = opendir(path);
+    for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;) {
+        struct str rest = str_of(e->d_name);
+        uint64_t uid;
+        if (str_u64(&rest, UINT32_MAX, &uid) && str_skip(&rest, STR("-")) && rest.n >= 16 &&
+            strspn(rest.p, "0123456789abcdef") == 16 && (rest.n == 16 || rest.p[16] == '.'))
+            (void)unlinkat(dirfd(d), e->d_name, 0);
+    }
+    if (d != NULL)
+        (void)closedir(d);
+}
+
 static int start(struct containerizer *c, struct error *err)
 {
     struct isolation *iso = &c->iso;
@@ -207,7 +223,7 @@ static int start(struct containerizer *c, struct error *err)
     }
     if (used != 0 && cgroups_start(&iso->cg, used, err) != 0)
         return error_wrap(err, "cgroups");
-    sandbox_remove(iso->o.fetcher_cache_dir);
+    wipe_cache(iso->o.fetcher_cache_dir);
     say_capabilities(iso);
     return 0;
 }

@@ -107,9 +107,71 @@ static size_t walk(pid_t root, bool sessions, void (*f)(void *arg, pid_t pid), v
     return tail;
 }
 
+/* --- by the kernel's lists of children ---------------------------------------------------------------- */
+
+struct list {
+    pid_t *v;
+    size_t n, cap;
+};
+
+static bool read_children(const char *path, struct list *l)
+{
+    char buf[4096];
+    CLEANUP(fd_close_p) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    uint64_t pid = 0;
+    for (ssize_t n; (n = read(fd, buf, sizeof buf)) > 0;) {
+        for (ssize_t i = 0; i < n; i++) {
+            if (buf[i] >= '0' && buf[i] <= '9') {
+                pid = pid * 10 + (uint64_t)(buf[i] - '0');
+                continue;
+            }
+            if (pid != 0 && l->n < PROCTREE_MAX) {
+                ARRAY_ROOM(l->v, l->n, l->cap);
+                l->v[l->n++] = (pid_t)pid;
+            }
+            pid = 0;
+        }
+    }
+    return true;
+}
+
+/* A child is listed with the thread that forked it. False: this kernel has no such lists. */
+static bool add_children(pid_t pid, struct list *l)
+{
+    char path[96];
+    (void)snprintf(path, sizeof path, "/proc/%d/task", pid);
+    DIR *d = opendir(path);
+    bool ok = true;
+    for (struct dirent *e; d != NULL && ok && (e = readdir(d)) != NULL;) {
+        if (e->d_name[0] < '1' || e->d_name[0] > '9')
+            continue;
+        (void)snprintf(path, sizeof path, "/proc/%d/task/%.20s/children", pid, e->d_name);
+        ok = read_children(path, l) || access("/proc/thread-self/children", F_OK) == 0; /* the thread may be gone */
+    }
+    if (d != NULL)
+        (void)closedir(d);
+    return ok;
+}
+
 size_t proctree_each(pid_t root, void (*f)(void *arg, pid_t pid), void *arg)
 {
-    return walk(root, false, f, arg);
+    struct list l = { .n = 0 };
+    char path[64];
+    (void)snprintf(path, sizeof path, "/proc/%d", root);
+    if (access(path, F_OK) != 0)
+        return 0;
+    ARRAY_ROOM(l.v, 0, l.cap);
+    l.v[l.n++] = root;
+    bool ok = true;
+    for (size_t i = 0; i < l.n && ok; i++)
+        ok = add_children(l.v[i], &l);
+    for (size_t i = 0; i < l.n && ok && f != NULL; i++)
+        f(arg, l.v[i]);
+    size_t n = l.n;
+    free(l.v);
+    return ok ? n : walk(root, false, f, arg);
 }
 
 size_t proctree_each_session(pid_t root, void (*f)(void *arg, pid_t pid), void *arg)
