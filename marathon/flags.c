@@ -11,7 +11,7 @@
 static const struct flag table[] = {
     FLAG_STRING(T, master, "master", NULL, "Masters as host:port[,host:port]. Without one the API works and nothing is launched."),
     FLAG_STRING(T, zk, "zk", NULL, "ZooKeeper store and election. Not built yet: leave it out and use --store_dir."),
-    FLAG_PATH(T, store_dir, "store_dir", NULL, "Folder of the embedded store (default: $STATE_DIRECTORY or ~/.local/state, then stoa/marathon)."),
+    { .name = "store_dir", .type = FLAG_TYPE_PATH, .offset = offsetof(T, store_dir), .aliases = "work_dir", .help = "Folder of the embedded store (default: $STATE_DIRECTORY or ~/.local/state, then stoa/marathon)." },
     FLAG_STRING(T, internal_store_backend, "internal_store_backend", NULL, "mem keeps the state in memory only; sqlite (default) in --store_dir."),
     FLAG_INT(T, http_port, "http_port", "8080", 0, 65535, "Port of the API."),
     FLAG_STRING(T, http_address, "http_address", NULL, "Address to listen on (default: all)."),

@@ -98,7 +98,7 @@ static void send_reply(struct shell *sh, struct output *o, bool run)
             http_reply(p->r, a->status, NULL, STR(""));
         if (a->is_abdication) {
             log_info("leadership_abdicated", "then=\"ending\"");
-            shell_stop(sh, 103);
+            marathon_shell_stop(sh, 103);
         }
     } else if (p->r != NULL) {
         http_req_on_gone(p->r, NULL, NULL);
@@ -172,7 +172,7 @@ static void handle(struct shell *sh, struct http_req *r)
         return;
     }
     http_req_on_gone(r, reply_gone, p);
-    shell_output(sh, &p->o);
+    marathon_shell_output(sh, &p->o);
 }
 
 static void on_request(void *ctx, struct http_req *r)

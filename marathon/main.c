@@ -29,7 +29,7 @@ static int api_step(void *ctx, const struct marathon_event *ev, const struct upd
 {
     struct shell *sh = ctx;
     struct marathon_event copy = *ev;
-    int rc = shell_step(sh, &copy, err);
+    int rc = marathon_shell_step(sh, &copy, err);
 
     *ret_result = &sh->actions.result;
     if (rc == 0 && ev->type == EVENT_UPDATE)
@@ -56,13 +56,13 @@ static void wake(void *arg)
 {
     struct marathon_event ev = { .type = EVENT_TICK };
 
-    (void)shell_step(arg, &ev, NULL);
+    (void)marathon_shell_step(arg, &ev, NULL);
 }
 
 static void on_signal(void *arg, int signo)
 {
     log_info("signal", "number=%d then=ending", signo);
-    shell_stop(arg, 0);
+    marathon_shell_stop(arg, 0);
 }
 
 /* --- start ---------------------------------------------------------------------------------------------------- */
@@ -118,10 +118,10 @@ static void ready(struct shell *sh)
         rc = sched_open(sh, &err);
     if (rc < 0) {
         log_error("start_failed", "error=" LOG_Q, LOG_QARG(str_of(err.msg)));
-        shell_stop(sh, 111);
+        marathon_shell_stop(sh, 111);
         return;
     }
-    (void)shell_step(sh, &ev, NULL);
+    (void)marathon_shell_step(sh, &ev, NULL);
     log_info("listening", "url=http://%s version=%.*s", sh->leader, STR_ARG(sh->api.version));
 }
 
@@ -134,7 +134,7 @@ static int open_all(struct shell *sh, struct error *err)
         return rc;
     log_loop = sh->loop;
     log_set_clock(log_clock);
-    sh->end_of_turn = LOOP_WORK(LOOP_STORE, shell_turn_end, sh);
+    sh->end_of_turn = LOOP_WORK(LOOP_STORE, marathon_shell_turn_end, sh);
     sh->turns_last = &sh->turns;
     loop_timer_init(&sh->wake, sh->loop, wake, sh);
     sh->signals[0] = loop_signal(sh->loop, SIGTERM, on_signal, sh);

@@ -126,7 +126,7 @@ void persist_ops(struct shell *sh)
     if (sh->turn == NULL) { /* an output opens the turn */
         o = xcalloc(1, sizeof *o);
         o->fn = nothing;
-        shell_output(sh, o);
+        marathon_shell_output(sh, o);
     }
     write_ops(sh, true);
     write_ops(sh, false);
@@ -198,7 +198,7 @@ static void loaded(void *arg, const struct store_record *records, size_t count, 
     free(l);
     if (err != NULL) {
         log_error("store_unreadable", "error=" LOG_Q, LOG_QARG(str_of(err->msg)));
-        shell_stop(sh, 1);
+        marathon_shell_stop(sh, 1);
         return;
     }
     v = xcalloc(count + 1, sizeof *v);

@@ -33,7 +33,7 @@ static void result(struct shell *sh, uint64_t id, bool answered, int status, str
 
     ev.probe = (struct probe_event){ .id = id, .answered = answered, .status = status, .error = error, .content_type = type,
                                      .body = body };
-    (void)shell_step(sh, &ev, NULL);
+    (void)marathon_shell_step(sh, &ev, NULL);
 }
 
 /* --- HTTP ---------------------------------------------------------------------------------------------------- */

@@ -131,7 +131,7 @@ static void on_offers(struct stoa_scheduler *s, const struct stoa_offer *offers,
     }
     sh->offers = offers;
     sh->offer_count = count;
-    (void)shell_step(sh, &ev, NULL);
+    (void)marathon_shell_step(sh, &ev, NULL);
     sh->offers = NULL;
     sh->offer_count = 0;
     arena_done(&a);
@@ -145,7 +145,7 @@ static void on_subscribed(struct stoa_scheduler *s, const struct stoa_subscribed
 
     (void)s;
     log_info("subscribed", "framework=" LOG_Q " master=" LOG_Q, LOG_QARG(str_of(e->framework_id)), LOG_QARG(str_of(e->master)));
-    (void)shell_step(user, &ev, NULL);
+    (void)marathon_shell_step(user, &ev, NULL);
 }
 
 static void on_disconnected(struct stoa_scheduler *s, const char *why, void *user)
@@ -154,7 +154,7 @@ static void on_disconnected(struct stoa_scheduler *s, const char *why, void *use
 
     (void)s;
     log_warn("disconnected", "why=" LOG_Q " then=\"connecting again\"", LOG_QARG(str_of(why)));
-    (void)shell_step(user, &ev, NULL);
+    (void)marathon_shell_step(user, &ev, NULL);
 }
 
 static void on_update(struct stoa_scheduler *s, const struct stoa_status *st, void *user)
@@ -182,7 +182,7 @@ static void on_update(struct stoa_scheduler *s, const struct stoa_status *st, vo
     };
     log_info("task_status", "task=" LOG_Q " state=%s message=" LOG_Q, LOG_QARG(ev.status.task_id), st->state_name,
              LOG_QARG(ev.status.message));
-    (void)shell_step(user, &ev, NULL);
+    (void)marathon_shell_step(user, &ev, NULL);
 }
 
 static void on_message(struct stoa_scheduler *s, const char *agent_id, const char *executor_id, struct stoa_bytes data,
@@ -192,14 +192,14 @@ static void on_message(struct stoa_scheduler *s, const char *agent_id, const cha
                                                                      str_mem(data.p, data.n) } };
 
     (void)s;
-    (void)shell_step(user, &ev, NULL);
+    (void)marathon_shell_step(user, &ev, NULL);
 }
 
 static void on_error(struct stoa_scheduler *s, const char *message, void *user)
 {
     (void)s;
     log_error("framework_ended", "message=" LOG_Q " then=ending", LOG_QARG(str_of(message)));
-    shell_stop(user, str_contains(str_of(message), STR("removed")) ? 110 : 106);
+    marathon_shell_stop(user, str_contains(str_of(message), STR("removed")) ? 110 : 106);
 }
 
 static void on_call_failed(struct stoa_scheduler *s, const char *call, int status, const char *what, void *user)
@@ -250,7 +250,7 @@ static void launches_dropped(struct shell *sh, const struct call_out *c, const c
         ev.status = (struct status_event){ .task_id = str_of(c->tasks[i].id), .agent_id = str_of(c->tasks[i].agent_id),
                                            .message = str_of(why), .state = TASK_DROPPED, .reason_number = REASON_NONE,
                                            .healthy = -1 };
-        (void)shell_step(sh, &ev, NULL);
+        (void)marathon_shell_step(sh, &ev, NULL);
     }
 }
 
@@ -355,7 +355,7 @@ void sched_action(struct shell *sh, const struct marathon_action *a)
     case DO_EVENT:
         break;
     }
-    shell_output(sh, &c->o);
+    marathon_shell_output(sh, &c->o);
 }
 
 /* --- the subscription ------------------------------------------------------------------------------------------- */

@@ -18,7 +18,7 @@ static struct turn *open_turn(struct shell *sh)
     return sh->turn;
 }
 
-void shell_output(struct shell *sh, struct output *o)
+void marathon_shell_output(struct shell *sh, struct output *o)
 {
     struct turn *t = open_turn(sh);
 
@@ -27,7 +27,7 @@ void shell_output(struct shell *sh, struct output *o)
     t->last = &o->next;
 }
 
-void shell_stop(struct shell *sh, int exit_code)
+void marathon_shell_stop(struct shell *sh, int exit_code)
 {
     if (sh->stopping)
         return;
@@ -61,7 +61,7 @@ static void committed(void *arg, const struct store_result *r)
         /* Nothing that rests on the lost records has left. A restart goes on from what is durable. */
         log_error("store_failed", "error=" LOG_Q " then=\"ending; start again when the store works\"",
                   LOG_QARG(str_of(r->err->msg)));
-        shell_stop(sh, 1);
+        marathon_shell_stop(sh, 1);
         return;
     }
     t->commits--;
@@ -69,7 +69,7 @@ static void committed(void *arg, const struct store_result *r)
 }
 
 /* Deferred to the STORE phase: all steps of the turn are in. */
-void shell_turn_end(void *arg)
+void marathon_shell_turn_end(void *arg)
 {
     struct shell *sh = arg;
     struct turn *t = sh->turn;
@@ -89,7 +89,7 @@ void shell_turn_end(void *arg)
     run_turns(sh);
 }
 
-int shell_step(struct shell *sh, struct marathon_event *ev, struct error *err)
+int marathon_shell_step(struct shell *sh, struct marathon_event *ev, struct error *err)
 {
     int rc;
 

@@ -73,10 +73,10 @@ struct shell {
 };
 
 /* --- shell.c */
-void shell_output(struct shell *sh, struct output *o);
-int shell_step(struct shell *sh, struct marathon_event *ev, struct error *err);
-void shell_turn_end(void *arg);
-void shell_stop(struct shell *sh, int exit_code);
+void marathon_shell_output(struct shell *sh, struct output *o);
+int marathon_shell_step(struct shell *sh, struct marathon_event *ev, struct error *err);
+void marathon_shell_turn_end(void *arg);
+void marathon_shell_stop(struct shell *sh, int exit_code);
 
 /* --- persist.c */
 int persist_open(struct shell *sh, struct error *err);

@@ -59,7 +59,7 @@ void streams_publish(struct shell *sh, const struct bus_event *e)
     }
     p = xcalloc(1, sizeof *p);
     *p = (struct publication){ .o = { .fn = send_to_all }, .type = e->type, .blob = blob };
-    shell_output(sh, &p->o);
+    marathon_shell_output(sh, &p->o);
 }
 
 static void beat(void *arg)
