@@ -36,7 +36,7 @@ static uint32_t slot_take(struct allocator *a)
 
 static int by_address(const void *x, const void *y)
 {
-    uintptr_t a = (uintptr_t)*(struct name *const *)x, b = (uintptr_t)*(struct name *const *)y;
+    uintptr_t a = (uintptr_t) * (struct name *const *)x, b = (uintptr_t) * (struct name *const *)y;
 
     return a < b ? -1 : a > b;
 }
@@ -128,9 +128,9 @@ void allocator_agent_update(struct allocator *a, struct agent_ref ref, const str
     struct alloc_agent *g = alloc_agent_get(a, ref);
     const struct agent_info *old = g->info;
     bool same_attributes = attributes_eq(&old->attributes, &spec->info->attributes);
-    bool same = same_attributes && old->capabilities == spec->info->capabilities && old->region == spec->info->region &&
-                old->zone == spec->info->zone && str_eq(g->hostname, str_of(spec->info->hostname)) &&
-                resources_eq(&g->total, spec->total);
+    bool same = same_attributes && old->capabilities == spec->info->capabilities &&
+                old->region == spec->info->region && old->zone == spec->info->zone &&
+                str_eq(g->hostname, str_of(spec->info->hostname)) && resources_eq(&g->total, spec->total);
     struct resources before = g->total;
 
     alloc_run_books_changed(a);
@@ -199,7 +199,8 @@ struct alloc_inverse_state *alloc_inverse_find(struct alloc_agent *g, struct fra
     return NULL;
 }
 
-void allocator_unavailability_set(struct allocator *a, struct agent_ref ref, const struct alloc_unavailability *u)
+void allocator_unavailability_set(struct allocator *a, struct agent_ref ref,
+                                  const struct alloc_unavailability *u)
 {
     struct alloc_agent *g = alloc_agent_get(a, ref);
 
@@ -215,8 +216,8 @@ void allocator_unavailability_set(struct allocator *a, struct agent_ref ref, con
     alloc_pending_agent(a, g);
 }
 
-void allocator_inverse_answer(struct allocator *a, struct mono now, struct framework_ref f, struct agent_ref ref,
-                              int64_t refuse_ns)
+void allocator_inverse_answer(struct allocator *a, struct mono now, struct framework_ref f,
+                              struct agent_ref ref, int64_t refuse_ns)
 {
     struct alloc_agent *g = alloc_agent_get(a, ref);
     struct alloc_inverse_state *s = alloc_inverse_find(g, f);

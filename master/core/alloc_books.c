@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The books: what each client holds of each agent, what is available, and the sums over roles and the cluster that order and
- * quota read. Every change goes through sums_change, which is its own inverse with the other sign; allocator_check recomputes
- * all of it.
+/* The books: what each client holds of each agent, what is available, and the sums over roles and the cluster
+ * that order and quota read. Every change goes through sums_change, which is its own inverse with the other
+ * sign; allocator_check recomputes all of it.
  *
- * Shared resources are always available and count once per client and agent however many copies are held (and once per role and
- * agent, for the role's sums): their sums change when the first copy comes or the last one goes. */
+ * Shared resources are always available and count once per client and agent however many copies are held (and
+ * once per role and agent, for the role's sums): their sums change when the first copy comes or the last one
+ * goes. */
 #include <stdlib.h>
 
 #include "common/base/cleanup.h"
@@ -18,8 +19,8 @@ bool alloc_is_plain(const struct resource *r)
 
 /* --- sums of the holdings --- */
 
-static void role_sums_change(struct allocator *a, struct alloc_role *r, uint32_t name, int64_t milli, bool plain,
-                             bool allocated)
+static void role_sums_change(struct allocator *a, struct alloc_role *r, uint32_t name, int64_t milli,
+                             bool plain, bool allocated)
 {
     for (; r != &a->root; r = r->parent) {
         qvec_add(&r->tree.used, name, milli);
@@ -66,17 +67,20 @@ static bool held_within(const struct alloc_agent *g, const struct resource *x, s
         struct resource y = *x; /* only looked at */
         if (s.client != NULL && h->client != s.client)
             continue;
-        if (s.role != NULL && (s.below ? !alloc_role_is_within(h->client->role, s.role) : h->client->role != s.role))
+        if (s.role != NULL &&
+            (s.below ? !alloc_role_is_within(h->client->role, s.role) : h->client->role != s.role))
             continue;
         y.role = h->client->role->name;
         y.copies = 1;
-        if (resources_contains_one(&h->allocated, &y) || (!s.allocated_only && resources_contains_one(&h->offered, &y)))
+        if (resources_contains_one(&h->allocated, &y) ||
+            (!s.allocated_only && resources_contains_one(&h->offered, &y)))
             return true;
     }
     return false;
 }
 
-/* As sums_change for a shared entry; called while the holding does not have it (before the add, after the removal). */
+/* As sums_change for a shared entry; called while the holding does not have it (before the add, after the
+ * removal). */
 static void shared_sums_change(struct allocator *a, const struct alloc_agent *g, struct alloc_client *c,
                                const struct resource *x, int sign, enum alloc_state state)
 {
@@ -146,7 +150,8 @@ static void holding_free(struct allocator *a, struct alloc_holding *h)
     alloc_client_release(a, c);
 }
 
-static void holding_put(struct allocator *a, struct alloc_holding *h, const struct resource *x, enum alloc_state state)
+static void holding_put(struct allocator *a, struct alloc_holding *h, const struct resource *x,
+                        enum alloc_state state)
 {
     struct resource y = resource_copy(x);
 
@@ -162,7 +167,8 @@ static void holding_put(struct allocator *a, struct alloc_holding *h, const stru
     resources_add_take(state == ALLOC_OFFERED ? &h->offered : &h->allocated, &y);
 }
 
-static void holding_take(struct allocator *a, struct alloc_holding *h, const struct resource *x, enum alloc_state state)
+static void holding_take(struct allocator *a, struct alloc_holding *h, const struct resource *x,
+                         enum alloc_state state)
 {
     struct resources *from = state == ALLOC_OFFERED ? &h->offered : &h->allocated;
     struct resource y = *x; /* borrowed */
@@ -270,9 +276,10 @@ static void took_back(struct allocator *a, struct alloc_agent *g, const struct r
     alloc_available_changed(a, g);
 }
 
-/* All that the agent had was offered to c and comes back untouched: a decline. Everything is as before the offer, so nothing
- * need be compared or added up. false: not so. */
-static bool whole_came_back(struct allocator *a, struct alloc_agent *g, struct alloc_holding *h, const struct resources *r)
+/* All that the agent had was offered to c and comes back untouched: a decline. Everything is as before the
+ * offer, so nothing need be compared or added up. false: not so. */
+static bool whole_came_back(struct allocator *a, struct alloc_agent *g, struct alloc_holding *h,
+                            const struct resources *r)
 {
     struct alloc_hot *hot = &a->hot[g->slot];
 
@@ -293,8 +300,8 @@ static bool whole_came_back(struct allocator *a, struct alloc_agent *g, struct a
     return true;
 }
 
-void alloc_give_back(struct allocator *a, struct alloc_agent *g, struct alloc_client *c, const struct resources *r,
-                     enum alloc_state state)
+void alloc_give_back(struct allocator *a, struct alloc_agent *g, struct alloc_client *c,
+                     const struct resources *r, enum alloc_state state)
 {
     struct alloc_holding *h = alloc_holding_find(g, c);
 
@@ -379,7 +386,8 @@ static void recover_role(struct allocator *a, struct mono now, struct alloc_agen
 
         resources_unallocate(&what);
         filter_add(a, g, c, &what, until_ms);
-        /* It stops all that the mask's reference amount could become an offer of: no need to look at the pair to know. */
+        /* It stops all that the mask's reference amount could become an offer of: no need to look at the pair
+         * to know. */
         if (!g->has_shared && g->reference.n != 0 && resources_contains(&what, &g->reference)) {
             mask_agent_sync(a, g->slot);
             mask_set(mask_blocked(a, g->slot), c->slot);
@@ -424,7 +432,8 @@ void allocator_recover(struct allocator *a, struct mono now, struct framework_re
     }
 }
 
-void allocator_launch(struct allocator *a, struct framework_ref f, struct agent_ref ref, const struct resources *resources)
+void allocator_launch(struct allocator *a, struct framework_ref f, struct agent_ref ref,
+                      const struct resources *resources)
 {
     struct alloc_framework *fw = alloc_framework_get(a, f);
     struct alloc_agent *g = alloc_agent_get(a, ref);
@@ -490,8 +499,10 @@ int allocator_update_allocation(struct allocator *a, struct framework_ref f, str
     struct alloc_holding *h = client != NULL ? alloc_holding_find(g, client) : NULL;
 
     if (h == NULL)
-        return error_set(err, ERR_CONFLICT, "framework %.*s holds nothing in this role of agent %.*s that the operation could consume",
-                         STR_ARG(fw->info->id.s), STR_ARG(g->info->id.s));
+        return error_set(
+            err, ERR_CONFLICT,
+            "framework %.*s was offered nothing of agent %.*s in the role of what the operation consumes",
+            STR_ARG(fw->info->id.s), STR_ARG(g->info->id.s));
     struct conversion mine = { resources_copy(&c->consumed), resources_copy(&c->produced) };
     struct conversion of_total = unallocated(c);
     struct resources held = resources_copy(&h->offered), total = resources_copy(&g->total);
@@ -525,7 +536,8 @@ static int shared_in_use(const struct alloc_agent *g, const struct conversion *c
     return 0;
 }
 
-int allocator_update_available(struct allocator *a, struct agent_ref ref, const struct conversion *c, struct error *err)
+int allocator_update_available(struct allocator *a, struct agent_ref ref, const struct conversion *c,
+                               struct error *err)
 {
     struct alloc_agent *g = alloc_agent_get(a, ref);
     struct conversion u = unallocated(c);

@@ -34,8 +34,8 @@ struct sum_of {
     bool below;
 };
 
-static void sum_agent(const struct allocator *a, const struct alloc_agent *g, struct sum_of s, bool allocated_only,
-                      bool plain_only, struct qvec *sum)
+static void sum_agent(const struct allocator *a, const struct alloc_agent *g, struct sum_of s,
+                      bool allocated_only, bool plain_only, struct qvec *sum)
 {
     CLEANUP(resources_done_p) struct resources shared = RESOURCES_INIT;
     const struct alloc_holding *h;
@@ -45,7 +45,8 @@ static void sum_agent(const struct allocator *a, const struct alloc_agent *g, st
         const struct resources *both[] = { &h->allocated, &h->offered };
         if (s.client != NULL && h->client != s.client)
             continue;
-        if (s.role != NULL && (s.below ? !alloc_role_is_within(h->client->role, s.role) : h->client->role != s.role))
+        if (s.role != NULL &&
+            (s.below ? !alloc_role_is_within(h->client->role, s.role) : h->client->role != s.role))
             continue;
         for (int k = 0; k < (allocated_only ? 1 : 2); k++)
             for (uint32_t i = 0; i < both[k]->n; i++) {
@@ -125,7 +126,8 @@ static int check_role(const struct allocator *a, const struct alloc_role *r, str
         if (!check_sum(a, (struct sum_of){ c, NULL, false }, false, false, &c->node.used))
             return error_set(err, ERR_CONFLICT, "role %s, framework %s: used is wrong", r->name->text,
                              c->framework->path->text);
-        if (alloc_client_is_active(c) != (c->node.parent != NULL) || mask_get(a->active, c->slot) != (c->node.parent != NULL))
+        if (alloc_client_is_active(c) != (c->node.parent != NULL) ||
+            mask_get(a->active, c->slot) != (c->node.parent != NULL))
             return error_set(err, ERR_CONFLICT, "role %s, framework %s: activity is wrong", r->name->text,
                              c->framework->path->text);
     }
@@ -152,7 +154,8 @@ static int check_agent(const struct allocator *a, const struct alloc_agent *g, s
     resources_sub_all(&expected, &mine);
     resources_done(&mine);
     if (over != g->overcommitted)
-        return error_set(err, ERR_CONFLICT, "agent %.*s: overcommitted is %d", STR_ARG(g->info->id.s), g->overcommitted);
+        return error_set(err, ERR_CONFLICT, "agent %.*s: overcommitted is %d", STR_ARG(g->info->id.s),
+                         g->overcommitted);
     if (!resources_eq(&expected, &got)) {
         CLEANUP(sbuf_done_p) struct sbuf text = SBUF_INIT(4096);
         resources_print(&text, &got);

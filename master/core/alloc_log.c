@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The decision log: a ring of small records. Writing one costs a few stores; names are looked up when somebody asks. */
+/* The decision log: a ring of small records. Writing one costs a few stores; names are looked up when
+ * somebody asks. */
 #include <stdlib.h>
 
 #include "master/core/alloc_internal.h"
@@ -26,8 +27,9 @@ const char *alloc_reason_text(enum alloc_reason r)
     return (unsigned)r < ALLOC_REASON_COUNT ? texts[r] : "?";
 }
 
-void alloc_log_add(struct allocator *a, struct mono at, const struct alloc_client *c, const struct alloc_agent *g,
-                   enum alloc_reason reason, const struct resources *r, int64_t until_ns)
+void alloc_log_add(struct allocator *a, struct mono at, const struct alloc_client *c,
+                   const struct alloc_agent *g, enum alloc_reason reason, const struct resources *r,
+                   int64_t until_ns)
 {
     if (a->log_cap == 0)
         return;

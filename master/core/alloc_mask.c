@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The masks: which clients need not be looked at for an agent, because nothing but a change of the facts could make the answer
- * another one. Per agent slot there are mask_cap words, one bit per client slot. A set bit means: whatever part of the
- * agent's *reference* amount is free, it is not offered to this client. It rests on
+/* The masks: which clients need not be looked at for an agent, because nothing but a change of the facts
+ * could make the answer another one. Per agent slot there are mask_cap words, one bit per client slot. A set
+ * bit means: whatever part of the agent's *reference* amount is free, it is not offered to this client. It
+ * rests on
  *
- *   - the client: capabilities, constraints, minimum, role. A change clears its bit on all agents (mask_client_cleared):
- *     noted in one mask at once, carried out when an agent is next looked at (mask_agent_sync).
+ *   - the client: capabilities, constraints, minimum, role. A change clears its bit on all agents
+ * (mask_client_cleared): noted in one mask at once, carried out when an agent is next looked at
+ * (mask_agent_sync).
  *   - the agent: attributes, capabilities, total. A change clears all its bits (mask_agent_reset).
  *   - filters: when one ends or is dropped, the bit goes (filter_offers.c).
- *   - what is free being within the reference (mask_agent_reference). Filters and minimums that stop an amount stop every part of
- *     it, so a smaller amount keeps the bits; a larger one clears them and becomes the reference. */
+ *   - what is free being within the reference (mask_agent_reference). Filters and minimums that stop an
+ * amount stop every part of it, so a smaller amount keeps the bits; a larger one clears them and becomes the
+ * reference. */
 #include "master/core/alloc_internal.h"
 
 static void widen(uint64_t **m, uint32_t from, uint32_t to)
@@ -72,8 +75,8 @@ void mask_client_cleared(struct allocator *a, uint32_t client_slot)
     a->mask_clears++;
 }
 
-/* cleared may hold more than what came since the agent was last here (it is emptied only after a pass over all agents): then a
- * bit is cleared without need and found again at the cost of a look. */
+/* cleared may hold more than what came since the agent was last here (it is emptied only after a pass over
+ * all agents): then a bit is cleared without need and found again at the cost of a look. */
 void mask_agent_sync(struct allocator *a, uint32_t agent_slot)
 {
     struct alloc_hot *h = &a->hot[agent_slot];
@@ -106,7 +109,8 @@ static void reference_set(struct alloc_agent *g)
 
 void mask_agent_reference(struct allocator *a, struct alloc_agent *g)
 {
-    /* When it stays so over several runs, let the smaller amount, for which the bits hold too, be the reference. */
+    /* When it stays so over several runs, let the smaller amount, for which the bits hold too, be the
+     * reference. */
     if (g->ref == ALLOC_REF_BELOW && g->below_run < a->run.number)
         reference_set(g);
     if (g->ref != ALLOC_REF_UNKNOWN)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What one agent would offer to one client, and why not: eligibility, stripping, quota. Decides, changes nothing.
- * Source: reference of the allocator, sections 14 to 16. */
+/* What one agent would offer to one client, and why not: eligibility, stripping, quota. Decides, changes
+ * nothing. Source: reference of the allocator, sections 14 to 16. */
 #include <stdlib.h>
 
 #include "common/base/cleanup.h"
@@ -24,7 +24,8 @@ static bool alternative_reached(const struct quantities *q, const struct resourc
     return true;
 }
 
-static bool any_alternative_reached(const struct quantities *alternatives, size_t count, const struct resources *r)
+static bool any_alternative_reached(const struct quantities *alternatives, size_t count,
+                                    const struct resources *r)
 {
     for (size_t i = 0; i < count; i++)
         if (alternative_reached(&alternatives[i], r))
@@ -120,7 +121,8 @@ bool alloc_quota_is_dead(const struct allocator *a, const struct alloc_role *rol
         bool possible = true;
         for (uint32_t k = 0; k < q->n; k++) {
             uint32_t name = alloc_name_known(a, q->v[k].name);
-            possible = possible && (name != ALLOC_NONE ? quota_bound(a, role, stage, name) : 0) >= q->v[k].milli;
+            possible =
+                possible && (name != ALLOC_NONE ? quota_bound(a, role, stage, name) : 0) >= q->v[k].milli;
         }
         if (possible)
             return false;
@@ -160,14 +162,16 @@ static bool is_stripped(const struct alloc_client *c, const struct resource *x)
            (resource_has_refined_reservations(x) && !has_capability(c, FRAMEWORK_CAP_RESERVATION_REFINEMENT));
 }
 
-static bool offered_in_this_run(const struct allocator *a, const struct alloc_agent *g, const struct resource *x)
+static bool offered_in_this_run(const struct allocator *a, const struct alloc_agent *g,
+                                const struct resource *x)
 {
     return x->shared && g->run_shared_at == a->run.number && a->run.phase != ALLOC_PHASE_IDLE &&
            resources_contains_one(&g->run_shared, x);
 }
 
 /* X of section 15: what is available and may go to the role, before stripping. */
-static struct resources on_the_table(const struct allocator *a, const struct alloc_agent *g, const struct alloc_client *c)
+static struct resources on_the_table(const struct allocator *a, const struct alloc_agent *g,
+                                     const struct alloc_client *c)
 {
     struct resources x = RESOURCES_INIT;
     struct str role = name_str(c->role->name);
@@ -203,7 +207,8 @@ static void pieces_done(struct pieces *p)
     qvec_clear(&p->left);
 }
 
-/* Without randomness: what cannot be cut comes first, so that the outcome does not depend on the order of the entries. */
+/* Without randomness: what cannot be cut comes first, so that the outcome does not depend on the order of the
+ * entries. */
 static void pieces_order(struct pieces *p, struct rng *rng)
 {
     uint32_t first = 0, last = p->n;
@@ -289,7 +294,8 @@ static struct pieces pieces_of(struct allocator *a, const struct resources *x)
 
     for (uint32_t i = 0; i < x->n; i++)
         if (alloc_is_plain(&x->v[i]))
-            p.v[p.n++] = (struct piece){ .entry = &x->v[i], .name = alloc_name_index(a, x->v[i].name),
+            p.v[p.n++] = (struct piece){ .entry = &x->v[i],
+                                         .name = alloc_name_index(a, x->v[i].name),
                                          .extra = x->v[i].milli };
     return p;
 }
@@ -303,8 +309,8 @@ static int64_t total_extra(const struct pieces *p)
     return sum;
 }
 
-/* Applies quota to the plain entries; false: nothing of the guarantee can be met here (stage 1). *ret_cut: which rule took
- * something away; GRANTED: none. */
+/* Applies quota to the plain entries; false: nothing of the guarantee can be met here (stage 1). *ret_cut:
+ * which rule took something away; GRANTED: none. */
 static bool cut(struct allocator *a, const struct alloc_role *role, enum alloc_phase stage, struct pieces *p,
                 enum alloc_reason *ret_cut)
 {
@@ -346,8 +352,9 @@ static void assemble(const struct resources *x, const struct pieces *p, struct a
     }
 }
 
-static enum alloc_reason judge(const struct allocator *a, const struct alloc_agent *g, const struct alloc_client *c,
-                               const struct resources *offer, int64_t *ret_until_ms)
+static enum alloc_reason judge(const struct allocator *a, const struct alloc_agent *g,
+                               const struct alloc_client *c, const struct resources *offer,
+                               int64_t *ret_until_ms)
 {
     int64_t now_ms = a->run.now.ns / NS_PER_MS;
 
@@ -432,7 +439,8 @@ enum alloc_reason alloc_offer_make(struct allocator *a, struct alloc_agent *g, s
     if (reason != ALLOC_REASON_GRANTED)
         return reason;
     /* The common case: nothing special on the agent and no quota in the way, so all of it is meant. */
-    if (g->plain && stage == ALLOC_PHASE_FAIR && g->ref != ALLOC_REF_UNKNOWN && !qvec_has_positive(&a->run.headroom) &&
+    if (g->plain && stage == ALLOC_PHASE_FAIR && g->ref != ALLOC_REF_UNKNOWN &&
+        !qvec_has_positive(&a->run.headroom) &&
         (c->role->quota == NULL || c->role->quota->limit_count == 0)) {
         ret->whole = true;
         if (c->minimum == NULL && a->hot[g->slot].small)
@@ -440,7 +448,8 @@ enum alloc_reason alloc_offer_make(struct allocator *a, struct alloc_agent *g, s
         if (c->minimum != NULL && !big_enough(a, c, &g->available))
             return ALLOC_REASON_TOO_SMALL;
         return filter_stops(a, g, c, &g->available, a->run.now.ns / NS_PER_MS, ret_until_ms)
-                   ? ALLOC_REASON_FILTERED : ALLOC_REASON_GRANTED;
+                   ? ALLOC_REASON_FILTERED
+                   : ALLOC_REASON_GRANTED;
     }
     return make_general(a, g, c, stage, ret, ret_for_good, ret_until_ms);
 }

@@ -49,8 +49,8 @@ const struct resources *allocator_agent_available(const struct allocator *a, str
     return &alloc_agent_get(a, g)->available;
 }
 
-const struct resources *allocator_holding(const struct allocator *a, struct framework_ref f, struct name *role,
-                                          struct agent_ref g, enum alloc_state state)
+const struct resources *allocator_holding(const struct allocator *a, struct framework_ref f,
+                                          struct name *role, struct agent_ref g, enum alloc_state state)
 {
     const struct alloc_client *c = alloc_client_find(alloc_framework_get(a, f), alloc_role_find(a, role));
     const struct alloc_holding *h = c != NULL ? alloc_holding_find(alloc_agent_get(a, g), c) : NULL;
@@ -63,7 +63,8 @@ const struct resources *allocator_holding(const struct allocator *a, struct fram
 
 /* --- quantities out of vectors --- */
 
-static void add_vector(const struct allocator *a, struct quantities *q, const struct qvec *v, const struct qvec *minus)
+static void add_vector(const struct allocator *a, struct quantities *q, const struct qvec *v,
+                       const struct qvec *minus)
 {
     for (uint32_t i = 0; i < v->n; i++) {
         int64_t milli = qvec_get(v, i) - (minus != NULL ? qvec_get(minus, i) : 0);
@@ -72,7 +73,8 @@ static void add_vector(const struct allocator *a, struct quantities *q, const st
     }
 }
 
-void allocator_totals(const struct allocator *a, struct quantities *ret_total, struct quantities *ret_offered_or_allocated)
+void allocator_totals(const struct allocator *a, struct quantities *ret_total,
+                      struct quantities *ret_offered_or_allocated)
 {
     *ret_total = *ret_offered_or_allocated = QUANTITIES_INIT;
     add_vector(a, ret_total, &a->totals.total, NULL);
@@ -217,7 +219,8 @@ struct alloc_stats allocator_stats(const struct allocator *a)
 
 /* --- why --- */
 
-static enum alloc_reason why(struct allocator *a, struct alloc_agent *g, struct alloc_client *c, int64_t *ret_until_ms)
+static enum alloc_reason why(struct allocator *a, struct alloc_agent *g, struct alloc_client *c,
+                             int64_t *ret_until_ms)
 {
     struct alloc_offer o;
     bool for_good;
@@ -238,14 +241,19 @@ static enum alloc_reason why(struct allocator *a, struct alloc_agent *g, struct 
     return reason;
 }
 
-struct alloc_decision allocator_why(const struct allocator *const_a, struct mono now, struct framework_ref ref,
-                                    struct name *role, struct agent_ref agent)
+struct alloc_decision allocator_why(const struct allocator *const_a, struct mono now,
+                                    struct framework_ref ref, struct name *role, struct agent_ref agent)
 {
-    struct allocator *a = (struct allocator *)(uintptr_t)const_a; /* only scratch of the run is written, and put back */
+    struct allocator *a =
+        (struct allocator *)(uintptr_t)const_a; /* only scratch of the run is written, and put back */
     struct alloc_framework *f = alloc_framework_get(a, ref);
     struct alloc_agent *g = alloc_agent_get(a, agent);
     struct alloc_client *c = alloc_client_find(f, alloc_role_find(a, role));
-    struct alloc_decision d = { .at = now, .framework = ref, .agent = agent, .role = role, .run = a->run.number,
+    struct alloc_decision d = { .at = now,
+                                .framework = ref,
+                                .agent = agent,
+                                .role = role,
+                                .run = a->run.number,
                                 .reason = ALLOC_REASON_SUPPRESSED };
     struct mono run_now = a->run.now;
     struct rng *rng = a->run.rng;

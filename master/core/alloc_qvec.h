@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Amounts by scalar resource name, as a small dense vector. Names are numbered by the allocator (alloc_name_index): 0 cpus, 1
- * mem, 2 disk, 3 gpus, then in order of appearance. An index at or beyond n counts as 0, so a zeroed vector is empty and no
- * vector needs to know how many names there are. The first four live inside: a look costs no second cache line. */
+/* Amounts by scalar resource name, as a small dense vector. Names are numbered by the allocator
+ * (alloc_name_index): 0 cpus, 1 mem, 2 disk, 3 gpus, then in order of appearance. An index at or beyond n
+ * counts as 0, so a zeroed vector is empty and no vector needs to know how many names there are. The first
+ * four live inside: a look costs no second cache line. */
 #ifndef STOA_MASTER_ALLOC_QVEC_H
 #define STOA_MASTER_ALLOC_QVEC_H
 

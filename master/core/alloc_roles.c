@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tree of roles: every role that a client, a reservation, a quota, a weight or a sub-role needs has a node, and only
- * those that clients need (they are *tracked*) take part in the order.
+/* The tree of roles: every role that a client, a reservation, a quota, a weight or a sub-role needs has a
+ * node, and only those that clients need (they are *tracked*) take part in the order.
  *
- * A role without tracked sub-roles is a leaf of the sorter: its node tree stands for its own clients. With tracked sub-roles
- * tree becomes an inner node, and the role's own clients compete below it through the node self, under the path "<role>/."
- * and with weight 1. Source: reference of the allocator, section 12. */
+ * A role without tracked sub-roles is a leaf of the sorter: its node tree stands for its own clients. With
+ * tracked sub-roles tree becomes an inner node, and the role's own clients compete below it through the node
+ * self, under the path "<role>/." and with weight 1. Source: reference of the allocator, section 12. */
 #include <stdlib.h>
 
 #include "common/model/role.h"
@@ -99,7 +99,8 @@ void alloc_role_weight_apply(struct alloc_role *r)
     sorter_touch(&r->tree);
 }
 
-/* The first client below r appeared: r takes its place among its siblings, its parent becomes an inner node. */
+/* The first client below r appeared: r takes its place among its siblings, its parent becomes an inner node.
+ */
 static void track(struct alloc_role *r)
 {
     struct alloc_role *up = r->parent;

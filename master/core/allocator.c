@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Life of the allocator, frameworks and their clients, quota, weights, pause. See alloc_internal.h for the plan of the files. */
+/* Life of the allocator, frameworks and their clients, quota, weights, pause. See alloc_internal.h for the
+ * plan of the files. */
 #include "master/core/allocator.h"
 
 #include <stdlib.h>
@@ -342,7 +343,8 @@ static bool is_among(const struct name *role, struct name *const *v, size_t n)
     return false;
 }
 
-static void framework_describe(struct allocator *a, struct alloc_framework *f, const struct alloc_framework_spec *spec)
+static void framework_describe(struct allocator *a, struct alloc_framework *f,
+                               const struct alloc_framework_spec *spec)
 {
     struct framework_info *info = framework_info_ref(spec->info);
     struct offer_constraints *constraints = offer_constraints_ref(spec->constraints);
@@ -360,7 +362,8 @@ static void framework_describe(struct allocator *a, struct alloc_framework *f, c
         c->suppressed = is_among(c->role->name, spec->suppressed, spec->suppressed_count);
         c->minimum = framework_info_offer_filter(info, c->role->name);
         (c->minimum != NULL ? mask_set : mask_clear)(a->own_minimum, c->slot);
-        (framework_info_can(info, FRAMEWORK_CAP_REVOCABLE_RESOURCES) ? mask_set : mask_clear)(a->revocable, c->slot);
+        (framework_info_can(info, FRAMEWORK_CAP_REVOCABLE_RESOURCES) ? mask_set : mask_clear)(a->revocable,
+                                                                                              c->slot);
         if ((was && !c->suppressed) || !c->subscribed)
             alloc_client_filters_drop(a, c);
         mask_client_cleared(a, c->slot);
@@ -369,7 +372,8 @@ static void framework_describe(struct allocator *a, struct alloc_framework *f, c
     }
 }
 
-struct framework_ref allocator_framework_add(struct allocator *a, const struct alloc_framework_spec *spec, bool active)
+struct framework_ref allocator_framework_add(struct allocator *a, const struct alloc_framework_spec *spec,
+                                             bool active)
 {
     struct alloc_framework *f = xcalloc(1, sizeof *f);
     uint32_t slot = 0;
@@ -399,7 +403,8 @@ struct framework_ref allocator_framework_add(struct allocator *a, const struct a
     return alloc_framework_ref(f);
 }
 
-void allocator_framework_update(struct allocator *a, struct framework_ref ref, const struct alloc_framework_spec *spec)
+void allocator_framework_update(struct allocator *a, struct framework_ref ref,
+                                const struct alloc_framework_spec *spec)
 {
     alloc_run_books_changed(a);
     framework_describe(a, alloc_framework_get(a, ref), spec);
@@ -467,7 +472,8 @@ void allocator_framework_deactivate(struct allocator *a, struct framework_ref re
     inverses_drop(a, ref, false);
 }
 
-void allocator_suppress(struct allocator *a, struct framework_ref ref, struct name *const *roles, size_t count)
+void allocator_suppress(struct allocator *a, struct framework_ref ref, struct name *const *roles,
+                        size_t count)
 {
     struct alloc_framework *f = alloc_framework_get(a, ref);
 

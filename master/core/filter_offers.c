@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Offer filters: what a framework refused, for how long. There may be one per pair of client and agent (50 million in a large
- * cluster), so a filter is 16 bytes in an array of its agent, sorted by client; the refused resources are interned: agents of the
- * same shape share one copy. No timer: an agent knows the first end among its filters and looks when that has passed.
+/* Offer filters: what a framework refused, for how long. There may be one per pair of client and agent (50
+ * million in a large cluster), so a filter is 16 bytes in an array of its agent, sorted by client; the
+ * refused resources are interned: agents of the same shape share one copy. No timer: an agent knows the first
+ * end among its filters and looks when that has passed.
  *
- * Dropping all filters of a client (REVIVE, disconnection) counts up the generation of its slot; what is left in the arrays does
- * not match any more and is swept when an array is next touched. Source: reference of the allocator, section 17. */
+ * Dropping all filters of a client (REVIVE, disconnection) counts up the generation of its slot; what is left
+ * in the arrays does not match any more and is swept when an array is next touched. Source: reference of the
+ * allocator, section 17. */
 #include <stdlib.h>
 
 #include "master/core/alloc_internal.h"
@@ -53,8 +55,9 @@ static uint32_t table_intern(struct alloc_filter_table *t, const struct resource
         i = t->n++;
     }
     uint32_t b = (uint32_t)(hash & (t->bucket_count - 1));
-    t->v[i] = (struct alloc_filtered){ .resources = resources_copy(what), .hash = hash, .refs = 1,
-                                       .next = t->buckets[b] };
+    t->v[i] = (struct alloc_filtered){
+        .resources = resources_copy(what), .hash = hash, .refs = 1, .next = t->buckets[b]
+    };
     t->buckets[b] = i;
     t->used++;
     return i;
@@ -154,8 +157,8 @@ static uint32_t make_room(struct allocator *a, struct alloc_agent *g, uint32_t f
     return end;
 }
 
-void filter_add(struct allocator *a, struct alloc_agent *g, struct alloc_client *c, const struct resources *what,
-                int64_t until_ms)
+void filter_add(struct allocator *a, struct alloc_agent *g, struct alloc_client *c,
+                const struct resources *what, int64_t until_ms)
 {
     uint32_t from = lower_bound(g, c->slot);
     uint32_t end = make_room(a, g, from, c->slot);
@@ -172,7 +175,9 @@ void filter_add(struct allocator *a, struct alloc_agent *g, struct alloc_client 
         }
     ARRAY_ROOM(g->filters, g->filter_count, g->filter_cap);
     memmove(g->filters + end + 1, g->filters + end, (g->filter_count - end) * sizeof *g->filters);
-    g->filters[end] = (struct alloc_filter){ .client = c->slot, .what = index, .until_ms = until & UNTIL_MASK,
+    g->filters[end] = (struct alloc_filter){ .client = c->slot,
+                                             .what = index,
+                                             .until_ms = until & UNTIL_MASK,
                                              .gen = a->client_gens[c->slot] & GEN_MASK };
     g->filter_count++;
     mask_set(mask_filtered(a, g->slot), c->slot);

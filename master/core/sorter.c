@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Design: the kids of a node are a sorted array of pointers rather than a heap, because an agent asks for them in order, often
- * skipping many, and because the one that was just served is near the front and moves behind its equals: a search from
- * the front, a binary search and a short memmove. A full sort happens once per run and only when something changed. */
+/* Design: the kids of a node are a sorted array of pointers rather than a heap, because an agent asks for
+ * them in order, often skipping many, and because the one that was just served is near the front and moves
+ * behind its equals: a search from the front, a binary search and a short memmove. A full sort happens once
+ * per run and only when something changed. */
 #include "master/core/sorter.h"
 
 #include <math.h>
@@ -294,7 +295,8 @@ void sorter_place_all(struct sorter_node *const *nodes, uint32_t count, const st
             sorter_place(nodes[i], t);
             continue;
         }
-        settle(nodes[i], t); /* a node out of place among its siblings would mislead the search for the others */
+        settle(nodes[i],
+               t); /* a node out of place among its siblings would mislead the search for the others */
         lift(nodes[i]);
     }
     for (uint32_t i = 0; i < count && siblings; i++)

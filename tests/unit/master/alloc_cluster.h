@@ -64,7 +64,6 @@ __attribute__((unused)) static void cluster_done(struct cluster *c)
     CHECK_INT(names_count(), names_held);
 }
 
-
 /* "a,b/c" */
 __attribute__((unused)) static size_t roles_of(const char *roles, struct name **v)
 {
@@ -108,14 +107,15 @@ __attribute__((unused)) static struct framework_info *framework_info_make(const 
     return info;
 }
 
-__attribute__((unused)) static struct framework_ref framework_add(struct cluster *c, const char *id, const char *roles,
-                                                                  struct fw_options o)
+__attribute__((unused)) static struct framework_ref framework_add(struct cluster *c, const char *id,
+                                                                  const char *roles, struct fw_options o)
 {
     struct framework_info *info = framework_info_make(id, roles, o);
     struct name *suppressed[64];
     size_t count = o.suppressed != NULL ? roles_of(o.suppressed, suppressed) : 0;
-    struct alloc_framework_spec spec = { .info = info, .suppressed = suppressed, .suppressed_count = count,
-                                         .constraints = o.constraints };
+    struct alloc_framework_spec spec = {
+        .info = info, .suppressed = suppressed, .suppressed_count = count, .constraints = o.constraints
+    };
     struct framework_ref ref = allocator_framework_add(c->a, &spec, !o.inactive);
 
     framework_info_unref(info);
@@ -124,7 +124,8 @@ __attribute__((unused)) static struct framework_ref framework_add(struct cluster
     return ref;
 }
 
-__attribute__((unused)) static struct framework_ref framework(struct cluster *c, const char *id, const char *roles)
+__attribute__((unused)) static struct framework_ref framework(struct cluster *c, const char *id,
+                                                              const char *roles)
 {
     return framework_add(c, id, roles, (struct fw_options){ .capabilities = FRAMEWORK_CAP_MULTI_ROLE });
 }
@@ -148,8 +149,8 @@ __attribute__((unused)) static struct agent_info *agent_info_make(const char *id
     return info;
 }
 
-__attribute__((unused)) static struct agent_ref agent_with(struct cluster *c, const char *id, struct resources total,
-                                                           struct agent_options o)
+__attribute__((unused)) static struct agent_ref agent_with(struct cluster *c, const char *id,
+                                                           struct resources total, struct agent_options o)
 {
     struct agent_info *info = agent_info_make(id, o);
     struct alloc_agent_spec spec = { info, &total };
@@ -165,7 +166,8 @@ __attribute__((unused)) static struct agent_ref agent(struct cluster *c, const c
     return agent_with(c, id, resources_lit(total), (struct agent_options){ .region = NULL });
 }
 
-/* Runs to the end of what is due and lists the grants: "f1 role a1 cpus:4; mem:512" one a line; "" when nothing was due. */
+/* Runs to the end of what is due and lists the grants: "f1 role a1 cpus:4; mem:512" one a line; "" when
+ * nothing was due. */
 __attribute__((unused)) static struct str run_with(struct cluster *c, struct rng *rng)
 {
     while (allocator_run(c->a, c->now, rng, 0, &c->result) == ALLOC_RUN_MORE)
@@ -175,8 +177,8 @@ __attribute__((unused)) static struct str run_with(struct cluster *c, struct rng
         const struct alloc_grant *g = &c->result.grants[i];
         struct resources r = resources_copy(&g->resources);
         resources_unallocate(&r);
-        sbuf_fmt(&c->text, "%.*s %s %.*s ", STR_ARG(allocator_framework_id(c->a, g->framework).s), g->role->text,
-                 STR_ARG(allocator_agent_id(c->a, g->agent).s));
+        sbuf_fmt(&c->text, "%.*s %s %.*s ", STR_ARG(allocator_framework_id(c->a, g->framework).s),
+                 g->role->text, STR_ARG(allocator_agent_id(c->a, g->agent).s));
         resources_print(&c->text, &r);
         sbuf_c(&c->text, "\n");
         resources_done(&r);
@@ -223,7 +225,8 @@ __attribute__((unused)) static struct resources allocated(const char *text, cons
 }
 
 __attribute__((unused)) static void recover(struct cluster *c, struct framework_ref f, struct agent_ref g,
-                                            const char *what, const char *role, enum alloc_state state, int64_t refuse_ns)
+                                            const char *what, const char *role, enum alloc_state state,
+                                            int64_t refuse_ns)
 {
     struct resources r = allocated(what, role);
 
@@ -231,7 +234,8 @@ __attribute__((unused)) static void recover(struct cluster *c, struct framework_
     resources_done(&r);
 }
 
-__attribute__((unused)) static void quota(struct cluster *c, const char *role, const char *guarantees, const char *limits)
+__attribute__((unused)) static void quota(struct cluster *c, const char *role, const char *guarantees,
+                                          const char *limits)
 {
     struct quantities g = QUANTITIES_INIT, l = QUANTITIES_INIT;
     struct name *name = name_of(str_of(role));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The allocation cycle as the reference text has it (allocator, sections 12 and 14 to 17), written for plainness: every sum is
- * recomputed, every order is sorted, nothing is remembered between cycles. Compared with the real one in
- * test_alloc_reference.c. Agents are visited by slot and entries in order, as the real one does without randomness. */
+/* The allocation cycle as the reference text has it (allocator, sections 12 and 14 to 17), written for
+ * plainness: every sum is recomputed, every order is sorted, nothing is remembered between cycles. Compared
+ * with the real one in test_alloc_reference.c. Agents are visited by slot and entries in order, as the real
+ * one does without randomness. */
 #ifndef STOA_TEST_ALLOC_NAIVE_H
 #define STOA_TEST_ALLOC_NAIVE_H
 
@@ -25,10 +26,10 @@ struct naive_framework {
     struct framework_ref ref;
     char id[8];
     bool subscribed[N_ROLES], suppressed[N_ROLES];
-    int64_t count[N_ROLES];   /* allocations of the client */
-    bool tracked[N_ROLES];    /* it exists as a client: subscribed or holding */
+    int64_t count[N_ROLES]; /* allocations of the client */
+    bool tracked[N_ROLES];  /* it exists as a client: subscribed or holding */
     uint32_t capabilities;
-    const char *rack;         /* constraint of all roles: the attribute rack equals; NULL: none */
+    const char *rack; /* constraint of all roles: the attribute rack equals; NULL: none */
 };
 
 struct naive_filter {
@@ -106,7 +107,8 @@ static struct naive_holding *naive_holding(struct naive *m, int framework, int r
             free_one = h;
     }
     if (make)
-        *free_one = (struct naive_holding){ .there = true, .framework = framework, .role = role, .agent = agent };
+        *free_one =
+            (struct naive_holding){ .there = true, .framework = framework, .role = role, .agent = agent };
     return make ? free_one : NULL;
 }
 
@@ -117,8 +119,10 @@ static bool naive_plain(const struct resource *x)
     return x->type == VALUE_SCALAR && x->reservations == NULL && !x->revocable;
 }
 
-/* Scalars held in a scope; shared ones once per agent. framework -1: all; role -1: all; below: with sub-roles. */
-static void naive_used(const struct naive *m, int framework, int role, bool below, bool plain, int64_t sum[N_NAMES])
+/* Scalars held in a scope; shared ones once per agent. framework -1: all; role -1: all; below: with
+ * sub-roles. */
+static void naive_used(const struct naive *m, int framework, int role, bool below, bool plain,
+                       int64_t sum[N_NAMES])
 {
     memset(sum, 0, N_NAMES * sizeof *sum);
     for (int g = 0; g < N_AGENTS; g++) {
@@ -200,7 +204,8 @@ static struct resources naive_available(const struct naive *m, int g)
 /* --- order --- */
 
 struct naive_key {
-    long double share; /* for lack of anything wider: the numbers of the test are small, and doubles of 64 bits keep them apart */
+    long double share; /* for lack of anything wider: the numbers of the test are small, and doubles of 64
+                          bits keep them apart */
     int64_t count;
     char path[16];
     int index;
@@ -241,7 +246,8 @@ static void naive_roles_below(const struct naive *m, int parent, int *order, int
         if (naive_parent(r) != parent)
             continue;
         naive_used(m, -1, r, true, false, used);
-        keys[count] = (struct naive_key){ naive_share(m, used, m->weight[r]), m->tree_count[r], "", r, false };
+        keys[count] =
+            (struct naive_key){ naive_share(m, used, m->weight[r]), m->tree_count[r], "", r, false };
         (void)snprintf(keys[count].path, sizeof keys[count].path, "%s", naive_roles[r]);
         count++;
     }
@@ -301,9 +307,11 @@ static bool naive_excluded(const struct naive *m, int f, int role, int g)
         return true;
     if (resources_milli(&a->total, NAME_GPUS) > 0 && (w->capabilities & FRAMEWORK_CAP_GPU_RESOURCES) == 0)
         return true;
-    if ((w->capabilities & FRAMEWORK_CAP_MULTI_ROLE) != 0 && (a->capabilities_missing & AGENT_CAP_MULTI_ROLE) != 0)
+    if ((w->capabilities & FRAMEWORK_CAP_MULTI_ROLE) != 0 &&
+        (a->capabilities_missing & AGENT_CAP_MULTI_ROLE) != 0)
         return true;
-    return strchr(naive_roles[role], '/') != NULL && (a->capabilities_missing & AGENT_CAP_HIERARCHICAL_ROLE) != 0;
+    return strchr(naive_roles[role], '/') != NULL &&
+           (a->capabilities_missing & AGENT_CAP_HIERARCHICAL_ROLE) != 0;
 }
 
 static bool naive_filtered(const struct naive *m, int f, int role, int g, const struct resources *offer)

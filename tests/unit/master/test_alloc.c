@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Scenes of the allocator: fairness, filters, suppression, eligibility, triggers. Quota is in test_alloc_quota.c. */
+/* Scenes of the allocator: fairness, filters, suppression, eligibility, triggers. Quota is in
+ * test_alloc_quota.c. */
 #include "common/base/cleanup.h"
 #include "tests/unit/master/alloc_cluster.h"
 
@@ -120,7 +121,8 @@ TEST("a role with sub-roles competes with them as one more leaf")
 
 TEST("the experiment of the DRF paper: dominant shares of 2/3 each")
 {
-    /* Whole agents approximate the paper's tasks: A can only use agents of 1 cpu and 4 mem, B those of 3 cpus and 1 mem. */
+    /* Whole agents approximate the paper's tasks: A can only use agents of 1 cpu and 4 mem, B those of 3 cpus
+     * and 1 mem. */
     struct cluster c = cluster_new();
     struct framework_ref a, b;
     int tasks_a = 0, tasks_b = 0;
@@ -134,7 +136,8 @@ TEST("the experiment of the DRF paper: dominant shares of 2/3 each")
         for (size_t i = 0; i < c.result.grant_count; i++) {
             struct alloc_grant *g = &c.result.grants[i];
             bool is_b = framework_ref_eq(g->framework, b);
-            struct resources task = allocated(is_b ? "cpus:3;mem:1024" : "cpus:1;mem:4096", is_b ? "rb" : "ra");
+            struct resources task =
+                allocated(is_b ? "cpus:3;mem:1024" : "cpus:1;mem:4096", is_b ? "rb" : "ra");
             struct resources rest = resources_copy(&g->resources);
             if (resources_contains(&rest, &task)) {
                 allocator_launch(c.a, g->framework, g->agent, &task);
@@ -392,7 +395,8 @@ TEST("one agent may serve several roles: each its reservation")
     (void)framework(&c, "f1", "x");
     (void)framework(&c, "f2", "y");
     (void)agent(&c, "a1", "cpus(x):1;cpus(y):2;cpus:4;mem:64");
-    RUN(&c, "f1 x a1 cpus(reservations: [(STATIC,x)]):1; cpus:4; mem:64\nf2 y a1 cpus(reservations: [(STATIC,y)]):2\n");
+    RUN(&c, "f1 x a1 cpus(reservations: [(STATIC,x)]):1; cpus:4; mem:64\nf2 y a1 cpus(reservations: "
+            "[(STATIC,y)]):2\n");
     cluster_done(&c);
 }
 
@@ -407,7 +411,8 @@ TEST("revocable resources need the capability")
     (void)framework(&c, "f1", "web");
     (void)agent_with(&c, "a1", total, (struct agent_options){ .region = NULL });
     RUN(&c, "f1 web a1 cpus:1; mem:100\n");
-    (void)framework_add(&c, "f2", "web", (struct fw_options){ .capabilities = FRAMEWORK_CAP_REVOCABLE_RESOURCES });
+    (void)framework_add(&c, "f2", "web",
+                        (struct fw_options){ .capabilities = FRAMEWORK_CAP_REVOCABLE_RESOURCES });
     RUN(&c, "f2 web a1 cpus{REV}:2\n");
     cluster_done(&c);
 }
@@ -445,12 +450,16 @@ TEST("constraints keep agents from a role")
     struct constraint_group *group = role_constraints_add_group(offer_constraints_add_role(k, web));
     struct agent_ref *excluded;
 
-    CHECK_INT(constraint_group_add(group, SELECT_ATTRIBUTE, STR("rack"), PREDICATE_TEXT_EQUALS, STR("r2"), NULL), 0);
-    struct framework_ref f = framework_add(&c, "f1", "web,db",
-                                           (struct fw_options){ .constraints = k, .suppressed = "db" });
+    CHECK_INT(
+        constraint_group_add(group, SELECT_ATTRIBUTE, STR("rack"), PREDICATE_TEXT_EQUALS, STR("r2"), NULL),
+        0);
+    struct framework_ref f =
+        framework_add(&c, "f1", "web,db", (struct fw_options){ .constraints = k, .suppressed = "db" });
     offer_constraints_unref(k);
-    (void)agent_with(&c, "a1", resources_lit("cpus:1;mem:100"), (struct agent_options){ .attributes = "rack:r1" });
-    (void)agent_with(&c, "a2", resources_lit("cpus:1;mem:100"), (struct agent_options){ .attributes = "rack:r2" });
+    (void)agent_with(&c, "a1", resources_lit("cpus:1;mem:100"),
+                     (struct agent_options){ .attributes = "rack:r1" });
+    (void)agent_with(&c, "a2", resources_lit("cpus:1;mem:100"),
+                     (struct agent_options){ .attributes = "rack:r2" });
     RUN(&c, "f1 web a2 cpus:1; mem:100\n");
     CHECK_INT(allocator_excluded_agents(c.a, f, web, &excluded), 1);
     CHECK_STR(allocator_agent_id(c.a, excluded[0]).s, STR("a1"));
@@ -667,7 +676,8 @@ TEST("inverse offers go to frameworks that hold something, once, and after the f
 TEST("a run in slices gives the same as in one piece, and drops what left in between")
 {
     struct cluster c = cluster_new();
-    struct framework_ref f[3] = { framework(&c, "f1", "a"), framework(&c, "f2", "b"), framework(&c, "f3", "c") };
+    struct framework_ref f[3] = { framework(&c, "f1", "a"), framework(&c, "f2", "b"),
+                                  framework(&c, "f3", "c") };
     int slices = 1;
 
     agents(&c, 60, "cpus:4;mem:1024");
@@ -723,11 +733,13 @@ TEST("the decision log and why name the reason")
     d = allocator_why(c.a, c.now, f1, web, g);
     CHECK_INT(d.reason, ALLOC_REASON_FILTERED);
     CHECK_INT(d.until_ns, c.now.ns + 100 * NS_PER_S);
+    (void)framework_add(&c, "f2", "web", (struct fw_options){ .minimum_role = "web", .minimum = "cpus:100" });
     (void)tick(&c);
     REQUIRE(allocator_decisions_end(c.a) == 3);
     CHECK(allocator_decision(c.a, 0, &d) && d.reason == ALLOC_REASON_GRANTED && d.cpus_milli == 4000);
-    CHECK(allocator_decision(c.a, 1, &d) && d.reason == ALLOC_REASON_DECLINED);
-    CHECK(allocator_decision(c.a, 2, &d) && d.reason == ALLOC_REASON_FILTERED && d.mem_milli == 100000);
+    CHECK(allocator_decision(c.a, 1, &d) && d.reason == ALLOC_REASON_DECLINED &&
+          d.until_ns == c.now.ns + 99 * NS_PER_S);
+    CHECK(allocator_decision(c.a, 2, &d) && d.reason == ALLOC_REASON_TOO_SMALL && d.mem_milli == 100000);
     CHECK(!allocator_decision(c.a, 3, &d));
     allocator_suppress(c.a, f1, NULL, 0);
     CHECK_INT(allocator_why(c.a, c.now, f1, web, g).reason, ALLOC_REASON_SUPPRESSED);

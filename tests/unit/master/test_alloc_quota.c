@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Quota: guarantees, limits, headroom, what is not divisible, recovery after a failover. Source: reference of the allocator,
- * sections 14, 15, 22 and 25. */
+/* Quota: guarantees, limits, headroom, what is not divisible, recovery after a failover. Source: reference of
+ * the allocator, sections 14, 15, 22 and 25. */
 #include "common/base/cleanup.h"
 #include "tests/unit/master/alloc_cluster.h"
 
@@ -196,7 +196,8 @@ TEST("roles that hold, reserve, subscribe or have quota or weight are listed")
     CHECK_CSTR(roles[1]->text, "r");
     CHECK_CSTR(roles[2]->text, "s/t");
     CHECK_CSTR(roles[3]->text, "w");
-    CHECK(allocator_role_view(c.a, roles[1], &v) && quantities_get(&v.reserved, NAME_CPUS) == 1000 && !v.tracked);
+    CHECK(allocator_role_view(c.a, roles[1], &v) && quantities_get(&v.reserved, NAME_CPUS) == 1000 &&
+          !v.tracked);
     CHECK_INT(quantities_get(&v.consumed, NAME_CPUS), 1000);
     allocator_role_view_done(&v);
     CHECK(allocator_role_view(c.a, roles[3], &v) && v.weight > 2.4 && v.weight < 2.6);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Random histories of small clusters, done to the allocator and to the plain reference of alloc_naive.h alike. After each step the
- * books must hold; after each run the grants must be the same. A second kind of history shuffles and slices the runs, with
- * changes between the slices, and checks what must hold in any order. A failure prints the seed: run the case with ALLOC_SEED=n to
- * repeat it alone, ALLOC_SEEDS=n to try more. */
+/* Random histories of small clusters, done to the allocator and to the plain reference of alloc_naive.h
+ * alike. After each step the books must hold; after each run the grants must be the same. A second kind of
+ * history shuffles and slices the runs, with changes between the slices, and checks what must hold in any
+ * order. A failure prints the seed: run the case with ALLOC_SEED=n to repeat it alone, ALLOC_SEEDS=n to try
+ * more. */
 #include "tests/unit/master/alloc_naive.h"
 
 enum mode { PLAIN, WITH_QUOTA, SHUFFLED };
@@ -45,10 +46,15 @@ static void fail(struct both *b, const char *what)
 static struct resources random_total(struct both *b)
 {
     static const char *const shapes[] = {
-        "cpus:4;mem:1024;disk:1000;ports:[100-200]", "cpus:2;mem:512", "cpus:3;mem:100;disk:50",
-        "cpus:1;mem:64;cpus(a):2;mem(a):200",        "cpus(b):2;mem(b):128;cpus:1;mem:64",
-        "cpus:0.5;mem:20",                           "cpus(a/x):1;mem(a/x):64;cpus(c):1;ports:[1-9]",
-        "cpus:4;mem:400;gpus:2",                     "cpus:6;mem:2048;disk:300",
+        "cpus:4;mem:1024;disk:1000;ports:[100-200]",
+        "cpus:2;mem:512",
+        "cpus:3;mem:100;disk:50",
+        "cpus:1;mem:64;cpus(a):2;mem(a):200",
+        "cpus(b):2;mem(b):128;cpus:1;mem:64",
+        "cpus:0.5;mem:20",
+        "cpus(a/x):1;mem(a/x):64;cpus(c):1;ports:[1-9]",
+        "cpus:4;mem:400;gpus:2",
+        "cpus:6;mem:2048;disk:300",
     };
     struct resources r = resources_lit(shapes[pick(b, (int)(sizeof shapes / sizeof *shapes))]);
 
@@ -67,7 +73,8 @@ static struct resources random_total(struct both *b)
     }
     if (chance(b, 15)) {
         struct resource x = resource_scalar(NAME_DISK, 64000);
-        struct reservation top = { .type = RESERVATION_DYNAMIC, .role = name_of(str_of(naive_roles[pick(b, 4)])) };
+        struct reservation top = { .type = RESERVATION_DYNAMIC,
+                                   .role = name_of(str_of(naive_roles[pick(b, 4)])) };
         x.disk = disk_new();
         x.disk->persistence = name_of(STR("vol"));
         x.disk->has_volume = true;
@@ -94,7 +101,9 @@ static void step_agent_add(struct both *b, int g)
 {
     struct naive_agent *a = &b->m.agents[g];
 
-    *a = (struct naive_agent){ .there = true, .active = chance(b, 90), .pending = true, .total = random_total(b) };
+    *a = (struct naive_agent){
+        .there = true, .active = chance(b, 90), .pending = true, .total = random_total(b)
+    };
     if (chance(b, 50))
         a->attributes = chance(b, 50) ? "rack:r1" : "rack:r2";
     if (chance(b, 10))
@@ -114,7 +123,8 @@ static void holding_clear(struct both *b, struct naive_holding *h)
     h->there = false;
     struct naive_framework *f = &b->m.frameworks[h->framework];
     for (int i = 0; i < N_HOLDINGS; i++)
-        if (b->m.holdings[i].there && b->m.holdings[i].framework == h->framework && b->m.holdings[i].role == h->role)
+        if (b->m.holdings[i].there && b->m.holdings[i].framework == h->framework &&
+            b->m.holdings[i].role == h->role)
             return;
     if (!f->subscribed[h->role]) {
         f->tracked[h->role] = false;
@@ -150,8 +160,8 @@ static void step_agent_update(struct both *b, int g)
     struct naive_agent *a = &b->m.agents[g];
     struct resources total = chance(b, 50) ? random_total(b) : resources_copy(&a->total);
     const char *attributes = chance(b, 50) ? "rack:r1" : a->attributes;
-    bool same_attributes = attributes == a->attributes ||
-                           (attributes != NULL && a->attributes != NULL && strcmp(attributes, a->attributes) == 0);
+    bool same_attributes = attributes == a->attributes || (attributes != NULL && a->attributes != NULL &&
+                                                           strcmp(attributes, a->attributes) == 0);
 
     a->pending = a->pending || !same_attributes || !resources_eq(&total, &a->total);
     if (!same_attributes)
@@ -185,7 +195,8 @@ static void parts_of(const struct naive_framework *f, struct spec_parts *p)
         }
         if (f->rack != NULL && f->subscribed[r]) {
             struct name *role = name_of(str_of(naive_roles[r]));
-            struct constraint_group *g = role_constraints_add_group(offer_constraints_add_role(p->constraints, role));
+            struct constraint_group *g =
+                role_constraints_add_group(offer_constraints_add_role(p->constraints, role));
             (void)constraint_group_add(g, SELECT_ATTRIBUTE, STR("rack"), PREDICATE_TEXT_EQUALS,
                                        str_of(f->rack + 5), NULL);
             name_unref(role);
@@ -215,7 +226,8 @@ static void step_framework_add(struct both *b, int i)
         f->rack = chance(b, 50) ? "rack:r1" : "rack:r2";
     parts_of(f, &p);
     f->ref = framework_add(&b->c, f->id, p.roles,
-                           (struct fw_options){ .capabilities = f->capabilities, .suppressed = p.suppressed,
+                           (struct fw_options){ .capabilities = f->capabilities,
+                                                .suppressed = p.suppressed,
                                                 .constraints = p.constraints });
     offer_constraints_unref(p.constraints);
     b->pending_all = true;
@@ -235,13 +247,15 @@ static void step_framework_update(struct both *b, int i)
         if ((was && !f->suppressed[r]) || !f->subscribed[r])
             filters_drop(b, i, r, -1);
         for (int k = 0; k < N_HOLDINGS; k++)
-            held = held || (b->m.holdings[k].there && b->m.holdings[k].framework == i && b->m.holdings[k].role == r);
+            held = held ||
+                   (b->m.holdings[k].there && b->m.holdings[k].framework == i && b->m.holdings[k].role == r);
         if (!f->subscribed[r] && !held)
             f->count[r] = 0;
         f->tracked[r] = f->subscribed[r] || held;
     }
     parts_of(f, &p);
-    struct framework_info *info = framework_info_make(f->id, p.roles, (struct fw_options){ .capabilities = f->capabilities });
+    struct framework_info *info =
+        framework_info_make(f->id, p.roles, (struct fw_options){ .capabilities = f->capabilities });
     size_t n = roles_of(p.suppressed, suppressed);
     struct alloc_framework_spec spec = { info, suppressed, n, p.constraints };
     allocator_framework_update(b->c.a, f->ref, &spec);
@@ -334,7 +348,8 @@ static void step_weight(struct both *b)
 
 /* --- what frameworks do with what they hold --- */
 
-static void filter_put(struct both *b, const struct naive_holding *h, const struct resources *what, int64_t ns)
+static void filter_put(struct both *b, const struct naive_holding *h, const struct resources *what,
+                       int64_t ns)
 {
     for (int i = 0; i < N_FILTERS; i++) {
         struct naive_filter *x = &b->m.filters[i];
@@ -342,8 +357,10 @@ static void filter_put(struct both *b, const struct naive_holding *h, const stru
             continue;
         if (x->there)
             resources_done(&x->what);
-        *x = (struct naive_filter){ true, h->framework, h->role, h->agent, resources_copy(what),
-                                    b->m.now_ns + (ns > NS_PER_S ? ns : NS_PER_S) };
+        *x = (struct naive_filter){
+            true,     h->framework,         h->role,
+            h->agent, resources_copy(what), b->m.now_ns + (ns > NS_PER_S ? ns : NS_PER_S)
+        };
         return;
     }
     fail(b, "too many filters for the test");
@@ -359,14 +376,15 @@ static struct resources with_role(const struct resources *r, int role)
     return x;
 }
 
-static void give_back(struct both *b, struct naive_holding *h, bool offered, const struct resources *what, int64_t refuse)
+static void give_back(struct both *b, struct naive_holding *h, bool offered, const struct resources *what,
+                      int64_t refuse)
 {
     struct naive_framework *f = &b->m.frameworks[h->framework];
     struct resources part = resources_copy(what); /* what may be h's own */
     struct resources r = with_role(&part, h->role);
 
-    allocator_recover(b->c.a, b->c.now, f->ref, b->m.agents[h->agent].ref, &r, offered ? ALLOC_OFFERED : ALLOC_ALLOCATED,
-                      refuse);
+    allocator_recover(b->c.a, b->c.now, f->ref, b->m.agents[h->agent].ref, &r,
+                      offered ? ALLOC_OFFERED : ALLOC_ALLOCATED, refuse);
     if (refuse > 0 && f->subscribed[h->role] && f->active && part.n != 0)
         filter_put(b, h, &part, refuse);
     resources_sub_all(offered ? &h->offered : &h->allocated, &part);
@@ -408,8 +426,8 @@ static void step_reserve(struct both *b, struct naive_holding *h)
     name_unref(top.role);
     struct error err;
     if (strcmp(naive_roles[h->role], "*") != 0) {
-        int rc = allocator_update_allocation(b->c.a, b->m.frameworks[h->framework].ref, b->m.agents[h->agent].ref, &k,
-                                             &err);
+        int rc = allocator_update_allocation(b->c.a, b->m.frameworks[h->framework].ref,
+                                             b->m.agents[h->agent].ref, &k, &err);
         struct conversion u = { resources_copy(&k.consumed), resources_copy(&k.produced) };
         resources_unallocate(&u.consumed);
         resources_unallocate(&u.produced);
@@ -431,7 +449,9 @@ static void step_reserve(struct both *b, struct naive_holding *h)
 
 static void step_holding(struct both *b, struct naive_holding *h)
 {
-    static const int64_t refuse[] = { 0, 0, NS_PER_S / 2, 2 * NS_PER_S, 5 * NS_PER_S, 30 * NS_PER_S, 1000 * NS_PER_S };
+    static const int64_t refuse[] = {
+        0, 0, NS_PER_S / 2, 2 * NS_PER_S, 5 * NS_PER_S, 30 * NS_PER_S, 1000 * NS_PER_S
+    };
     int64_t ns = refuse[pick(b, 7)];
     bool offered = h->offered.n != 0 && (h->allocated.n == 0 || chance(b, 70));
 
@@ -465,7 +485,8 @@ static bool grant_is_expected(struct both *b, const struct alloc_grant *g)
     for (int i = 0; i < b->expected.n; i++) {
         struct naive_grant *e = &b->expected.v[i];
         if (!framework_ref_eq(b->m.frameworks[e->framework].ref, g->framework) ||
-            !agent_ref_eq(b->m.agents[e->agent].ref, g->agent) || strcmp(naive_roles[e->role], g->role->text) != 0)
+            !agent_ref_eq(b->m.agents[e->agent].ref, g->agent) ||
+            strcmp(naive_roles[e->role], g->role->text) != 0)
             continue;
         struct resources want = with_role(&e->r, e->role);
         bool same = resources_eq(&want, &g->resources);
@@ -629,10 +650,12 @@ static void step(struct both *b)
     struct naive_holding *h = &b->m.holdings[pick(b, N_HOLDINGS)];
 
     if (what < 12) {
-        b->m.agents[g].there ? (chance(b, 30) ? step_agent_remove(b, g) : step_agent_update(b, g)) : step_agent_add(b, g);
+        b->m.agents[g].there ? (chance(b, 30) ? step_agent_remove(b, g) : step_agent_update(b, g))
+                             : step_agent_add(b, g);
     } else if (what < 15 && b->m.agents[g].there) {
         b->m.agents[g].active = !b->m.agents[g].active;
-        (b->m.agents[g].active ? allocator_agent_activate : allocator_agent_deactivate)(b->c.a, b->m.agents[g].ref);
+        (b->m.agents[g].active ? allocator_agent_activate : allocator_agent_deactivate)(b->c.a,
+                                                                                        b->m.agents[g].ref);
     } else if (what < 22) {
         if (!b->m.frameworks[f].there)
             step_framework_add(b, f);
@@ -657,7 +680,8 @@ static void step(struct both *b)
     } else if (what < 80) {
         for (int i = 0; i < N_HOLDINGS; i++)
             if (b->m.holdings[i].there && b->m.holdings[i].offered.n != 0)
-                give_back(b, &b->m.holdings[i], true, &b->m.holdings[i].offered, chance(b, 50) ? 20 * NS_PER_S : 0);
+                give_back(b, &b->m.holdings[i], true, &b->m.holdings[i].offered,
+                          chance(b, 50) ? 20 * NS_PER_S : 0);
     } else if (b->mode == SHUFFLED) {
         if (!b->slicing)
             step_run_shuffled(b, NS_PER_MS * pick(b, 2500));
