@@ -65,7 +65,9 @@ static void inverse_add(struct master *m, const struct alloc_inverse *v)
     (void)snprintf(o->id, sizeof o->id, "%s-O%llu", m->id, (unsigned long long)o->number);
     o->framework = f;
     o->agent = a;
-    o->unavailability = v->unavailability;
+    const struct machine *mc = machine_of_agent(m, a);
+    o->start_ns = mc != NULL ? mc->start_ns : v->unavailability.start.ms * NS_PER_MS;
+    o->duration_ns = v->unavailability.duration_ns;
     o->expires = m->config.offer_timeout_ns > 0 ? mono_add(m->now, m->config.offer_timeout_ns) : MONO_NEVER;
     HASH_ADD(hh, m->inverse_offers, number, sizeof o->number, o);
     DL_APPEND2(a->inverse_offers, o, a_prev, a_next);

@@ -106,7 +106,7 @@ struct inverse_offer { /* owned by master->inverse_offers */
     char id[MASTER_ID_TEXT];
     struct framework *framework;
     struct agent *agent;
-    struct alloc_unavailability unavailability;
+    int64_t start_ns, duration_ns; /* of the unavailability; duration negative: unbounded */
     struct mono expires;
     struct inverse_offer *a_prev, *a_next;
     UT_hash_handle hh;

@@ -246,11 +246,11 @@ void put_inverse_offer(struct sbuf *b, uint32_t number, const struct inverse_off
     wire_put_id(b, 4, agent_id_str(a));
     size_t u = wire_open(b, 5);
     size_t start = wire_open(b, 1);
-    wire_put_i64(b, 1, o->unavailability.start.ms * NS_PER_MS);
+    wire_put_i64(b, 1, o->start_ns);
     wire_close(b, start);
-    if (o->unavailability.duration_ns >= 0) {
+    if (o->duration_ns >= 0) {
         size_t d = wire_open(b, 2);
-        wire_put_i64(b, 1, o->unavailability.duration_ns);
+        wire_put_i64(b, 1, o->duration_ns);
         wire_close(b, d);
     }
     wire_close(b, u);

@@ -28,8 +28,10 @@ static int report_infos(struct decoding *x, struct agent_report *r, Mesos__V1__A
                         size_t n_checkpointed, const char *version, const Mesos__V1__UUID *resource_version)
 {
     struct agent_info *raw = NULL;
-    int rc = convert_agent_info(info, &raw, x->err);
+    int rc = convert_resources_upgrade(info->resources, info->n_resources, NULL, &x->d->arena, x->err);
 
+    if (rc == 0)
+        rc = convert_agent_info(info, &raw, x->err);
     if (rc != 0)
         return rc;
     if (!agent_id_is_set(raw->id)) { /* a new one: its id is the next */

@@ -295,8 +295,10 @@ int decode_operator_form(const struct master *m, int type, struct str agent, str
     while (forms[i].type != type)
         i++;
     int rc = json_parse(resources, &tree, err);
-    if (rc != 0)
+    if (rc != 0) {
+        (void)decode_json_syntax(resources, err);
         return error_wrap(err, "Error parsing '%s' query parameter in the request body", forms[i].param);
+    }
     json_free(tree);
     sbuf_fmt(&text, "{\"type\":\"%s\",\"%s\":{\"%s\":", forms[i].name, forms[i].key, forms[i].field);
     sbuf_str(&text, resources);
@@ -320,8 +322,10 @@ static int wrapped(const ProtobufCMessageDescriptor *type, const char *before, s
     struct cJSON *tree;
     int rc = json_parse(body, &tree, err);
 
-    if (rc != 0)
+    if (rc != 0) {
+        (void)decode_json_syntax(body, err);
         return error_wrap(err, "Failed to parse body into JSON");
+    }
     json_free(tree);
     sbuf_c(&text, before);
     sbuf_str(&text, body);
