@@ -1,12 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 # The programs that run in and for containers. The launcher is static and depends on nothing in the container.
 
-LAUNCHER_OBJ := $(call obj,$(LAUNCHER_SRC) common/base/error.c)
+# Its objects are apart: never position-independent, never with a sanitizer (a vforked child shares its memory).
+LAUNCHER_OBJ := $(patsubst %.c,$(O)/static/%.o,$(LAUNCHER_SRC) common/base/error.c tests/bench/pause.c)
+PAUSE_OBJ    := $(O)/static/tests/bench/pause.o
 STATIC_FLAGS := -static -no-pie -Wl,--gc-sections -Wl,-z,norelro
+$(LAUNCHER_OBJ): $(O)/static/%.o: %.c
+	@mkdir -p $(@D)
+	@$(if $(Q),echo "  CC $<")
+	$(Q)$(CC) $(CPPFLAGS) -std=gnu11 $(CFLAGS) -fno-pie -ffunction-sections -fdata-sections $(WARN) -MMD -MP -c -o $@ $<
 
 all: $(B)/stoa-launcher
 
-$(B)/stoa-launcher: $(LAUNCHER_OBJ)
+$(B)/stoa-launcher: $(filter-out $(PAUSE_OBJ),$(LAUNCHER_OBJ))
 	@$(if $(Q),echo "  LD $@")
 	$(Q)$(CC) $(CFLAGS) $(STATIC_FLAGS) -o $@ $^
 
@@ -29,7 +35,7 @@ EXECUTOR_STATIC_SRC := executor/bin/stoa-executor.c $(EXEC_SRC) $(EXEC_CORE_SRC)
 all: $(B)/stoa-executor
 $(B)/stoa-executor: $(call obj,$(EXECUTOR_STATIC_SRC))
 	@$(if $(Q),echo "  LD $@")
-	$(Q)$(CC) $(CFLAGS) $(STATIC_FLAGS) -o $@ $^ -lhttp_parser -lm
+	$(Q)$(CC) $(CFLAGS) $(if $(SAN),$(SANFLAGS),$(STATIC_FLAGS)) -o $@ $^ -lhttp_parser -lm
 	$(Q)ln -sf stoa-executor $(B)/mesos-executor && ln -sf stoa-executor $(B)/mesos-default-executor
 
 EXECUTOR_TEST_SRC := $(wildcard tests/integration/executor/*.c) tests/integration/isolation/fixture.c
@@ -53,6 +59,6 @@ $(B)/tests/bench/bench_containers: $(call obj,tests/bench/bench_containers.c) $(
   | $(B)/stoa-launcher $(B)/tests/bench/pause
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ -Wl,--start-group $^ -Wl,--end-group $(PKG_LIBS) $(AGENT_LIBS)
-$(B)/tests/bench/pause: $(call obj,tests/bench/pause.c)
+$(B)/tests/bench/pause: $(PAUSE_OBJ)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(STATIC_FLAGS) -o $@ $<

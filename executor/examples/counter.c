@@ -13,12 +13,12 @@
 struct job {
     char task_id[256];
     long left, total;
+    int over; /* its last update is sent; freed by its timer, or at the end */
     struct job *next;
 };
 
 static struct stoa_executor *executor;
 static struct job *jobs;
-static int leaving;
 
 static void tell(const char *task_id, int state, const char *message)
 {
@@ -27,45 +27,31 @@ static void tell(const char *task_id, int state, const char *message)
         fprintf(stderr, "update: %s\n", stoa_executor_error(executor));
 }
 
-static void drop(struct job *j)
+static void forget(struct job *j)
 {
     struct job **p = &jobs;
     while (*p != j)
         p = &(*p)->next;
     *p = j->next;
     free(j);
-    if (leaving && jobs == NULL)
-        stoa_executor_stop(executor, 0);
-}
-
-static struct job *find(const char *task_id)
-{
-    struct job *j = jobs;
-    while (j != NULL && strcmp(j->task_id, task_id) != 0)
-        j = j->next;
-    return j;
 }
 
 static void step(void *arg)
 {
     char text[320];
-    struct job *j = find(arg); /* it may have been killed */
-    if (j == NULL) {
-        free(arg);
+    struct job *j = arg;
+    if (j->over || --j->left <= 0) {
+        snprintf(text, sizeof text, "counted to %ld", j->total);
+        if (!j->over)
+            tell(j->task_id, STOA_TASK_FINISHED, text);
+        forget(j);
         return;
     }
-    if (--j->left > 0) {
-        if (j->left % 5 == 0) {
-            int n = snprintf(text, sizeof text, "%s: %ld of %ld", j->task_id, j->total - j->left, j->total);
-            (void)stoa_executor_message(executor, text, (size_t)n);
-        }
-        (void)stoa_executor_after(executor, 100000000, step, arg);
-        return;
+    if (j->left % 5 == 0) {
+        int n = snprintf(text, sizeof text, "%s: %ld of %ld", j->task_id, j->total - j->left, j->total);
+        (void)stoa_executor_message(executor, text, (size_t)n);
     }
-    snprintf(text, sizeof text, "counted to %ld", j->total);
-    tell(j->task_id, STOA_TASK_FINISHED, text);
-    drop(j);
-    free(arg);
+    (void)stoa_executor_after(executor, 100000000, step, j);
 }
 
 static void launch(void *ctx, const struct stoa_task *task)
@@ -79,33 +65,32 @@ static void launch(void *ctx, const struct stoa_task *task)
         return;
     }
     struct job *j = calloc(1, sizeof *j);
-    char *id = strdup(task->task_id);
-    if (j == NULL || id == NULL)
+    if (j == NULL)
         abort();
     snprintf(j->task_id, sizeof j->task_id, "%s", task->task_id);
     j->left = j->total = text[0] != 0 ? strtol(text, NULL, 10) : 10;
     j->next = jobs;
     jobs = j;
     tell(task->task_id, STOA_TASK_RUNNING, NULL);
-    (void)stoa_executor_after(executor, 100000000, step, id);
+    (void)stoa_executor_after(executor, 100000000, step, j);
 }
 
 static void kill_task(void *ctx, const char *task_id, int64_t grace_ns)
 {
-    struct job *j = find(task_id);
     (void)ctx;
     (void)grace_ns;
-    if (j == NULL)
-        return;
-    tell(task_id, STOA_TASK_KILLED, NULL);
-    drop(j);
+    for (struct job *j = jobs; j != NULL; j = j->next) {
+        if (!j->over && strcmp(j->task_id, task_id) == 0) {
+            j->over = 1;
+            tell(task_id, STOA_TASK_KILLED, NULL);
+        }
+    }
 }
 
 static void shut_down(void *ctx)
 {
-    leaving = 1;
-    while (jobs != NULL)
-        kill_task(ctx, jobs->task_id, 0);
+    for (struct job *j = jobs; j != NULL; j = j->next)
+        kill_task(ctx, j->task_id, 0);
     stoa_executor_stop(executor, 0);
 }
 
@@ -119,5 +104,7 @@ int main(void)
     }
     int status = stoa_executor_run(executor);
     stoa_executor_free(executor);
+    while (jobs != NULL)
+        forget(jobs);
     return status;
 }

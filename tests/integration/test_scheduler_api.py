@@ -26,6 +26,7 @@ class Framework:
         self.subscribed = first["subscribed"]
         self.id = self.subscribed["framework_id"]["value"]
         equal(self.stream.next()["type"], "HEARTBEAT", "second event")
+        self.offers = []
 
     def call(self, type, **body):
         return post(port, PATH, {"framework_id": {"value": self.id}, "type": type, **body}, headers={"Mesos-Stream-Id": self.stream.stream_id})
@@ -35,8 +36,25 @@ class Framework:
         equal((r.status, r.body), (202, b""), f"answer to {type}")
         check("Content-Type" not in r.headers, "an empty answer has a Content-Type")
 
-    def offer(self):
-        return self.stream.until("an offer", lambda e: e["type"] == "OFFERS")["offers"]["offers"][0]
+    def until(self, what, fn, seconds=30):
+        """As Stream.until, keeping the offers that pass by."""
+        def seen(e):
+            if e["type"] == "OFFERS":
+                self.offers += e["offers"]["offers"]
+            if e["type"] == "RESCIND":
+                self.offers = [o for o in self.offers if o["id"] != e["rescind"]["offer_id"]]
+            return fn(e)
+        return self.stream.until(what, seen, seconds)
+
+    def offer(self, cpus=1):
+        """An outstanding offer with at least so many cpus."""
+        def big():
+            return [o for o in self.offers if sum(r["scalar"]["value"] for r in o["resources"] if r["name"] == "cpus") >= cpus]
+        if not big():
+            self.until("an offer", lambda e: big())
+        found = big()[0]
+        self.offers.remove(found)
+        return found
 
     def launch(self, offer, *tasks, refuse=0):
         for t in tasks:
@@ -53,7 +71,7 @@ class Framework:
             if "uuid" in s:
                 self.accepted("ACKNOWLEDGE", acknowledge={"agent_id": s["agent_id"], "task_id": s["task_id"], "uuid": s["uuid"]})
             return s["task_id"]["value"] == task and s["state"] in states
-        return self.stream.until(f"{task} in {states}", is_it, seconds)["update"]["status"]
+        return self.until(f"{task} in {states}", is_it, seconds)["update"]["status"]
 
     def teardown(self):
         self.accepted("TEARDOWN")
@@ -156,7 +174,7 @@ def _():
     left = dict(want)
     running = False
     while left or not running:
-        e = f.stream.until("updates", lambda e: e["type"] == "UPDATE")
+        e = f.until("updates", lambda e: e["type"] == "UPDATE")
         s = e["update"]["status"]
         f.accepted("ACKNOWLEDGE", acknowledge={"agent_id": s["agent_id"], "task_id": s["task_id"], "uuid": s["uuid"]})
         t = s["task_id"]["value"]
@@ -177,7 +195,7 @@ def _():
         if e["type"] == "UPDATE" and e["update"]["status"]["task_id"]["value"] == "silent":
             seen.append(e["update"]["status"])
         return len(seen) >= 2
-    f.stream.until("the same update again", collect, 25)
+    f.until("the same update again", collect, 25)
     equal(seen[0]["uuid"], seen[1]["uuid"], "uuid of the repetition")
     s = seen[0]
     f.accepted("ACKNOWLEDGE", acknowledge={"agent_id": s["agent_id"], "task_id": s["task_id"], "uuid": s["uuid"]})
@@ -225,7 +243,8 @@ def _():
         "task_group": {"tasks": group}}}]})
     states = {}
     while set(states.values()) != {"TASK_RUNNING"} or len(states) < 2:
-        s = f.stream.until("group updates", lambda e: e["type"] == "UPDATE")["update"]["status"]
+        s = f.until("group updates", lambda e: e["type"] == "UPDATE")["update"]["status"]
+        check("uuid" in s, f"{s['task_id']} {s['state']} {s.get('message')}")
         f.accepted("ACKNOWLEDGE", acknowledge={"agent_id": s["agent_id"], "task_id": s["task_id"], "uuid": s["uuid"]})
         check(s["state"] in ("TASK_STARTING", "TASK_RUNNING"), f"{s['task_id']} {s['state']} {s.get('message')}")
         states[s["task_id"]["value"]] = s["state"]
@@ -233,7 +252,7 @@ def _():
     f.accepted("KILL", kill={"task_id": {"value": "g1"}})
     ended = set()
     while ended != {"g1", "g2"}:
-        s = f.stream.until("the group ends", lambda e: e["type"] == "UPDATE")["update"]["status"]
+        s = f.until("the group ends", lambda e: e["type"] == "UPDATE")["update"]["status"]
         f.accepted("ACKNOWLEDGE", acknowledge={"agent_id": s["agent_id"], "task_id": s["task_id"], "uuid": s["uuid"]})
         if s["state"] == "TASK_KILLED":
             ended.add(s["task_id"]["value"])
@@ -260,7 +279,7 @@ def _():
         s = f.update("good", "TASK_UNREACHABLE", seconds=20)
         equal((s["reason"], s["source"]), ("REASON_AGENT_REMOVED", "SOURCE_MASTER"))
         check("unreachable_time" in s, s)
-        f.stream.until("FAILURE of the agent", lambda e: e["type"] == "FAILURE")
+        f.until("FAILURE of the agent", lambda e: e["type"] == "FAILURE")
     finally:
         agent.kill(signal.SIGCONT)
     s = f.update("good", "TASK_RUNNING", seconds=30)

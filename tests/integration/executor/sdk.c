@@ -38,6 +38,7 @@ TEST("sdk: the example runs many tasks at once, sends messages, and leaves on SH
         struct fixture_event *e = fixture_wait(&a.f, "x1", EVENT_EXITED);
         if (e != NULL)
             CHECK_INT(e->t.status, 0);
+        CHECK_CSTR(fixture_file(&a.f, "x1", "stderr"), "");
     }
     fake_agent_stop(&a);
 }

@@ -379,12 +379,12 @@ TEST("namespaces/pid: the task sees only its own processes")
 {
     struct fixture f;
     if (fixture_start(&f, "cgroups/cpu,cgroups/mem,namespaces/pid,namespaces/ipc", NULL)) {
-        struct container_spec s = fixture_shell(&f, "c1", "ls /proc | grep -c '^[0-9]'; cat /proc/1/comm; exit 9");
+        struct container_spec s = fixture_shell(&f, "c1", "echo $$; cat /proc/1/comm; exit 9");
         s.ipc = CONTAINER_IPC_PRIVATE;
         if (fixture_launch(&f, &s)) {
             struct fixture_event *e = fixture_wait(&f, "c1", EVENT_EXITED);
             CHECK(e != NULL && WEXITSTATUS(e->t.status) == 9);
-            CHECK_CSTR(fixture_file(&f, "c1", "stdout"), "4\nstoa-launcher");
+            CHECK_CSTR(fixture_file(&f, "c1", "stdout"), "2\nstoa-launcher");
         }
         struct container_spec top = fixture_shell(&f, "c2", "sleep 1000");
         struct container_spec dbg = fixture_shell(&f, "c2.d1", "tr '\\0' ' ' </proc/2/cmdline; echo $MARK");
