@@ -108,7 +108,8 @@ int conn_start_tls(struct conn *c, struct ssl_ctx_st *ctx, bool server, const ch
     c->ssl = SSL_new(ctx);
     if (c->ssl == NULL || SSL_set_fd(c->ssl, c->fd) != 1)
         return error_set(err, ERR_NOMEM, "TLS cannot be started: out of memory");
-    SSL_set_mode(c->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+    SSL_set_mode(c->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                             SSL_MODE_RELEASE_BUFFERS);
     if (server) {
         SSL_set_accept_state(c->ssl);
         return 0;
@@ -194,7 +195,8 @@ size_t conn_out_size(const struct conn *c)
 static ssize_t write_tls(struct conn *c)
 {
     size_t total = 0;
-    /* A record holds 16 KiB: gathering small pieces into one saves records, and never moves more than that. */
+    /* A record holds 16 KiB: gathering small pieces into one saves records, and never moves more than that.
+     */
     for (size_t left; (left = evbuffer_get_length(c->out)) != 0 && total < 1u << 20;) {
         size_t n = left < 16384 ? left : 16384;
         unsigned char *p = evbuffer_pullup(c->out, (ev_ssize_t)n);

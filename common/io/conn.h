@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A stream socket in the loop: one libevent event, an output buffer, TLS or not. Shared by the HTTP server, the HTTP
- * client and the message transport; nobody else needs it.
+/* A stream socket in the loop: one libevent event, an output buffer, TLS or not. Shared by the HTTP server,
+ * the HTTP client and the message transport; nobody else needs it.
  *
- * Why not a bufferevent: it takes seven system calls per request instead of three and answers a turn later; see
- * docs/decisions/sockets-without-bufferevents.md. Reading goes straight into a buffer that all connections share, and
- * writing is tried at once; the write event is only armed when the kernel takes no more. */
+ * Why not a bufferevent: it takes seven system calls per request instead of three and answers a turn later;
+ * see docs/decisions/sockets-without-bufferevents.md. Reading goes straight into a buffer that all
+ * connections share, and writing is tried at once; the write event is only armed when the kernel takes no
+ * more. */
 #ifndef STOA_IO_CONN_H
 #define STOA_IO_CONN_H
 
@@ -26,8 +27,8 @@ enum { CONN_READ_SIZE = 64 * 1024 };
 struct conn {
     struct event ev;
     struct loop *loop;
-    struct ssl_st *ssl;   /* NULL: plain */
-    struct evbuffer *out; /* NULL until something is written */
+    struct ssl_st *ssl;                         /* NULL: plain */
+    struct evbuffer *out;                       /* NULL until something is written */
     void (*on_ready)(struct conn *c, int what); /* LOOP_READ | LOOP_WRITE */
     int fd;
     unsigned char wanted;     /* LOOP_READ | LOOP_WRITE as asked for */
@@ -53,8 +54,8 @@ ssize_t conn_read(struct conn *c, char *p, size_t n);
 bool conn_has_pending(const struct conn *c);
 struct evbuffer *conn_out(struct conn *c); /* made when needed */
 size_t conn_out_size(const struct conn *c);
-/* Writes what it can. Returns the bytes taken (0 or more), or CONN_FAILED. With bytes left it wants LOOP_WRITE,
- * else it stops wanting it. */
+/* Writes what it can. Returns the bytes taken (0 or more), or CONN_FAILED. With bytes left it wants
+ * LOOP_WRITE, else it stops wanting it. */
 ssize_t conn_flush(struct conn *c);
 /* Says to the peer that nothing follows (TLS close notify, FIN). */
 void conn_shut_write(struct conn *c);

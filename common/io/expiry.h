@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Many timeouts of the same length: a queue in the order of their ends, so that starting and stopping one costs
- * nothing but four pointers, and one loop timer serves all of them. A connection is moved between queues with
- * every request; a libevent timer each would be a heap operation each. */
+/* Many timeouts of the same length: a queue in the order of their ends, so that starting and stopping one
+ * costs nothing but four pointers, and one loop timer serves all of them. A connection is moved between
+ * queues with every request; a libevent timer each would be a heap operation each. */
 #ifndef STOA_IO_EXPIRY_H
 #define STOA_IO_EXPIRY_H
 
@@ -21,7 +21,7 @@ struct expiry {
 
 struct expiry_queue {
     struct expiry *head;
-    int64_t ns; /* 0: never expires */
+    int64_t ns;                              /* 0: never expires */
     void (*fn)(struct expiry *e, void *arg); /* e has been taken out */
     void *arg;
     struct expiry_timer *timer;

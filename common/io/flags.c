@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Three passes: defaults, environment, arguments; each writes the text of a flag, and the value is parsed once from the
- * text that won. So an overridden environment value need not even be valid, and /flags shows what was written. */
+/* Three passes: defaults, environment, arguments; each writes the text of a flag, and the value is parsed
+ * once from the text that won. So an overridden environment value need not even be valid, and /flags shows
+ * what was written. */
 #include "common/io/flags.h"
 
 #include <stdio.h>
@@ -86,9 +87,10 @@ static int unknown(const struct flags_spec *spec, struct str arg, struct str nam
 {
     const char *near = nearest(spec, name);
     if (near != NULL)
-        return error_set(err, ERR_INVALID, "unknown flag %.*s; did you mean --%s? (--help lists all)", (int)(arg.n < 80 ? arg.n : 80),
-                         arg.p, near);
-    return error_set(err, ERR_INVALID, "unknown flag %.*s (--help lists all)", (int)(arg.n < 80 ? arg.n : 80), arg.p);
+        return error_set(err, ERR_INVALID, "unknown flag %.*s; did you mean --%s? (--help lists all)",
+                         (int)(arg.n < 80 ? arg.n : 80), arg.p, near);
+    return error_set(err, ERR_INVALID, "unknown flag %.*s (--help lists all)", (int)(arg.n < 80 ? arg.n : 80),
+                     arg.p);
 }
 
 /* --- values ------------------------------------------------------------------------------------------- */
@@ -124,7 +126,8 @@ static int parse_int(const struct flag *fl, void *at, const char *text, struct e
     if (any)
         (void)snprintf(allowed, sizeof allowed, "use a whole number");
     else
-        (void)snprintf(allowed, sizeof allowed, "use a whole number from %lld to %lld", (long long)min, (long long)max);
+        (void)snprintf(allowed, sizeof allowed, "use a whole number from %lld to %lld", (long long)min,
+                       (long long)max);
     return bad(fl, text, allowed, err);
 }
 
@@ -147,7 +150,8 @@ static int parse_value(const struct flag *fl, void *target, const char *text, st
         return parse_int(fl, at, text, err);
     case FLAG_TYPE_DURATION:
         if (!duration_parse(s, &ns))
-            return bad(fl, text, "use a number and a unit of ns us ms secs mins hrs days weeks, as in 15secs", err);
+            return bad(fl, text, "use a number and a unit of ns us ms secs mins hrs days weeks, as in 15secs",
+                       err);
         memcpy(at, &ns, sizeof ns);
         return 0;
     case FLAG_TYPE_BYTES:
@@ -172,7 +176,8 @@ static int parse_value(const struct flag *fl, void *target, const char *text, st
     return 0;
 }
 
-/* file:///path stands for the content of the file, less the line ends at its end; a path flag keeps the path. */
+/* file:///path stands for the content of the file, less the line ends at its end; a path flag keeps the path.
+ */
 static int read_value(const struct flag *fl, struct str value, char **ret, struct error *err)
 {
     if (!str_starts(value, STR("file://"))) {
@@ -278,14 +283,16 @@ static int take_flag(struct flags *f, struct str arg, struct error *err)
     if (i < 0 && !has_value && str_skip(&name, STR("no-"))) {
         i = find_flag(spec, name);
         if (i >= 0 && spec->flags[i].type != FLAG_TYPE_BOOL)
-            return error_set(err, ERR_INVALID, "--no-%s: only flags that are true or false have this form", spec->flags[i].name);
+            return error_set(err, ERR_INVALID, "--no-%s: only flags that are true or false have this form",
+                             spec->flags[i].name);
         if (i >= 0)
             return set_text(f, (size_t)i, STR("false"), FLAG_FROM_ARGS, err);
     }
     if (i < 0)
         return unknown(spec, arg, name, err);
     if (!has_value && spec->flags[i].type != FLAG_TYPE_BOOL)
-        return error_set(err, ERR_INVALID, "--%s needs a value: --%s=VALUE", spec->flags[i].name, spec->flags[i].name);
+        return error_set(err, ERR_INVALID, "--%s needs a value: --%s=VALUE", spec->flags[i].name,
+                         spec->flags[i].name);
     return set_text(f, (size_t)i, has_value ? rest : STR("true"), FLAG_FROM_ARGS, err);
 }
 
@@ -305,21 +312,24 @@ static int take_args(struct flags *f, int argc, char *const argv[], struct error
         } else if (f->spec->positional) {
             f->rest[f->rest_count++] = argv[i];
         } else {
-            return error_set(err, ERR_INVALID, "argument %.80s is not understood; flags are written --name=value", argv[i]);
+            return error_set(err, ERR_INVALID,
+                             "argument %.80s is not understood; flags are written --name=value", argv[i]);
         }
     }
     return 0;
 }
 
 /* --- public ------------------------------------------------------------------------------------------- */
-static int fill(struct flags *f, void *target, int argc, char *const argv[], char *const envp[], struct error *err)
+static int fill(struct flags *f, void *target, int argc, char *const argv[], char *const envp[],
+                struct error *err)
 {
     const struct flags_spec *spec = f->spec;
     int rc;
     for (size_t i = 0; i < spec->count; i++) {
         const struct flag *fl = &spec->flags[i];
         const char *env = envp != NULL && spec->env_prefixes != NULL ? env_of(spec, fl, envp) : NULL;
-        if (fl->default_value != NULL && (rc = set_text(f, i, str_of(fl->default_value), FLAG_FROM_DEFAULT, err)) != 0)
+        if (fl->default_value != NULL &&
+            (rc = set_text(f, i, str_of(fl->default_value), FLAG_FROM_DEFAULT, err)) != 0)
             return rc;
         if (env != NULL && (rc = set_text(f, i, str_of(env), FLAG_FROM_ENV, err)) != 0)
             return error_wrap(err, "from the environment");
@@ -347,7 +357,9 @@ int flags_parse(struct flags *f, const struct flags_spec *spec, void *target, in
     f->rest = xcalloc(args, sizeof *f->rest);
     f->handed = xcalloc(args, sizeof *f->handed);
     for (size_t i = 0; i < spec->count; i++) {
-        static const size_t sizes[] = { sizeof(bool), sizeof(char *), 8, 8, 8, sizeof(double), sizeof(char *) };
+        static const size_t sizes[] = {
+            sizeof(bool), sizeof(char *), 8, 8, 8, sizeof(double), sizeof(char *)
+        };
         memset(member(target, &spec->flags[i]), 0, sizes[spec->flags[i].type]);
     }
     int rc = fill(f, target, argc, argv, envp, err);

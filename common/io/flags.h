@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Command-line flags by table, in the manner of the original programs: --name=value, --name and --no-name for
- * booleans, values from files (file:///path), from environment variables, aliases for old names. The command line
- * wins over the environment, the environment over the default. A program fills a struct:
+ * booleans, values from files (file:///path), from environment variables, aliases for old names. The command
+ * line wins over the environment, the environment over the default. A program fills a struct:
  *
  *     struct master_flags { int64_t port; char *work_dir; int64_t offer_timeout_ns; };
  *     static const struct flag flags[] = {
@@ -10,8 +10,8 @@
  *         FLAG_DURATION(struct master_flags, offer_timeout_ns, "offer_timeout", NULL, "..."),
  *     };
  *
- * An unset flag without a default leaves its member 0 or NULL; flags_is_set tells. Pure but for reading file://
- * values. */
+ * An unset flag without a default leaves its member 0 or NULL; flags_is_set tells. Pure but for reading
+ * file:// values. */
 #ifndef STOA_IO_FLAGS_H
 #define STOA_IO_FLAGS_H
 
@@ -33,7 +33,7 @@ enum flag_type {
 };
 
 struct flag {
-    const char *name;          /* "offer_timeout" */
+    const char *name; /* "offer_timeout" */
     enum flag_type type;
     size_t offset;             /* of the member */
     const char *default_value; /* as text; NULL: unset */
@@ -41,33 +41,55 @@ struct flag {
     const char *choices;       /* allowed values, blank-separated; NULL: any */
     int64_t min, max;          /* INT only; both 0: any */
     bool required;
-    bool repeated;             /* STRING only: further values are appended with a comma */
-    const char *help;          /* sentences */
+    bool repeated;    /* STRING only: further values are appended with a comma */
+    const char *help; /* sentences */
 };
 
-#define FLAG_BOOL(T, member, name_, default_, help_) \
-    { .name = (name_), .type = FLAG_TYPE_BOOL, .offset = offsetof(T, member), .default_value = (default_), .help = (help_) }
-#define FLAG_STRING(T, member, name_, default_, help_) \
-    { .name = (name_), .type = FLAG_TYPE_STRING, .offset = offsetof(T, member), .default_value = (default_), .help = (help_) }
-#define FLAG_PATH(T, member, name_, default_, help_) \
-    { .name = (name_), .type = FLAG_TYPE_PATH, .offset = offsetof(T, member), .default_value = (default_), .help = (help_) }
-#define FLAG_INT(T, member, name_, default_, min_, max_, help_) \
-    { .name = (name_), .type = FLAG_TYPE_INT, .offset = offsetof(T, member), .default_value = (default_), .min = (min_), .max = (max_), .help = (help_) }
-#define FLAG_DURATION(T, member, name_, default_, help_) \
-    { .name = (name_), .type = FLAG_TYPE_DURATION, .offset = offsetof(T, member), .default_value = (default_), .help = (help_) }
-#define FLAG_BYTES(T, member, name_, default_, help_) \
-    { .name = (name_), .type = FLAG_TYPE_BYTES, .offset = offsetof(T, member), .default_value = (default_), .help = (help_) }
-#define FLAG_DOUBLE(T, member, name_, default_, help_) \
-    { .name = (name_), .type = FLAG_TYPE_DOUBLE, .offset = offsetof(T, member), .default_value = (default_), .help = (help_) }
+#define FLAG_BOOL(T, member, name_, default_, help_)                                                         \
+    {                                                                                                        \
+        .name = (name_), .type = FLAG_TYPE_BOOL, .offset = offsetof(T, member), .default_value = (default_), \
+        .help = (help_)                                                                                      \
+    }
+#define FLAG_STRING(T, member, name_, default_, help_)                            \
+    {                                                                             \
+        .name = (name_), .type = FLAG_TYPE_STRING, .offset = offsetof(T, member), \
+        .default_value = (default_), .help = (help_)                              \
+    }
+#define FLAG_PATH(T, member, name_, default_, help_)                                                         \
+    {                                                                                                        \
+        .name = (name_), .type = FLAG_TYPE_PATH, .offset = offsetof(T, member), .default_value = (default_), \
+        .help = (help_)                                                                                      \
+    }
+#define FLAG_INT(T, member, name_, default_, min_, max_, help_)                                             \
+    {                                                                                                       \
+        .name = (name_), .type = FLAG_TYPE_INT, .offset = offsetof(T, member), .default_value = (default_), \
+        .min = (min_), .max = (max_), .help = (help_)                                                       \
+    }
+#define FLAG_DURATION(T, member, name_, default_, help_)                            \
+    {                                                                               \
+        .name = (name_), .type = FLAG_TYPE_DURATION, .offset = offsetof(T, member), \
+        .default_value = (default_), .help = (help_)                                \
+    }
+#define FLAG_BYTES(T, member, name_, default_, help_)                            \
+    {                                                                            \
+        .name = (name_), .type = FLAG_TYPE_BYTES, .offset = offsetof(T, member), \
+        .default_value = (default_), .help = (help_)                             \
+    }
+#define FLAG_DOUBLE(T, member, name_, default_, help_)                            \
+    {                                                                             \
+        .name = (name_), .type = FLAG_TYPE_DOUBLE, .offset = offsetof(T, member), \
+        .default_value = (default_), .help = (help_)                              \
+    }
 
 struct flags_spec {
-    const char *program;        /* "stoa master": for the help text */
-    const char *summary;        /* one or two sentences */
+    const char *program; /* "stoa master": for the help text */
+    const char *summary; /* one or two sentences */
     const struct flag *flags;
     size_t count;
-    const char *env_prefixes;   /* blank-separated, the first found wins: "STOA_MASTER_ STOA_ MESOS_" */
-    const char *handed_on;      /* blank-separated prefixes of flags that are collected, not parsed ("master. agent."); NULL */
-    bool positional;            /* other arguments are collected instead of refused; "--" ends the flags */
+    const char *env_prefixes; /* blank-separated, the first found wins: "STOA_MASTER_ STOA_ MESOS_" */
+    const char *handed_on;    /* blank-separated prefixes of flags that are collected, not parsed ("master.
+                                 agent."); NULL */
+    bool positional;          /* other arguments are collected instead of refused; "--" ends the flags */
 };
 
 enum flag_source { FLAG_FROM_DEFAULT, FLAG_FROM_ENV, FLAG_FROM_ARGS };
@@ -81,7 +103,7 @@ struct flags {
     bool help;                /* --help (or -h) was given: nothing is checked for required */
     const char **rest;        /* positional arguments, borrowed from argv; NULL-terminated */
     size_t rest_count;
-    const char **handed;      /* handed-on arguments as written, borrowed; NULL-terminated */
+    const char **handed; /* handed-on arguments as written, borrowed; NULL-terminated */
     size_t handed_count;
 };
 
@@ -95,7 +117,8 @@ void flags_done(struct flags *f, void *target); /* target may be NULL: its strin
 bool flags_is_set(const struct flags *f, const char *name);
 /* The generated help: usage, then each flag with type, default, aliases, choices. */
 void flags_help(const struct flags_spec *spec, struct sbuf *b);
-/* {"name":"value",...} with the values as written, sorted by name, unset ones left out, as /flags shows them. */
+/* {"name":"value",...} with the values as written, sorted by name, unset ones left out, as /flags shows them.
+ */
 void flags_json(const struct flags *f, struct sbuf *b);
 
 #endif

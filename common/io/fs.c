@@ -52,7 +52,9 @@ static int write_all(int fd, struct str content)
 static int sync_folder(const char *path)
 {
     const char *slash = strrchr(path, '/');
-    CLEANUP(free_p) char *folder = slash == NULL ? xstrdup(".") : xstrndup(str_mem(path, slash == path ? 1 : (size_t)(slash - path)));
+    CLEANUP(free_p)
+    char *folder =
+        slash == NULL ? xstrdup(".") : xstrndup(str_mem(path, slash == path ? 1 : (size_t)(slash - path)));
     CLEANUP(fd_close_p) int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return fd < 0 || fsync(fd) != 0 ? errno : 0;
 }

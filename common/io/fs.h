@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Small files, whole: read with a limit, written atomically. All of it blocks; for files of a few kilobytes. */
+/* Small files, whole: read with a limit, written atomically. All of it blocks; for files of a few kilobytes.
+ */
 #ifndef STOA_IO_FS_H
 #define STOA_IO_FS_H
 

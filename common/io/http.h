@@ -46,24 +46,25 @@ enum http_gone {
 
 /* Limits and timeouts. Zero means the default in brackets. */
 struct http_server_options {
-    unsigned connections_max;         /* [10000] further ones are closed at once, counted */
-    size_t head_bytes_max;            /* [32 KiB] request line and headers together: 431 */
-    size_t url_bytes_max;             /* [8 KiB] 414 */
-    unsigned headers_max;             /* [100] 431 */
-    size_t body_bytes_max;            /* [16 MiB] of a collected body unless on_head says otherwise: 413 */
-    size_t inflated_bytes_max;        /* [64 MiB] of a gzip body after decompression: 413 */
-    size_t pipelined_bytes_max;       /* [64 KiB] read ahead while a request waits for its answer */
-    size_t stream_pending_bytes_max;  /* [16 MiB] unsent bytes of a stream, then the peer is dropped */
-    size_t gzip_bytes_min;            /* [1024] smallest body that is compressed */
-    size_t gzip_bytes_max;            /* [1 MiB] largest one: compressing more would hold the loop too long */
-    int64_t head_timeout_ns;          /* [30 s] from the first byte of a request to the end of its head: 408 */
-    int64_t idle_timeout_ns;          /* [120 s] between requests */
-    int64_t silent_timeout_ns;        /* [none] before the first byte of a connection: a link of the message transport is
-                                       * a connection on which nothing is said. Where no messages come: idle_timeout_ns */
-    int64_t body_stall_ns;            /* [60 s] without a byte of the body: 408 */
-    int64_t write_stall_ns;           /* [60 s] with bytes to send and none taken by the peer */
-    struct ssl_ctx_st *tls;           /* NULL: plain. Referenced, not owned */
-    bool tls_downgrade;               /* with tls: also take plain HTTP on the same port (first byte decides) */
+    unsigned connections_max;        /* [10000] further ones are closed at once, counted */
+    size_t head_bytes_max;           /* [32 KiB] request line and headers together: 431 */
+    size_t url_bytes_max;            /* [8 KiB] 414 */
+    unsigned headers_max;            /* [100] 431 */
+    size_t body_bytes_max;           /* [16 MiB] of a collected body unless on_head says otherwise: 413 */
+    size_t inflated_bytes_max;       /* [64 MiB] of a gzip body after decompression: 413 */
+    size_t pipelined_bytes_max;      /* [64 KiB] read ahead while a request waits for its answer */
+    size_t stream_pending_bytes_max; /* [16 MiB] unsent bytes of a stream, then the peer is dropped */
+    size_t gzip_bytes_min;           /* [1024] smallest body that is compressed */
+    size_t gzip_bytes_max;           /* [1 MiB] largest one: compressing more would hold the loop too long */
+    int64_t head_timeout_ns;         /* [30 s] from the first byte of a request to the end of its head: 408 */
+    int64_t idle_timeout_ns;         /* [120 s] between requests */
+    int64_t silent_timeout_ns;       /* [none] before the first byte of a connection: a link of the message
+                                      * transport is       a connection on which nothing is said. Where no messages come:
+                                      * idle_timeout_ns */
+    int64_t body_stall_ns;           /* [60 s] without a byte of the body: 408 */
+    int64_t write_stall_ns;          /* [60 s] with bytes to send and none taken by the peer */
+    struct ssl_ctx_st *tls;          /* NULL: plain. Referenced, not owned */
+    bool tls_downgrade; /* with tls: also take plain HTTP on the same port (first byte decides) */
 };
 
 struct http_handler {
@@ -74,8 +75,9 @@ struct http_handler {
     void (*on_request)(void *ctx, struct http_req *r);
 };
 
-int http_server_new(struct http_server **ret_server, struct loop *loop, const struct http_server_options *options,
-                    const struct http_handler *handler, void *ctx, struct error *err);
+int http_server_new(struct http_server **ret_server, struct loop *loop,
+                    const struct http_server_options *options, const struct http_handler *handler, void *ctx,
+                    struct error *err);
 /* Port 0 takes a free one; *ret_bound (may be NULL) says which. May be called several times. The error of
  * a busy port names it. */
 int http_server_listen(struct http_server *s, const struct net_addr *addr, struct net_addr *ret_bound,
@@ -133,8 +135,8 @@ void http_body_collect(struct http_req *r, size_t bytes_max);
 /* The same, with a function of its own in place of on_request. */
 typedef void http_request_fn(void *arg, struct http_req *r);
 void http_body_collect_to(struct http_req *r, size_t bytes_max, http_request_fn *fn, void *arg);
-/* Gives the body as it comes (bytes), then once with end set (bytes empty). A gzip body is given inflated. The
- * exchange may be answered before, during (two-way) or after. Needs a gone callback. */
+/* Gives the body as it comes (bytes), then once with end set (bytes empty). A gzip body is given inflated.
+ * The exchange may be answered before, during (two-way) or after. Needs a gone callback. */
 typedef void http_body_fn(void *arg, struct http_req *r, struct str bytes, bool end);
 void http_body_stream(struct http_req *r, http_body_fn *fn, void *arg);
 /* Stops and restarts reading of a streamed body: back-pressure towards the client. */
@@ -155,9 +157,11 @@ void http_reply(struct http_req *r, unsigned status, const char *content_type, s
 /* The same, taking over the memory of body, which is empty afterwards. A failed sbuf becomes a 500. */
 void http_reply_sbuf(struct http_req *r, unsigned status, const char *content_type, struct sbuf *body);
 /* The same, moving the buffer's content without a copy. */
-void http_reply_evbuffer(struct http_req *r, unsigned status, const char *content_type, struct evbuffer *body);
+void http_reply_evbuffer(struct http_req *r, unsigned status, const char *content_type,
+                         struct evbuffer *body);
 /* text/plain; charset=utf-8 as the original's error texts are. */
-void http_reply_text(struct http_req *r, unsigned status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void http_reply_text(struct http_req *r, unsigned status, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 /* The status of err's code and its message. */
 void http_reply_error(struct http_req *r, const struct error *err);
 /* 401 with WWW-Authenticate: Basic realm="...". */
@@ -168,9 +172,9 @@ void http_reply_not_allowed(struct http_req *r, const char *allow);
 /* --- streamed answers --------------------------------------------------------------------------------- */
 /* Sends the head: chunked, or until close for an HTTP/1.0 peer. Needs a gone callback. */
 void http_stream_begin(struct http_req *r, unsigned status, const char *content_type);
-/* One chunk per call. Returns 0, or -ERR_LIMIT when more than the cap waits already: the peer will be dropped at
- * the end of the turn and the gone callback called then (HTTP_GONE_SLOW); the bytes are not sent. So what is buffered
- * is bounded by the cap and one write. Empty: no effect. */
+/* One chunk per call. Returns 0, or -ERR_LIMIT when more than the cap waits already: the peer will be dropped
+ * at the end of the turn and the gone callback called then (HTTP_GONE_SLOW); the bytes are not sent. So what
+ * is buffered is bounded by the cap and one write. Empty: no effect. */
 int http_stream_write(struct http_req *r, struct str bytes);
 /* One chunk of two parts: a RecordIO length line and its record. */
 int http_stream_write2(struct http_req *r, struct str first, struct str second);
@@ -202,9 +206,9 @@ struct str http_blob_bytes(const struct http_blob *b);
 int http_stream_write_blob(struct http_req *r, struct http_blob *b);
 
 /* --- routes ------------------------------------------------------------------------------------------- */
-/* Longest path prefix on segment borders: /a/b/c is found by the route /a/b; a trailing slash is dropped first.
- * Returns the index of the route, or -1. stride is the size of one table entry, whose first member is the
- * const char * path. *ret_rest gets what follows the matched path (without its leading slash), raw. */
+/* Longest path prefix on segment borders: /a/b/c is found by the route /a/b; a trailing slash is dropped
+ * first. Returns the index of the route, or -1. stride is the size of one table entry, whose first member is
+ * the const char * path. *ret_rest gets what follows the matched path (without its leading slash), raw. */
 int http_route_find(const void *routes, size_t count, size_t stride, struct str path, struct str *ret_rest);
 
 #endif

@@ -194,7 +194,8 @@ static void name_run(struct worker_job *j)
 static void names_clear(struct http_client *c)
 {
     struct name_entry *e, *next;
-    HASH_ITER(hh, c->names, e, next) {
+    HASH_ITER(hh, c->names, e, next)
+    {
         HASH_DEL(c->names, e);
         free(e);
     }
@@ -218,7 +219,8 @@ static void name_done(struct worker_job *j)
         e->addr = n->addr;
         e->until = mono_add(loop_now(c->loop), NAME_LIFE_NS);
     }
-    DL_FOREACH_SAFE(c->resolving, call, next) {
+    DL_FOREACH_SAFE(c->resolving, call, next)
+    {
         if (strcmp(call->host, n->host) != 0)
             continue;
         DL_DELETE(c->resolving, call);
@@ -258,7 +260,7 @@ static void resolve(struct http_call *call)
     bool asked = false;
     struct http_call *other;
     DL_FOREACH(c->resolving, other)
-        asked = asked || strcmp(other->host, call->host) == 0;
+    asked = asked || strcmp(other->host, call->host) == 0;
     DL_APPEND(c->resolving, call);
     if (asked)
         return;
@@ -328,7 +330,8 @@ static void build_request(struct http_call *call, const struct http_call_params 
 static int check_params(const struct http_client *c, const struct http_call_params *p, struct error *err)
 {
     if (p->host.n > HOST_MAX)
-        return error_set(err, ERR_INVALID, "the host name has %zu bytes; names have up to %d", p->host.n, HOST_MAX);
+        return error_set(err, ERR_INVALID, "the host name has %zu bytes; names have up to %d", p->host.n,
+                         HOST_MAX);
     if (p->addr.family == NET_NONE && p->host.n == 0)
         return error_set(err, ERR_INVALID, "the request has neither an address nor a host");
     if (p->addr.family == NET_UNIX && (p->unix_path == NULL || strlen(p->unix_path) > 300))
@@ -336,7 +339,8 @@ static int check_params(const struct http_client *c, const struct http_call_para
     if ((p->flags & HTTP_CALL_TLS) && c->opt.tls == NULL)
         return error_set(err, ERR_INVALID, "a request by TLS, but TLS is not set up here");
     if ((p->flags & HTTP_CALL_PIPELINE) && (p->flags & (HTTP_CALL_STREAM_BODY | HTTP_CALL_NEW_CONNECTION)))
-        return error_set(err, ERR_INVALID, "a pipelined request can neither stream its body nor have its own connection");
+        return error_set(err, ERR_INVALID,
+                         "a pipelined request can neither stream its body nor have its own connection");
     return 0;
 }
 
@@ -348,7 +352,8 @@ struct http_call *http_client_call(struct http_client *c, const struct http_call
     call->client = c;
     call->p = *p;
     call->is_head = strcmp(p->method, "HEAD") == 0;
-    call->is_retryable = !(p->flags & HTTP_CALL_STREAM_BODY) && strcmp(p->method, "POST") != 0 && strcmp(p->method, "PATCH") != 0;
+    call->is_retryable = !(p->flags & HTTP_CALL_STREAM_BODY) && strcmp(p->method, "POST") != 0 &&
+                         strcmp(p->method, "PATCH") != 0;
     sbuf_init(&call->body, p->answer_bytes_max != 0 ? p->answer_bytes_max : 16u << 20);
     if (check_params(c, p, &err) != 0) {
         client_call_fail_later(call, &err);
@@ -478,8 +483,8 @@ struct str http_answer_header(const struct http_answer *a, const char *name)
 }
 
 /* --- life --------------------------------------------------------------------------------------------- */
-int http_client_new(struct http_client **ret_client, struct loop *loop, const struct http_client_options *options,
-                    struct error *err)
+int http_client_new(struct http_client **ret_client, struct loop *loop,
+                    const struct http_client_options *options, struct error *err)
 {
     (void)err;
     struct http_client *c = xcalloc(1, sizeof *c);

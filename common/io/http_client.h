@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HTTP/1.1 client: a keep-alive pool per address, pipelining for those who ask for it, streaming bodies in both
- * directions, timeouts with names.
+/* HTTP/1.1 client: a keep-alive pool per address, pipelining for those who ask for it, streaming bodies in
+ * both directions, timeouts with names.
  *
- * A call (struct http_call) ends exactly once: by on_done, or by http_call_cancel (then on_done is not called).
- * After either the pointer is dead. on_done never runs inside http_client_call. All requests started in one turn
- * to one connection leave in one write.
+ * A call (struct http_call) ends exactly once: by on_done, or by http_call_cancel (then on_done is not
+ * called). After either the pointer is dead. on_done never runs inside http_client_call. All requests started
+ * in one turn to one connection leave in one write.
  *
  * Nothing is retried here, but for one case: a request without a body stream that was written to a kept-alive
  * connection which the server closed before the first byte of an answer is sent once more on a new connection
@@ -30,12 +30,12 @@ struct http_call;
 struct http_client_options {
     unsigned connections_max;      /* [4096] in all; further calls fail with LIMIT */
     unsigned idle_per_address_max; /* [8] kept-alive connections without a call */
-    unsigned pipeline_max;         /* [256] unanswered requests on a pipelined connection; more wait in its queue */
-    size_t queue_bytes_max;        /* [16 MiB] unsent bytes per connection; more fail with LIMIT */
-    size_t head_bytes_max;         /* [64 KiB] of an answer */
-    int64_t connect_timeout_ns;    /* [10 s] */
-    int64_t idle_timeout_ns;       /* [60 s] of a kept-alive connection */
-    struct ssl_ctx_st *tls;        /* for calls with tls set; referenced */
+    unsigned pipeline_max;  /* [256] unanswered requests on a pipelined connection; more wait in its queue */
+    size_t queue_bytes_max; /* [16 MiB] unsent bytes per connection; more fail with LIMIT */
+    size_t head_bytes_max;  /* [64 KiB] of an answer */
+    int64_t connect_timeout_ns; /* [10 s] */
+    int64_t idle_timeout_ns;    /* [60 s] of a kept-alive connection */
+    struct ssl_ctx_st *tls;     /* for calls with tls set; referenced */
 };
 
 /* An answer, or the part that has arrived; valid during the callback. */
@@ -56,27 +56,29 @@ struct http_header {
 
 enum http_call_flags {
     HTTP_CALL_TLS = 1,
-    HTTP_CALL_NEW_CONNECTION = 2,  /* never a pooled one; closed afterwards */
-    HTTP_CALL_PIPELINE = 4,        /* share one connection with others of the same address and lane, in order, without waiting */
-    HTTP_CALL_STREAM_BODY = 8,     /* the request's body comes by http_call_write, chunked */
+    HTTP_CALL_NEW_CONNECTION = 2, /* never a pooled one; closed afterwards */
+    HTTP_CALL_PIPELINE =
+        4, /* share one connection with others of the same address and lane, in order, without waiting */
+    HTTP_CALL_STREAM_BODY = 8, /* the request's body comes by http_call_write, chunked */
 };
 
 struct http_call_params {
-    struct net_addr addr;      /* NET_NONE: host is resolved (in a worker thread); NET_UNIX: unix_path */
+    struct net_addr addr; /* NET_NONE: host is resolved (in a worker thread); NET_UNIX: unix_path */
     const char *unix_path;
-    struct str host;           /* for Host, SNI and certificate check; default: addr as text */
-    uint16_t port;             /* with host when addr is NET_NONE */
+    struct str host; /* for Host, SNI and certificate check; default: addr as text */
+    uint16_t port;   /* with host when addr is NET_NONE */
     unsigned flags;
-    uint32_t lane;             /* with HTTP_CALL_PIPELINE: which of several ordered lanes */
-    const char *method;        /* "GET" */
-    struct str target;         /* "/path?query", already encoded */
+    uint32_t lane;      /* with HTTP_CALL_PIPELINE: which of several ordered lanes */
+    const char *method; /* "GET" */
+    struct str target;  /* "/path?query", already encoded */
     const struct http_header *headers;
     size_t header_count;
     const char *content_type;  /* NULL: none */
     struct str body;           /* copied */
     size_t answer_bytes_max;   /* of a collected answer; [16 MiB]; more: LIMIT */
     int64_t answer_timeout_ns; /* from writing to the end of the answer's head; 0: 30 s; negative: none */
-    int64_t stall_timeout_ns;  /* without a byte of the answer's body; 0: 60 s; negative: none (streams watch heartbeats) */
+    int64_t stall_timeout_ns;  /* without a byte of the answer's body; 0: 60 s; negative: none (streams watch
+                                  heartbeats) */
 
     void *arg;
     /* Optional: the answer's head is there. */
@@ -85,12 +87,13 @@ struct http_call_params {
     void (*on_body)(void *arg, struct http_call *c, struct str bytes);
     /* Optional, for STREAM_BODY: everything written has been taken by the kernel. */
     void (*on_drained)(void *arg, struct http_call *c);
-    /* The end: err is NULL after a complete answer. With an error, a->status is not 0 when a head had come. */
+    /* The end: err is NULL after a complete answer. With an error, a->status is not 0 when a head had come.
+     */
     void (*on_done)(void *arg, struct http_call *c, const struct http_answer *a, const struct error *err);
 };
 
-int http_client_new(struct http_client **ret_client, struct loop *loop, const struct http_client_options *options,
-                    struct error *err);
+int http_client_new(struct http_client **ret_client, struct loop *loop,
+                    const struct http_client_options *options, struct error *err);
 /* Cancels all calls, without callbacks. Not inside a callback of this client. NULL is fine. */
 void http_client_free(struct http_client *c);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Connections of the HTTP client: connecting, writing requests, reading answers, going idle. As in the server, a
- * connection is freed at LOOP_FREE only, the parser is paused after each message, and writing is done at LOOP_SEND. */
+/* Connections of the HTTP client: connecting, writing requests, reading answers, going idle. As in the
+ * server, a connection is freed at LOOP_FREE only, the parser is paused after each message, and writing is
+ * done at LOOP_SEND. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -115,8 +116,8 @@ void client_conn_fail(struct client_conn *k, const struct error *err)
         } else {
             struct http_answer a = { .content_length = -1 };
             if (had_head)
-                a = (struct http_answer){ k->head.info.status, k->head.info.is_chunked, k->head.info.content_length,
-                                          sbuf_view(&call->body), &k->head };
+                a = (struct http_answer){ k->head.info.status, k->head.info.is_chunked,
+                                          k->head.info.content_length, sbuf_view(&call->body), &k->head };
             client_call_end(call, &a, err);
         }
     }
@@ -134,7 +135,8 @@ void client_free_dead(void *client)
 {
     struct http_client *c = client;
     struct client_conn *k, *next;
-    DL_FOREACH_SAFE(c->dead, k, next) {
+    DL_FOREACH_SAFE(c->dead, k, next)
+    {
         DL_DELETE(c->dead, k);
         conn_free(k);
     }
@@ -217,8 +219,8 @@ static void flush(struct client_conn *k)
         return;
     }
     struct http_call *call = k->calls;
-    if (call != NULL && !call->cancelled && conn_out_size(&k->c) == 0 && (call->p.flags & HTTP_CALL_STREAM_BODY) &&
-        call->p.on_drained != NULL && !call->body_ended)
+    if (call != NULL && !call->cancelled && conn_out_size(&k->c) == 0 &&
+        (call->p.flags & HTTP_CALL_STREAM_BODY) && call->p.on_drained != NULL && !call->body_ended)
         call->p.on_drained(call->p.arg, call);
 }
 
@@ -276,7 +278,8 @@ static bool is_interim(const struct client_head *h)
 static struct http_answer answer_of(struct client_conn *k, struct http_call *call)
 {
     const struct http_parse_head *h = &k->head.info;
-    return (struct http_answer){ h->status, h->is_chunked, h->content_length, sbuf_view(&call->body), &k->head };
+    return (struct http_answer){ h->status, h->is_chunked, h->content_length, sbuf_view(&call->body),
+                                 &k->head };
 }
 
 static void await_bytes(struct client_conn *k, struct http_call *call)
@@ -381,9 +384,11 @@ static void take_input(struct client_conn *k, const char *p, size_t n)
             else if (res == HTTP_PARSE_TOO_BIG || !sbuf_ok(&k->head.text))
                 (void)error_set(&err, ERR_LIMIT, "the head of the answer is larger than head_bytes_max");
             else if (at_end)
-                (void)error_set(&err, ERR_UNAVAILABLE, "the server closed the connection before the end of the answer");
+                (void)error_set(&err, ERR_UNAVAILABLE,
+                                "the server closed the connection before the end of the answer");
             else
-                (void)error_set(&err, ERR_PROTOCOL, "the answer is not HTTP: %s", http_parse_reason(&k->parse));
+                (void)error_set(&err, ERR_PROTOCOL, "the answer is not HTTP: %s",
+                                http_parse_reason(&k->parse));
             client_conn_fail(k, &err);
             return;
         }
@@ -417,7 +422,8 @@ static void opened(struct client_conn *k)
         return;
     }
     struct error err;
-    if (k->is_tls && conn_start_tls(&k->c, k->client->opt.tls, false, k->calls != NULL ? k->calls->host : NULL, &err) != 0) {
+    if (k->is_tls && conn_start_tls(&k->c, k->client->opt.tls, false,
+                                    k->calls != NULL ? k->calls->host : NULL, &err) != 0) {
         client_conn_fail(k, &err);
         return;
     }
@@ -466,11 +472,12 @@ static void on_ready(struct conn *c, int what)
         flush(k);
 }
 
-struct client_conn *client_conn_new(struct http_client *c, const struct net_addr *addr, const struct http_call *first,
-                                    struct error *err)
+struct client_conn *client_conn_new(struct http_client *c, const struct net_addr *addr,
+                                    const struct http_call *first, struct error *err)
 {
     if (c->conn_count >= c->opt.connections_max) {
-        (void)error_set(err, ERR_LIMIT, "%u connections are open; connections_max is %u", c->conn_count, c->opt.connections_max);
+        (void)error_set(err, ERR_LIMIT, "%u connections are open; connections_max is %u", c->conn_count,
+                        c->opt.connections_max);
         return NULL;
     }
     int fd;
@@ -494,7 +501,7 @@ struct client_conn *client_conn_new(struct http_client *c, const struct net_addr
     return k;
 }
 
-#define CONN_OF(e) ((struct client_conn *)(void *)((char *)(e) - offsetof(struct client_conn, expiry)))
+#define CONN_OF(e) ((struct client_conn *)(void *)((char *)(e)-offsetof(struct client_conn, expiry)))
 
 void client_connect_expired(struct expiry *e, void *client)
 {

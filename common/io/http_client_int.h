@@ -2,8 +2,9 @@
 /* Inside of the HTTP client: http_client.c has calls, pools and names; http_client_conn.c has connections and
  * answers. Not for others.
  *
- * A call is with a connection from its start on. A connection has a list of calls in the order of their requests: the
- * first one is being answered, those before unsent have been written. Only pipelined connections have more than one. */
+ * A call is with a connection from its start on. A connection has a list of calls in the order of their
+ * requests: the first one is being answered, those before unsent have been written. Only pipelined
+ * connections have more than one. */
 #ifndef STOA_IO_HTTP_CLIENT_INT_H
 #define STOA_IO_HTTP_CLIENT_INT_H
 
@@ -24,13 +25,13 @@ struct http_call {
     struct http_call *next, *prev; /* of the connection, or of those that failed before they had one */
     struct http_client *client;
     struct client_conn *conn;
-    struct http_call_params p;     /* texts in it are not valid after the start, but for the callbacks */
-    struct sbuf request;           /* head and body; kept while it may be sent again */
-    struct evbuffer *body_out;     /* STREAM_BODY: written before there was a connection */
-    struct sbuf body;              /* the collected answer */
-    struct expiry expiry;          /* the answer or its next byte is awaited: default lengths */
-    struct loop_timer timer;       /* the same, other lengths */
-    struct error err;              /* of a call on the failed list */
+    struct http_call_params p; /* texts in it are not valid after the start, but for the callbacks */
+    struct sbuf request;       /* head and body; kept while it may be sent again */
+    struct evbuffer *body_out; /* STREAM_BODY: written before there was a connection */
+    struct sbuf body;          /* the collected answer */
+    struct expiry expiry;      /* the answer or its next byte is awaited: default lengths */
+    struct loop_timer timer;   /* the same, other lengths */
+    struct error err;          /* of a call on the failed list */
     char host[HOST_MAX + 1];
     char *unix_path;
     bool is_head, is_retryable, was_retried, body_ended, cancelled, sent, got_bytes, has_head;
@@ -63,16 +64,16 @@ struct client_pool {
 struct client_conn {
     struct conn c; /* first */
     struct http_client *client;
-    struct client_pool *pool;                    /* NULL: not pooled */
-    struct client_conn *next, *prev;             /* all, or dead */
+    struct client_pool *pool;        /* NULL: not pooled */
+    struct client_conn *next, *prev; /* all, or dead */
     struct client_conn *idle_next, *idle_prev;
     struct client_conn *dirty_next, *dirty_prev;
     struct http_call *calls;
     struct http_call *unsent; /* the first that has not been written */
     unsigned sent_count;
     size_t unsent_bytes;
-    uint64_t answered;                           /* answers so far: a reused connection has some */
-    struct expiry expiry;                        /* connecting or idle */
+    uint64_t answered;    /* answers so far: a reused connection has some */
+    struct expiry expiry; /* connecting or idle */
     struct http_parse parse;
     struct client_head head;
     struct net_addr addr;
@@ -103,13 +104,14 @@ void client_call_wait(struct http_call *call, int64_t ns, int64_t default_ns, st
 void client_call_wait_over(struct http_call *call);
 
 /* http_client_conn.c */
-struct client_conn *client_conn_new(struct http_client *c, const struct net_addr *addr, const struct http_call *first,
-                                    struct error *err);
+struct client_conn *client_conn_new(struct http_client *c, const struct net_addr *addr,
+                                    const struct http_call *first, struct error *err);
 void client_conn_add(struct client_conn *k, struct http_call *call);
 void client_conn_remove(struct client_conn *k, struct http_call *call);
 void client_conn_dirty(struct client_conn *k);
 void client_conn_want(struct client_conn *k);
-/* Ends the connection; its calls are sent again elsewhere where that is safe, or end with err. NULL: silently. */
+/* Ends the connection; its calls are sent again elsewhere where that is safe, or end with err. NULL:
+ * silently. */
 void client_conn_fail(struct client_conn *k, const struct error *err);
 void client_send_dirty(void *client);
 void client_free_dead(void *client);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Over libhttp-parser 2.9. Before a head goes to the library its lines are looked at here: the library takes bare LF
- * and folded lines, which different programs read differently, so requests with them are refused. The scan stops at
- * the blank line; one memchr per line. */
+/* Over libhttp-parser 2.9. Before a head goes to the library its lines are looked at here: the library takes
+ * bare LF and folded lines, which different programs read differently, so requests with them are refused. The
+ * scan stops at the blank line; one memchr per line. */
 #include "common/io/http_parse.h"
 
 #include <string.h>
@@ -162,7 +162,8 @@ void http_parse_init(struct http_parse *p, bool is_answer, uint32_t head_bytes_m
 {
     static bool limit_set;
     if (!limit_set)
-        http_parser_set_max_header_size(HTTP_PARSE_HEAD_MAX); /* heads have their own cap; this is for trailers */
+        http_parser_set_max_header_size(
+            HTTP_PARSE_HEAD_MAX); /* heads have their own cap; this is for trailers */
     limit_set = true;
     memset(p, 0, sizeof *p);
     http_parser_init(lib(p), is_answer ? HTTP_RESPONSE : HTTP_REQUEST);

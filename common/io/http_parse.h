@@ -19,12 +19,12 @@ struct http_parse;
 /* What on_head is told; for requests status is 0, for answers verb is unset. */
 struct http_parse_head {
     bool is_http10;
-    bool keep_alive;        /* by version and Connection */
+    bool keep_alive; /* by version and Connection */
     bool is_chunked;
     bool has_upgrade;
     int64_t content_length; /* -1: none given */
     enum http_verb verb;
-    const char *method;     /* static text */
+    const char *method; /* static text */
     unsigned status;
 };
 

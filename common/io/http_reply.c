@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Answers: the head, one-shot bodies with compression, streams, blobs shared by streams. Everything is put into the
- * connection's output buffer; the socket is written at LOOP_SEND. */
+/* Answers: the head, one-shot bodies with compression, streams, blobs shared by streams. Everything is put
+ * into the connection's output buffer; the socket is written at LOOP_SEND. */
 #include "common/io/http_server_int.h"
 
 #include <stdio.h>
@@ -65,7 +65,8 @@ static char *put_u64(char *at, uint64_t v)
     return at;
 }
 
-/* Written by hand, as it is a good part of what a small answer costs; the parts of foreign length are added as they are. */
+/* Written by hand, as it is a good part of what a small answer costs; the parts of foreign length are added
+ * as they are. */
 static void write_head(struct http_conn *k, const struct answer_head *h)
 {
     struct evbuffer *out = conn_out(&k->c);
@@ -116,8 +117,11 @@ void http_write_error(struct http_conn *k, unsigned status, const char *text)
     int n = snprintf(body, sizeof body, "%u %s: %s", status, http_status_text(status), text);
     if (n >= (int)sizeof body)
         n = sizeof body - 1;
-    struct answer_head h = { .status = status, .content_type = "text/plain; charset=utf-8", .framing = FRAME_LENGTH,
-                             .length = (uint64_t)n, .close = true };
+    struct answer_head h = { .status = status,
+                             .content_type = "text/plain; charset=utf-8",
+                             .framing = FRAME_LENGTH,
+                             .length = (uint64_t)n,
+                             .close = true };
     write_head(k, &h);
     evbuffer_add(conn_out(&k->c), body, (size_t)n);
 }
@@ -321,7 +325,8 @@ void http_reply_unauthorized(struct http_req *r, const char *realm, const char *
 void http_reply_not_allowed(struct http_req *r, const char *allow)
 {
     http_reply_header(r, "Allow", str_of(allow));
-    http_reply_text(r, 405, "Expecting one of { %s }, but received '%.*s'", allow, STR_ARG(http_req_method(r)));
+    http_reply_text(r, 405, "Expecting one of { %s }, but received '%.*s'", allow,
+                    STR_ARG(http_req_method(r)));
 }
 
 /* --- streams ------------------------------------------------------------------------------------------ */
@@ -354,7 +359,8 @@ static int chunk_begin(struct http_req *r, size_t n)
         return 1;
     if (r->conn->has_drop)
         return -ERR_LIMIT;
-    if (conn_out_size(&r->conn->c) > r->cap) { /* what waits already counts, so that one big write always passes */
+    if (conn_out_size(&r->conn->c) >
+        r->cap) { /* what waits already counts, so that one big write always passes */
         r->conn->server->stats.slow_dropped++;
         http_conn_drop(r->conn, HTTP_GONE_SLOW);
         return -ERR_LIMIT;

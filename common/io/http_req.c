@@ -159,7 +159,8 @@ int http_route_find(const void *routes, size_t count, size_t stride, struct str 
         struct str want = str_of(route);
         if (want.n < best_n || !str_starts(path, want))
             continue;
-        bool at_border = want.n == path.n || path.p[want.n] == '/' || (want.n != 0 && want.p[want.n - 1] == '/');
+        bool at_border =
+            want.n == path.n || path.p[want.n] == '/' || (want.n != 0 && want.p[want.n - 1] == '/');
         if (!at_border || (best >= 0 && want.n == best_n))
             continue;
         best = (int)i;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Connections of the HTTP server: accepting, reading, parsing, timeouts, closing. The states are drawn in
- * http_server_int.h. Rules that keep it simple:
+/* Connections of the HTTP server: reading, parsing, timeouts, closing. Listening is in http_listen.c. The
+ * states are drawn in http_server_int.h. Rules that keep it simple:
  *  - a connection is only freed at LOOP_FREE, so any callback may kill any connection;
  *  - the parser is paused after each message, so one exchange is under way per connection at most;
  *  - what comes while an answer is awaited goes to the stash, up to a cap, after which reading stops;
@@ -12,9 +12,6 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include <event2/buffer.h>
 #include <event2/event.h>
@@ -70,8 +67,8 @@ void http_req_release(struct http_req *r)
         (void)inflateEnd(r->inflate);
         free(r->inflate);
     }
-    bool keep = POOLING != 0 && s->pool_count < HTTP_POOL_MAX && r->head.cap <= 4096 && r->body.cap <= 16384 &&
-                r->span_cap <= 64;
+    bool keep = POOLING != 0 && s->pool_count < HTTP_POOL_MAX && r->head.cap <= 4096 &&
+                r->body.cap <= 16384 && r->span_cap <= 64;
     if (!keep) {
         req_free(r);
         return;
@@ -81,7 +78,9 @@ void http_req_release(struct http_req *r)
     uint32_t span_cap = r->span_cap;
     sbuf_clear(&head);
     sbuf_clear(&body);
-    *r = (struct http_req){ .head = head, .body = body, .spans = spans, .span_cap = span_cap, .next_free = s->pool };
+    *r = (struct http_req){
+        .head = head, .body = body, .spans = spans, .span_cap = span_cap, .next_free = s->pool
+    };
     s->pool = r;
     s->pool_count++;
 }
@@ -109,7 +108,8 @@ static void undirty(struct http_conn *k)
 void http_conn_want(struct http_conn *k)
 {
     bool read = k->state != CONN_DEAD && !k->paused &&
-                (k->state == CONN_LINGER || (!k->close_when_flushed && k->stash_n < k->server->opt.pipelined_bytes_max));
+                (k->state == CONN_LINGER ||
+                 (!k->close_when_flushed && k->stash_n < k->server->opt.pipelined_bytes_max));
     int want = (k->c.wanted & LOOP_WRITE) | (read ? LOOP_READ : 0);
     if (want != k->c.wanted)
         conn_want(&k->c, want);
@@ -158,14 +158,15 @@ static void free_dead(void *arg)
 {
     struct http_server *s = arg;
     struct http_conn *k, *next;
-    DL_FOREACH_SAFE(s->dead, k, next) {
+    DL_FOREACH_SAFE(s->dead, k, next)
+    {
         DL_DELETE(s->dead, k);
         conn_free(k);
     }
 }
 
-/* The last bytes have been written: a plain close, unless the peer may still be sending, in which case a close
- * would reset the connection and could destroy the answer before it is read. */
+/* The last bytes have been written: a plain close, unless the peer may still be sending, in which case a
+ * close would reset the connection and could destroy the answer before it is read. */
 static void close_after_answer(struct http_conn *k)
 {
     if (!k->unread_input && k->stash_n == 0 && k->state == CONN_IDLE) {
@@ -351,7 +352,8 @@ static bool check_head(struct http_conn *k, struct http_req *r)
     struct str coding = http_req_header(r, "Transfer-Encoding");
     if (coding.p != NULL && (h->is_http10 || !str_eq_nocase(coding, STR("chunked"))))
         return refuse(k, h->is_http10 ? 400 : 501, "this Transfer-Encoding is not known; use chunked");
-    if (!h->is_http10 && http_req_header(r, "Host").p == NULL && http_req_header(r, "Libprocess-From").p == NULL &&
+    if (!h->is_http10 && http_req_header(r, "Host").p == NULL &&
+        http_req_header(r, "Libprocess-From").p == NULL &&
         !str_starts(http_req_header(r, "User-Agent"), STR("libprocess/")))
         return refuse(k, 400, "the Host header is missing");
     if (!h->is_chunked && h->content_length <= 0)
@@ -416,8 +418,9 @@ static bool deliver(struct http_conn *k, struct http_req *r, const char *p, size
         return k->req == r;
     }
     if (r->body.n + n > r->body_max)
-        return refuse(k, 413, r->inflate != NULL ? "the decompressed body is larger than allowed here" :
-                                                   "the body is larger than allowed here");
+        return refuse(k, 413,
+                      r->inflate != NULL ? "the decompressed body is larger than allowed here"
+                                         : "the body is larger than allowed here");
     sbuf_add(&r->body, p, n);
     return sbuf_ok(&r->body) || refuse(k, 503, "out of memory");
 }
@@ -631,12 +634,13 @@ static void on_ready(struct conn *c, int what)
 }
 
 /* --- timeouts ----------------------------------------------------------------------------------------- */
-#define CONN_OF(e, member) ((struct http_conn *)(void *)((char *)(e) - offsetof(struct http_conn, member)))
+#define CONN_OF(e, member) ((struct http_conn *)(void *)((char *)(e)-offsetof(struct http_conn, member)))
 
 static void head_expired(struct expiry *e, void *arg)
 {
     ((struct http_server *)arg)->stats.timeouts++;
-    http_conn_fail(CONN_OF(e, read_expiry), 408, "the head did not come within head_timeout", HTTP_GONE_STALLED);
+    http_conn_fail(CONN_OF(e, read_expiry), 408, "the head did not come within head_timeout",
+                   HTTP_GONE_STALLED);
 }
 
 static void body_expired(struct expiry *e, void *arg)
@@ -671,15 +675,18 @@ static void write_expired(struct expiry *e, void *arg)
 /* Keep-alive probes find the peers that vanished with their machine: five minutes in all. */
 static void set_tcp_options(int fd)
 {
-    static const struct { int level, name, value; } options[] = {
-        { IPPROTO_TCP, TCP_NODELAY, 1 },    { SOL_SOCKET, SO_KEEPALIVE, 1 }, { IPPROTO_TCP, TCP_KEEPIDLE, 180 },
-        { IPPROTO_TCP, TCP_KEEPINTVL, 30 }, { IPPROTO_TCP, TCP_KEEPCNT, 4 },
+    static const struct {
+        int level, name, value;
+    } options[] = {
+        { IPPROTO_TCP, TCP_NODELAY, 1 },    { SOL_SOCKET, SO_KEEPALIVE, 1 },
+        { IPPROTO_TCP, TCP_KEEPIDLE, 180 }, { IPPROTO_TCP, TCP_KEEPINTVL, 30 },
+        { IPPROTO_TCP, TCP_KEEPCNT, 4 },
     };
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)
         (void)setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof(int));
 }
 
-static void conn_accept(struct http_server *s, int fd, const struct sockaddr *sa)
+void http_conn_accept(struct http_server *s, int fd, const struct sockaddr *sa)
 {
     struct http_conn *k = xcalloc(1, sizeof *k);
     conn_init(&k->c, s->loop, fd, on_ready);
@@ -701,134 +708,6 @@ static void conn_accept(struct http_server *s, int fd, const struct sockaddr *sa
     }
     expiry_start(&s->silents, &k->read_expiry);
     http_conn_want(k);
-}
-
-static void on_accept(void *arg, int fd, int what)
-{
-    struct http_listener *l = arg;
-    struct http_server *s = l->server;
-    (void)what;
-    for (int i = 0; i < 128; i++) {
-        struct sockaddr_storage ss = { .ss_family = AF_UNSPEC };
-        socklen_t n = sizeof ss;
-        int c = accept4(fd, (struct sockaddr *)&ss, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (c < 0 && (errno == EINTR || errno == ECONNABORTED))
-            continue;
-        if (c < 0) {
-            if (errno != EAGAIN && errno != EWOULDBLOCK) {
-                /* Out of descriptors or memory: looking again at once would spin. */
-                s->stats.refused++;
-                loop_watch_free(l->watch);
-                l->watch = NULL;
-                loop_timer_in(&s->accept_retry, 100 * NS_PER_MS);
-            }
-            return;
-        }
-        if (s->stats.connections >= s->opt.connections_max) {
-            s->stats.refused++;
-            (void)close(c);
-            continue;
-        }
-        conn_accept(s, c, (struct sockaddr *)&ss);
-    }
-}
-
-static void accept_again(void *arg)
-{
-    struct http_server *s = arg;
-    for (struct http_listener *l = s->listeners; l != NULL; l = l->next)
-        if (l->watch == NULL)
-            l->watch = loop_fd(s->loop, l->fd, LOOP_READ, on_accept, l);
-}
-
-static struct http_listener *listener_add(struct http_server *s, int fd)
-{
-    struct http_listener *l = xcalloc(1, sizeof *l);
-    l->server = s;
-    l->fd = fd;
-    l->watch = loop_fd(s->loop, fd, LOOP_READ, on_accept, l);
-    LL_PREPEND(s->listeners, l);
-    return l;
-}
-
-int http_server_listen_fd(struct http_server *s, int fd, struct error *err)
-{
-    if (evutil_make_socket_nonblocking(fd) != 0 || evutil_make_socket_closeonexec(fd) != 0)
-        return error_set_errno(err, errno, "descriptor %d is no listening socket", fd);
-    (void)listener_add(s, fd);
-    return 0;
-}
-
-int http_server_adopt(struct http_server *s, int fd, struct error *err)
-{
-    struct sockaddr_storage ss = { .ss_family = AF_UNSPEC };
-    socklen_t n = sizeof ss;
-    if (getpeername(fd, (struct sockaddr *)&ss, &n) != 0 || evutil_make_socket_nonblocking(fd) != 0)
-        return error_set_errno(err, errno, "descriptor %d is no connected socket", fd);
-    conn_accept(s, fd, (struct sockaddr *)&ss);
-    return 0;
-}
-
-int http_server_listen(struct http_server *s, const struct net_addr *addr, struct net_addr *ret_bound, struct error *err)
-{
-    struct sockaddr_storage ss;
-    socklen_t n = net_to_sockaddr(addr, &ss);
-    char text[NET_TEXT_SIZE];
-    net_text(addr, text);
-    int fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return error_set_errno(err, errno, "listening on %s: no socket", text);
-    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
-    if (bind(fd, (struct sockaddr *)&ss, n) != 0 || listen(fd, 4096) != 0) {
-        int e = errno;
-        (void)close(fd);
-        if (e == EADDRINUSE)
-            return error_set(err, ERR_CONFLICT, "port %u of %s is in use by another program", addr->port, text);
-        if (e == EADDRNOTAVAIL)
-            return error_set(err, ERR_INVALID, "%s is no address of this machine", text);
-        return error_set_errno(err, e, "listening on %s", text);
-    }
-    if (ret_bound != NULL) {
-        struct net_addr remote;
-        conn_names(fd, ret_bound, &remote);
-    }
-    (void)listener_add(s, fd);
-    return 0;
-}
-
-int http_server_listen_unix(struct http_server *s, const char *path, unsigned mode, struct error *err)
-{
-    struct sockaddr_un un = { .sun_family = AF_UNIX };
-    if (strlen(path) >= sizeof un.sun_path)
-        return error_set(err, ERR_INVALID, "unix socket path %.120s is longer than %zu bytes", path, sizeof un.sun_path - 1);
-    memcpy(un.sun_path, path, strlen(path) + 1);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return error_set_errno(err, errno, "listening on %.120s: no socket", path);
-    struct stat st;
-    if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
-        (void)unlink(path);
-    if (bind(fd, (struct sockaddr *)&un, sizeof un) != 0 || chmod(path, (mode_t)mode) != 0 || listen(fd, 4096) != 0) {
-        int e = errno;
-        (void)close(fd);
-        return error_set_errno(err, e, "listening on %.120s", path);
-    }
-    listener_add(s, fd)->unix_path = xstrdup(path);
-    return 0;
-}
-
-void http_server_stop_listening(struct http_server *s)
-{
-    struct http_listener *l, *next;
-    LL_FOREACH_SAFE(s->listeners, l, next) {
-        loop_watch_free(l->watch);
-        (void)close(l->fd);
-        if (l->unix_path != NULL)
-            (void)unlink(l->unix_path);
-        free(l->unix_path);
-        free(l);
-    }
-    s->listeners = NULL;
 }
 
 /* --- life --------------------------------------------------------------------------------------------- */
@@ -856,8 +735,9 @@ static void defaults(struct http_server_options *o)
         o->head_bytes_max = HTTP_PARSE_HEAD_MAX;
 }
 
-int http_server_new(struct http_server **ret_server, struct loop *loop, const struct http_server_options *options,
-                    const struct http_handler *handler, void *ctx, struct error *err)
+int http_server_new(struct http_server **ret_server, struct loop *loop,
+                    const struct http_server_options *options, const struct http_handler *handler, void *ctx,
+                    struct error *err)
 {
     ASSERT(handler->on_request != NULL);
     if (options != NULL && options->body_bytes_max > SIZE_MAX / 2)
@@ -879,7 +759,7 @@ int http_server_new(struct http_server **ret_server, struct loop *loop, const st
     expiry_queue_init(&s->bodies, &s->timer, s->opt.body_stall_ns, body_expired, s);
     expiry_queue_init(&s->writes, &s->timer, s->opt.write_stall_ns, write_expired, s);
     expiry_queue_init(&s->lingers, &s->timer, 2 * NS_PER_S, linger_expired, s);
-    loop_timer_init(&s->accept_retry, loop, accept_again, s);
+    loop_timer_init(&s->accept_retry, loop, http_accept_again, s);
     *ret_server = s;
     return 0;
 }
@@ -890,7 +770,8 @@ void http_server_free(struct http_server *s)
         return;
     http_server_stop_listening(s);
     struct http_conn *k, *next;
-    DL_FOREACH_SAFE(s->conns, k, next) {
+    DL_FOREACH_SAFE(s->conns, k, next)
+    {
         if (conn_out_size(&k->c) != 0)
             (void)conn_flush(&k->c);
         conn_shut_write(&k->c);

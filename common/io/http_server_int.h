@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside of the HTTP server: shared by http_server.c (connections, parsing), http_req.c (what owners ask) and
- * http_reply.c (answers). Not for others.
+/* Inside of the HTTP server: shared by http_server.c (connections, parsing), http_listen.c, http_req.c (what
+ * owners ask) and http_reply.c (answers). Not for others.
  *
  *   read side of a connection                                       exchange (conn->req)
  *   IDLE --first byte--> HEAD --head--> BODY --end--> WAIT           made with the first byte of a head
- *     ^                                  |             |             gone with the end of its answer, or by kill
+ *     ^                                  |             |             gone with the end of its answer, or by
+ * kill
  *     +---------- answered, body over ---+-------------+
  *   any --answer that closes, sent--> LINGER --peer's end, timeout--> DEAD (freed at LOOP_FREE)
  *
@@ -54,7 +55,7 @@ struct http_req {
     struct sbuf extra; /* added headers */
     size_t cap;        /* of pending bytes */
     enum body_mode body_mode;
-    bool value_open;   /* the last span's value is being received */
+    bool value_open; /* the last span's value is being received */
     bool wants_continue, body_over, inflate_over;
     bool streaming, chunked, no_body, close_after, no_gzip;
 };
@@ -120,6 +121,12 @@ void http_req_finish(struct http_req *r);
 void http_req_release(struct http_req *r);
 /* Answers an error of this module and ends the exchange; the owner is told if it asked to be. */
 void http_conn_fail(struct http_conn *k, unsigned status, const char *text, enum http_gone why);
+
+struct sockaddr;
+void http_conn_accept(struct http_server *s, int fd, const struct sockaddr *sa);
+
+/* http_listen.c */
+void http_accept_again(void *server); /* after being out of descriptors */
 
 /* http_reply.c */
 /* Writes an answer that is not the owner's; r may be NULL. */

@@ -11,32 +11,71 @@
 struct str http_verb_name(enum http_verb v)
 {
     switch (v) {
-    case HTTP_VERB_GET: return STR("GET");
-    case HTTP_VERB_HEAD: return STR("HEAD");
-    case HTTP_VERB_POST: return STR("POST");
-    case HTTP_VERB_PUT: return STR("PUT");
-    case HTTP_VERB_PATCH: return STR("PATCH");
-    case HTTP_VERB_DELETE: return STR("DELETE");
-    case HTTP_VERB_OPTIONS: return STR("OPTIONS");
-    case HTTP_VERB_OTHER: break;
+    case HTTP_VERB_GET:
+        return STR("GET");
+    case HTTP_VERB_HEAD:
+        return STR("HEAD");
+    case HTTP_VERB_POST:
+        return STR("POST");
+    case HTTP_VERB_PUT:
+        return STR("PUT");
+    case HTTP_VERB_PATCH:
+        return STR("PATCH");
+    case HTTP_VERB_DELETE:
+        return STR("DELETE");
+    case HTTP_VERB_OPTIONS:
+        return STR("OPTIONS");
+    case HTTP_VERB_OTHER:
+        break;
     }
     return STR("OTHER");
 }
 
 const char *http_status_text(unsigned status)
 {
-    static const struct { unsigned status; const char *text; } table[] = {
-        { 100, "Continue" }, { 101, "Switching Protocols" }, { 200, "OK" }, { 201, "Created" }, { 202, "Accepted" },
-        { 204, "No Content" }, { 206, "Partial Content" }, { 301, "Moved Permanently" }, { 302, "Found" },
-        { 303, "See Other" }, { 304, "Not Modified" }, { 307, "Temporary Redirect" }, { 308, "Permanent Redirect" },
-        { 400, "Bad Request" }, { 401, "Unauthorized" }, { 403, "Forbidden" }, { 404, "Not Found" },
-        { 405, "Method Not Allowed" }, { 406, "Not Acceptable" }, { 408, "Request Timeout" }, { 409, "Conflict" },
-        { 410, "Gone" }, { 411, "Length Required" }, { 412, "Precondition Failed" }, { 413, "Request Entity Too Large" },
-        { 414, "Request-URI Too Long" }, { 415, "Unsupported Media Type" }, { 417, "Expectation Failed" },
-        { 422, "Unprocessable Entity" }, { 426, "Upgrade Required" }, { 429, "Too Many Requests" },
-        { 431, "Request Header Fields Too Large" }, { 500, "Internal Server Error" }, { 501, "Not Implemented" },
-        { 502, "Bad Gateway" }, { 503, "Service Unavailable" }, { 504, "Gateway Timeout" },
-        { 505, "HTTP Version Not Supported" }, { 507, "Insufficient Storage" },
+    static const struct {
+        unsigned status;
+        const char *text;
+    } table[] = {
+        { 100, "Continue" },
+        { 101, "Switching Protocols" },
+        { 200, "OK" },
+        { 201, "Created" },
+        { 202, "Accepted" },
+        { 204, "No Content" },
+        { 206, "Partial Content" },
+        { 301, "Moved Permanently" },
+        { 302, "Found" },
+        { 303, "See Other" },
+        { 304, "Not Modified" },
+        { 307, "Temporary Redirect" },
+        { 308, "Permanent Redirect" },
+        { 400, "Bad Request" },
+        { 401, "Unauthorized" },
+        { 403, "Forbidden" },
+        { 404, "Not Found" },
+        { 405, "Method Not Allowed" },
+        { 406, "Not Acceptable" },
+        { 408, "Request Timeout" },
+        { 409, "Conflict" },
+        { 410, "Gone" },
+        { 411, "Length Required" },
+        { 412, "Precondition Failed" },
+        { 413, "Request Entity Too Large" },
+        { 414, "Request-URI Too Long" },
+        { 415, "Unsupported Media Type" },
+        { 417, "Expectation Failed" },
+        { 422, "Unprocessable Entity" },
+        { 426, "Upgrade Required" },
+        { 429, "Too Many Requests" },
+        { 431, "Request Header Fields Too Large" },
+        { 500, "Internal Server Error" },
+        { 501, "Not Implemented" },
+        { 502, "Bad Gateway" },
+        { 503, "Service Unavailable" },
+        { 504, "Gateway Timeout" },
+        { 505, "HTTP Version Not Supported" },
+        { 507, "Insufficient Storage" },
     };
     if (status == 200)
         return "OK";
@@ -92,8 +131,8 @@ void http_percent_encode(struct sbuf *b, struct str s, bool slash)
 {
     for (size_t i = 0; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
-        bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_' ||
-                     c == '.' || c == '~' || (c == '/' && !slash);
+        bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+                     c == '_' || c == '.' || c == '~' || (c == '/' && !slash);
         if (plain)
             sbuf_char(b, (char)c);
         else
@@ -217,7 +256,8 @@ bool http_accepts_type(struct str accept, const char *type)
             return allowed;
         if (str_is(name, "*/*"))
             by_star = allowed;
-        if (name.n == family.n + 1 && name.p[name.n - 1] == '*' && str_eq_nocase(str_sub(name, 0, family.n), family)) {
+        if (name.n == family.n + 1 && name.p[name.n - 1] == '*' &&
+            str_eq_nocase(str_sub(name, 0, family.n), family)) {
             by_family = allowed;
             has_family = true;
         }
@@ -259,8 +299,9 @@ void http_date(struct wall t, char ret[HTTP_DATE_SIZE])
     if (gmtime_r(&s, &tm) == NULL)
         memset(&tm, 0, sizeof tm);
     char text[64]; /* roomy: the compiler thinks of years with ten digits */
-    (void)snprintf(text, sizeof text, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT", days + 3 * (tm.tm_wday % 7), tm.tm_mday,
-                   months + 3 * (tm.tm_mon % 12), tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+    (void)snprintf(text, sizeof text, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT", days + 3 * (tm.tm_wday % 7),
+                   tm.tm_mday, months + 3 * (tm.tm_mon % 12), tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
+                   tm.tm_sec);
     memcpy(ret, text, HTTP_DATE_SIZE - 1);
     ret[HTTP_DATE_SIZE - 1] = 0;
 }

@@ -35,7 +35,8 @@ bool http_form_decode(struct sbuf *b, struct str s);
 /* Escapes all but unreserved characters, '/' too when slash is set. */
 void http_percent_encode(struct sbuf *b, struct str s, bool slash);
 
-/* Cuts the next segment off a raw path: "/a/b" gives "a", then "b", then false. Empty segments are skipped. */
+/* Cuts the next segment off a raw path: "/a/b" gives "a", then "b", then false. Empty segments are skipped.
+ */
 bool http_path_next(struct str *rest, struct str *ret_raw);
 /* Finds name in a raw query or form body and appends its decoded value to b. False when absent or broken;
  * b is unchanged then. The first occurrence counts. */
@@ -47,8 +48,8 @@ bool http_query_next(struct str *rest, struct str *ret_name, struct str *ret_val
 bool http_list_has(struct str value, const char *token);
 /* Whether Accept-Encoding allows coding, by name or by "*", and not with q=0. An absent header does not. */
 bool http_accepts_encoding(struct str accept_encoding, const char *coding);
-/* Whether Accept allows a media type ("application/json"): by name, "application/" and star, or star/star, without
- * q=0. An absent (p NULL) or empty header allows everything. Order and weights are not compared. */
+/* Whether Accept allows a media type ("application/json"): by name, "application/" and star, or star/star,
+ * without q=0. An absent (p NULL) or empty header allows everything. Order and weights are not compared. */
 bool http_accepts_type(struct str accept, const char *type);
 
 /* "Basic dXNlcjpwYXNz": false when it is not that. Appends user and password. */

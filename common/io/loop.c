@@ -2,8 +2,8 @@
 /* The end of a turn is an event that is made active by hand: libevent appends it to the queue of active
  * callbacks, so it runs after all callbacks of this turn and before the next look at the descriptors, whoever
  * dispatches the base. Work for a phase that is over waits for a zero timer, which only fires after the
- * descriptors have been looked at; so deferred work can starve nobody. Reading the clock also arms the end of the
- * turn, where the cached time is forgotten. */
+ * descriptors have been looked at; so deferred work can starve nobody. Reading the clock also arms the end of
+ * the turn, where the cached time is forgotten. */
 #include "common/io/loop.h"
 
 #include <errno.h>
@@ -89,7 +89,8 @@ static void on_turn_next(int fd, short what, void *arg)
     event_active(((struct loop *)arg)->turn_end, EV_TIMEOUT, 0);
 }
 
-/* Has the end of this turn run. While it runs, that would bring it back before the descriptors are looked at. */
+/* Has the end of this turn run. While it runs, that would bring it back before the descriptors are looked at.
+ */
 static void want_turn_end(struct loop *loop)
 {
     if (!loop->in_turn_end)
@@ -224,7 +225,8 @@ struct wall loop_wall(struct loop *loop)
 }
 
 /* --- timers ------------------------------------------------------------------------------------------- */
-/* libevent's clock is coarse (some milliseconds behind), so a timer may come early by that much: it is put off then. */
+/* libevent's clock is coarse (some milliseconds behind), so a timer may come early by that much: it is put
+ * off then. */
 static void timer_arm(struct loop_timer *t)
 {
     int64_t ns = mono_diff(t->at, loop_now(t->loop));

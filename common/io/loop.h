@@ -75,10 +75,10 @@ struct loop_timer {
     struct mono at; /* MONO_NEVER while not armed */
 };
 void loop_timer_init(struct loop_timer *t, struct loop *loop, loop_fn *fn, void *arg);
-void loop_timer_done(struct loop_timer *t);                /* fine on a zeroed timer */
+void loop_timer_done(struct loop_timer *t); /* fine on a zeroed timer */
 /* Arms or re-arms; a time in the past fires in the next turn; MONO_NEVER disarms. Cheap when unchanged. */
 void loop_timer_at(struct loop_timer *t, struct mono at);
-void loop_timer_in(struct loop_timer *t, int64_t ns);      /* from loop_now */
+void loop_timer_in(struct loop_timer *t, int64_t ns); /* from loop_now */
 void loop_timer_cancel(struct loop_timer *t);
 
 /* --- signals, descriptors, children ------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A hash by name; what is shown is gathered and sorted when asked for. Timers keep a ring of their last samples and
- * sort a copy when shown. Percentiles are interpolated linearly between ranks, as the original's are. */
+/* A hash by name; what is shown is gathered and sorted when asked for. Timers keep a ring of their last
+ * samples and sort a copy when shown. Percentiles are interpolated linearly between ranks, as the original's
+ * are. */
 #include "common/io/metrics.h"
 
 #include <math.h>
@@ -56,7 +57,8 @@ void metrics_free(struct metrics *m)
     if (m == NULL)
         return;
     struct metric *c, *next;
-    HASH_ITER(hh, m->all, c, next) {
+    HASH_ITER(hh, m->all, c, next)
+    {
         HASH_DEL(m->all, c);
         metric_free(c);
     }
@@ -93,7 +95,8 @@ struct metric *metrics_gauge(struct metrics *m, const char *name, const char *he
     return add(m, name, help, METRIC_GAUGE);
 }
 
-struct metric *metrics_gauge_call(struct metrics *m, const char *name, const char *help, metrics_gauge_fn *fn, void *arg)
+struct metric *metrics_gauge_call(struct metrics *m, const char *name, const char *help, metrics_gauge_fn *fn,
+                                  void *arg)
 {
     struct metric *c = add(m, name, help, METRIC_CALL);
     c->fn = fn;
@@ -158,8 +161,11 @@ void metric_observe(struct metric *t, int64_t ns)
 }
 
 /* --- timers ------------------------------------------------------------------------------------------- */
-static const struct { const char *suffix, *quantile; double at; } percentiles[] = {
-    { "/p50", "0.5", 0.5 },   { "/p90", "0.9", 0.9 },     { "/p95", "0.95", 0.95 },
+static const struct {
+    const char *suffix, *quantile;
+    double at;
+} percentiles[] = {
+    { "/p50", "0.5", 0.5 },   { "/p90", "0.9", 0.9 },      { "/p95", "0.95", 0.95 },
     { "/p99", "0.99", 0.99 }, { "/p999", "0.999", 0.999 }, { "/p9999", "0.9999", 0.9999 },
 };
 enum { PERCENTILE_COUNT = sizeof percentiles / sizeof *percentiles };
@@ -223,7 +229,8 @@ static void pairs_timer(struct pairs *ps, const struct metric *t)
     pairs_add(ps, arena_fmt(&ps->arena, "%s_ms/min", t->name), s[0]);
     pairs_add(ps, arena_fmt(&ps->arena, "%s_ms/max", t->name), s[n - 1]);
     for (int i = 0; i < PERCENTILE_COUNT; i++)
-        pairs_add(ps, arena_fmt(&ps->arena, "%s_ms%s", t->name, percentiles[i].suffix), percentile(s, n, percentiles[i].at));
+        pairs_add(ps, arena_fmt(&ps->arena, "%s_ms%s", t->name, percentiles[i].suffix),
+                  percentile(s, n, percentiles[i].at));
     free(s);
 }
 
@@ -315,7 +322,8 @@ static void prom_name(struct sbuf *b, const struct metric *c, const char *suffix
 {
     sbuf_c(b, "stoa_");
     for (const char *p = c->name; *p != 0; p++) {
-        bool ok = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || *p == '_';
+        bool ok =
+            (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || *p == '_';
         sbuf_char(b, ok ? *p : '_');
     }
     sbuf_c(b, suffix);
@@ -336,7 +344,8 @@ static void prom_head(struct sbuf *b, const struct metric *c, const char *suffix
     sbuf_fmt(b, " %s\n", type);
 }
 
-static void prom_line(struct sbuf *b, const struct metric *c, const char *suffix, const char *labels, double v)
+static void prom_line(struct sbuf *b, const struct metric *c, const char *suffix, const char *labels,
+                      double v)
 {
     prom_name(b, c, suffix);
     sbuf_c(b, labels);

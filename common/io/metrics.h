@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Metrics of a program: counters, gauges and timers under the original's names ("master/tasks_running"), shown as the
- * flat JSON object of /metrics/snapshot and as Prometheus text. One registry per program, one thread.
+/* Metrics of a program: counters, gauges and timers under the original's names ("master/tasks_running"),
+ * shown as the flat JSON object of /metrics/snapshot and as Prometheus text. One registry per program, one
+ * thread.
  *
- * A metric handle stays valid until metric_remove or metrics_free. Adding a name that is there gives the old one if it is of
- * the same kind (asserted). METRICS_MAX bounds what frameworks and roles can create: over it, a shared
- * handle that is shown nowhere is returned, and metrics_overflow counts. */
+ * A metric handle stays valid until metric_remove or metrics_free. Adding a name that is there gives the old
+ * one if it is of the same kind (asserted). METRICS_MAX bounds what frameworks and roles can create: over it,
+ * a shared handle that is shown nowhere is returned, and metrics_overflow counts. */
 #ifndef STOA_IO_METRICS_H
 #define STOA_IO_METRICS_H
 
@@ -28,9 +29,10 @@ struct metric *metrics_counter(struct metrics *m, const char *name, const char *
 struct metric *metrics_gauge(struct metrics *m, const char *name, const char *help);
 /* The value is asked for when shown; false from fn leaves the key out. */
 typedef bool metrics_gauge_fn(void *arg, double *ret);
-struct metric *metrics_gauge_call(struct metrics *m, const char *name, const char *help, metrics_gauge_fn *fn, void *arg);
-/* A timer called "x" shows "x_ms" (the last value) and, with a window, "x_ms/count", /min, /max, /p50, /p90, /p95,
- * /p99, /p999, /p9999 over the last window samples. Nothing is shown before the first sample. */
+struct metric *metrics_gauge_call(struct metrics *m, const char *name, const char *help, metrics_gauge_fn *fn,
+                                  void *arg);
+/* A timer called "x" shows "x_ms" (the last value) and, with a window, "x_ms/count", /min, /max, /p50, /p90,
+ * /p95, /p99, /p999, /p9999 over the last window samples. Nothing is shown before the first sample. */
 struct metric *metrics_timer(struct metrics *m, const char *name, const char *help, unsigned window);
 void metric_remove(struct metrics *m, struct metric *c);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Outgoing connections by address, each with a queue of whole messages (its output buffer) that is written once per
- * turn. What comes back is answers to these messages: read and thrown away, not even parsed. Links are a list per
- * connection; when it fails they are moved to the list of exits, which LOOP_FREE reports, so that a handler may
- * send and link from within. A failed connection object is reused by the next message to its address.
+/* Outgoing connections by address, each with a queue of whole messages (its output buffer) that is written
+ * once per turn. What comes back is answers to these messages: read and thrown away, not even parsed. Links
+ * are a list per connection; when it fails they are moved to the list of exits, which LOOP_FREE reports, so
+ * that a handler may send and link from within. A failed connection object is reused by the next message to
+ * its address.
  *
  * Incoming messages are requests of the program's HTTP server; msg_take recognises them by their head. */
 #include "common/io/msg.h"
@@ -36,7 +37,7 @@ struct peer {
     struct peer *closed_next; /* waits for LOOP_FREE */
     struct expiry expiry;     /* connecting, stalled or idle */
     struct link *links;
-    unsigned queued;          /* messages since the queue was last empty */
+    unsigned queued; /* messages since the queue was last empty */
     enum peer_state state;
     bool dirty, closing;
 };
@@ -114,14 +115,14 @@ static void exits_add(struct msg *m, struct link *links)
 {
     struct link *l;
     DL_FOREACH(links, l)
-        m->exit_count++;
+    m->exit_count++;
     DL_CONCAT(m->exits, links);
     if (m->exits != NULL)
         loop_defer(m->loop, &m->free_work);
 }
 
-/* The connection is over: links exit, what was queued is lost. The object stays until LOOP_FREE, as this may run in
- * its own callback. */
+/* The connection is over: links exit, what was queued is lost. The object stays until LOOP_FREE, as this may
+ * run in its own callback. */
 static void peer_fail(struct peer *p)
 {
     struct msg *m = p->m;
@@ -242,7 +243,7 @@ static void on_ready(struct conn *c, int what)
         flush(p);
 }
 
-#define PEER_OF(e) ((struct peer *)(void *)((char *)(e) - offsetof(struct peer, expiry)))
+#define PEER_OF(e) ((struct peer *)(void *)((char *)(e)-offsetof(struct peer, expiry)))
 
 static void on_expired(struct expiry *e, void *arg)
 {
@@ -287,7 +288,8 @@ static struct peer *peer_get(struct msg *m, const struct net_addr *addr)
 
 /* --- sending ------------------------------------------------------------------------------------------ */
 /* Room for a whole message in one piece, so that one write takes many of them. */
-char *msg_send_room(struct msg *m, const struct msg_pid *from, const struct msg_pid *to, struct str name, size_t body_size)
+char *msg_send_room(struct msg *m, const struct msg_pid *from, const struct msg_pid *to, struct str name,
+                    size_t body_size)
 {
     struct peer *p = peer_get(m, &to->addr);
     if (p == NULL || conn_out_size(&p->c) + body_size > m->opt.peer_queue_bytes_max) {
@@ -306,7 +308,8 @@ char *msg_send_room(struct msg *m, const struct msg_pid *from, const struct msg_
     ASSERT(n > 0 && (size_t)n < sizeof head - 64);
     size_t head_n = (size_t)n;
     if (body_size != 0)
-        head_n += (size_t)snprintf(head + head_n, sizeof head - head_n, "Transfer-Encoding: chunked\r\n\r\n%zx\r\n", body_size);
+        head_n += (size_t)snprintf(head + head_n, sizeof head - head_n,
+                                   "Transfer-Encoding: chunked\r\n\r\n%zx\r\n", body_size);
     else
         head_n += (size_t)snprintf(head + head_n, sizeof head - head_n, "\r\n");
     static const char tail[] = "\r\n0\r\n\r\n";
@@ -334,7 +337,8 @@ char *msg_send_room(struct msg *m, const struct msg_pid *from, const struct msg_
     return at + head_n;
 }
 
-int msg_send(struct msg *m, const struct msg_pid *from, const struct msg_pid *to, struct str name, struct str body)
+int msg_send(struct msg *m, const struct msg_pid *from, const struct msg_pid *to, struct str name,
+             struct str body)
 {
     char *room = msg_send_room(m, from, to, name, body.n);
     if (room == NULL)
@@ -349,8 +353,8 @@ static struct link *link_find(struct link *links, const struct msg_pid *pid)
 {
     struct link *l;
     DL_FOREACH(links, l)
-        if (msg_pid_eq(&l->pid, pid))
-            return l;
+    if (msg_pid_eq(&l->pid, pid))
+        return l;
     return NULL;
 }
 
@@ -421,8 +425,9 @@ void msg_unlink(struct msg *m, const struct msg_pid *pid)
 /* --- receiving ---------------------------------------------------------------------------------------- */
 bool msg_is_message(const struct http_req *r)
 {
-    return http_req_verb(r) == HTTP_VERB_POST && (http_req_header(r, "Libprocess-From").p != NULL ||
-                                                  str_starts(http_req_header(r, "User-Agent"), STR("libprocess/")));
+    return http_req_verb(r) == HTTP_VERB_POST &&
+           (http_req_header(r, "Libprocess-From").p != NULL ||
+            str_starts(http_req_header(r, "User-Agent"), STR("libprocess/")));
 }
 
 static void deliver(void *arg, struct http_req *r)
@@ -516,7 +521,8 @@ void msg_free(struct msg *m)
     m->handler.on_exited = NULL;
     send_dirty(m);
     struct peer *p, *next;
-    HASH_ITER(hh, m->peers, p, next) {
+    HASH_ITER(hh, m->peers, p, next)
+    {
         if (p->state == PEER_OPEN)
             conn_shut_write(&p->c);
         peer_fail(p);

@@ -135,8 +135,8 @@ int net_resolve(const char *host, uint16_t port, struct net_addr *ret, struct er
     struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM }, *list = NULL;
     int rc = getaddrinfo(host, NULL, &hints, &list);
     if (rc != 0)
-        return error_set(err, rc == EAI_NONAME ? ERR_NOT_FOUND : ERR_UNAVAILABLE, "host name %.200s cannot be resolved: %s",
-                         host, gai_strerror(rc));
+        return error_set(err, rc == EAI_NONAME ? ERR_NOT_FOUND : ERR_UNAVAILABLE,
+                         "host name %.200s cannot be resolved: %s", host, gai_strerror(rc));
     const struct addrinfo *use = list;
     for (const struct addrinfo *a = list; a != NULL; a = a->ai_next)
         if (a->ai_family == AF_INET) {

@@ -15,8 +15,8 @@ enum net_family { NET_NONE, NET_IP4, NET_IP6, NET_UNIX };
 
 /* A plain value; unused bytes are 0, so two of them may be compared and hashed as memory. */
 struct net_addr {
-    uint8_t ip[16]; /* network order; 4 bytes used by NET_IP4 */
-    uint16_t port;  /* host order */
+    uint8_t ip[16];  /* network order; 4 bytes used by NET_IP4 */
+    uint16_t port;   /* host order */
     uint16_t family; /* enum net_family */
 };
 
@@ -43,8 +43,8 @@ int net_hostname(char *ret, size_t size, struct error *err);
  * kernel, nothing is sent), else 127.0.0.1. */
 void net_own_ip(struct net_addr *ret);
 
-/* Raises the soft limit of open descriptors to the hard one and returns it: for master and marathon, at start. Not for
- * programs whose children would inherit it unasked. */
+/* Raises the soft limit of open descriptors to the hard one and returns it: for master and marathon, at
+ * start. Not for programs whose children would inherit it unasked. */
 unsigned long net_raise_descriptor_limit(void);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The front of the store: checks batches, queues operations, hands all that has gathered to the backend as one group at
- * LOOP_STORE, and calls back in order. While a group is with the backend the next one gathers, so the busier the disk,
- * the larger the groups. */
+/* The front of the store: checks batches, queues operations, hands all that has gathered to the backend as
+ * one group at LOOP_STORE, and calls back in order. While a group is with the backend the next one gathers,
+ * so the busier the disk, the larger the groups. */
 #include "common/io/store_int.h"
 
 #include <inttypes.h>
@@ -46,23 +46,25 @@ static bool key_is_good(struct str key)
     return key.n != 0 && key.n <= STORE_KEY_BYTES_MAX && str_is_utf8(key);
 }
 
-static void entry_add(struct store_batch *b, struct str key, struct str value, uint64_t expected, bool is_delete)
+static void entry_add(struct store_batch *b, struct str key, struct str value, uint64_t expected,
+                      bool is_delete)
 {
     if (b->refused.code != ERR_OK)
         return;
     if (!key_is_good(key)) {
-        (void)error_set(&b->refused, ERR_INVALID, "store key of %zu bytes; keys are 1 to %d bytes of UTF-8", key.n,
-                        STORE_KEY_BYTES_MAX);
+        (void)error_set(&b->refused, ERR_INVALID, "store key of %zu bytes; keys are 1 to %d bytes of UTF-8",
+                        key.n, STORE_KEY_BYTES_MAX);
         return;
     }
     if (value.n > STORE_VALUE_BYTES_MAX) {
-        (void)error_set(&b->refused, ERR_LIMIT, "store record %.*s has %zu bytes; STORE_VALUE_BYTES_MAX is %d",
+        (void)error_set(&b->refused, ERR_LIMIT,
+                        "store record %.*s has %zu bytes; STORE_VALUE_BYTES_MAX is %d",
                         (int)(key.n < 100 ? key.n : 100), key.p, value.n, STORE_VALUE_BYTES_MAX);
         return;
     }
     if (b->count >= STORE_BATCH_ENTRIES_MAX || b->bytes + key.n + value.n > STORE_BATCH_BYTES_MAX) {
-        (void)error_set(&b->refused, ERR_LIMIT, "store batch over %d entries or %d bytes; split it", STORE_BATCH_ENTRIES_MAX,
-                        STORE_BATCH_BYTES_MAX);
+        (void)error_set(&b->refused, ERR_LIMIT, "store batch over %d entries or %d bytes; split it",
+                        STORE_BATCH_ENTRIES_MAX, STORE_BATCH_BYTES_MAX);
         return;
     }
     ARRAY_ROOM(b->entries, b->count, b->cap);
@@ -70,9 +72,10 @@ static void entry_add(struct store_batch *b, struct str key, struct str value, u
     memcpy(copy, key.p, key.n);
     if (value.n != 0)
         memcpy(copy + key.n, value.p, value.n);
-    b->entries[b->count++] = (struct store_entry){
-        .key = { copy, key.n }, .value = { copy + key.n, value.n }, .expected = expected, .is_delete = is_delete
-    };
+    b->entries[b->count++] = (struct store_entry){ .key = { copy, key.n },
+                                                   .value = { copy + key.n, value.n },
+                                                   .expected = expected,
+                                                   .is_delete = is_delete };
     b->bytes += key.n + value.n;
 }
 
@@ -130,8 +133,9 @@ int store_op_add(struct store_op *op, struct str key, struct str value, uint64_t
     if (value.n != 0)
         memcpy(copy + key.n, value.p, value.n);
     ARRAY_ROOM(op->records, op->record_count, op->record_cap);
-    op->records[op->record_count++] =
-        (struct store_record){ .key = { copy, key.n }, .value = { copy + key.n, value.n }, .version = version };
+    op->records[op->record_count++] = (struct store_record){ .key = { copy, key.n },
+                                                             .value = { copy + key.n, value.n },
+                                                             .version = version };
     return 0;
 }
 
@@ -173,7 +177,8 @@ void store_group_done(struct store *s, struct store_op *group, unsigned syncs)
 {
     struct store_op *op, *next;
     s->stats.syncs += syncs;
-    DL_FOREACH_SAFE(group, op, next) {
+    DL_FOREACH_SAFE(group, op, next)
+    {
         s->pending--;
         tell(s, op);
         op_free(op);
@@ -189,7 +194,8 @@ static struct store_op *take_group(struct store *s)
 {
     struct store_op *group = NULL, *op, *next;
     size_t bytes = 0, count = 0;
-    DL_FOREACH_SAFE(s->queue, op, next) {
+    DL_FOREACH_SAFE(s->queue, op, next)
+    {
         bytes += op->kind == STORE_COMMIT ? op->batch->bytes : 0;
         if (group != NULL && (bytes > GROUP_BYTES_MAX || count >= GROUP_OPS_MAX))
             break;

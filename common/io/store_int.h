@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between the store's front (store.c: queue, grouping, callbacks) and its backends. A backend gets a group of operations,
- * carries them out in order, fills in their results and hands the group back, on the loop. One group at a time. */
+/* Between the store's front (store.c: queue, grouping, callbacks) and its backends. A backend gets a group of
+ * operations, carries them out in order, fills in their results and hands the group back, on the loop. One
+ * group at a time. */
 #ifndef STOA_IO_STORE_INT_H
 #define STOA_IO_STORE_INT_H
 
@@ -41,7 +42,7 @@ struct store_op {
     uint64_t *versions;           /* COMMIT: one per entry */
     struct store_record *records; /* GET: one or none; LIST */
     size_t record_count, record_cap;
-    struct arena arena;           /* of the records' bytes */
+    struct arena arena; /* of the records' bytes */
 };
 
 struct store_backend {

@@ -148,7 +148,7 @@ static void memory_close(void *backend)
     struct memory *m = backend;
     struct memory_record *r, *next;
     HASH_ITER(hh, m->all, r, next)
-        record_free(m, r);
+    record_free(m, r);
     free(m);
 }
 

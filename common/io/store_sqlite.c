@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The embedded store: one SQLite database, write-ahead log, one writer. A group is one transaction and one sync; each
- * batch in it is a savepoint, so that a conflict undoes that batch alone. A failure of the database itself (disk
- * full, I/O error) fails the whole group, and nothing of it is kept.
+/* The embedded store: one SQLite database, write-ahead log, one writer. A group is one transaction and one
+ * sync; each batch in it is a savepoint, so that a conflict undoes that batch alone. A failure of the
+ * database itself (disk full, I/O error) fails the whole group, and nothing of it is kept.
  *
- * The transaction runs in a thread that gets the group as a value, because a sync takes up to tens of milliseconds. The
- * connection is used by that thread alone between open and close. */
+ * The transaction runs in a thread that gets the group as a value, because a sync takes up to tens of
+ * milliseconds. The connection is used by that thread alone between open and close. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,12 +15,24 @@
 #include "common/io/store_int.h"
 #include "common/io/worker.h"
 
-enum statement { SQL_GET, SQL_PUT, SQL_DELETE, SQL_LIST, SQL_BEGIN, SQL_COMMIT, SQL_ROLLBACK, SQL_SAVE, SQL_UNDO, SQL_RELEASE,
-                 SQL_COUNT };
+enum statement {
+    SQL_GET,
+    SQL_PUT,
+    SQL_DELETE,
+    SQL_LIST,
+    SQL_BEGIN,
+    SQL_COMMIT,
+    SQL_ROLLBACK,
+    SQL_SAVE,
+    SQL_UNDO,
+    SQL_RELEASE,
+    SQL_COUNT
+};
 
 static const char *const sql[SQL_COUNT] = {
     [SQL_GET] = "SELECT version, value FROM record WHERE key = ?1",
-    [SQL_PUT] = "INSERT INTO record VALUES (?1, ?2, ?3) ON CONFLICT (key) DO UPDATE SET version = ?2, value = ?3",
+    [SQL_PUT] =
+        "INSERT INTO record VALUES (?1, ?2, ?3) ON CONFLICT (key) DO UPDATE SET version = ?2, value = ?3",
     [SQL_DELETE] = "DELETE FROM record WHERE key = ?1",
     [SQL_LIST] = "SELECT key, version, value FROM record WHERE key >= ?1 ORDER BY key",
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -47,7 +59,9 @@ static int db_error(sqlite3 *db, const char *what, struct error *err)
     int rc = sqlite3_extended_errcode(db) & 0xff;
     const char *text = sqlite3_errmsg(db);
     if (rc == SQLITE_FULL)
-        return error_set(err, ERR_IO, "store: %s: the disk (or bytes_max) is full; free space, nothing is lost: %s", what, text);
+        return error_set(err, ERR_IO,
+                         "store: %s: the disk (or bytes_max) is full; free space, nothing is lost: %s", what,
+                         text);
     if (rc == SQLITE_BUSY || rc == SQLITE_LOCKED)
         return error_set(err, ERR_CONFLICT, "store: %s: another process uses the database: %s", what, text);
     if (rc == SQLITE_NOMEM)
@@ -237,7 +251,8 @@ static void backend_close(void *backend)
 }
 
 /* --- opening ------------------------------------------------------------------------------------------ */
-static int pragma(struct backend *b, struct error *err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static int pragma(struct backend *b, struct error *err, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 static int pragma(struct backend *b, struct error *err, const char *fmt, ...)
 {
@@ -251,17 +266,22 @@ static int pragma(struct backend *b, struct error *err, const char *fmt, ...)
 
 static int prepare_database(struct backend *b, const struct store_sqlite_options *o, struct error *err)
 {
-    /* Exclusive locking before the log mode: then no shared-memory file is needed, and a second process is refused. */
-    if (pragma(b, err, "PRAGMA locking_mode = EXCLUSIVE") != 0 || pragma(b, err, "PRAGMA journal_mode = WAL") != 0 ||
+    /* Exclusive locking before the log mode: then no shared-memory file is needed, and a second process is
+     * refused. */
+    if (pragma(b, err, "PRAGMA locking_mode = EXCLUSIVE") != 0 ||
+        pragma(b, err, "PRAGMA journal_mode = WAL") != 0 ||
         pragma(b, err, "PRAGMA synchronous = %s", o->sync_off ? "OFF" : "FULL") != 0 ||
         pragma(b, err, "PRAGMA cache_size = -%u", o->cache_kib != 0 ? o->cache_kib : 2048) != 0 ||
-        pragma(b, err, "CREATE TABLE IF NOT EXISTS record (key TEXT NOT NULL PRIMARY KEY, version INTEGER NOT NULL, "
-                       "value BLOB NOT NULL)") != 0)
+        pragma(b, err,
+               "CREATE TABLE IF NOT EXISTS record (key TEXT NOT NULL PRIMARY KEY, version INTEGER NOT NULL, "
+               "value BLOB NOT NULL)") != 0)
         return -(int)err->code;
-    if (o->bytes_max != 0 && pragma(b, err, "PRAGMA max_page_count = %llu", (unsigned long long)(o->bytes_max / 4096 + 1)) != 0)
+    if (o->bytes_max != 0 &&
+        pragma(b, err, "PRAGMA max_page_count = %llu", (unsigned long long)(o->bytes_max / 4096 + 1)) != 0)
         return -(int)err->code;
     for (int i = 0; i < SQL_COUNT; i++)
-        if (sqlite3_prepare_v3(b->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &b->statements[i], NULL) != SQLITE_OK)
+        if (sqlite3_prepare_v3(b->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &b->statements[i], NULL) !=
+            SQLITE_OK)
             return db_error(b->db, sql[i], err);
     /* Takes the lock now, so that a second process learns of the first at its start. */
     int rc = run(b, SQL_BEGIN, err);

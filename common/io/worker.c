@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Jobs go to the threads through one list under a mutex, and come back through another; an eventfd wakes the loop.
- * The only lock in the program. */
+/* Jobs go to the threads through one list under a mutex, and come back through another; an eventfd wakes the
+ * loop. The only lock in the program. */
 #include "common/io/worker.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A small pool of threads for what blocks: name resolution, syncing to disk. A job is a value: the thread sees the
- * job alone, never a core's or the loop's state. Threads start with the first job, so that a program which
- * uses none stays single-threaded. */
+/* A small pool of threads for what blocks: name resolution, syncing to disk. A job is a value: the thread
+ * sees the job alone, never a core's or the loop's state. Threads start with the first job, so that a program
+ * which uses none stays single-threaded. */
 #ifndef STOA_IO_WORKER_H
 #define STOA_IO_WORKER_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The HTTP server alone, for a load generator: bench_http PORT [epoll]. With "epoll" a responder that does the least that
- * a server can do (one read, one write, no parsing beyond the blank line) answers instead: the limit to compare with.
- * Paths: /health (empty), /small (200 bytes), /large (1 MB), anything else 404. */
+/* The HTTP server alone, for a load generator: bench_http PORT [epoll]. With "epoll" a responder that does
+ * the least that a server can do (one read, one write, no parsing beyond the blank line) answers instead: the
+ * limit to compare with. Paths: /health (empty), /small (200 bytes), /large (1 MB), anything else 404. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -60,7 +60,8 @@ static int serve(struct net_addr *addr)
 
 static void answer(int fd)
 {
-    static const char ok[] = "HTTP/1.1 200 OK\r\nDate: Sun, 22 Nov 2026 08:30:51 GMT\r\nContent-Length: 0\r\n\r\n";
+    static const char ok[] =
+        "HTTP/1.1 200 OK\r\nDate: Sun, 22 Nov 2026 08:30:51 GMT\r\nContent-Length: 0\r\n\r\n";
     char buf[4096];
     ssize_t n = read(fd, buf, sizeof buf);
     if (n <= 0 && errno != EAGAIN)

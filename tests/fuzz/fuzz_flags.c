@@ -22,8 +22,15 @@ struct sample {
 static const struct flag table[] = {
     FLAG_BOOL(struct sample, flag, "flag", "true", "A."),
     FLAG_STRING(struct sample, text, "text", NULL, "B."),
-    { .name = "choice", .type = FLAG_TYPE_STRING, .offset = offsetof(struct sample, choice), .choices = "a b" },
-    { .name = "list", .type = FLAG_TYPE_STRING, .offset = offsetof(struct sample, list), .repeated = true, .aliases = "l ll" },
+    { .name = "choice",
+      .type = FLAG_TYPE_STRING,
+      .offset = offsetof(struct sample, choice),
+      .choices = "a b" },
+    { .name = "list",
+      .type = FLAG_TYPE_STRING,
+      .offset = offsetof(struct sample, list),
+      .repeated = true,
+      .aliases = "l ll" },
     FLAG_PATH(struct sample, path, "path", NULL, "C."),
     FLAG_INT(struct sample, number, "number", "7", -5, 65535, "D."),
     FLAG_DURATION(struct sample, ns, "ns", "1secs", "E."),
@@ -33,8 +40,12 @@ static const struct flag table[] = {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct flags_spec spec = { .program = "x", .flags = table, .count = sizeof table / sizeof *table,
-                                            .env_prefixes = "A_ B_", .handed_on = "h.", .positional = true };
+    static const struct flags_spec spec = { .program = "x",
+                                            .flags = table,
+                                            .count = sizeof table / sizeof *table,
+                                            .env_prefixes = "A_ B_",
+                                            .handed_on = "h.",
+                                            .positional = true };
     enum { MAX = 64 };
     char *args[MAX + 2] = { (char[]){ "x" } }, *env[MAX + 1] = { NULL };
     int argc = 1, envc = 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bytes as the input of one connection of the HTTP server, with a handler that does a bit of everything: answers, parks,
- * streams in and out, aborts. The first byte is the size of the pieces in which they come. Whatever comes, the server
- * must not crash, leak, or answer one request twice: the number of answers is bounded by the number of requests. */
+/* Bytes as the input of one connection of the HTTP server, with a handler that does a bit of everything:
+ * answers, parks, streams in and out, aborts. The first byte is the size of the pieces in which they come.
+ * Whatever comes, the server must not crash, leak, or answer one request twice: the number of answers is
+ * bounded by the number of requests. */
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -97,8 +98,11 @@ static void setup(void)
 {
     static const struct http_handler handler = { on_head, on_request };
     static const struct msg_handler receiver = { on_message, NULL };
-    static const struct http_server_options options = { .head_bytes_max = 2000, .url_bytes_max = 500, .headers_max = 20,
-                                                        .body_bytes_max = 2000, .inflated_bytes_max = 3000 };
+    static const struct http_server_options options = { .head_bytes_max = 2000,
+                                                        .url_bytes_max = 500,
+                                                        .headers_max = 20,
+                                                        .body_bytes_max = 2000,
+                                                        .inflated_bytes_max = 3000 };
     ASSERT(loop_new(&loop, NULL, NULL) == 0);
     ASSERT(http_server_new(&server, loop, &options, &handler, NULL, NULL) == 0);
     ASSERT(msg_new(&messages, loop, NULL, &receiver, NULL, NULL) == 0);

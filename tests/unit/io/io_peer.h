@@ -67,19 +67,20 @@ static inline void peer_send(struct loop *loop, struct peer *p, struct str bytes
 }
 
 /* Runs the loop until cond is true; the answer is whether it became so. */
-#define LOOP_UNTIL(loop, cond)                                                        \
-    ({                                                                                \
-        struct mono end_ = mono_add(loop_clock(), 5 * NS_PER_S);                      \
-        bool ok_;                                                                     \
-        while (!(ok_ = (cond)) && mono_before(loop_clock(), end_))                    \
-            loop_turn((loop), NS_PER_MS);                                             \
-        ok_;                                                                          \
+#define LOOP_UNTIL(loop, cond)                                     \
+    ({                                                             \
+        struct mono end_ = mono_add(loop_clock(), 5 * NS_PER_S);   \
+        bool ok_;                                                  \
+        while (!(ok_ = (cond)) && mono_before(loop_clock(), end_)) \
+            loop_turn((loop), NS_PER_MS);                          \
+        ok_;                                                       \
     })
 
 /* Reads until the text is in what came, or the other side closed. */
 static inline bool peer_expect(struct loop *loop, struct peer *p, const char *text)
 {
-    bool found = LOOP_UNTIL(loop, (peer_read_some(p, SIZE_MAX), str_contains(sbuf_view(&p->in), str_of(text)) || p->ended));
+    bool found = LOOP_UNTIL(
+        loop, (peer_read_some(p, SIZE_MAX), str_contains(sbuf_view(&p->in), str_of(text)) || p->ended));
     return found && str_contains(sbuf_view(&p->in), str_of(text));
 }
 

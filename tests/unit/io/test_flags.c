@@ -20,21 +20,39 @@ struct sample {
 
 static const struct flag flags[] = {
     FLAG_INT(struct sample, port, "port", "5050", 0, 65535, "Port to listen on."),
-    { .name = "authenticate_frameworks", .type = FLAG_TYPE_BOOL, .offset = offsetof(struct sample, authenticate),
-      .default_value = "false", .aliases = "authenticate", .help = "Whether." },
+    { .name = "authenticate_frameworks",
+      .type = FLAG_TYPE_BOOL,
+      .offset = offsetof(struct sample, authenticate),
+      .default_value = "false",
+      .aliases = "authenticate",
+      .help = "Whether." },
     FLAG_BOOL(struct sample, strict, "registry_strict", "true", "Strict."),
     FLAG_STRING(struct sample, work_dir, "work_dir", NULL, "Where."),
-    { .name = "registry", .type = FLAG_TYPE_STRING, .offset = offsetof(struct sample, registry), .default_value = "sqlite",
-      .choices = "sqlite memory", .help = "Kind of registry." },
-    { .name = "uri", .type = FLAG_TYPE_STRING, .offset = offsetof(struct sample, uris), .repeated = true, .help = "URI." },
-    { .name = "agent_timeout", .type = FLAG_TYPE_DURATION, .offset = offsetof(struct sample, offer_timeout_ns),
-      .aliases = "slave_timeout old_timeout", .help = "Timeout." },
+    { .name = "registry",
+      .type = FLAG_TYPE_STRING,
+      .offset = offsetof(struct sample, registry),
+      .default_value = "sqlite",
+      .choices = "sqlite memory",
+      .help = "Kind of registry." },
+    { .name = "uri",
+      .type = FLAG_TYPE_STRING,
+      .offset = offsetof(struct sample, uris),
+      .repeated = true,
+      .help = "URI." },
+    { .name = "agent_timeout",
+      .type = FLAG_TYPE_DURATION,
+      .offset = offsetof(struct sample, offer_timeout_ns),
+      .aliases = "slave_timeout old_timeout",
+      .help = "Timeout." },
     FLAG_BYTES(struct sample, mem, "mem", NULL, "Memory."),
     FLAG_DOUBLE(struct sample, factor, "factor", "0.8", "Factor."),
     FLAG_PATH(struct sample, credentials, "credentials", NULL, "File."),
 };
-static const struct flags_spec spec = { .program = "stoa sample", .summary = "A sample.", .flags = flags,
-                                        .count = sizeof flags / sizeof *flags, .env_prefixes = "STOA_SAMPLE_ STOA_ MESOS_",
+static const struct flags_spec spec = { .program = "stoa sample",
+                                        .summary = "A sample.",
+                                        .flags = flags,
+                                        .count = sizeof flags / sizeof *flags,
+                                        .env_prefixes = "STOA_SAMPLE_ STOA_ MESOS_",
                                         .handed_on = "master. agent." };
 
 static struct sample v;
@@ -123,7 +141,8 @@ TEST("values come from files, paths do not, repeated ones are joined")
     CHECK_INT(parse("--credentials=file:///etc/x", NULL), 0);
     CHECK_CSTR(v.credentials, "/etc/x");
     flags_done(&f, &v);
-    char *argv[] = { (char[]){ "x" }, (char[]){ "--uri=a" }, (char[]){ "--agent.x" }, (char[]){ "--uri=b" }, NULL };
+    char *argv[] = { (char[]){ "x" }, (char[]){ "--uri=a" }, (char[]){ "--agent.x" }, (char[]){ "--uri=b" },
+                     NULL };
     CHECK_INT(flags_parse(&f, &spec, &v, 4, argv, NULL, &err), 0);
     CHECK_CSTR(v.uris, "a,b");
     CHECK_INT(f.handed_count, 1);
@@ -137,7 +156,8 @@ TEST("the flags are shown as JSON and as help")
     struct sbuf b = SBUF_INIT(1 << 16);
     CHECK_INT(parse("--work_dir=/a\"b", NULL), 0);
     flags_json(&f, &b);
-    CHECK_STR(sbuf_view(&b), STR("{\"authenticate_frameworks\":\"false\",\"factor\":\"0.8\",\"port\":\"5050\",\"registry\":\"sqlite\","
+    CHECK_STR(sbuf_view(&b), STR("{\"authenticate_frameworks\":\"false\",\"factor\":\"0.8\",\"port\":"
+                                 "\"5050\",\"registry\":\"sqlite\","
                                  "\"registry_strict\":\"true\",\"work_dir\":\"/a\\\"b\"}"));
     flags_done(&f, &v);
     sbuf_clear(&b);

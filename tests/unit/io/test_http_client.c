@@ -99,7 +99,9 @@ static void on_done(void *arg, struct http_call *c, const struct http_answer *a,
 
 static struct http_call_params params(const char *target)
 {
-    return (struct http_call_params){ .addr = g.addr, .method = "GET", .target = str_of(target), .on_done = on_done };
+    return (struct http_call_params){
+        .addr = g.addr, .method = "GET", .target = str_of(target), .on_done = on_done
+    };
 }
 
 static struct http_call *get(const char *target, unsigned flags)
@@ -178,7 +180,8 @@ TEST("pipelined calls go out together and are answered in order")
     }
     wait_done(300);
     CHECK_INT(accepted(), 1);
-    CHECK(str_starts(sbuf_view(&g.log), STR("200:/0 200:/1 200:/2 200:/3 200:/4 200:/5 200:/6 200:/7 200:/8 200:/9 200:/10 ")));
+    CHECK(str_starts(sbuf_view(&g.log),
+                     STR("200:/0 200:/1 200:/2 200:/3 200:/4 200:/5 200:/6 200:/7 200:/8 200:/9 200:/10 ")));
     CHECK(str_ends(sbuf_view(&g.log), STR(" 200:/298 200:/299 ")));
     struct http_call_params p = params("/lane");
     p.flags = HTTP_CALL_PIPELINE;
@@ -328,12 +331,17 @@ static struct peer script_accept(struct script *s)
     return p;
 }
 
-static const struct { const char *name, *answer, *want; bool closes; } answers[] = {
+static const struct {
+    const char *name, *answer, *want;
+    bool closes;
+} answers[] = {
     { "by length", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "200:ok ", false },
-    { "chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\no\r\n1\r\nk\r\n0\r\n\r\n", "200:ok ", false },
+    { "chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\no\r\n1\r\nk\r\n0\r\n\r\n",
+      "200:ok ", false },
     { "until the end", "HTTP/1.0 200 OK\r\n\r\nok", "200:ok ", true },
     { "no body", "HTTP/1.1 204 No Content\r\n\r\n", "204: ", false },
-    { "interim first", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n", "202: ", false },
+    { "interim first", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n",
+      "202: ", false },
     { "bare LF", "HTTP/1.1 200 OK\nContent-Length: 2\n\nok", "200:ok ", false },
     { "cut off", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nok", "200:okUNAVAILABLE ", true },
     { "nothing", "", "0:UNAVAILABLE ", true },
@@ -401,7 +409,8 @@ TEST("the request on the wire")
     setup(NULL, NULL);
     struct script s = script_open();
     struct http_call_params p = params("/api/v1/scheduler");
-    struct http_header headers[] = { { "Mesos-Stream-Id", STR_INIT("a\r\nb") }, { "Accept", STR_INIT("application/json") } };
+    struct http_header headers[] = { { "Mesos-Stream-Id", STR_INIT("a\r\nb") },
+                                     { "Accept", STR_INIT("application/json") } };
     p.addr = s.addr;
     p.method = "POST";
     p.host = STR("m1.example");
@@ -414,8 +423,10 @@ TEST("the request on the wire")
     CHECK(peer_expect(g.loop, &peer, "{}"));
     char want[400];
     (void)snprintf(want, sizeof want,
-                   "POST /api/v1/scheduler HTTP/1.1\r\nHost: m1.example:%u\r\nMesos-Stream-Id: a  b\r\nAccept: application/json\r\n"
-                   "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}", s.addr.port);
+                   "POST /api/v1/scheduler HTTP/1.1\r\nHost: m1.example:%u\r\nMesos-Stream-Id: a  "
+                   "b\r\nAccept: application/json\r\n"
+                   "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
+                   s.addr.port);
     CHECK_STR(sbuf_view(&peer.in), str_of(want));
     peer_close(&peer);
     (void)close(s.listener);
@@ -449,7 +460,8 @@ TEST("TLS both ways: certificates are checked, large bodies pass, plain requests
     X509 *cert;
     SSL_CTX *server = server_tls(&cert), *client = SSL_CTX_new(TLS_client_method());
     SSL_CTX_set_verify(client, SSL_VERIFY_PEER, NULL);
-    setup(&(struct http_client_options){ .tls = client }, &(struct http_server_options){ .tls = server, .tls_downgrade = true });
+    setup(&(struct http_client_options){ .tls = client },
+          &(struct http_server_options){ .tls = server, .tls_downgrade = true });
     struct http_call_params p = params("/tls");
     p.host = STR("stoa.test");
     p.flags = HTTP_CALL_TLS;

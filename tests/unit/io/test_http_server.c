@@ -156,11 +156,12 @@ TEST("requests that were pipelined are answered in order")
 {
     setup(NULL);
     struct peer p = peer_open(&g.addr);
-    exchange(&p,
-             "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\none"
-             "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\ntw\r\n1\r\no\r\n0\r\n\r\n"
-             "GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n",
-             "404 Not Found.");
+    exchange(
+        &p,
+        "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\none"
+        "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\ntw\r\n1\r\no\r\n0\r\n\r\n"
+        "GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n",
+        "404 Not Found.");
     const char *one = strstr(p.in.p, "one"), *two = strstr(p.in.p, "two");
     CHECK(one != NULL && two != NULL && one < two);
     CHECK_INT(g.requests, 3);
@@ -172,7 +173,9 @@ TEST("a parked request holds back those behind it and is told when the peer leav
 {
     setup(NULL);
     struct peer p = peer_open(&g.addr);
-    peer_send(g.loop, &p, STR("GET /park HTTP/1.1\r\nHost: x\r\n\r\nPOST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nafter"));
+    peer_send(g.loop, &p,
+              STR("GET /park HTTP/1.1\r\nHost: x\r\n\r\nPOST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: "
+                  "5\r\n\r\nafter"));
     CHECK(LOOP_UNTIL(g.loop, g.parked_count == 1));
     for (int i = 0; i < 5; i++)
         loop_turn(g.loop, NS_PER_MS);
@@ -193,7 +196,8 @@ TEST("a request that comes byte by byte is understood")
 {
     setup(NULL);
     struct peer p = peer_open(&g.addr);
-    const char *text = "POST /echo?a=b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+    const char *text =
+        "POST /echo?a=b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
     for (const char *at = text; *at != 0; at++) {
         peer_send(g.loop, &p, str_mem(at, 1));
         loop_turn(g.loop, 0);
@@ -208,26 +212,48 @@ static const struct {
 } refused[] = {
     { "garbage", "\x01\x02\x03\r\n\r\n", "HTTP/1.1 400 " },
     { "no Host", "GET /health HTTP/1.1\r\n\r\n", "HTTP/1.1 400 " },
-    { "two equal lengths", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\na", "HTTP/1.1 400 " },
-    { "two lengths", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", "HTTP/1.1 400 " },
+    { "two equal lengths",
+      "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\na", "HTTP/1.1 400 " },
+    { "two lengths", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+      "HTTP/1.1 400 " },
     { "plus sign", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: +4\r\n\r\nabcd", "HTTP/1.1 400 " },
-    { "negative length", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: -4\r\n\r\nabcd", "HTTP/1.1 400 " },
-    { "huge length", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n", "HTTP/1.1 400 " },
-    { "2^63 length", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9223372036854775808\r\n\r\n", "HTTP/1.1 4" },
-    { "length and chunked", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "HTTP/1.1 400 " },
-    { "chunked twice", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n", "HTTP/1.1 " },
-    { "other coding", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", "HTTP/1.1 501 " },
-    { "bad chunk size", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", "HTTP/1.1 400 " },
-    { "huge chunk size", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n", "HTTP/1.1 400 " },
-    { "chunk over the limit", "POST /small HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n12345678901\r\n0\r\n\r\n", "HTTP/1.1 413 " },
-    { "length over the limit", "POST /small HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n", "HTTP/1.1 413 " },
+    { "negative length", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: -4\r\n\r\nabcd",
+      "HTTP/1.1 400 " },
+    { "huge length", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n",
+      "HTTP/1.1 400 " },
+    { "2^63 length", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9223372036854775808\r\n\r\n",
+      "HTTP/1.1 4" },
+    { "length and chunked",
+      "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+      "HTTP/1.1 400 " },
+    { "chunked twice",
+      "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: "
+      "identity\r\n\r\n0\r\n\r\n",
+      "HTTP/1.1 " },
+    { "other coding", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+      "HTTP/1.1 501 " },
+    { "bad chunk size", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+      "HTTP/1.1 400 " },
+    { "huge chunk size",
+      "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n",
+      "HTTP/1.1 400 " },
+    { "chunk over the limit",
+      "POST /small HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n12345678901\r\n0\r\n\r\n",
+      "HTTP/1.1 413 " },
+    { "length over the limit", "POST /small HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n",
+      "HTTP/1.1 413 " },
     { "bare LF", "GET /health HTTP/1.1\nHost: x\n\n", "HTTP/1.1 400 " },
     { "folded line", "GET /health HTTP/1.1\r\nHost: x\r\nA: b\r\n c\r\n\r\n", "HTTP/1.1 400 " },
     { "blank before colon", "GET /health HTTP/1.1\r\nHost : x\r\n\r\n", "HTTP/1.1 400 " },
     { "HTTP/2.0", "GET /health HTTP/2.0\r\nHost: x\r\n\r\n", "HTTP/1.1 400 " },
-    { "unknown Expect", "POST /echo HTTP/1.1\r\nHost: x\r\nExpect: magic\r\nContent-Length: 1\r\n\r\na", "HTTP/1.1 417 " },
-    { "unknown encoding", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Encoding: br\r\nContent-Length: 1\r\n\r\na", "HTTP/1.1 415 " },
-    { "gzip that is none", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nabcd", "HTTP/1.1 400 " },
+    { "unknown Expect", "POST /echo HTTP/1.1\r\nHost: x\r\nExpect: magic\r\nContent-Length: 1\r\n\r\na",
+      "HTTP/1.1 417 " },
+    { "unknown encoding",
+      "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Encoding: br\r\nContent-Length: 1\r\n\r\na",
+      "HTTP/1.1 415 " },
+    { "gzip that is none",
+      "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nabcd",
+      "HTTP/1.1 400 " },
 };
 
 TEST("what is no proper HTTP gets its status and the connection is closed")
@@ -277,7 +303,9 @@ TEST("the last of repeated headers counts")
 {
     setup(NULL);
     struct peer p = peer_open(&g.addr);
-    exchange(&p, "GET /accept HTTP/1.1\r\nhost: x\r\nAccept: application/x-protobuf\r\naCCEPT:  application/recordio \r\n\r\n",
+    exchange(&p,
+             "GET /accept HTTP/1.1\r\nhost: x\r\nAccept: application/x-protobuf\r\naCCEPT:  "
+             "application/recordio \r\n\r\n",
              "\r\n\r\napplication/recordio");
     peer_close(&p);
     teardown();
@@ -313,7 +341,8 @@ TEST("HEAD has the length of the body and no body")
 {
     setup(NULL);
     struct peer p = peer_open(&g.addr);
-    exchange(&p, "HEAD /big HTTP/1.1\r\nHost: x\r\n\r\nGET /health HTTP/1.1\r\nHost: x\r\n\r\n", "Content-Length: 0\r\n");
+    exchange(&p, "HEAD /big HTTP/1.1\r\nHost: x\r\n\r\nGET /health HTTP/1.1\r\nHost: x\r\n\r\n",
+             "Content-Length: 0\r\n");
     CHECK(str_contains(sbuf_view(&p.in), STR("Content-Length: 200000\r\n\r\nHTTP/1.1 200 OK")));
     peer_close(&p);
     teardown();
@@ -323,11 +352,13 @@ TEST("100-continue is sent when the body is wanted, and not when the answer is g
 {
     setup(NULL);
     struct peer p = peer_open(&g.addr);
-    exchange(&p, "POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n", "HTTP/1.1 100 Continue\r\n\r\n");
+    exchange(&p, "POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n",
+             "HTTP/1.1 100 Continue\r\n\r\n");
     exchange(&p, "abcd", "\r\n\r\nabcd");
     peer_close(&p);
     p = peer_open(&g.addr);
-    exchange(&p, "POST /deny HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n", "HTTP/1.1 403 ");
+    exchange(&p, "POST /deny HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n",
+             "HTTP/1.1 403 ");
     CHECK(!str_contains(sbuf_view(&p.in), STR("100 Continue")));
     CHECK(str_contains(sbuf_view(&p.in), STR("Connection: close")));
     CHECK(peer_expect_end(g.loop, &p));
@@ -349,9 +380,11 @@ TEST("a stream sends one chunk per write and ends with the last chunk; header va
 {
     setup(NULL);
     struct peer p = peer_open(&g.addr);
-    exchange(&p, "GET /stream HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAccept-Encoding: gzip\r\n\r\n", "\r\n\r\n");
+    exchange(&p, "GET /stream HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAccept-Encoding: gzip\r\n\r\n",
+             "\r\n\r\n");
     struct str got = sbuf_view(&p.in);
-    CHECK(str_contains(got, STR("Transfer-Encoding: chunked\r\nMesos-Stream-Id: abc  Evil: 1\r\nContent-Type: application/json\r\n")));
+    CHECK(str_contains(got, STR("Transfer-Encoding: chunked\r\nMesos-Stream-Id: abc  Evil: "
+                                "1\r\nContent-Type: application/json\r\n")));
     CHECK(!str_contains(got, STR("gzip")));
     CHECK_INT(http_stream_write2(g.parked[0], STR("20\n"), STR("01234567890123456789")), 0);
     struct http_blob *blob = http_blob_copy(STR("shared"));
@@ -434,9 +467,13 @@ TEST("a reader that does not read is dropped at the cap, and its owner told")
 
 TEST("each timeout ends what it watches")
 {
-    setup(&(struct http_server_options){ .head_timeout_ns = 30 * NS_PER_MS, .idle_timeout_ns = 20 * NS_PER_MS,
-                                         .silent_timeout_ns = 20 * NS_PER_MS, .body_stall_ns = 40 * NS_PER_MS, .write_stall_ns = 50 * NS_PER_MS });
-    struct peer idle = peer_open(&g.addr), head = peer_open(&g.addr), body = peer_open(&g.addr), stream = peer_open(&g.addr), used = peer_open(&g.addr);
+    setup(&(struct http_server_options){ .head_timeout_ns = 30 * NS_PER_MS,
+                                         .idle_timeout_ns = 20 * NS_PER_MS,
+                                         .silent_timeout_ns = 20 * NS_PER_MS,
+                                         .body_stall_ns = 40 * NS_PER_MS,
+                                         .write_stall_ns = 50 * NS_PER_MS });
+    struct peer idle = peer_open(&g.addr), head = peer_open(&g.addr), body = peer_open(&g.addr),
+                stream = peer_open(&g.addr), used = peer_open(&g.addr);
     peer_send(g.loop, &used, STR("GET /health HTTP/1.1\r\nHost: x\r\n\r\n"));
     peer_send(g.loop, &head, STR("GET /he"));
     peer_send(g.loop, &body, STR("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nab"));
@@ -499,21 +536,24 @@ TEST("a gzip body is taken, up to its decompressed size; large answers are compr
     char *plain = xcalloc(1, 4 << 20), *packed = xcalloc(1, 64 << 10);
     size_t n = gzip_bytes("hello gzip", 10, packed, 64 << 10);
     struct sbuf b = SBUF_INIT(1 << 20);
-    sbuf_fmt(&b, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n", n);
+    sbuf_fmt(&b, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n",
+             n);
     sbuf_add(&b, packed, n);
     struct peer p = peer_open(&g.addr);
     peer_send(g.loop, &p, sbuf_view(&b));
     CHECK(peer_expect(g.loop, &p, "\r\n\r\nhello gzip"));
     sbuf_clear(&b);
     n = gzip_bytes(plain, 4 << 20, packed, 64 << 10);
-    sbuf_fmt(&b, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n", n);
+    sbuf_fmt(&b, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n",
+             n);
     sbuf_add(&b, packed, n);
     peer_send(g.loop, &p, sbuf_view(&b));
     CHECK(peer_expect(g.loop, &p, "HTTP/1.1 413 "));
     peer_close(&p);
 
     p = peer_open(&g.addr);
-    exchange(&p, "GET /big HTTP/1.1\r\nHost: x\r\nAccept-Encoding: deflate, gzip;q=0.5\r\n\r\n", "Content-Encoding: gzip\r\n");
+    exchange(&p, "GET /big HTTP/1.1\r\nHost: x\r\nAccept-Encoding: deflate, gzip;q=0.5\r\n\r\n",
+             "Content-Encoding: gzip\r\n");
     const char *length = strstr(p.in.p, "Content-Length: ");
     uint64_t packed_n = 0;
     struct str rest = str_of(length != NULL ? length + 16 : "");
@@ -531,7 +571,8 @@ TEST("a gzip body is taken, up to its decompressed size; large answers are compr
     CHECK_INT(z.total_out, 200000);
     (void)inflateEnd(&z);
     p.in.n = 0;
-    exchange(&p, "GET /big HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip;q=0\r\n\r\n", "Content-Length: 200000\r\n");
+    exchange(&p, "GET /big HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip;q=0\r\n\r\n",
+             "Content-Length: 200000\r\n");
     peer_close(&p);
     free(plain);
     free(packed);
@@ -605,7 +646,10 @@ TEST("a port in use is named in the error")
 
 TEST("routes match by the longest prefix on segment borders")
 {
-    static const struct { const char *path; int x; } routes[] = { { "/api/v1", 0 }, { "/api/v1/scheduler", 0 }, { "/slaves", 0 } };
+    static const struct {
+        const char *path;
+        int x;
+    } routes[] = { { "/api/v1", 0 }, { "/api/v1/scheduler", 0 }, { "/slaves", 0 } };
     struct str rest;
     CHECK_INT(http_route_find(routes, 3, sizeof *routes, STR("/api/v1/operator"), &rest), 0);
     CHECK_STR(rest, STR("operator"));

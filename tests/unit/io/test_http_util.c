@@ -6,8 +6,17 @@
 
 TEST("percent escapes are decoded strictly")
 {
-    static const struct { const char *in, *out; } cases[] = {
-        { "slave%281%29", "slave(1)" }, { "a%2Fb", "a/b" }, { "a+b", "a+b" }, { "%4", NULL }, { "%zz", NULL }, { "%00", NULL }, { "%", NULL }, { "", "" },
+    static const struct {
+        const char *in, *out;
+    } cases[] = {
+        { "slave%281%29", "slave(1)" },
+        { "a%2Fb", "a/b" },
+        { "a+b", "a+b" },
+        { "%4", NULL },
+        { "%zz", NULL },
+        { "%00", NULL },
+        { "%", NULL },
+        { "", "" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct sbuf b = SBUF_INIT(100);
@@ -85,19 +94,27 @@ TEST("the Date text")
 
 TEST("URLs are cut into their parts")
 {
-    static const struct { const char *in, *host, *target; int port; bool tls; } cases[] = {
+    static const struct {
+        const char *in, *host, *target;
+        int port;
+        bool tls;
+    } cases[] = {
         { "http://m1.example:5050/master/state?x=1", "m1.example", "/master/state?x=1", 5050, false },
         { "//10.0.0.1:5050", "10.0.0.1", "/", 5050, false },
         { "https://[::1]/a#frag", "::1", "/a", 443, true },
         { "http://u:p@h/", "h", "/", 80, false },
-        { "ftp://h/", NULL, NULL, 0, false }, { "http:///x", NULL, NULL, 0, false }, { "http://h:99999/", NULL, NULL, 0, false },
-        { "http://h/a b", NULL, NULL, 0, false }, { "h:80", NULL, NULL, 0, false },
+        { "ftp://h/", NULL, NULL, 0, false },
+        { "http:///x", NULL, NULL, 0, false },
+        { "http://h:99999/", NULL, NULL, 0, false },
+        { "http://h/a b", NULL, NULL, 0, false },
+        { "h:80", NULL, NULL, 0, false },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct http_url u;
         bool ok = http_url_parse(str_of(cases[i].in), &u);
         if (ok != (cases[i].host != NULL) ||
-            (ok && (!str_is(u.host, cases[i].host) || !str_is(u.target, cases[i].target) || u.port != cases[i].port || u.tls != cases[i].tls)))
+            (ok && (!str_is(u.host, cases[i].host) || !str_is(u.target, cases[i].target) ||
+                    u.port != cases[i].port || u.tls != cases[i].tls)))
             test_fail(__FILE__, __LINE__, "%s", cases[i].in);
     }
 }

@@ -19,9 +19,21 @@ static void note(const char *text)
 static struct loop *loop;
 static struct loop_work step, store, sends, frees;
 
-static void on_free(void *arg) { (void)arg; note("F"); }
-static void on_send(void *arg) { (void)arg; note("S"); }
-static void on_store(void *arg) { (void)arg; note("T"); }
+static void on_free(void *arg)
+{
+    (void)arg;
+    note("F");
+}
+static void on_send(void *arg)
+{
+    (void)arg;
+    note("S");
+}
+static void on_store(void *arg)
+{
+    (void)arg;
+    note("T");
+}
 static void on_step(void *arg)
 {
     note("s");
@@ -96,9 +108,9 @@ TEST("timers fire in order, not before their time, and the clock stands still wi
     trace[0] = 0;
     CHECK(loop_new(&loop, NULL, NULL) == 0);
     struct loop_timer a, b, c;
-    loop_timer_init(&a, loop, on_timer, (void *)(uintptr_t)"a");
-    loop_timer_init(&b, loop, on_timer, (void *)(uintptr_t)"b");
-    loop_timer_init(&c, loop, on_timer, (void *)(uintptr_t)"c");
+    loop_timer_init(&a, loop, on_timer, (void *)(uintptr_t) "a");
+    loop_timer_init(&b, loop, on_timer, (void *)(uintptr_t) "b");
+    loop_timer_init(&c, loop, on_timer, (void *)(uintptr_t) "c");
     struct mono now = loop_now(loop);
     CHECK_INT(loop_now(loop).ns, now.ns);
     loop_timer_at(&b, mono_add(now, 20 * NS_PER_MS));
@@ -220,10 +232,21 @@ TEST("jobs go to threads and come back to the loop")
 
 TEST("addresses are parsed strictly and printed back")
 {
-    static const struct { const char *in, *out; } cases[] = {
-        { "127.0.0.1:5050", "127.0.0.1:5050" }, { "[::1]:80", "[::1]:80" }, { "[fe80::1:2]:1", "[fe80::1:2]:1" },
-        { "127.0.0.1", NULL }, { "::1:80", NULL }, { "1.2.3:4", NULL }, { "1.2.3.4:", NULL }, { "1.2.3.4:65536", NULL },
-        { "host:80", NULL }, { ":80", NULL }, { "1.2.3.4:80 ", NULL }, { "", NULL },
+    static const struct {
+        const char *in, *out;
+    } cases[] = {
+        { "127.0.0.1:5050", "127.0.0.1:5050" },
+        { "[::1]:80", "[::1]:80" },
+        { "[fe80::1:2]:1", "[fe80::1:2]:1" },
+        { "127.0.0.1", NULL },
+        { "::1:80", NULL },
+        { "1.2.3:4", NULL },
+        { "1.2.3.4:", NULL },
+        { "1.2.3.4:65536", NULL },
+        { "host:80", NULL },
+        { ":80", NULL },
+        { "1.2.3.4:80 ", NULL },
+        { "", NULL },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct net_addr a;

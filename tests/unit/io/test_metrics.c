@@ -23,8 +23,10 @@ TEST("a snapshot is a flat object of sorted names")
     (void)metrics_gauge_call(m, "unknown", NULL, uptime, NULL);
     (void)metrics_timer(m, "unused", NULL, 10);
     metrics_json(m, &b);
-    CHECK_STR(sbuf_view(&b), STR("{\"big\":1e+15,\"master/elected\":1.0,\"master/mem_percent\":0.1,\"master/tasks_lost\":3.0,"
-                                 "\"master/uptime_secs\":12.5}"));
+    CHECK_STR(
+        sbuf_view(&b),
+        STR("{\"big\":1e+15,\"master/elected\":1.0,\"master/mem_percent\":0.1,\"master/tasks_lost\":3.0,"
+            "\"master/uptime_secs\":12.5}"));
     CHECK(metrics_counter(m, "master/tasks_lost", NULL) == metrics_counter(m, "master/tasks_lost", NULL));
     metric_remove(m, metrics_gauge(m, "big", NULL));
     sbuf_clear(&b);
@@ -43,8 +45,10 @@ TEST("a timer shows its last value and the percentiles of its window")
         metric_observe(t, i * NS_PER_MS); /* the window holds 3 4 5 6 */
     metrics_json(m, &b);
     CHECK_STR(sbuf_view(&b),
-              STR("{\"registrar/state_store_ms\":6.0,\"registrar/state_store_ms/count\":4.0,\"registrar/state_store_ms/max\":6.0,"
-                  "\"registrar/state_store_ms/min\":3.0,\"registrar/state_store_ms/p50\":4.5,\"registrar/state_store_ms/p90\":5.7,"
+              STR("{\"registrar/state_store_ms\":6.0,\"registrar/state_store_ms/count\":4.0,\"registrar/"
+                  "state_store_ms/max\":6.0,"
+                  "\"registrar/state_store_ms/min\":3.0,\"registrar/state_store_ms/p50\":4.5,\"registrar/"
+                  "state_store_ms/p90\":5.7,"
                   "\"registrar/state_store_ms/p95\":5.85,\"registrar/state_store_ms/p99\":5.97,"
                   "\"registrar/state_store_ms/p999\":5.997,\"registrar/state_store_ms/p9999\":5.9997}"));
     sbuf_clear(&b);
@@ -52,7 +56,9 @@ TEST("a timer shows its last value and the percentiles of its window")
     CHECK(str_starts(sbuf_view(&b), STR("# HELP stoa_registrar_state_store_seconds Time of a store.\n"
                                         "# TYPE stoa_registrar_state_store_seconds summary\n"
                                         "stoa_registrar_state_store_seconds{quantile=\"0.5\"} 0.0045\n")));
-    CHECK(str_ends(sbuf_view(&b), STR("stoa_registrar_state_store_seconds_sum 0.021\nstoa_registrar_state_store_seconds_count 6\n")));
+    CHECK(str_ends(
+        sbuf_view(&b),
+        STR("stoa_registrar_state_store_seconds_sum 0.021\nstoa_registrar_state_store_seconds_count 6\n")));
     sbuf_done(&b);
     metrics_free(m);
 }

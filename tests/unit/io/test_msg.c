@@ -29,7 +29,8 @@ static bool on_message(void *ctx, const struct msg_in *m)
     s->received++;
     s->last_from = m->from;
     if (s->log.n < 4000)
-        sbuf_fmt(&s->log, "[%.*s %.*s]", STR_ARG(m->name), (int)(m->body.n < 20 ? m->body.n : 20), m->body.n != 0 ? m->body.p : "");
+        sbuf_fmt(&s->log, "[%.*s %.*s]", STR_ARG(m->name), (int)(m->body.n < 20 ? m->body.n : 20),
+                 m->body.n != 0 ? m->body.p : "");
     return true;
 }
 
@@ -62,7 +63,8 @@ static void side_open(struct side *s, const char *id, const struct msg_options *
     *s = (struct side){ .id = id, .log = SBUF_INIT(1 << 16) };
     CHECK(net_parse(STR("127.0.0.1:0"), &any));
     CHECK(msg_new(&s->msg, loop, options, &handler, s, &err) == 0);
-    CHECK(http_server_new(&s->server, loop, &(struct http_server_options){ .idle_timeout_ns = idle_ns }, &http, s, &err) == 0);
+    CHECK(http_server_new(&s->server, loop, &(struct http_server_options){ .idle_timeout_ns = idle_ns },
+                          &http, s, &err) == 0);
     CHECK(http_server_listen(s->server, &any, &s->addr, &err) == 0);
 }
 
@@ -105,7 +107,9 @@ TEST("a pid is parsed and printed")
     CHECK(msg_pid_parse(STR("x@[::1]:80"), &p));
     msg_pid_text(&p, text);
     CHECK_CSTR(text, "x@[::1]:80");
-    static const char *const wrong[] = { "", "nonsense", "@1.2.3.4:5", "a@1.2.3.4", "a@1.2.3.4:70000", "a@host:80", "a@1.2.3.4:5x" };
+    static const char *const wrong[] = {
+        "", "nonsense", "@1.2.3.4:5", "a@1.2.3.4", "a@1.2.3.4:70000", "a@host:80", "a@1.2.3.4:5x"
+    };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         CHECK(!msg_pid_parse(str_of(wrong[i]), &p));
     memset(&p, 0, sizeof p);
@@ -121,7 +125,8 @@ TEST("messages arrive in order, with their sender, on one connection, and empty 
     CHECK_INT(msg_send(a.msg, &from, &to, STR("mesos.internal.Empty"), STR("")), 0);
     CHECK_INT(msg_send(a.msg, &from, &to, STR("mesos.internal.Two"), STR("body 2")), 0);
     CHECK(LOOP_UNTIL(loop, b.received == 3));
-    CHECK_STR(sbuf_view(&b.log), STR("[mesos.internal.One body 1][mesos.internal.Empty ][mesos.internal.Two body 2]"));
+    CHECK_STR(sbuf_view(&b.log),
+              STR("[mesos.internal.One body 1][mesos.internal.Empty ][mesos.internal.Two body 2]"));
     CHECK(msg_pid_eq(&b.last_from, &from));
     struct http_server_stats st;
     http_server_stats(b.server, &st);
@@ -151,9 +156,11 @@ TEST("what goes over the wire is what the original sends")
     char port[16], want[512];
     (void)snprintf(port, sizeof port, "127.0.0.1:%u", addr.port);
     (void)snprintf(want, sizeof want,
-                   "POST /slave(1)/mesos.internal.PingSlaveMessage HTTP/1.1\r\nUser-Agent: libprocess/master@127.0.5.1:5050\r\n"
+                   "POST /slave(1)/mesos.internal.PingSlaveMessage HTTP/1.1\r\nUser-Agent: "
+                   "libprocess/master@127.0.5.1:5050\r\n"
                    "Libprocess-From: master@127.0.5.1:5050\r\nConnection: Keep-Alive\r\nHost: %s\r\n"
-                   "Transfer-Encoding: chunked\r\n\r\n2\r\n\x08\x01\r\n0\r\n\r\n", port);
+                   "Transfer-Encoding: chunked\r\n\r\n2\r\n\x08\x01\r\n0\r\n\r\n",
+                   port);
     CHECK_STR(sbuf_view(&p.in), str_of(want));
     peer_close(&p);
     (void)close(fd);
@@ -231,7 +238,8 @@ TEST("relinking opens a new connection without an exit")
 
 TEST("a full queue refuses and counts; an idle connection without links is closed")
 {
-    setup(&(struct msg_options){ .peer_queue_bytes_max = 1000, .idle_timeout_ns = 20 * NS_PER_MS, .peers_max = 1 });
+    setup(&(struct msg_options){
+        .peer_queue_bytes_max = 1000, .idle_timeout_ns = 20 * NS_PER_MS, .peers_max = 1 });
     struct msg_pid to = pid_of(&b), from = pid_of(&a);
     char big[900] = "";
     CHECK_INT(msg_send(a.msg, &from, &to, STR("M"), str_mem(big, sizeof big)), 0);
@@ -267,8 +275,10 @@ static void same_but_date(const char *name, struct str got, struct str want)
     while (want.n != 0 && got.n != 0) {
         (void)str_cut(&got, '\n', &a_line);
         (void)str_cut(&want, '\n', &b_line);
-        if (!str_eq(a_line, b_line) && !(str_starts(a_line, STR("Date: ")) && str_starts(b_line, STR("Date: "))))
-            test_fail(__FILE__, __LINE__, "%s: \"%.*s\", not \"%.*s\"", name, STR_ARG(a_line), STR_ARG(b_line));
+        if (!str_eq(a_line, b_line) &&
+            !(str_starts(a_line, STR("Date: ")) && str_starts(b_line, STR("Date: "))))
+            test_fail(__FILE__, __LINE__, "%s: \"%.*s\", not \"%.*s\"", name, STR_ARG(a_line),
+                      STR_ARG(b_line));
     }
     if (got.n != 0 || want.n != 0)
         test_fail(__FILE__, __LINE__, "%s: %zu bytes more, %zu missing", name, got.n, want.n);

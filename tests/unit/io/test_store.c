@@ -17,8 +17,8 @@ static bool on_disk;
 static void open_it(void)
 {
     struct error err = { .msg = "" };
-    int rc = on_disk ? store_open_sqlite(&store, loop, &(struct store_sqlite_options){ .path = file }, &err) :
-                       store_open_memory(&store, loop, &err);
+    int rc = on_disk ? store_open_sqlite(&store, loop, &(struct store_sqlite_options){ .path = file }, &err)
+                     : store_open_memory(&store, loop, &err);
     if (rc != 0)
         test_fail(__FILE__, __LINE__, "%s", err.msg);
 }
@@ -156,7 +156,9 @@ static void contract_atomic(void)
 static void contract_list(void)
 {
     start();
-    static const char *const keys[] = { "agent/2", "agent/10", "agents", "agent/1", "ageny", "agent/", "zoo" };
+    static const char *const keys[] = {
+        "agent/2", "agent/10", "agents", "agent/1", "ageny", "agent/", "zoo"
+    };
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         put("p", keys[i], "", STORE_ANY_VERSION);
     wait_calls(7);
@@ -165,7 +167,8 @@ static void contract_list(void)
     store_list(store, STR(""), on_list, "all");
     store_list(store, STR("nothing"), on_list, "n");
     wait_calls(3);
-    CHECK_CSTR(seen, "l[agent/ agent/1 agent/10 agent/2 ]all[agent/ agent/1 agent/10 agent/2 agents ageny zoo ]n[]");
+    CHECK_CSTR(
+        seen, "l[agent/ agent/1 agent/10 agent/2 ]all[agent/ agent/1 agent/10 agent/2 agents ageny zoo ]n[]");
 }
 
 static void contract_limits(void)
@@ -221,18 +224,18 @@ static void contract_close(void)
     CHECK_CSTR(seen, on_disk ? "l[a b ]" : "l[]");
 }
 
-#define CONTRACT(name, fn)          \
-    TEST(name " (memory)")          \
-    {                               \
-        setup(false);               \
-        fn();                       \
-        teardown();                 \
-    }                               \
-    TEST_N(name " (sqlite)", fn)    \
-    {                               \
-        setup(true);                \
-        fn();                       \
-        teardown();                 \
+#define CONTRACT(name, fn)       \
+    TEST(name " (memory)")       \
+    {                            \
+        setup(false);            \
+        fn();                    \
+        teardown();              \
+    }                            \
+    TEST_N(name " (sqlite)", fn) \
+    {                            \
+        setup(true);             \
+        fn();                    \
+        teardown();              \
     }
 
 CONTRACT("versions count and are compared", contract_versions)
@@ -251,7 +254,8 @@ TEST("records survive closing; a second process is refused")
     wait_calls(1);
     struct store *second;
     struct error err;
-    CHECK_INT(store_open_sqlite(&second, loop, &(struct store_sqlite_options){ .path = file }, &err), -ERR_CONFLICT);
+    CHECK_INT(store_open_sqlite(&second, loop, &(struct store_sqlite_options){ .path = file }, &err),
+              -ERR_CONFLICT);
     CHECK(strstr(err.msg, file) != NULL);
     store_close(store);
     open_it();
@@ -267,7 +271,9 @@ TEST("a full disk is an error, and the store goes on when there is room again")
     setup(true);
     store_close(store);
     struct error err;
-    REQUIRE(store_open_sqlite(&store, loop, &(struct store_sqlite_options){ .path = file, .bytes_max = 400000 }, &err) == 0);
+    REQUIRE(store_open_sqlite(&store, loop,
+                              &(struct store_sqlite_options){ .path = file, .bytes_max = 400000 },
+                              &err) == 0);
     start();
     char *big = calloc(1, 300000);
     for (int i = 0; i < 3; i++) {
