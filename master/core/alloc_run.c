@@ -12,6 +12,8 @@
 
 #include "master/core/alloc_internal.h"
 
+enum { PASSED_PER_WORK = 8 }; /* agents or grants passed by that cost as much as one look at a pair */
+
 /* --- slices --- */
 
 void alloc_run_books_changed(struct allocator *a)
@@ -149,6 +151,11 @@ struct alloc_agent *alloc_candidate_get(const struct allocator *a, struct alloc_
     return h->agent != NULL && h->gen == cand.gen && h->usable ? h->agent : NULL;
 }
 
+static void charge(struct alloc_run_state *run, size_t work)
+{
+    run->work = run->work > work ? run->work - work : 0;
+}
+
 static void run_start(struct allocator *a, bool all)
 {
     struct alloc_run_state *run = &a->run;
@@ -159,6 +166,7 @@ static void run_start(struct allocator *a, bool all)
     run->quota_known = run->sorted = false;
     candidates_collect(a);
     shuffle(run);
+    charge(run, all ? a->agent_slots / PASSED_PER_WORK : 0);
     run->phase = ALLOC_PHASE_GUARANTEES;
 }
 
@@ -312,8 +320,13 @@ enum alloc_run allocator_run(struct allocator *a, struct mono now, struct rng *r
         shuffle(run);
         run->phase = ALLOC_PHASE_FAIR;
     }
-    if (!alloc_stage_run(a))
-        return ALLOC_RUN_MORE;
+    if (run->phase == ALLOC_PHASE_FAIR) {
+        if (!alloc_stage_run(a))
+            return ALLOC_RUN_MORE;
+        run->phase = ALLOC_PHASE_DONE;
+        if (run->work < run->grant_count / PASSED_PER_WORK) /* handing out is work of its own */
+            return ALLOC_RUN_MORE;
+    }
     run_finish(a);
     *ret = (struct alloc_result){ run->result, run->result_count, run->inverse, run->inverse_count };
     return ALLOC_RUN_DONE;
