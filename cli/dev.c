@@ -33,6 +33,7 @@ enum {
     PAUSE_LAST_MS = 5000,
     LIVED_LONG_MS = 10000, /* a child that lived this long starts again without a pause */
     READY_WAIT_MS = 60000,
+    REFUSALS_MAX = 3,      /* a process that ends so often before the cluster is up will not start: a wrong flag, say */
     STOP_WAIT_MS = 25000,  /* an agent's executors have 5 s of grace, and some more for the disk */
 };
 
@@ -48,6 +49,7 @@ struct child {
     int64_t started_ms; /* monotonic */
     int64_t start_at_ms; /* when not running: not before this */
     int pause_ms;
+    unsigned refusals; /* times it ended by itself before the cluster was up */
 };
 
 struct dev {
@@ -143,7 +145,7 @@ static int plan_children(struct dev *d, unsigned master_port, unsigned agent_por
     arg_add(c, "--http_address=%s", d->ip);
     arg_add(c, "--http_port=%u", marathon_port);
     arg_add(c, "--hostname=%s", d->ip);
-    arg_add(c, "--work_dir=%s/marathon", d->work_dir);
+    arg_add(c, "--store_dir=%s/marathon", d->work_dir);
     return forward_flags(c, "--marathon.", extra, extra_count, err);
 }
 
@@ -250,6 +252,8 @@ static void child_ended(struct dev *d, struct child *c, int status)
     int64_t now = now_ms();
 
     c->pid = 0;
+    if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
+        c->refusals++;
     c->pause_ms = now - c->started_ms >= LIVED_LONG_MS || c->pause_ms == 0 ? (c->pause_ms == 0 ? PAUSE_FIRST_MS : 0)
                                                                           : c->pause_ms * 2;
     if (c->pause_ms > PAUSE_LAST_MS)
@@ -385,6 +389,20 @@ static void stop_all(struct dev *d)
     children_stop(d, CHILD_MASTER, SIGTERM);
 }
 
+/* The last line of its log says why, in its own words. */
+static int tell_refusal(struct dev *d, const struct child *c)
+{
+    char path[PATH_MAX], line[1024] = "", last[1024] = "";
+    CLEANUP(file_close_p) FILE *f = NULL;
+
+    (void)snprintf(path, sizeof path, "%s/logs/%s.log", d->work_dir, c->name);
+    f = fopen(path, "re");
+    while (f != NULL && fgets(line, sizeof line, f) != NULL)
+        memcpy(last, line, sizeof last);
+    fprintf(stderr, "stoa dev: %s does not start: %s", c->name, last[0] != 0 ? last : "its log is empty\n");
+    return CLI_FAILED;
+}
+
 /* --- the command --------------------------------------------------------------------------------------------- */
 
 static int supervise(struct dev *d)
@@ -408,6 +426,9 @@ static int supervise(struct dev *d)
         if (s == SIGINT || s == SIGTERM)
             return CLI_OK;
         reap(d, true);
+        for (unsigned i = 0; ready < d->count && i < d->count; i++)
+            if (d->children[i].refusals >= REFUSALS_MAX)
+                return tell_refusal(d, &d->children[i]);
     }
 }
 

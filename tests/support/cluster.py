@@ -237,7 +237,8 @@ class Dev:
         for d in glob.glob("/proc/[0-9]*"):
             try:
                 ppid = int(re.search(r"^PPid:\s+(\d+)", open(d + "/status").read(), re.M).group(1))
-                if ppid == self.process.pid and f"--work_dir={mark}\0" in open(d + "/cmdline").read():
+                line = open(d + "/cmdline").read()
+                if ppid == self.process.pid and (f"--work_dir={mark}\0" in line or f"--store_dir={mark}\0" in line):
                     return int(d[6:])
             except OSError:
                 continue
