@@ -448,7 +448,7 @@ static void dispatch(struct agent *a, const struct agent_event *ev)
     case AGENT_EV_UPDATE_STORED: on_stored(a, ev); break;
     case AGENT_EV_UNREGISTER: on_unregister(a); break;
     case AGENT_EV_TICK: break;
-    case AGENT_EV_COUNT: ASSERT(!"event type"); break;
+    case AGENT_EV_COUNT: ASSERT(ev->type != AGENT_EV_COUNT); break;
     }
 }
 

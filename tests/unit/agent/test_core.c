@@ -131,6 +131,7 @@ TEST("nothing is acknowledged or sent before it is stored")
     s->hold_stores = true;
     CHECK_TRACE(scene_update(s, "t1", "t1", "TASK_RUNNING", 'a'), "store_update t1 RUNNING\n");
     CHECK_TRACE(scene_after(s, 60000), "");
+    CHECK_TRACE(scene_message(s, "UpdateFrameworkMessage", "{'framework_id':{'value':'F7'}}"), "");
     sbuf_clear(&s->trace);
     scene_stored(s);
     CHECK_TRACE(sbuf_view(&s->trace), "ACKNOWLEDGED t1\nupdate t1 RUNNING\n");
