@@ -94,7 +94,8 @@ static void render_group(struct tree *t, struct str path, const struct group *se
         jsonw_str(w, self->dependencies[i]);
     jsonw_array_close(w);
     jsonw_key_wall(w, "version", self != NULL ? self->version : t->c->m->version);
-    if (self != NULL && path_is_root(path_parent(path)))
+    /* The original shows it on every top-level group; a widespread client cannot parse it, so only when it was set. */
+    if (self != NULL && self->enforce_role.has && path_is_root(path_parent(path)))
         jsonw_key_bool(w, "enforceRole", self->enforce_role.v);
     jsonw_close(w);
 }

@@ -12,7 +12,7 @@
 #include "marathon/core/normalise.h"
 #include "tests/support/test.h"
 
-enum { WORLD_AGENTS_MAX = 16, WORLD_TASKS_MAX = 4000 };
+enum { WORLD_AGENTS_MAX = 16, WORLD_TASKS_MAX = 400 };
 
 struct world_task {
     char *id;
@@ -293,7 +293,7 @@ static bool world_act(struct world *w)
 }
 
 /* Until nothing happens any more without time passing, and then for at most ms of it. */
-static void world_run(struct world *w, int64_t ms)
+static inline void world_run(struct world *w, int64_t ms)
 {
     for (int64_t t = 0; t <= ms; t += 100) {
         for (int k = 0; k < 100000 && world_act(w); k++)
@@ -304,7 +304,7 @@ static void world_run(struct world *w, int64_t ms)
         ;
 }
 
-static struct app *world_app(struct arena *a, const char *id, const char *cmd, int64_t instances)
+static inline struct app *world_app(struct arena *a, const char *id, const char *cmd, int64_t instances)
 {
     struct app *app = arena_alloc(a, sizeof *app);
     struct marathon_config c;
@@ -318,7 +318,7 @@ static struct app *world_app(struct arena *a, const char *id, const char *cmd, i
     return app;
 }
 
-static int world_put(struct world *w, const struct app *app, bool force, struct error *err)
+static inline int world_put(struct world *w, const struct app *app, bool force, struct error *err)
 {
     struct update_app ua = { .id = app->id, .app = app };
     struct root_update u = { .apps = &ua, .app_count = 1, .force = force };
@@ -326,7 +326,7 @@ static int world_put(struct world *w, const struct app *app, bool force, struct 
     return world_step(w, (struct marathon_event){ .type = EVENT_UPDATE, .update = &u }, err);
 }
 
-static int world_remove(struct world *w, const char *id)
+static inline int world_remove(struct world *w, const char *id)
 {
     struct update_app ua = { .id = str_of(id) };
     struct root_update u = { .apps = &ua, .app_count = 1, .force = true };
