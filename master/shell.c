@@ -259,7 +259,9 @@ static bool on_message(void *ctx, const struct msg_in *in)
         sh->dropped++;
         return true;
     }
-    msg_pid_text(&in->from, pid);
+    pid[0] = '\0';
+    if (!str_is(in->name, "mesos.internal.StatusUpdateMessage")) /* the frequent one names its agent itself */
+        msg_pid_text(&in->from, pid);
     decoded_init(&d);
     int rc = decode_message(sh->m, in->to, in->name, str_of(pid), in->body, &d, &err);
     if (rc == 0)

@@ -78,10 +78,14 @@ void stream_open(struct shell *sh, const struct master_action *a)
 
 static void write_record(struct http_req *r, struct str record)
 {
-    char line[24];
-    int n = snprintf(line, sizeof line, "%zu\n", record.n);
+    char line[24], *at = line + sizeof line;
+    size_t n = record.n;
 
-    (void)http_stream_write2(r, str_mem(line, (size_t)n), record); /* over the cap: gone is called */
+    *--at = '\n';
+    do
+        *--at = (char)('0' + n % 10);
+    while ((n /= 10) != 0);
+    (void)http_stream_write2(r, str_mem(at, (size_t)(line + sizeof line - at)), record); /* over the cap: gone is called */
 }
 
 void stream_event(struct shell *sh, const struct master_action *a)

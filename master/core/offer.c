@@ -7,7 +7,6 @@
  * The allocator counts what an offer holds as offered from the grant on; every way out of this file but ACCEPT gives it back
  * with allocator_recover. A framework that reconnects or is gone has its offers taken back silently. Sources: scheduler API
  * section 9; allocator sections 17 and 23. */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "master/core/internal.h"
@@ -20,6 +19,23 @@ int64_t refuse_effective(const struct master *m, int64_t ns)
 }
 
 /* --- making --- */
+
+/* "<master id>-O<n>", the most frequent text of all. */
+static void offer_text(const struct master *m, uint64_t number, char ret[MASTER_ID_TEXT])
+{
+    char digits[24], *at = digits + sizeof digits;
+    size_t n = strlen(m->id);
+
+    do
+        *--at = (char)('0' + number % 10);
+    while ((number /= 10) != 0);
+    memcpy(ret, m->id, n);
+    ret[n++] = '-';
+    ret[n++] = 'O';
+    size_t count = (size_t)(digits + sizeof digits - at);
+    memcpy(ret + n, at, count);
+    ret[n + count] = '\0';
+}
 
 static void batch_add(struct master *m, struct framework *f)
 {
@@ -34,7 +50,7 @@ static void offer_add(struct master *m, struct framework *f, struct agent *a, st
     struct offer *o = xcalloc(1, sizeof *o);
 
     o->number = m->next_offer++;
-    (void)snprintf(o->id, sizeof o->id, "%s-O%llu", m->id, (unsigned long long)o->number);
+    offer_text(m, o->number, o->id);
     o->framework = f;
     o->agent = a;
     o->role = name_ref(g->role);
@@ -62,7 +78,7 @@ static void inverse_add(struct master *m, const struct alloc_inverse *v)
     }
     struct inverse_offer *o = xcalloc(1, sizeof *o);
     o->number = m->next_offer++;
-    (void)snprintf(o->id, sizeof o->id, "%s-O%llu", m->id, (unsigned long long)o->number);
+    offer_text(m, o->number, o->id);
     o->framework = f;
     o->agent = a;
     const struct machine *mc = machine_of_agent(m, a);
