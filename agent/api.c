@@ -339,7 +339,9 @@ static void get_logging_level(struct api_call *c)
 
 static void set_logging_level(struct api_call *c)
 {
-    log_set_level(c->msg->set_logging_level->level > 0 ? LOG_DEBUG : LOG_INFO);
+    const Mesos__V1__Agent__Call__SetLoggingLevel *m = c->msg->set_logging_level;
+
+    endpoint_set_logging(c->shell, m->level, m->duration->nanoseconds);
     api_reply_empty(c->req, 200);
 }
 

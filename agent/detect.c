@@ -49,8 +49,6 @@ static int64_t disk_mb(const char *work_dir)
     return mb >= 10240 ? mb - 5120 : mb / 2;
 }
 
-/* Numbers that change by themselves (a file system that is resized, memory that is plugged) must not make the agent
- * another one after a restart: they are found again, and reconfiguration_policy decides. */
 int detect_resources(struct shell *s, struct error *err)
 {
     struct str text = str_of(s->flags.resources);
@@ -63,9 +61,11 @@ int detect_resources(struct shell *s, struct error *err)
         long n = sysconf(_SC_NPROCESSORS_ONLN);
         add_scalar(r, NAME_CPUS, n > 0 ? n : 1);
     }
-    if (!has(r, NAME_MEM))
+    s->detected_mem = !has(r, NAME_MEM);
+    if (s->detected_mem)
         add_scalar(r, NAME_MEM, memory_mb());
-    if (!has(r, NAME_DISK))
+    s->detected_disk = !has(r, NAME_DISK);
+    if (s->detected_disk)
         add_scalar(r, NAME_DISK, disk_mb(s->work_dir));
     if (!has(r, NAME_PORTS)) {
         struct range range = { 31000, 32000 };

@@ -102,6 +102,20 @@ void endpoint_system_stats(struct shell *s, struct http_req *r)
     endpoint_reply(r, &b);
 }
 
+static void revert_logging(void *arg)
+{
+    (void)arg;
+    log_set_level(LOG_INFO);
+}
+
+void endpoint_set_logging(struct shell *s, uint32_t level, int64_t duration_ns)
+{
+    log_set_level(level > 0 ? LOG_DEBUG : LOG_INFO);
+    if (s->log_revert.loop == NULL)
+        loop_timer_init(&s->log_revert, s->loop, revert_logging, s);
+    loop_timer_in(&s->log_revert, duration_ns > 0 ? duration_ns : 0);
+}
+
 /* Level 0 is info and below; 1 and more show debug lines. */
 void endpoint_logging(struct shell *s, struct http_req *r)
 {
@@ -112,7 +126,6 @@ void endpoint_logging(struct shell *s, struct http_req *r)
     uint64_t n;
     int64_t ns;
 
-    (void)s;
     if (!has_level && !has_duration) {
         CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(16);
         sbuf_c(&b, log_get_level() >= LOG_DEBUG ? "1\n" : "0\n");
@@ -127,7 +140,7 @@ void endpoint_logging(struct shell *s, struct http_req *r)
     else if (!duration_parse(sbuf_view(&duration), &ns))
         http_reply_text(r, 400, "Invalid duration '%.*s'.\n", STR_ARG(sbuf_view(&duration)));
     else {
-        log_set_level(n > 0 ? LOG_DEBUG : LOG_INFO);
+        endpoint_set_logging(s, (uint32_t)n, ns);
         http_reply(r, 200, NULL, (struct str){ NULL, 0 });
     }
 }

@@ -71,6 +71,9 @@ static const struct {
     { "containerizer/mesos/filesystem/containers_new_rootfs", G_ZERO },
     { "containerizer/mesos/provisioner/bind/remove_rootfs_errors", G_ZERO },
     { "containerizer/mesos/provisioner/remove_container_errors", G_ZERO },
+    { "resource_provider_manager/events/disconnect", G_ZERO },
+    { "resource_provider_manager/events/subscribe", G_ZERO },
+    { "resource_provider_manager/subscribed", G_ZERO },
 };
 
 struct gauge {

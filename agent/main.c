@@ -28,6 +28,8 @@
 
 int agent_main(int argc, char **argv);
 
+enum { LOCK_TRIES = 30 }; /* of 100 ms */
+
 extern char **environ;
 
 /* --- messages and containers --- */
@@ -183,8 +185,12 @@ static int lock_work_dir(struct shell *s, struct error *err)
 
     if (fd < 0)
         return error_set_errno(err, errno, "open %s", path.p);
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-        return 0; /* held until the process ends */
+    for (int i = 0; i < LOCK_TRIES; i++) { /* the one that was killed a moment ago may not be gone yet */
+        struct timespec pause = { 0, 100 * NS_PER_MS };
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+            return 0; /* held until the process ends */
+        (void)nanosleep(&pause, NULL);
+    }
     (void)close(fd);
     return error_set(err, ERR_CONFLICT, "--work_dir=%s is in use by another agent; give this one a folder of its own",
                      s->work_dir);
@@ -409,6 +415,22 @@ static void attach_recovered(struct shell *s)
             files_attach_sandbox(s->files, s->core, e, path_run(s->work_dir, s->core->id, e).p);
 }
 
+/* Memory and disk that were found out may differ a little from run to run (a balloon, a file system that grew): that does
+ * not make another agent. What was told to the master stays, until somebody says otherwise by --resources. */
+static void keep_detected(struct shell *s, const struct agent_info *before, struct name *name)
+{
+    CLEANUP(resources_done_p) struct resources old = resources_named(&before->resources, name);
+    CLEANUP(resources_done_p) struct resources now = resources_named(&s->env.resources, name);
+
+    if (old.n != 1 || now.n != 1 || resource_is_reserved(&old.v[0]) || old.v[0].type != VALUE_SCALAR ||
+        old.v[0].milli == now.v[0].milli)
+        return;
+    log_warn("resource_kept", "name=%s before=%lld now=%lld: going on with the former", name->text,
+             (long long)(old.v[0].milli / MILLI_PER_UNIT), (long long)(now.v[0].milli / MILLI_PER_UNIT));
+    resources_sub_all(&s->env.resources, &now);
+    resources_add_all(&s->env.resources, &old);
+}
+
 /* Is this the agent it was? 0 and *ret_keep. */
 static int check_identity(struct shell *s, const struct checkpoint_state *st, bool *ret_keep, struct error *err)
 {
@@ -417,6 +439,10 @@ static int check_identity(struct shell *s, const struct checkpoint_state *st, bo
     *ret_keep = false;
     if (st->info == NULL)
         return 0;
+    if (!st->rebooted && s->detected_mem)
+        keep_detected(s, st->info, NAME_MEM);
+    if (!st->rebooted && s->detected_disk)
+        keep_detected(s, st->info, NAME_DISK);
     int rc = agent_env_info(&s->env, st->info->id.s, &now, err);
     if (rc != 0)
         return rc;
@@ -579,6 +605,10 @@ static int start(struct shell *s, struct error *err)
     s->started = loop_wall(s->loop);
     s->started_mono = loop_now(s->loop);
     s->files = files_new();
+    if (s->flags.external_log_file != NULL)
+        files_attach(s->files, "/slave/log", s->flags.external_log_file);
+    else if (s->flags.log_dir != NULL)
+        files_attach(s->files, "/slave/log", path_fmt("%s/stoa-agent.log", s->flags.log_dir).p);
     new_gc(s);
     loop_timer_init(&s->wake, s->loop, on_wake, s);
     rc = start_containers(s, err);
@@ -600,6 +630,7 @@ static void stop(struct shell *s)
     containerizer_free(s->containers);
     gc_free(s->gc);
     loop_timer_done(&s->wake);
+    loop_timer_done(&s->log_revert);
     loop_free(s->loop);
     agent_core_free(s->core);
     files_free(s->files);

@@ -22,6 +22,12 @@ static void route_debug(struct shell *s, struct http_req *r)
     endpoint_reply(r, &b);
 }
 
+static void route_providers(struct shell *s, struct http_req *r)
+{
+    (void)s;
+    http_reply_text(r, 501, "501 Not Implemented. Resource providers are not built in this version.");
+}
+
 struct route {
     const char *path;
     void (*handle)(struct shell *s, struct http_req *r);
@@ -30,6 +36,7 @@ struct route {
 
 static const struct route routes[] = {
     { "/api/v1/executor", exec_api_request, true },
+    { "/api/v1/resource_provider", route_providers, true },
     { "/api/v1", api_request, true },
     { "/health", route_health, true },
     { "/version", endpoint_version, true },

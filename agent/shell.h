@@ -42,6 +42,8 @@ struct shell {
     char **executor_env;               /* --executor_environment_variables: name, value, ...; NULL-terminated */
     char *region, *zone;
     struct loop_timer wake;
+    struct loop_timer log_revert;      /* ends a log level that was set for a while */
+    bool detected_mem, detected_disk;  /* not given by --resources */
     struct exec_stream *streams;       /* executor subscriptions, by number */
     uint64_t next_stream;
     struct wait_list *waits;           /* parked WAIT_CONTAINER calls */
@@ -104,6 +106,8 @@ void endpoint_metrics_snapshot(struct shell *s, struct http_req *r);
 void endpoint_metrics(struct shell *s, struct http_req *r);
 /* ResourceStatistics and ContainerStatus of a container as protobuf; false when it is not there. */
 bool endpoint_container_pb(struct shell *s, const char *id, struct sbuf *statistics, struct sbuf *status);
+/* More log lines (level > 0) for a while. */
+void endpoint_set_logging(struct shell *s, uint32_t level, int64_t duration_ns);
 /* Answers JSON, or JSONP when the query has jsonp. Takes the buffer's memory. */
 void endpoint_reply(struct http_req *r, struct sbuf *json);
 

@@ -279,13 +279,8 @@ void agent_update_acked(struct agent *a, struct framework_id framework, struct t
     struct agent_stream *s = stream_find(a, framework.s, task.s);
     struct agent_update *u = s != NULL ? s->head : NULL;
 
-    if (s == NULL) /* of a framework that was shut down meanwhile */
-        return;
-    if (u == NULL || !u->stored || !uuid_eq(&u->status->uuid, uuid)) {
-        agent_note(a, true, "ignoring an acknowledgement for task %.*s that is not of its oldest update",
-                   STR_ARG(task.s));
-        return;
-    }
+    if (u == NULL || !u->stored || !uuid_eq(&u->status->uuid, uuid))
+        return; /* of an update that went out twice, around a failover */
     if (s->checkpoint) {
         struct agent_action *act = agent_do(a, AGENT_DO_STORE_ACK);
         act->flow = s;
