@@ -85,6 +85,14 @@ static void arg_add(struct child *c, const char *fmt, ...)
     c->argv[c->argc++] = sbuf_steal(&b);
 }
 
+static bool has_extra(char **extra, int count, const char *flag)
+{
+    for (int i = 0; i < count; i++)
+        if (strncmp(extra[i], flag, strlen(flag)) == 0)
+            return true;
+    return false;
+}
+
 /* --master.FLAG=V, --agent.FLAG, --marathon.FLAG become --FLAG=V of that role. */
 static int forward_flags(struct child *c, const char *prefix, char **extra, int extra_count, struct error *err)
 {
@@ -134,6 +142,9 @@ static int plan_children(struct dev *d, unsigned master_port, unsigned agent_por
         arg_add(c, "--hostname=%s", d->ip);
         arg_add(c, "--work_dir=%s/agent%u", d->work_dir, i + 1);
         arg_add(c, "--runtime_dir=%s/agent%u-run", d->work_dir, i + 1);
+        /* The agent's own default only measures, as the original's does; here tasks shall be isolated. */
+        if (geteuid() == 0 && !has_extra(extra, extra_count, "--agent.isolation="))
+            arg_add(c, "--isolation=cgroups/cpu,cgroups/mem,cgroups/pids");
         r = forward_flags(c, "--agent.", extra, extra_count, err);
     }
     if (r != 0)

@@ -24,7 +24,7 @@ def _():
         raise Skip("Debian's python3-marathon is not installed")
     dev = Dev()
     client = marathon.MarathonClient(f"http://127.0.0.1:{dev.marathon}", timeout=20)
-    equal(client.ping(), b"pong", "ping")
+    equal(client.ping().strip(b'"'), b"pong", "ping")
     client.create_app("hello", MarathonApp(cmd='exec "$STOA" hello', env={"STOA": STOA}, cpus=0.1, mem=32, instances=2,
                                            port_definitions=[PortDefinition(port=0, protocol="tcp", name="web", labels={})],
                                            health_checks=[MarathonHealthCheck(protocol="HTTP", path="/", port_index=0, grace_period_seconds=10,

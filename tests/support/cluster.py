@@ -265,7 +265,7 @@ class Dev:
         def is_settled():
             a = self.app(id)
             return a and a["tasksRunning"] == a["instances"] and not a["deployments"] and \
-                (not a["healthChecks"] or a["tasksHealthy"] == a["instances"]) and a
+                (not a.get("healthChecks") or a["tasksHealthy"] == a["instances"]) and a
         return wait_for(f"{id} runs as wanted", is_settled, seconds)
 
     def tasks(self):
