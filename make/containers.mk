@@ -4,7 +4,7 @@
 # Its objects are apart: never position-independent, never with a sanitizer (a vforked child shares its memory).
 LAUNCHER_OBJ := $(patsubst %.c,$(O)/static/%.o,$(LAUNCHER_SRC) common/base/error.c tests/bench/pause.c)
 PAUSE_OBJ    := $(O)/static/tests/bench/pause.o
-STATIC_FLAGS := -static -no-pie -Wl,--gc-sections -Wl,-z,norelro
+STATIC_FLAGS := -static -Wl,--gc-sections -Wl,-z,norelro
 $(LAUNCHER_OBJ): $(O)/static/%.o: %.c
 	@mkdir -p $(@D)
 	@$(if $(Q),echo "  CC $<")

@@ -262,9 +262,8 @@ int launch_spawn(struct isolation *iso, const char *id, struct launch *l, pid_t 
     (void)posix_spawn_file_actions_addopen(&fa, 0, "/dev/null", O_RDWR, 0);
     (void)posix_spawn_file_actions_adddup2(&fa, 0, 1);
     (void)posix_spawn_file_actions_adddup2(&fa, 0, 2);
-    int a = fcntl(instructions, F_DUPFD_CLOEXEC, 10), b = fcntl(writing, F_DUPFD_CLOEXEC, 10);
-    CLEANUP(fd_close_p) int a_owned = a;
-    CLEANUP(fd_close_p) int b_owned = b;
+    CLEANUP(fd_close_p) int a = fcntl(instructions, F_DUPFD_CLOEXEC, 10);
+    CLEANUP(fd_close_p) int b = fcntl(writing, F_DUPFD_CLOEXEC, 10);
     (void)posix_spawn_file_actions_adddup2(&fa, a, LAUNCH_FD_INSTRUCTIONS);
     (void)posix_spawn_file_actions_adddup2(&fa, b, LAUNCH_FD_REPORT);
     int e = a < 0 || b < 0 ? EMFILE : posix_spawn(ret_pid, program, &fa, NULL, argv, envp);

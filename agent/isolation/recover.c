@@ -93,12 +93,11 @@ static void scan_entry(void *arg, const char *id)
     struct containerizer *owner = s->owner;
     if (s->result != 0 || !container_id_valid(id) || container_find(owner, id) != NULL)
         return;
-    char *sandbox = NULL;
+    CLEANUP(free_p) char *sandbox = NULL;
     enum container_class class = CONTAINER_CLASS_DEFAULT;
     bool own = true, nested = strchr(id, '.') != NULL;
     if (!runtime_config(&owner->iso, id, &sandbox, &class, &own))
         sandbox = xstrdup("/");
-    CLEANUP(free_p) char *owned = sandbox;
     struct container *c = NULL;
     s->result = adopt(owner, id, sandbox, class, own, runtime_pid(&owner->iso, id), &c, s->err);
     if (c == NULL)
