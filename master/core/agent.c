@@ -43,6 +43,8 @@ static struct resources agent_total_of(const struct agent_report *r)
 
     for (size_t i = 0; i < r->checkpointed.n; i++) {
         CLEANUP(resources_done_p) struct resources one = RESOURCES_INIT;
+        if (r->checkpointed.v[i].reservations == NULL)
+            continue; /* nothing that an agent may checkpoint */
         resources_add(&one, &r->checkpointed.v[i]);
         CLEANUP(resources_done_p) struct resources bare = resources_to_unreserved(&one);
         /* Static reservations stay below dynamic ones: take the entry as far down as the configuration has it. */
@@ -264,14 +266,32 @@ static void use_add(struct master *m, struct slot *s, const struct resources *r)
     allocator_use_add(m->allocator, s->agent->ref, &use);
 }
 
+/* Agents tell the allocation role of everything; one that does not gets the framework's first role. */
+static struct resources with_roles(const struct framework *f, const struct resources *r)
+{
+    struct resources copy = resources_copy(r);
+
+    resources_allocate_missing(&copy, f->info->role_count != 0 ? f->info->roles[0] : NAME_STAR);
+    return copy;
+}
+
+static bool has_roles(const struct resources *r)
+{
+    for (uint32_t i = 0; i < r->n; i++)
+        if (r->v[i].role == NULL)
+            return false;
+    return true;
+}
+
 static struct task *task_of_report(struct master *m, struct agent *a, struct framework *f, const struct task_report *r)
 {
     struct slot *s = agent_slot_get(m, f, a);
     struct task *old = task_find_unreachable(f, r->id.s);
+    CLEANUP(resources_done_p) struct resources resources = with_roles(f, &r->resources);
 
     if (old != NULL)
         task_from_unreachable(m, old);
-    struct task *t = task_new(m, f, s, r->id.s, r->executor.s, agent_id_str(a), &r->resources, r->record);
+    struct task *t = task_new(m, f, s, r->id.s, r->executor.s, agent_id_str(a), &resources, r->record);
     if (!task_state_is_terminal(r->state)) {
         use_add(m, s, &t->bundle->r);
         task_hold(m, t);
@@ -298,7 +318,7 @@ static void executors_of_report(struct master *m, struct agent *a, const struct 
     for (size_t i = 0; i < r->executor_count; i++) {
         struct executor_info *info = r->executors[i];
         struct framework *f = framework_for_report(m, r, info->framework);
-        if (f == NULL)
+        if (f == NULL || !has_roles(&info->resources))
             continue;
         struct slot *s = agent_slot_get(m, f, a);
         if (executor_find(s, info->id.s) != NULL)

@@ -180,7 +180,7 @@ static struct agent_operation *operation_track(struct master *m, struct agent *a
     o->id = operation_id_is_set(op->id) ? text_copy(op->id.s) : NULL;
     o->framework_id = f != NULL ? text_copy(f->id.s) : NULL;
     o->agent = a;
-    o->type = op->type;
+    o->type = (int)op->type;
     o->state = OPERATION_PENDING;
     struct str raw = blob_str(op->raw);
     o->info = (struct str){ xmemdup(raw.p, raw.n), raw.n };
