@@ -6,35 +6,10 @@
 #include "common/base/alloc.h"
 #include "common/base/cleanup.h"
 #include "common/base/log.h"
-#include "marathon/main.h"
 #include "marathon/shell.h"
+#include "webui/webui.h"
 
 enum { REQUEST_BYTES_MAX = 64 << 20 };
-
-static const struct marathon_ui_file *ui_files;
-static size_t ui_count;
-
-void marathon_set_ui(const struct marathon_ui_file *files, size_t count)
-{
-    ui_files = files;
-    ui_count = count;
-}
-
-struct str http_ui(struct str path, const char **ret_type)
-{
-    static const char none[] = "<!doctype html><title>Stoa marathon</title><p>This build has no web interface. "
-                               "The API is at <a href=\"/v2/apps\">/v2/apps</a>.";
-
-    if (path.n == 0)
-        path = STR("index.html");
-    for (size_t i = 0; i < ui_count; i++)
-        if (str_is(path, ui_files[i].path)) {
-            *ret_type = ui_files[i].content_type;
-            return str_mem(ui_files[i].data, ui_files[i].size);
-        }
-    *ret_type = "text/html; charset=utf-8";
-    return ui_count == 0 && str_is(path, "index.html") ? str_mem(none, sizeof none - 1) : (struct str){ NULL, 0 };
-}
 
 /* An answer on its way. r is NULL once the peer has gone. */
 struct reply {
@@ -120,16 +95,15 @@ static void reply_gone(void *arg, struct http_req *r, enum http_gone why)
 /* "/ui/..." and nothing else. True: answered. */
 static bool serve_ui(struct shell *sh, struct http_req *r)
 {
-    struct str path = http_req_path(r), data;
-    const char *type;
+    CLEANUP(sbuf_done_p) struct sbuf name = SBUF_INIT(2048);
+    struct str path = http_req_path(r);
+    struct webui_file file;
 
-    if (!str_skip(&path, STR("/ui/")) || http_req_verb(r) > HTTP_VERB_HEAD)
-        return false;
-    data = http_ui(path, &type);
-    if (data.p == NULL)
+    if (!str_skip(&path, STR("/ui/")) || http_req_verb(r) > HTTP_VERB_HEAD || !http_percent_decode(&name, path) ||
+        !webui_find(WEBUI_MARATHON, sbuf_view(&name), &file))
         return false;
     common_headers(sh, r);
-    http_reply(r, 200, type, data);
+    http_reply(r, 200, file.content_type, file.content);
     return true;
 }
 

@@ -87,7 +87,6 @@ void persist_close(struct shell *sh);
 /* --- http.c */
 int http_open(struct shell *sh, struct error *err);
 void http_close(struct shell *sh);
-struct str http_ui(struct str path, const char **ret_type); /* p NULL: no such file */
 
 /* --- streams.c */
 void streams_open(struct shell *sh, struct http_req *r);

@@ -19,6 +19,7 @@ struct stream {
     struct shell *sh;
     struct http_req *r;
     uint64_t wanted; /* bit per bus_type */
+    bool light;      /* plan-format=light */
     char client[NET_TEXT_SIZE];
     struct stream *prev, *next;
 };
@@ -26,7 +27,7 @@ struct stream {
 struct publication {
     struct output o;
     enum bus_type type;
-    struct http_blob *blob;
+    struct http_blob *light, *full; /* full is NULL when it would be the same */
 };
 
 static void send_to_all(struct shell *sh, struct output *o, bool run)
@@ -36,29 +37,51 @@ static void send_to_all(struct shell *sh, struct output *o, bool run)
     for (struct stream *s = sh->streams, *next; run && s != NULL; s = next) {
         next = s->next;
         if ((s->wanted & (UINT64_C(1) << p->type)) != 0)
-            (void)http_stream_write_blob(s->r, p->blob); /* over the cap: the gone callback follows */
+            (void)http_stream_write_blob(s->r, p->full != NULL && !s->light ? p->full : p->light);
+        /* Over the cap the bytes are not sent, and the gone callback follows. */
     }
-    http_blob_unref(p->blob);
+    http_blob_unref(p->light);
+    http_blob_unref(p->full);
     free(p);
 }
 
-void streams_publish(struct shell *sh, const struct bus_event *e)
+static struct http_blob *frame(const struct bus_event *e, bool full)
 {
     struct sbuf b = SBUF_INIT(FRAME_BYTES_MAX);
-    struct publication *p;
     struct http_blob *blob;
 
-    if (sh->streams == NULL)
-        return;
-    event_frame(&b, e);
+    event_frame(&b, e, full);
     blob = http_blob_new(&b);
     if (blob == NULL) {
         sbuf_done(&b);
         log_warn("event_dropped", "type=%s because=\"larger than 64 MB\"", bus_type_name(e->type));
-        return;
     }
+    return blob;
+}
+
+static bool full_is_wanted(const struct shell *sh, enum bus_type t)
+{
+    if (event_has_plan(t))
+        for (const struct stream *s = sh->streams; s != NULL; s = s->next)
+            if (!s->light)
+                return true;
+    return false;
+}
+
+void streams_publish(struct shell *sh, const struct bus_event *e)
+{
+    struct publication *p;
+    struct http_blob *light;
+
+    if (sh->streams == NULL)
+        return;
+    light = frame(e, false);
+    if (light == NULL)
+        return;
     p = xcalloc(1, sizeof *p);
-    *p = (struct publication){ .o = { .fn = send_to_all }, .type = e->type, .blob = blob };
+    *p = (struct publication){ .o = { .fn = send_to_all }, .type = e->type, .light = light };
+    if (full_is_wanted(sh, e->type))
+        p->full = frame(e, true);
     marathon_shell_output(sh, &p->o);
 }
 
@@ -127,7 +150,8 @@ void streams_open(struct shell *sh, struct http_req *r)
         return;
     }
     s = xcalloc(1, sizeof *s);
-    *s = (struct stream){ .sh = sh, .r = r, .wanted = wanted_types(http_req_query(r)) };
+    *s = (struct stream){ .sh = sh, .r = r, .wanted = wanted_types(http_req_query(r)),
+                          .light = str_contains(http_req_query(r), STR("plan-format=light")) };
     net_ip_text(http_req_peer(r), s->client);
     http_reply_no_gzip(r);
     http_reply_close(r);

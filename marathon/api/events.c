@@ -29,10 +29,42 @@ static void ips_and_ports(struct jsonw *w, const struct bus_event *e)
     jsonw_array_close(w);
 }
 
-static void plan(struct jsonw *w, const struct bus_event *e, bool with_step)
+/* A root group with the affected apps alone: the whole root in every event is what made the original's streams heavy. */
+static void plan_group(struct jsonw *w, const char *key, const struct deployment *d, bool target)
+{
+    unsigned n = 0;
+
+    jsonw_key_open(w, key);
+    jsonw_key_c(w, "id", "/");
+    jsonw_key_array(w, "apps");
+    for (size_t i = 0; i < d->plan.n; i++)
+        for (size_t k = 0; k < d->plan.steps[i].n; k++) {
+            const struct plan_action *a = &d->plan.steps[i].actions[k];
+            struct spec *s = target ? a->to : a->from;
+            if (s == NULL || (a->type == ACTION_START && target) || n++ >= EVENT_PLAN_APPS_MAX)
+                continue;
+            jsonw_raw(w, spec_json(s));
+            jsonw_close(w);
+        }
+    jsonw_array_close(w);
+    jsonw_key_array(w, "groups");
+    jsonw_array_close(w);
+    jsonw_key_array(w, "pods");
+    jsonw_array_close(w);
+    jsonw_key_array(w, "dependencies");
+    jsonw_array_close(w);
+    jsonw_key_wall(w, "version", d->version);
+    jsonw_close(w);
+}
+
+static void plan(struct jsonw *w, const struct bus_event *e, bool with_step, bool full)
 {
     jsonw_key_open(w, "plan");
     jsonw_key_c(w, "id", e->deployment->id);
+    if (full) {
+        plan_group(w, "original", e->deployment, false);
+        plan_group(w, "target", e->deployment, true);
+    }
     render_steps(w, &e->deployment->plan);
     jsonw_key_wall(w, "version", e->deployment->version);
     jsonw_close(w);
@@ -116,7 +148,7 @@ static void api_post(struct jsonw *w, const struct bus_event *e)
     jsonw_close(w);
 }
 
-static void keys(struct jsonw *w, const struct bus_event *e)
+static void keys(struct jsonw *w, const struct bus_event *e, bool full)
 {
     switch (e->type) {
     case BUS_STREAM_ATTACHED:
@@ -166,14 +198,14 @@ static void keys(struct jsonw *w, const struct bus_event *e)
     case BUS_DEPLOYMENT_SUCCESS:
     case BUS_DEPLOYMENT_FAILED:
         jsonw_key_c(w, "id", e->deployment->id);
-        plan(w, e, false);
+        plan(w, e, false, full);
         if (e->reason.n != 0)
             jsonw_key_s(w, "reason", e->reason);
         return;
     case BUS_DEPLOYMENT_INFO:
     case BUS_DEPLOYMENT_STEP_SUCCESS:
     case BUS_DEPLOYMENT_STEP_FAILURE:
-        plan(w, e, true);
+        plan(w, e, true, full);
         return;
     case BUS_INSTANCE_CHANGED:
         instance_changed(w, e);
@@ -199,7 +231,7 @@ static void keys(struct jsonw *w, const struct bus_event *e)
     }
 }
 
-void event_frame(struct sbuf *b, const struct bus_event *e)
+void event_frame(struct sbuf *b, const struct bus_event *e, bool full)
 {
     struct jsonw w;
 
@@ -208,9 +240,15 @@ void event_frame(struct sbuf *b, const struct bus_event *e)
     sbuf_c(b, "\r\ndata: ");
     w = JSONW(b);
     jsonw_open(&w);
-    keys(&w, e);
+    keys(&w, e, full);
     jsonw_key_c(&w, "eventType", bus_type_name(e->type));
     jsonw_key_wall(&w, "timestamp", e->at);
     jsonw_close(&w);
     sbuf_c(b, "\r\n\r\n");
+}
+
+bool event_has_plan(enum bus_type t)
+{
+    return t == BUS_DEPLOYMENT_INFO || t == BUS_DEPLOYMENT_STEP_SUCCESS || t == BUS_DEPLOYMENT_STEP_FAILURE ||
+           t == BUS_DEPLOYMENT_SUCCESS || t == BUS_DEPLOYMENT_FAILED;
 }
