@@ -338,7 +338,7 @@ static void completed_of_report(struct master *m, const struct agent_report *r)
         const struct completed_report *c = &r->completed[i];
         if (framework_find(m, c->info->id.s) != NULL || framework_find_completed(m, c->info->id.s) != NULL)
             continue;
-        struct framework *f = framework_add_completed(m, c->info);
+        struct framework *f = framework_add_hearsay(m, c->info);
         if (f == NULL)
             continue;
         for (size_t j = 0; j < c->task_count; j++) { /* through a slot that never holds anything */

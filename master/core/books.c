@@ -20,7 +20,7 @@ struct framework *framework_find_completed(const struct master *m, struct str id
 {
     struct framework *f = NULL;
     HASH_FIND(hh, m->completed, id.p, id.n, f);
-    return f;
+    return f != NULL && !f->hearsay ? f : NULL;
 }
 
 struct agent *agent_find(const struct master *m, struct str id)

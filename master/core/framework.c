@@ -42,8 +42,25 @@ static struct framework *framework_make(struct framework_info *info)
     return f;
 }
 
+/* An agent calls a framework completed when nothing of it runs there: that ends nothing, so it makes room for the truth. */
+static void hearsay_drop(struct master *m, struct str id)
+{
+    struct framework *f = NULL;
+
+    HASH_FIND(hh, m->completed, id.p, id.n, f);
+    if (f == NULL)
+        return;
+    ASSERT(f->hearsay);
+    HASH_DELETE(hh, m->completed, f);
+    DL_DELETE2(m->completed_list, f, c_prev, c_next);
+    m->completed_count--;
+    f->c_next = m->dead_frameworks;
+    m->dead_frameworks = f;
+}
+
 static void framework_table_add(struct master *m, struct framework *f)
 {
+    hearsay_drop(m, f->id.s);
     HASH_ADD_KEYPTR(hh, m->frameworks, f->id.s.p, f->id.s.n, f);
 }
 
@@ -74,12 +91,17 @@ static void completed_push(struct master *m, struct framework *f)
     }
 }
 
-struct framework *framework_add_completed(struct master *m, struct framework_info *info)
+struct framework *framework_add_hearsay(struct master *m, struct framework_info *info)
 {
-    struct framework *f = framework_make(info);
+    struct framework *f = NULL;
 
+    HASH_FIND(hh, m->completed, info->id.s.p, info->id.s.n, f);
+    if (f != NULL)
+        return f;
+    f = framework_make(info);
+    f->hearsay = true;
     completed_push(m, f);
-    return framework_find_completed(m, info->id.s);
+    return m->config.completed_frameworks_max != 0 ? f : NULL;
 }
 
 /* --- the stream --- */

@@ -105,7 +105,8 @@ void on_stream_closed(struct master *m, struct stream_ref s);
 void on_call(struct master *m, const struct master_event *ev);
 void framework_remove(struct master *m, struct framework *f);
 struct framework *framework_add_recovered(struct master *m, struct framework_info *info);
-struct framework *framework_add_completed(struct master *m, struct framework_info *info);
+/* For the history that agents bring; NULL when none is kept. */
+struct framework *framework_add_hearsay(struct master *m, struct framework_info *info);
 void frameworks_tick(struct master *m);
 struct mono frameworks_wake(const struct master *m);
 void call_update_framework(struct master *m, struct request_ref r, struct framework *f, const struct call_request *c);

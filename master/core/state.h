@@ -154,6 +154,7 @@ struct framework { /* owned by master->frameworks, or master->completed */
     struct framework_id id;      /* owned */
     struct framework_info *info; /* its raw carries the id */
     enum framework_state state;
+    bool hearsay;                /* COMPLETED: from the history of an agent, which has nothing of it any more; it may live */
     struct stream_ref stream;    /* while ACTIVE */
     char stream_id[UUID_TEXT_SIZE];
     struct framework_ref ref;    /* at the allocator; gen 0 when completed */

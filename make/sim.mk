@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+# The simulator. Programs that never meet in one process use the same names, and the SDK's shell runs here on a loop and an
+# HTTP client that are simulated: such parts are linked into one object each, of which only the sim_ names stay visible.
+
+SIM_FRAMEWORK_SRC := $(SDK_SRC) $(wildcard tests/sim/framework/*.c)
+SIM_EXECUTOR_SRC  := $(EXEC_CORE_SRC) executor/sdk/wire.c $(wildcard tests/sim/executor/*.c)
+SIM_BLOBS := $(O)/tests/sim/framework.blob.o $(O)/tests/sim/executor.blob.o
+
+$(O)/tests/sim/framework.blob.o: $(call obj,$(SIM_FRAMEWORK_SRC))
+$(O)/tests/sim/executor.blob.o: $(call obj,$(SIM_EXECUTOR_SRC))
+$(SIM_BLOBS):
+	@mkdir -p $(@D)
+	$(Q)ld -r -o $@ $^
+	$(Q)objcopy --wildcard --keep-global-symbol='sim_*' $@
+
+$(L)/libsim.a: $(SIM_BLOBS)
+$(call obj,$(SIM_FRAMEWORK_SRC) $(SIM_EXECUTOR_SRC)): | $(GEN_H)

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Frameworks on the SDK, as the rest of the simulator sees them. They are linked with the SDK's shell into one object of
+ * which only these names are seen (make/sim.mk). */
+#ifndef STOA_SIM_FRAMEWORK_H
+#define STOA_SIM_FRAMEWORK_H
+
+#include "tests/sim/sim.h"
+
+void sim_framework_new(struct sim *s, unsigned index);
+void sim_framework_free(struct proc *p);
+const char *sim_framework_unsettled(struct proc *p); /* "" when it is subscribed and knows of all its tasks */
+
+#endif

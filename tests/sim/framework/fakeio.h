@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The loop and the HTTP client that the SDK's shell calls, on a simulated process. One loop per process. */
+#ifndef STOA_SIM_FAKEIO_H
+#define STOA_SIM_FAKEIO_H
+
+#include "tests/sim/sim.h"
+
+/* Whose loop loop_new makes. */
+void fake_process(struct proc *p);
+void fake_packet(struct proc *p, struct link *l, struct packet *k);
+void fake_closed(struct proc *p, struct link *l);
+void fake_wake(struct proc *p);
+/* After the program did something outside of the above. */
+void fake_turn(struct proc *p);
+
+#endif

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Frameworks that do at random what real ones do: launch within offers, decline, keep offers for a while, suppress and
+ * revive, kill, reconcile, acknowledge late or not at all, die and come back with their id. They are written against the
+ * public header of the SDK, whose shell runs here on simulated connections (fakeio.c).
+ *
+ * What a framework knows of its tasks is on its disk: it survives. In the liveness phase it launches nothing, declines,
+ * and asks again and again for what it does not know, as a good framework does. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/alloc.h"
+#include "common/base/assert.h"
+#include "scheduler-sdk/include/stoa/scheduler.h"
+#include "tests/sim/framework/fakeio.h"
+#include "tests/sim/framework.h"
+#include "tests/sim/ledger.h"
+
+enum { TASKS_AT_ONCE = 8, TASKS_MAX = 4000 };
+
+struct fw_task {
+    char id[32], agent_id[64];
+    int state;      /* -1: launched, nothing heard */
+    bool over;
+};
+
+struct late_ack {
+    struct late_ack *next;
+    struct fw_node *n;
+    char task_id[32], agent_id[64];
+    unsigned char uuid[16];
+};
+
+struct fw_node {
+    struct proc *p;
+    struct rng *r;             /* of the world: a restart goes on */
+    unsigned index;
+    bool json, partition_aware, explicit_acks, killing;
+    /* on its disk */
+    char framework_id[256];
+    struct fw_task *tasks;
+    size_t task_count, task_cap, live;
+    /* of the process */
+    struct stoa_scheduler *s;
+    struct late_ack *acks;
+    bool suppressed;
+};
+
+static struct sim *sim_of(const struct fw_node *n)
+{
+    return n->p->sim;
+}
+
+static struct fw_task *task_find(struct fw_node *n, const char *id)
+{
+    for (size_t i = n->task_count; i > 0; i--)
+        if (strcmp(n->tasks[i - 1].id, id) == 0)
+            return &n->tasks[i - 1];
+    return NULL;
+}
+
+/* --- offers --- */
+
+static void launch(struct fw_node *n, const struct stoa_offer *o)
+{
+    static const int64_t cpus[] = { 100, 250, 500, 1000, 1500 }, mem[] = { 32000, 64000, 128000, 512000 };
+    struct stoa_task tasks[4] = { 0 };
+    struct stoa_command commands[4] = { 0 };
+    struct stoa_resource resources[4][8], rest[32];
+    char text[4][64], ids[4][32];
+    size_t want = 1 + rng_below(n->r, 4), count = 0, rest_count = o->resource_count < 32 ? o->resource_count : 32;
+    struct stoa_error err;
+
+    memcpy(rest, o->resources, rest_count * sizeof rest[0]);
+    for (size_t i = 0; i < want && n->task_count < TASKS_MAX; i++) {
+        struct stoa_task *t = &tasks[count];
+        size_t have = 0;
+        if (!stoa_take(rest, rest_count, "cpus", cpus[rng_below(n->r, 5)], resources[count], &have, 8) ||
+            !stoa_take(rest, rest_count, "mem", mem[rng_below(n->r, 4)], resources[count], &have, 8))
+            break;
+        unsigned dice = (unsigned)rng_below(n->r, 10);
+        if (dice < 5)
+            (void)snprintf(text[count], sizeof text[count], "exit %d %d", (int)rng_below(n->r, 20000), (int)rng_below(n->r, 2));
+        else if (dice < 7)
+            (void)snprintf(text[count], sizeof text[count], "flaky 10000");
+        else
+            (void)snprintf(text[count], sizeof text[count], "forever");
+        ARRAY_ROOM(n->tasks, n->task_count, n->task_cap);
+        struct fw_task *k = &n->tasks[n->task_count];
+        (void)snprintf(k->id, sizeof k->id, "f%u-t%zu", n->index + 1, n->task_count);
+        (void)snprintf(k->agent_id, sizeof k->agent_id, "%s", o->agent_id);
+        k->state = -1;
+        k->over = false;
+        (void)snprintf(ids[count], sizeof ids[count], "%s", k->id);
+        n->task_count++;
+        n->live++;
+        commands[count].value = text[count];
+        *t = (struct stoa_task){ .id = ids[count], .resources = resources[count], .resource_count = have,
+                                 .command = &commands[count], .kill_grace_s = chance(n->r, 50) ? 1 : 0 };
+        count++;
+    }
+    if (count == 0) {
+        (void)stoa_decline(n->s, &o->id, 1, (double)rng_below(n->r, 6), NULL);
+        return;
+    }
+    sim_trace(sim_of(n), n->p->name, "ACCEPT %s with %zu tasks from %s", o->id, count, ids[0]);
+    if (stoa_launch(n->s, o, tasks, count, chance(n->r, 50) ? 0 : STOA_REFUSE_DEFAULT, &err) != 0)
+        sim_trace(sim_of(n), n->p->name, "launch: %s", err.msg);
+}
+
+static void on_offers(struct stoa_scheduler *s, const struct stoa_offer *offers, size_t count, void *user)
+{
+    struct fw_node *n = user;
+    bool calm = sim_of(n)->calm;
+
+    for (size_t i = 0; i < count; i++) {
+        unsigned dice = (unsigned)rng_below(n->r, 100);
+        if (calm || n->live >= TASKS_AT_ONCE)
+            (void)stoa_decline(s, &offers[i].id, 1, calm ? 20 : (double)rng_below(n->r, 4), NULL);
+        else if (dice < 60)
+            launch(n, &offers[i]);
+        else if (dice < 95)
+            (void)stoa_decline(s, &offers[i].id, 1, dice < 80 ? STOA_REFUSE_DEFAULT : (double)rng_below(n->r, 10), NULL);
+        /* else: kept, until it times out or the framework goes */
+    }
+}
+
+/* --- updates --- */
+
+static void acknowledge(struct fw_node *n, const char *agent_id, const char *task_id, const void *uuid)
+{
+    struct stoa_bytes b = { uuid, 16 };
+    struct uuid u;
+
+    memcpy(u.b, uuid, 16);
+    if (n->explicit_acks && stoa_acknowledge_ids(n->s, agent_id, task_id, b, NULL) != 0)
+        return;
+    if (!n->p->dying)
+        ledger_acknowledged(sim_of(n), str_of(n->framework_id), str_of(task_id), &u);
+}
+
+static void late_ack_free(struct late_ack *a)
+{
+    struct late_ack **at = &a->n->acks;
+
+    while (*at != a)
+        at = &(*at)->next;
+    *at = a->next;
+    free(a);
+}
+
+static void ack_now(struct stoa_scheduler *s, void *arg)
+{
+    struct late_ack *a = arg;
+
+    (void)s;
+    acknowledge(a->n, a->agent_id, a->task_id, a->uuid);
+    late_ack_free(a);
+}
+
+static void ack_later(struct fw_node *n, const struct stoa_status *u, int64_t ms)
+{
+    struct late_ack *a = xcalloc(1, sizeof *a);
+
+    a->n = n;
+    (void)snprintf(a->task_id, sizeof a->task_id, "%s", u->task_id);
+    (void)snprintf(a->agent_id, sizeof a->agent_id, "%s", u->agent_id);
+    memcpy(a->uuid, u->uuid.p, 16);
+    a->next = n->acks;
+    n->acks = a;
+    if (stoa_scheduler_after(n->s, ms, ack_now, a, NULL) != 0)
+        late_ack_free(a);
+}
+
+static void on_update(struct stoa_scheduler *s, const struct stoa_status *u, void *user)
+{
+    struct fw_node *n = user;
+    struct fw_task *t = task_find(n, u->task_id);
+    struct seen_update seen = { str_of(n->framework_id), str_of(u->task_id), (int)u->state, (int)u->source, u->reason,
+                                u->uuid.p != NULL, { { 0 } } };
+
+    (void)s;
+    if (seen.has_uuid)
+        memcpy(seen.uuid.b, u->uuid.p, 16);
+    sim_trace(sim_of(n), n->p->name, "is told %s is %s%s%s", u->task_id, u->state_name,
+              u->reason_name != NULL ? ", " : "", u->reason_name != NULL ? u->reason_name : "");
+    ledger_update_seen(sim_of(n), &seen);
+    if (t == NULL) {
+        sim_fail(sim_of(n), "%s is told of task %s, which it never launched", n->p->name, u->task_id);
+        return;
+    }
+    bool over = u->is_terminal && (n->partition_aware || u->state != STOA_TASK_LOST || sim_of(n)->calm);
+    if (!t->over && over)
+        n->live--;
+    t->over = t->over || over;
+    t->state = (int)u->state;
+    if (!seen.has_uuid)
+        return;
+    unsigned dice = (unsigned)rng_below(n->r, 100);
+    if (!n->explicit_acks || sim_of(n)->calm || dice < 75)
+        acknowledge(n, u->agent_id, u->task_id, u->uuid.p);
+    else if (dice < 95)
+        ack_later(n, u, between(n->r, 1, 6000));
+    /* else: forgotten; the agent says it again */
+}
+
+/* --- the rest --- */
+
+static void reconcile(struct fw_node *n, bool all)
+{
+    struct stoa_task_ref refs[256];
+    size_t count = 0;
+
+    for (size_t i = 0; i < n->task_count && count < 256; i++)
+        if (!n->tasks[i].over && (all || chance(n->r, 50)))
+            refs[count++] = (struct stoa_task_ref){ n->tasks[i].id, chance(n->r, 80) || all ? n->tasks[i].agent_id : NULL };
+    if (count != 0) {
+        sim_trace(sim_of(n), n->p->name, "RECONCILE of %zu tasks", count);
+        (void)stoa_reconcile(n->s, refs, count, NULL);
+    }
+}
+
+static void on_subscribed(struct stoa_scheduler *s, const struct stoa_subscribed *e, void *user)
+{
+    struct fw_node *n = user;
+
+    (void)s;
+    sim_trace(sim_of(n), n->p->name, "is subscribed as %s", e->framework_id);
+    if (n->framework_id[0] != 0 && strcmp(n->framework_id, e->framework_id) != 0)
+        sim_fail(sim_of(n), "%s subscribed as %s and is called %s now", n->p->name, n->framework_id, e->framework_id);
+    (void)snprintf(n->framework_id, sizeof n->framework_id, "%s", e->framework_id);
+    reconcile(n, true);
+    if (chance(n->r, 30))
+        (void)stoa_reconcile(s, NULL, 0, NULL);
+}
+
+static void on_disconnected(struct stoa_scheduler *s, const char *why, void *user)
+{
+    struct fw_node *n = user;
+
+    (void)s;
+    sim_trace(sim_of(n), n->p->name, "has lost the master: %s", why);
+}
+
+static void on_error(struct stoa_scheduler *s, const char *message, void *user)
+{
+    struct fw_node *n = user;
+
+    (void)s;
+    sim_fail(sim_of(n), "%s is refused: %s", n->p->name, message);
+}
+
+static void on_call_failed(struct stoa_scheduler *s, const char *call, int status, const char *text, void *user)
+{
+    struct fw_node *n = user;
+
+    (void)s;
+    sim_trace(sim_of(n), n->p->name, "%s was answered with %d %s", call, status, text);
+    if (status >= 400 && status != 503 && status != 403)
+        sim_fail(sim_of(n), "%s: %s was answered with %d %s", n->p->name, call, status, text);
+}
+
+static void kill_one(struct fw_node *n)
+{
+    for (size_t tries = 0; tries < 10 && n->task_count != 0; tries++) {
+        struct fw_task *t = &n->tasks[n->task_count - 1 - rng_below(n->r, n->task_count < 20 ? n->task_count : 20)];
+        if (t->over)
+            continue;
+        sim_trace(sim_of(n), n->p->name, "KILL %s", t->id);
+        (void)stoa_kill(n->s, t->id, chance(n->r, 70) ? t->agent_id : NULL, chance(n->r, 30) ? 1 : -1, NULL);
+        return;
+    }
+}
+
+static void whim(struct stoa_scheduler *s, void *arg)
+{
+    struct fw_node *n = arg;
+    bool calm = sim_of(n)->calm;
+    unsigned dice = calm ? 50 : (unsigned)rng_below(n->r, 100);
+
+    if (!stoa_scheduler_is_subscribed(s)) {
+        ; /* nothing can be asked now */
+    } else if (dice < 40) {
+        kill_one(n);
+    } else if (dice < 55) {
+        reconcile(n, calm);
+    } else if (dice < 60) {
+        (void)stoa_reconcile(s, NULL, 0, NULL);
+    } else if (dice < 65) {
+        (void)stoa_suppress(s, NULL, 0, NULL);
+        n->suppressed = true;
+    } else if (dice < 75) {
+        (void)stoa_revive(s, NULL, 0, NULL);
+        n->suppressed = false;
+    }
+    (void)stoa_scheduler_after(s, calm ? 5000 : between(n->r, 300, 4000), whim, n, NULL);
+}
+
+/* --- the process --- */
+
+static void fw_start(struct proc *p)
+{
+    static const struct stoa_callbacks callbacks = {
+        .subscribed = on_subscribed, .disconnected = on_disconnected, .offers = on_offers, .update = on_update,
+        .error = on_error, .call_failed = on_call_failed,
+    };
+    struct fw_node *n = p->node;
+    struct stoa_options o = {
+        .master = "10.0.0.1:5050", .content = n->json ? STOA_JSON : STOA_PROTOBUF, .name = p->name, .user = "nobody",
+        .explicit_acknowledgements = n->explicit_acks, .failover_timeout_s = 100000, .checkpoint = true,
+        .framework_id = n->framework_id[0] != 0 ? n->framework_id : NULL,
+        .capabilities = (n->partition_aware ? (unsigned)STOA_CAP_PARTITION_AWARE : 0) |
+                        (n->killing ? (unsigned)STOA_CAP_TASK_KILLING_STATE : 0),
+        .backoff_max_ms = 4000,
+    };
+    struct stoa_error err;
+
+    sim_trace(p->sim, p->name, "starts");
+    fake_process(p);
+    n->suppressed = false;
+    n->s = stoa_scheduler_new(&o, &callbacks, n, &err);
+    if (n->s == NULL) {
+        sim_fail(p->sim, "%s: %s", p->name, err.msg);
+        return;
+    }
+    (void)stoa_scheduler_after(n->s, between(n->r, 500, 3000), whim, n, NULL);
+    fake_turn(p);
+}
+
+static void fw_died(struct proc *p)
+{
+    struct fw_node *n = p->node;
+
+    fake_process(p);
+    stoa_scheduler_free(n->s);
+    n->s = NULL;
+    while (n->acks != NULL)
+        late_ack_free(n->acks);
+}
+
+static const struct proc_ops fw_ops = { fw_start, fake_packet, fake_closed, fake_wake, fw_died };
+
+void sim_framework_new(struct sim *s, unsigned i)
+{
+    struct fw_node *n = xcalloc(1, sizeof *n);
+    char name[16];
+
+    (void)snprintf(name, sizeof name, "f%u", i + 1);
+    n->index = i;
+    n->r = &s->rng_fw;
+    n->json = chance(n->r, 20);
+    n->partition_aware = chance(n->r, 60);
+    n->explicit_acks = chance(n->r, 70);
+    n->killing = chance(n->r, 50);
+    s->framework[i] = n->p = proc_new(s, &fw_ops, n, name, 1 + AGENTS_MAX + (int)i, name);
+    proc_start(n->p);
+}
+
+void sim_framework_free(struct proc *p)
+{
+    struct fw_node *n = p->node;
+
+    free(n->tasks);
+    free(n);
+}
+
+const char *sim_framework_unsettled(struct proc *p)
+{
+    static char text[200];
+    struct fw_node *n = p->node;
+
+    if (!p->alive || n->s == NULL || !stoa_scheduler_is_subscribed(n->s)) {
+        (void)snprintf(text, sizeof text, "framework %s is not subscribed", p->name);
+        return text;
+    }
+    for (size_t i = 0; i < n->task_count; i++)
+        if (!n->tasks[i].over && (n->tasks[i].state < 0 || n->tasks[i].state == STOA_TASK_UNREACHABLE ||
+                                  n->tasks[i].state == STOA_TASK_UNKNOWN)) {
+            (void)snprintf(text, sizeof text, "framework %s does not know what became of %s", p->name, n->tasks[i].id);
+            return text;
+        }
+    return "";
+}

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/ledger.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/base/alloc.h"
+#include "master/core/state.h"
+#include "tests/sim/container.h"
+
+struct update {
+    struct uuid uuid;
+    int state;
+    bool seen, acknowledged;
+};
+
+struct entry {
+    UT_hash_handle hh;
+    char *key;                 /* "<framework id>/<task id>" */
+    unsigned started, running, arrived;
+    struct update *updates;    /* in the order of the agent; tail may be unseen */
+    size_t n, cap, seen;
+    int final_state;           /* -1: none told by an agent or executor */
+    bool end_acknowledged;
+    int told;                  /* the framework's latest news; -1: none */
+};
+
+struct ledger {
+    struct entry *entries;
+    struct ledger_counts counts;
+    uint64_t master_steps;
+    char text[400];
+};
+
+struct ledger *ledger_new(void)
+{
+    return xcalloc(1, sizeof(struct ledger));
+}
+
+void ledger_free(struct ledger *l)
+{
+    struct entry *e, *next;
+
+    HASH_ITER(hh, l->entries, e, next) {
+        HASH_DELETE(hh, l->entries, e);
+        free(e->updates);
+        free(e->key);
+        free(e);
+    }
+    free(l);
+}
+
+static struct entry *entry_of(struct sim *s, struct str framework, struct str task)
+{
+    struct ledger *l = s->ledger;
+    char key[300];
+    struct entry *e = NULL;
+
+    int n = snprintf(key, sizeof key, "%.*s/%.*s", STR_ARG(framework), STR_ARG(task));
+    HASH_FIND(hh, l->entries, key, (size_t)n, e);
+    if (e != NULL)
+        return e;
+    e = xcalloc(1, sizeof *e);
+    e->key = xstrdup(key);
+    e->final_state = e->told = -1;
+    HASH_ADD_KEYPTR(hh, l->entries, e->key, (size_t)n, e);
+    l->counts.tasks++;
+    return e;
+}
+
+/* --- tasks --- */
+
+void ledger_task_started(struct sim *s, int agent, struct str framework, struct str task)
+{
+    struct entry *e = entry_of(s, framework, task);
+
+    (void)agent;
+    s->ledger->counts.started++;
+    if (++e->started > 1)
+        sim_fail(s, "task %.*s is started for the second time", STR_ARG(task));
+    if (e->end_acknowledged)
+        sim_fail(s, "task %.*s starts after its end was acknowledged", STR_ARG(task));
+    e->running++;
+}
+
+void ledger_task_ended(struct sim *s, struct str framework, struct str task)
+{
+    entry_of(s, framework, task)->running--;
+}
+
+void ledger_run_arrived(struct sim *s, unsigned agent, struct str framework, struct task_info *const *tasks, size_t n)
+{
+    (void)agent;
+    for (size_t i = 0; i < n; i++)
+        if (++entry_of(s, framework, tasks[i]->id.s)->arrived > 1)
+            sim_fail(s, "task %.*s is sent to an agent for the second time", STR_ARG(tasks[i]->id.s));
+}
+
+/* --- updates --- */
+
+void ledger_update_made(struct sim *s, struct str framework, struct str task, const struct uuid *uuid, int state)
+{
+    (void)s;
+    (void)framework;
+    (void)task;
+    (void)uuid;
+    (void)state;
+}
+
+static struct update *find_update(struct entry *e, const struct uuid *u)
+{
+    for (size_t i = 0; i < e->n; i++)
+        if (uuid_eq(&e->updates[i].uuid, u))
+            return &e->updates[i];
+    return NULL;
+}
+
+void ledger_update_sent(struct sim *s, unsigned agent, struct str framework, const struct task_status *status)
+{
+    struct entry *e = entry_of(s, framework, status->task.s);
+    struct update *u = find_update(e, &status->uuid);
+
+    (void)agent;
+    if (u != NULL) {
+        s->ledger->counts.duplicates++;
+        return;
+    }
+    if (e->n != 0 && !e->updates[e->n - 1].acknowledged)
+        sim_fail(s, "agent a%u sends %s of task %.*s while %s before it is not acknowledged", agent + 1,
+                 task_state_name(status->state), STR_ARG(status->task.s),
+                 task_state_name((enum task_state)e->updates[e->n - 1].state));
+    ARRAY_ROOM(e->updates, e->n, e->cap);
+    e->updates[e->n++] = (struct update){ .uuid = status->uuid, .state = (int)status->state };
+    s->ledger->counts.updates++;
+}
+
+static bool is_real_end(int state)
+{
+    return state == TASK_FINISHED || state == TASK_FAILED || state == TASK_KILLED || state == TASK_ERROR;
+}
+
+static bool is_alive(int state)
+{
+    return state == TASK_STAGING || state == TASK_STARTING || state == TASK_RUNNING || state == TASK_KILLING;
+}
+
+void ledger_update_seen(struct sim *s, const struct seen_update *u)
+{
+    struct entry *e = entry_of(s, u->framework, u->task);
+    struct update *known = u->has_uuid ? find_update(e, &u->uuid) : NULL;
+
+    if (u->has_uuid && known == NULL && u->source != SOURCE_MASTER)
+        sim_fail(s, "an update of task %.*s reaches its framework that no agent sent", STR_ARG(u->task));
+    if (known != NULL && !known->seen) {
+        if (known != &e->updates[e->seen])
+            sim_fail(s, "update %s of task %.*s reaches its framework before %s", task_state_name((enum task_state)u->state),
+                     STR_ARG(u->task), task_state_name((enum task_state)e->updates[e->seen].state));
+        known->seen = true;
+        e->seen++;
+    }
+    /* What the master says of a task whose agent came back may be ahead of the updates that are still to come. */
+    bool ahead = !u->has_uuid && u->reason == REASON_AGENT_REREGISTERED;
+    bool fresh = !ahead && (known == NULL || known == &e->updates[e->seen - 1]); /* else a repetition of an old one */
+    if (fresh && e->final_state >= 0 && is_alive(u->state))
+        sim_fail(s, "task %.*s is %s for its framework after it was %s", STR_ARG(u->task),
+                 task_state_name((enum task_state)u->state), task_state_name((enum task_state)e->final_state));
+    if (fresh && e->final_state >= 0 && is_real_end(u->state) && u->state != e->final_state)
+        sim_fail(s, "task %.*s ends as %s after it ended as %s", STR_ARG(u->task),
+                 task_state_name((enum task_state)u->state), task_state_name((enum task_state)e->final_state));
+    if (fresh && is_real_end(u->state))
+        e->final_state = u->state;
+    if (fresh || ahead)
+        e->told = u->state;
+}
+
+void ledger_acknowledged(struct sim *s, struct str framework, struct str task, const struct uuid *uuid)
+{
+    struct entry *e = entry_of(s, framework, task);
+    struct update *u = find_update(e, uuid);
+
+    if (u == NULL)
+        return;
+    u->acknowledged = true;
+    if (task_state_is_terminal((enum task_state)u->state))
+        e->end_acknowledged = true;
+}
+
+void ledger_accepted(struct sim *s, int framework, struct str task, const uint32_t *ports, size_t port_count, const char *host)
+{
+    (void)s;
+    (void)framework;
+    (void)task;
+    (void)ports;
+    (void)port_count;
+    (void)host;
+}
+
+/* --- programs --- */
+
+void ledger_agent_told(struct sim *s, struct str agent_id)
+{
+    char key[200];
+
+    (void)snprintf(key, sizeof key, "master/agent/%.*s", STR_ARG(agent_id));
+    if (kv_get(&s->master_store.kv, key) == NULL)
+        sim_fail(s, "the master tells agent id %.*s, which is not in its registry", STR_ARG(agent_id));
+}
+
+void ledger_check_master(struct sim *s, const struct master *m)
+{
+    s->ledger->master_steps++;
+    const char *why = master_check(m);
+    if (why != NULL)
+        sim_fail(s, "the books of the master: %s", why);
+}
+
+/* --- the end --- */
+
+static const char *open_text(struct sim *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static const char *open_text(struct sim *s, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(s->ledger->text, sizeof s->ledger->text, fmt, ap);
+    va_end(ap);
+    return s->ledger->text;
+}
+
+static const struct agent *agent_at(const struct master *m, struct str id)
+{
+    for (const struct agent *a = m->agents; a != NULL; a = a->hh.next)
+        if (str_eq(a->info->id.s, id))
+            return a;
+    return NULL;
+}
+
+static size_t live_tasks(const struct agent *a)
+{
+    size_t n = 0;
+
+    for (const struct slot *x = a->slots; x != NULL; x = x->a_next)
+        for (const struct task *t = x->tasks; t != NULL; t = t->next)
+            n += !task_state_is_terminal((enum task_state)t->state);
+    return n;
+}
+
+static const char *agents_unsettled(struct sim *s, const struct master *m)
+{
+    for (unsigned i = 0; i < s->agent_count; i++) {
+        struct agent_facts f = sim_agent_facts(s, i);
+        if (!f.running)
+            return open_text(s, "agent a%u is %s", i + 1, f.state);
+        const struct agent *a = agent_at(m, str_of(f.id));
+        if (a == NULL)
+            return open_text(s, "agent a%u runs as %s, which the master does not know", i + 1, f.id);
+        if (a->link != AGENT_CONNECTED)
+            return open_text(s, "agent a%u is disconnected at the master", i + 1);
+        if (live_tasks(a) != f.live_tasks)
+            return open_text(s, "agent a%u has %zu tasks, the master thinks %zu", i + 1, f.live_tasks, live_tasks(a));
+    }
+    if (HASH_COUNT(m->agents) != s->agent_count)
+        return open_text(s, "the master knows %u agents, there are %u", HASH_COUNT(m->agents), s->agent_count);
+    return "";
+}
+
+const char *ledger_unsettled(struct sim *s)
+{
+    const struct master *m = sim_master_core(s);
+    struct entry *e, *next;
+
+    if (m == NULL || !master_is_recovered(m))
+        return "the master is not up";
+    const char *why = agents_unsettled(s, m);
+    if (why[0] != 0)
+        return why;
+    HASH_ITER(hh, s->ledger->entries, e, next) {
+        if (e->seen != e->n)
+            return open_text(s, "update %s of task %s never reached its framework",
+                             task_state_name((enum task_state)e->updates[e->seen].state), e->key);
+        for (size_t i = 0; i < e->n; i++)
+            if (!e->updates[i].acknowledged)
+                return open_text(s, "update %s of task %s is not acknowledged",
+                                 task_state_name((enum task_state)e->updates[i].state), e->key);
+        if (e->running != 0 && e->told != TASK_RUNNING && e->told != TASK_KILLING && e->told != TASK_STARTING)
+            return open_text(s, "task %s runs, its framework thinks it is %s", e->key,
+                             e->told < 0 ? "nothing" : task_state_name((enum task_state)e->told));
+        if (e->running == 0 && e->told >= 0 && (is_alive(e->told) || e->told == TASK_UNREACHABLE))
+            return open_text(s, "task %s does not run, its framework thinks it is %s", e->key,
+                             task_state_name((enum task_state)e->told));
+    }
+    return "";
+}
+
+struct ledger_counts ledger_count(const struct sim *s)
+{
+    return s->ledger->counts;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What must hold. The ledger is told what happens to every task, wherever it happens, and compares. It stands outside of
+ * the programs: it knows at once what they learn late.
+ *
+ * - No task id is started twice. A task whose end was acknowledged does not start any more.
+ * - Updates of a task come to its framework in the order in which its agent sends them, none left out; in the end none is
+ *   missing.
+ * - A terminal state is final. TASK_LOST, TASK_UNREACHABLE and TASK_UNKNOWN are not terminal in this sense: they say what
+ *   the master does not know. Answers to reconciliation about tasks that are over are no states either.
+ * - An agent id that was told is in the registry.
+ * - The books of the master add up after every step (master_check): offered and used within the total, a resource in one
+ *   offer, nothing offered from an agent that is not there. */
+#ifndef STOA_SIM_LEDGER_H
+#define STOA_SIM_LEDGER_H
+
+#include "tests/sim/sim.h"
+
+struct master;
+struct task_info;
+struct task_status;
+
+struct ledger *ledger_new(void);
+void ledger_free(struct ledger *l);
+
+/* --- framework --- */
+struct seen_update {
+    struct str framework, task;
+    int state, source, reason;   /* numbers of the wire */
+    bool has_uuid;
+    struct uuid uuid;
+};
+void ledger_accepted(struct sim *s, int framework, struct str task, const uint32_t *ports, size_t port_count, const char *host);
+void ledger_update_seen(struct sim *s, const struct seen_update *u);
+void ledger_acknowledged(struct sim *s, struct str framework, struct str task, const struct uuid *uuid);
+
+/* --- master and agents --- */
+void ledger_agent_told(struct sim *s, struct str agent_id);
+void ledger_run_arrived(struct sim *s, unsigned agent, struct str framework, struct task_info *const *tasks, size_t n);
+void ledger_update_sent(struct sim *s, unsigned agent, struct str framework, const struct task_status *status);
+void ledger_check_master(struct sim *s, const struct master *m);
+
+/* What an agent's core says; in agent.c, because the two cores use the same names. */
+struct agent_facts {
+    bool running;
+    const char *state;   /* "RUNNING", "down" */
+    const char *id;      /* "": never registered */
+    size_t live_tasks;   /* queued, launched */
+};
+struct agent_facts sim_agent_facts(struct sim *s, unsigned index);
+
+/* --- the end: fails, or says what is still open ("" when all is settled) --- */
+const char *ledger_unsettled(struct sim *s);
+struct ledger_counts {
+    uint64_t tasks, started, updates, duplicates;
+};
+struct ledger_counts ledger_count(const struct sim *s);
+
+#endif

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The master's shell: what master/shell.c, streams.c and api.c do, on simulated connections. The registry is the
+ * master's store; it survives, everything else goes with the process. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/base/alloc.h"
+#include "common/base/assert.h"
+#include "common/base/cleanup.h"
+#include "common/wire/json.h"
+#include "master/core/state.h"
+#include "master/wire/codec.h"
+#include "master/wire/decode.h"
+#include "master/wire/registry.h"
+#include "proto/mesos_v1_scheduler.pb-c.h"
+#include "tests/sim/ledger.h"
+#include "tests/sim/sim.h"
+
+#define MASTER_PID  "master@10.0.0.1:5050"
+#define MASTER_ADDR "10.0.0.1:5050"
+
+enum { PARKED_MAX = 256 };
+
+/* An agent whose end of connection the core wants to hear of. */
+struct watch {
+    struct watch *next;
+    uint64_t link;
+    char pid[64];
+};
+
+struct master_node {
+    struct master *m;
+    struct rng rng;
+    struct master_identity who;
+    struct sbuf info, out, text;
+    struct watch *watches;
+    struct parked {
+        uint64_t handle, link;
+    } parked[PARKED_MAX];
+    size_t parked_count;
+    uint64_t next_handle;
+    struct proc *p;
+};
+
+static void step(struct proc *p, struct master_event *ev);
+
+struct master *sim_master_core(struct sim *s)
+{
+    const struct master_node *n = s->master->node;
+
+    return s->master->alive ? n->m : NULL;
+}
+
+/* --- actions --- */
+
+static void stored(struct proc *p, void *arg, uint64_t version)
+{
+    struct master_event ev = { .type = MASTER_EV_STORED, .stored = { version } };
+
+    (void)arg;
+    sim_trace(p->sim, p->name, "registry v%llu is stored", (unsigned long long)version);
+    step(p, &ev);
+}
+
+static const char *const record_names[] = { "agent", "unreachable", "gone", "weight", "quota", "machine", "schedule" };
+
+static void do_store(struct proc *p, const struct master_action *a)
+{
+    struct store_item *items = xcalloc(a->store.count + 1, sizeof *items);
+    CLEANUP(sbuf_done_p) struct sbuf key = SBUF_INIT(4096);
+    CLEANUP(sbuf_done_p) struct sbuf value = SBUF_INIT(SIM_BYTES_MAX);
+
+    if (!proc_effect(p)) {
+        free(items);
+        return;
+    }
+    for (size_t i = 0; i < a->store.count; i++) {
+        const struct registry_record *r = &a->store.records[i];
+        sbuf_clear(&key);
+        record_key(r, &key);
+        sim_trace(p->sim, p->name, "store v%llu %s%s %.*s", (unsigned long long)a->store.version,
+                  r->deleted ? "without " : "", record_names[r->kind], STR_ARG(r->id));
+        items[i].key = xstrndup(sbuf_view(&key));
+        items[i].deleted = r->deleted;
+        sbuf_clear(&value);
+        if (!r->deleted)
+            record_value(r, &value);
+        items[i].value = str_mem(xstrndup(sbuf_view(&value)), value.n);
+    }
+    vstore_commit(&p->sim->master_store, p, items, a->store.count, stored, NULL, a->store.version);
+}
+
+static const char *short_name(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+
+    return dot != NULL ? dot + 1 : name;
+}
+
+static void do_send(struct proc *p, const struct master_action *a)
+{
+    struct master_node *n = p->node;
+    char from[64] = MASTER_PID;
+    struct str id = a->send.task_id.n != 0 ? a->send.task_id : a->send.agent_id;
+
+    if (a->send.observer != 0)
+        (void)snprintf(from, sizeof from, "slave-observer(%llu)@" MASTER_ADDR, (unsigned long long)a->send.observer);
+    sbuf_clear(&n->out);
+    const char *name = encode_send(a, &n->out);
+    if (name == NULL)
+        return;
+    if (a->send.kind != MSG_PING)
+        sim_trace(p->sim, p->name, "%s to %.*s %.*s", short_name(name), STR_ARG(a->send.to), STR_ARG(id));
+    if (a->send.kind == MSG_AGENT_REGISTERED && !p->dying)
+        ledger_agent_told(p->sim, a->send.agent != NULL ? a->send.agent->info->id.s : a->send.agent_id);
+    message_send(p, str_of(from), a->send.to, name, sbuf_view(&n->out));
+}
+
+static void do_link(struct proc *p, struct str pid)
+{
+    struct master_node *n = p->node;
+    struct link *l = message_link(p, pid);
+
+    for (struct watch *w = n->watches; w != NULL; w = w->next)
+        if (str_is(pid, w->pid) && l != NULL) {
+            w->link = l->n;
+            return;
+        }
+    struct watch *w = xcalloc(1, sizeof *w);
+    (void)snprintf(w->pid, sizeof w->pid, "%.*s", STR_ARG(pid));
+    w->link = l != NULL ? l->n : 0;
+    w->next = n->watches;
+    n->watches = w;
+}
+
+static void do_unlink(struct proc *p, struct str pid)
+{
+    struct master_node *n = p->node;
+
+    for (struct watch **at = &n->watches; *at != NULL; at = &(*at)->next)
+        if (str_is(pid, (*at)->pid)) {
+            struct watch *w = *at;
+            *at = w->next;
+            free(w);
+            return;
+        }
+}
+
+/* A stream's handle is its connection's number. */
+static void do_event(struct proc *p, const struct master_action *a)
+{
+    static const char *const names[] = { "?", "SUBSCRIBED", "OFFERS", "RESCIND", "UPDATE", "MESSAGE", "FAILURE", "ERROR",
+                                         "HEARTBEAT", "INVERSE_OFFERS", "RESCIND_INVERSE_OFFER", "UPDATE_OPERATION" };
+    struct master_node *n = p->node;
+    struct link *l = link_find(p->sim, a->event.stream.n);
+
+    sbuf_clear(&n->out);
+    encode_event(n->m, &n->who, a, &n->out);
+    if (l == NULL)
+        return;
+    if (a->event.kind == EVENT_OFFERS)
+        sim_trace(p->sim, p->name, "%zu OFFERS to %s", a->event.count, link_peer(l, p)->name);
+    else if (a->event.kind != EVENT_HEARTBEAT)
+        sim_trace(p->sim, p->name, "%s to %s %.*s", names[a->event.kind], link_peer(l, p)->name, STR_ARG(a->event.id));
+    struct str body = sbuf_view(&n->out);
+    if (l->tag[1] != 0) { /* in JSON */
+        sbuf_clear(&n->text);
+        (void)json_from_wire(&n->text, &mesos__v1__scheduler__event__descriptor, body);
+        body = sbuf_view(&n->text);
+    }
+    link_send(l, p, &(struct packet){ .type = PACKET_RECORD, .body = body });
+}
+
+static void stream_open(struct proc *p, const struct master_action *a)
+{
+    struct link *l = link_find(p->sim, a->event.stream.n);
+    char *id = xstrndup(a->event.stream_id);
+
+    if (l != NULL)
+        link_send(l, p, &(struct packet){ .type = PACKET_HEAD, .status = 200, .name = id });
+    free(id);
+}
+
+static void stream_close(struct proc *p, uint64_t n)
+{
+    struct link *l = link_find(p->sim, n);
+
+    if (l != NULL && proc_effect(p))
+        link_close(l, p);
+}
+
+static void answer_on(struct proc *p, uint64_t link, unsigned status, struct str text)
+{
+    struct link *l = link_find(p->sim, link);
+
+    if (status >= 300)
+        sim_trace(p->sim, p->name, "answers %u %.*s", status, STR_ARG(text));
+    if (l != NULL)
+        link_send(l, p, &(struct packet){ .type = PACKET_ANSWER, .status = status, .body = text });
+}
+
+static void do_answer(struct proc *p, const struct master_action *a)
+{
+    struct master_node *n = p->node;
+
+    for (size_t i = 0; i < n->parked_count; i++)
+        if (n->parked[i].handle == a->answer.request.n) {
+            answer_on(p, n->parked[i].link, a->answer.status, a->answer.text);
+            n->parked[i] = n->parked[--n->parked_count];
+            return;
+        }
+}
+
+static void carry_out(struct proc *p, const struct master_action *a)
+{
+    switch (a->type) {
+    case MASTER_ACT_STORE: do_store(p, a); break;
+    case MASTER_ACT_LINK: do_link(p, a->send.to); break;
+    case MASTER_ACT_UNLINK: do_unlink(p, a->send.to); break;
+    case MASTER_ACT_SEND: do_send(p, a); break;
+    case MASTER_ACT_STREAM_OPEN: stream_open(p, a); break;
+    case MASTER_ACT_EVENT: do_event(p, a); break;
+    case MASTER_ACT_STREAM_CLOSE: stream_close(p, a->event.stream.n); break;
+    case MASTER_ACT_ANSWER: do_answer(p, a); break;
+    case MASTER_ACT_WATCH: break;
+    case MASTER_ACT_NOTE: sim_trace(p->sim, p->name, "%s %.*s", a->note.event, STR_ARG(a->note.text)); break;
+    case MASTER_ACT_ABORT:
+        sim_fail(p->sim, "the master aborts: %s %.*s", a->note.event, STR_ARG(a->note.text));
+        break;
+    }
+}
+
+static void step(struct proc *p, struct master_event *ev)
+{
+    struct master_node *n = p->node;
+    struct master_actions actions;
+
+    ev->now = sim_now(p->sim);
+    ev->wall = sim_wall(p->sim);
+    master_step(n->m, ev, &actions);
+    for (size_t i = 0; i < actions.count && !p->dying; i++)
+        carry_out(p, &actions.v[i]);
+    proc_wake_at(p, actions.wake_at);
+    ledger_check_master(p->sim, n->m);
+}
+
+/* --- what comes in --- */
+
+static void on_message(struct proc *p, const struct packet *k)
+{
+    struct master_node *n = p->node;
+    struct decoded d;
+    struct error err;
+    struct str to, rest = str_of(k->to);
+
+    (void)str_cut(&rest, '@', &to);
+    if (!master_is_recovered(n->m))
+        return;
+    decoded_init(&d);
+    if (decode_message(n->m, to, str_of(k->name), str_of(k->from), k->body, &d, &err) == 0)
+        step(p, &d.ev);
+    else
+        sim_fail(p->sim, "the master cannot read %s of %s: %s", k->name, k->from, err.msg);
+    decoded_done(&d);
+}
+
+static void on_call(struct proc *p, struct link *l, const struct packet *k, struct decoded *d)
+{
+    struct master_node *n = p->node;
+    struct str bytes;
+    struct error err;
+
+    if (decode_body(&mesos__v1__scheduler__call__descriptor, k->body, k->json, d, &bytes, &err) != 0 ||
+        decode_scheduler_call(n->m, bytes, (struct str){ NULL, 0 }, d, &err) != 0) {
+        answer_on(p, l->n, 400, str_of(err.msg));
+        return;
+    }
+    if (d->ev.type == MASTER_EV_SUBSCRIBE) {
+        sim_trace(p->sim, p->name, "SUBSCRIBE of %s", link_peer(l, p)->name);
+        l->tag[1] = k->json;
+        d->ev.subscribe.stream.n = l->n;
+        step(p, &d->ev);
+        return;
+    }
+    ASSERT(n->parked_count < PARKED_MAX);
+    d->call.has_stream_id = k->name != NULL;
+    d->call.stream_id = str_of(k->name);
+    d->ev.request.n = ++n->next_handle;
+    n->parked[n->parked_count++] = (struct parked){ n->next_handle, l->n };
+    step(p, &d->ev);
+}
+
+static void master_packet(struct proc *p, struct link *l, struct packet *k)
+{
+    struct master_node *n = p->node;
+    struct decoded d;
+
+    if (k->type == PACKET_MESSAGE) {
+        on_message(p, k);
+        return;
+    }
+    if (k->type != PACKET_REQUEST)
+        return;
+    if (!master_is_recovered(n->m)) {
+        answer_on(p, l->n, 503, STR("Master has not finished recovery"));
+        return;
+    }
+    decoded_init(&d);
+    on_call(p, l, k, &d);
+    decoded_done(&d);
+}
+
+static void master_closed(struct proc *p, struct link *l)
+{
+    struct master_node *n = p->node;
+    struct master_event ev = { .type = MASTER_EV_STREAM_CLOSED, .closed = { { l->n } } };
+    char pid[64] = "";
+
+    if (l->kind == LINK_STREAM) {
+        step(p, &ev);
+        return;
+    }
+    for (struct watch **at = &n->watches; *at != NULL; at = &(*at)->next)
+        if ((*at)->link == l->n) {
+            struct watch *w = *at;
+            memcpy(pid, w->pid, sizeof pid);
+            *at = w->next;
+            free(w);
+            break;
+        }
+    if (pid[0] != 0) {
+        ev = (struct master_event){ .type = MASTER_EV_AGENT_EXITED, .pid = str_of(pid) };
+        sim_trace(p->sim, p->name, "connection to %s is gone", pid);
+        step(p, &ev);
+    }
+}
+
+static void master_wake(struct proc *p)
+{
+    struct master_event ev = { .type = MASTER_EV_TICK };
+
+    step(p, &ev);
+}
+
+/* --- life --- */
+
+static void registry_read(struct sim *s, struct proc *p, void *arg, uint64_t n)
+{
+    struct master_event ev = { .type = MASTER_EV_RECOVERED };
+    struct registry_load load;
+    struct error err;
+
+    (void)arg;
+    (void)n;
+    registry_load_init(&load);
+    for (size_t i = 0; i < s->master_store.kv.n; i++)
+        if (registry_load_add(&load, str_of(s->master_store.kv.v[i].key), s->master_store.kv.v[i].value, &err) != 0)
+            sim_fail(s, "the registry is not readable: %s", err.msg);
+    ev.recovered.records = load.records;
+    ev.recovered.count = load.count;
+    sim_trace(s, p->name, "has read its registry: %zu records", load.count);
+    step(p, &ev);
+    registry_load_done(&load);
+}
+
+static void master_start(struct proc *p)
+{
+    struct master_node *n = p->node;
+    char id[UUID_TEXT_SIZE];
+    struct master_config c = {
+        .id = id, .version = (char *)(uintptr_t)"1.12.0", .rng = &n->rng, .codec = &master_codec,
+        .ping_interval_ns = SEC(3), .ping_timeouts_max = 4, .agent_reregister_ns = SEC(40),
+        .allocation_interval_ns = SEC(1), .completed_frameworks_max = 50, .completed_tasks_max = 1000,
+        .unreachable_tasks_max = 1000, .recovery_removal_limit = 1, .recovery_factor = 0.8, .recovery_timeout_ns = SEC(30),
+        .registry_gc_interval_ns = SEC(900), .registry_max_agent_age_ns = SEC(86400), .registry_max_agent_count = 100 * 1024,
+        .root_submissions = true, .min_allocatable = STR("cpus:0.01|mem:32"),
+    };
+
+    *n = (struct master_node){ .info = SBUF_INIT(65536), .out = SBUF_INIT(SIM_BYTES_MAX), .text = SBUF_INIT(SIM_BYTES_MAX) };
+    n->rng = p->rng;
+    struct uuid u = uuid_make(&n->rng);
+    uuid_text(&u, id);
+    if (chance(&n->rng, 30))
+        c.offer_timeout_ns = between(&n->rng, SEC(2), SEC(20));
+    n->m = master_new(&c);
+    struct master_info_spec info = { .id = n->m->id, .hostname = "m1", .version = "1.12.0", .ip = { 10, 0, 0, 1 },
+                                     .port = 5050, .ip_text = STR("10.0.0.1") };
+    put_master_info(&n->info, &info);
+    n->who.master_info = sbuf_view(&n->info);
+    sim_trace(p->sim, p->name, "starts");
+    sim_after(p->sim, p, between(&p->sim->rng_disk, MS(1), MS(60)), registry_read, NULL, 0);
+}
+
+static void master_died(struct proc *p)
+{
+    struct master_node *n = p->node;
+
+    vstore_proc_died(&p->sim->master_store);
+    master_free(n->m);
+    n->m = NULL;
+    while (n->watches != NULL) {
+        struct watch *w = n->watches;
+        n->watches = w->next;
+        free(w);
+    }
+    sbuf_done(&n->info);
+    sbuf_done(&n->out);
+    sbuf_done(&n->text);
+}
+
+static const struct proc_ops master_ops = { master_start, master_packet, master_closed, master_wake, master_died };
+
+void master_boot(struct sim *s)
+{
+    struct master_node *n = xcalloc(1, sizeof *n);
+
+    s->master = proc_new(s, &master_ops, n, "master", 0, MASTER_ADDR);
+    proc_start(s->master);
+}
