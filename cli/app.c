@@ -263,6 +263,31 @@ int app_main(int argc, char **argv)
     return cli_fail(&err);
 }
 
+/* One paragraph per fact: what holds the app up, since when, what failed last, and per agent the rule that did not fit. */
+static void why_print(const cJSON *j)
+{
+    const cJSON *failure = json_get(j, "lastFailure"), *agent;
+    const char *since = json_text(j, "waitingSince"), *until = json_text(j, "delayedUntil"),
+               *deployment = json_text(j, "deployment");
+
+    printf("%s: %s\n", json_text(j, "app"), json_text(j, "summary"));
+    printf("  %g of %g instances run", json_number(j, "running"), json_number(j, "instances"));
+    if (json_number(j, "waiting") > 0)
+        printf(", %g wait%s%s", json_number(j, "waiting"), since[0] != 0 ? " since " : "", since);
+    printf("\n");
+    if (until[0] != 0)
+        printf("  the next start is due at %s\n", until);
+    if (deployment[0] != 0)
+        printf("  deployment %s is under way\n", deployment);
+    if (failure != NULL)
+        printf("  last failure: %s on %s at %s: %s\n", json_text(failure, "state"), json_text(failure, "host"),
+               json_text(failure, "at"), json_text(failure, "message"));
+    cJSON_ArrayForEach(agent, json_get(j, "agents"))
+    {
+        printf("  offer of %s at %s: %s\n", json_text(agent, "hostname"), json_text(agent, "at"), json_text(agent, "text"));
+    }
+}
+
 int why_main(int argc, char **argv)
 {
     const char *marathon = NULL, *json = NULL;
@@ -274,7 +299,6 @@ int why_main(int argc, char **argv)
     CLEANUP(sbuf_done_p) struct sbuf path = SBUF_INIT(PATH_MAX_BYTES);
     CLEANUP(json_free_p) cJSON *j = NULL;
     struct error err = { 0 };
-    const cJSON *line;
     int count;
 
     if (cli_options(argc, argv, "stoa why APP", options, &count, &err) != 0)
@@ -289,6 +313,6 @@ int why_main(int argc, char **argv)
         return json_show(marathon, path.p, &err) != 0 ? cli_fail(&err) : CLI_OK;
     if (json_fetch(marathon, path.p, &j, &err) != 0)
         return cli_fail(&err);
-    cJSON_ArrayForEach(line, json_get(j, "text")) printf("%s\n", cJSON_IsString(line) ? line->valuestring : "");
+    why_print(j);
     return CLI_OK;
 }

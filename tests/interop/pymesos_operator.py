@@ -15,7 +15,7 @@ class Events(OperatorMaster):
 
 driver = MesosOperatorMasterDriver(master, Events())
 driver.start()
-for name, args in {"getHealth": (), "getFlags": (), "getVersion": (), "getMetrics": ("5secs",), "getLoggingLevel": (), "getState": (),
+for name, args in {"getHealth": (), "getFlags": (), "getVersion": (), "getMetrics": (5000000000,), "getLoggingLevel": (), "getState": (),
                    "getFrameworks": (), "getExecutors": (), "getTasks": (), "getAgents": (), "getRoles": (), "getWeights": (),
                    "getMaster": (), "getMaintenanceStatus": (), "getMaintenanceSchedule": (), "getQuota": ()}.items():
     try:
@@ -23,7 +23,7 @@ for name, args in {"getHealth": (), "getFlags": (), "getVersion": (), "getMetric
     except Exception as e:
         say(name, {"failed": str(e)})
 a = MesosOperatorAgentDriver(agent)
-for name, args in {"getHealth": (), "getFlags": (), "getVersion": (), "getMetrics": ("5secs",), "getLoggingLevel": (), "getState": (),
+for name, args in {"getHealth": (), "getFlags": (), "getVersion": (), "getMetrics": (5000000000,), "getLoggingLevel": (), "getState": (),
                    "getContainers": (), "getFrameworks": (), "getExecutors": (), "getTasks": ()}.items():
     try:
         say("agent." + name, getattr(a, name)(*args))

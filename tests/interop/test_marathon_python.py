@@ -60,7 +60,7 @@ def _():
 @case("the event stream tells of a deployment")
 def _():
     seen = []
-    stream = client.event_stream(timeout=30)
+    stream = client.event_stream()
     def listen():
         for e in stream:
             seen.append(e.event_type)
