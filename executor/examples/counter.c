@@ -68,7 +68,11 @@ static void launch(void *ctx, const struct stoa_task *task)
     if (j == NULL)
         abort();
     snprintf(j->task_id, sizeof j->task_id, "%s", task->task_id);
-    j->left = j->total = text[0] != 0 ? strtol(text, NULL, 10) : 10;
+    for (const char *c = text; *c >= '0' && *c <= '9' && j->total < 1000000; c++)
+        j->total = j->total * 10 + (*c - '0');
+    if (text[0] == 0)
+        j->total = 10;
+    j->left = j->total;
     j->next = jobs;
     jobs = j;
     tell(task->task_id, STOA_TASK_RUNNING, NULL);
