@@ -28,6 +28,7 @@
 
 enum {
     AGENTS_MAX = 50,       /* --agents: more than that is no developer's machine */
+    DEV_PIDS_MAX = 4096,   /* processes and threads of one container: a fork bomb must not take the machine */
     ARGS_MAX = 128,        /* flags handed to one child */
     PAUSE_FIRST_MS = 100,  /* before the second start in a row; doubles up to PAUSE_LAST_MS */
     PAUSE_LAST_MS = 5000,
@@ -145,6 +146,9 @@ static int plan_children(struct dev *d, unsigned master_port, unsigned agent_por
         /* The agent's own default only measures, as the original's does; here tasks shall be isolated. */
         if (geteuid() == 0 && !has_extra(extra, extra_count, "--agent.isolation="))
             arg_add(c, "--isolation=cgroups/cpu,cgroups/mem,cgroups/pids");
+        if (geteuid() == 0 && !has_extra(extra, extra_count, "--agent.pids_max=") &&
+            !has_extra(extra, extra_count, "--agent.isolation="))
+            arg_add(c, "--pids_max=%d", DEV_PIDS_MAX);
         r = forward_flags(c, "--agent.", extra, extra_count, err);
     }
     if (r != 0)
