@@ -144,6 +144,10 @@ void agent_set_state(struct agent *a, enum agent_state to)
     ASSERT(allowed[a->state][to]);
     if (a->state != to)
         agent_note(a, false, "agent is %s, was %s", agent_state_name(to), agent_state_name(a->state));
+    /* A launch may still be on its way over the old connection and arrive when the master has already given the task up, or
+     * has counted it as missing. It carries the version of that time: the new one keeps it out. */
+    if (a->state == AGENT_RUNNING && to == AGENT_DISCONNECTED)
+        a->resource_version = uuid_make(&a->rng);
     a->state = to;
     if (to != AGENT_RUNNING) {
         a->ping_by = MONO_NEVER;

@@ -199,8 +199,8 @@ static void put_status_update(struct sbuf *b, uint32_t number, const struct agen
 {
     size_t mark = wire_open(b, number);
     wire_put_id(b, 1, str_of(s->framework_id));
-    if (s->executor_id != NULL)
-        wire_put_id(b, 2, str_of(s->executor_id));
+    if (executor_id_is_set(status->executor)) /* only what the status says: frameworks see it */
+        wire_put_id(b, 2, status->executor.s);
     wire_put_id(b, 3, own_id(a));
     wire_put_bytes(b, 4, blob_str(status->raw));
     wire_put_double(b, 5, status->timestamp);
