@@ -81,20 +81,20 @@ static struct path latest_of(const char *run)
     return path_fmt("%s/latest", p.p);
 }
 
-void files_attach_sandbox(struct files *f, const struct agent *a, const struct agent_executor *e, const char *run)
+void files_attach_sandbox(struct files *f, const struct agent_executor *e, const char *run)
 {
-    (void)a;
     files_attach(f, run, run);
     files_attach(f, latest_of(run).p, run);
     files_attach(f, path_fmt("/frameworks/%s/executors/%s/runs/latest", e->framework->id, e->id).p, run);
 }
 
-void files_detach_sandbox(struct files *f, const struct agent *a, const struct agent_executor *e, const char *run)
+void files_detach_real(struct files *f, const char *real)
 {
-    (void)a;
-    files_detach(f, run);
-    files_detach(f, latest_of(run).p);
-    files_detach(f, path_fmt("/frameworks/%s/executors/%s/runs/latest", e->framework->id, e->id).p);
+    struct attached *a, *next;
+
+    HASH_ITER(hh, f->table, a, next)
+        if (strcmp(a->real, real) == 0)
+            attached_free(f, a);
 }
 
 /* --- resolving --- */

@@ -19,8 +19,9 @@ void files_free(struct files *f);
 void files_attach(struct files *f, const char *virtual_path, const char *real_path);
 void files_detach(struct files *f, const char *virtual_path);
 /* The three names of an executor's sandbox: the real path, that with runs/latest, and the virtual one. */
-void files_attach_sandbox(struct files *f, const struct agent *a, const struct agent_executor *e, const char *run);
-void files_detach_sandbox(struct files *f, const struct agent *a, const struct agent_executor *e, const char *run);
+void files_attach_sandbox(struct files *f, const struct agent_executor *e, const char *run);
+/* Every name of this folder. */
+void files_detach_real(struct files *f, const char *real);
 
 /* Opens for reading; *ret_fd is the caller's. ERR_NOT_FOUND, ERR_DENIED. */
 int files_open(struct files *f, struct str path, int *ret_fd, struct stat *ret_st, struct error *err);

@@ -111,7 +111,7 @@ static void tick(void *arg)
         return;
     }
     if (e->attached != NULL)
-        files_detach(g->o.files, e->attached);
+        files_detach_real(g->o.files, e->attached);
     if (fs_remove_tree(e->path, &err) == 0) {
         g->counters.succeeded++;
         log_info("gc_removed", "path=" LOG_Q, LOG_QARG(str_of(e->path)));

@@ -406,13 +406,13 @@ static void attach_recovered(struct shell *s)
 {
     for (struct agent_framework *f = s->core->frameworks; f != NULL; f = f->hh.next) {
         for (struct agent_executor *e = f->executors; e != NULL; e = e->hh.next)
-            files_attach_sandbox(s->files, s->core, e, path_run(s->work_dir, s->core->id, e).p);
+            files_attach_sandbox(s->files, e, path_run(s->work_dir, s->core->id, e).p);
         for (struct agent_executor *e = f->completed; e != NULL; e = e->next)
-            files_attach_sandbox(s->files, s->core, e, path_run(s->work_dir, s->core->id, e).p);
+            files_attach_sandbox(s->files, e, path_run(s->work_dir, s->core->id, e).p);
     }
     for (struct agent_framework *f = s->core->completed; f != NULL; f = f->next)
         for (struct agent_executor *e = f->completed; e != NULL; e = e->next)
-            files_attach_sandbox(s->files, s->core, e, path_run(s->work_dir, s->core->id, e).p);
+            files_attach_sandbox(s->files, e, path_run(s->work_dir, s->core->id, e).p);
 }
 
 /* Memory and disk that were found out may differ a little from run to run (a balloon, a file system that grew): that does

@@ -95,7 +95,7 @@ static void do_make_sandbox(struct shell *s, const struct agent_action *act)
     (void)unlink(latest.p); /* of the run before */
     if (symlink(run.p, latest.p) != 0)
         log_warn("sandbox_link", "path=" LOG_Q, LOG_QARG(str_of(latest.p)));
-    files_attach_sandbox(s->files, s->core, e, run.p);
+    files_attach_sandbox(s->files, e, run.p);
 }
 
 /* Folders of persistent volumes; a task's volume is a link or mount to it. */
