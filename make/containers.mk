@@ -62,3 +62,4 @@ $(B)/tests/bench/bench_containers: $(call obj,tests/bench/bench_containers.c) $(
 $(B)/tests/bench/pause: $(PAUSE_OBJ)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(STATIC_FLAGS) -o $@ $<
+integration: $(B)/tests/integration/isolation $(B)/tests/integration/executor

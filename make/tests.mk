@@ -36,7 +36,7 @@ FUZZ_SECONDS ?= 5
 FUZZ_B       := build/fuzz
 FUZZ_SRC     := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BIN     := $(patsubst %.c,$(B)/%,$(FUZZ_SRC))
-FUZZ_LIBS    := $(call libs,$(filter-out cli sim,$(ALL_ARCHIVES)))
+FUZZ_LIBS    := $(call libs,$(filter-out cli sim,$(ALL_ARCHIVES)) execsdk exec-core)
 
 fuzz: ## run every fuzz target for FUZZ_SECONDS (5) each
 	$(Q)$(MAKE) --no-print-directory CC=clang SAN=fuzzer-no-link,address,undefined B=$(FUZZ_B) OPT=-O1 fuzz-programs
