@@ -80,12 +80,16 @@ void launch_tick_backoff(struct marathon *m, struct slot *s)
 void launch_tick_tokens(struct marathon *m)
 {
     bool dry = m->tokens <= 0;
+    struct slot *s, *tmp;
 
     if (m->tokens < m->config.launch_tokens)
         m->tokens = m->config.launch_tokens;
     timer_set(&m->timers, &m->token_timer, mono_add(m->now, m->config.launch_token_interval_ns));
     if (dry && m->waiting != NULL)
         m->revive_wanted = true;
+    HASH_ITER(hh, m->slots, s, tmp)
+        if (s->deferred > 0)
+            slot_mark(m, s);
 }
 
 void launch_demand(struct marathon *m)

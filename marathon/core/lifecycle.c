@@ -160,13 +160,30 @@ static void kill_surplus(struct marathon *m, struct slot *s, int64_t surplus)
     free(v);
 }
 
+enum { FEW = 4 }; /* up to so many victims are looked for one by one instead of sorting all */
+
+static void first_to_front(struct instance **v, size_t n)
+{
+    size_t best = 0;
+
+    for (size_t i = 1; i < n; i++)
+        if (compare_restart(&v[i], &v[best]) < 0)
+            best = i;
+    struct instance *t = v[best];
+    v[best] = v[0];
+    v[0] = t;
+}
+
 static void kill_old(struct marathon *m, struct slot *s, int64_t count, bool counted)
 {
     struct instance **v;
     size_t n = collect(s, true, &v);
 
-    qsort(v, n, sizeof *v, compare_restart);
+    if (count > FEW)
+        qsort(v, n, sizeof *v, compare_restart);
     for (size_t k = 0; k < n && (int64_t)k < count; k++) {
+        if (count <= FEW)
+            first_to_front(v + k, n - k);
         if (counted) {
             instance_change_begin(v[k]);
             v[k]->dying_counted = true;
@@ -178,12 +195,22 @@ static void kill_old(struct marathon *m, struct slot *s, int64_t count, bool cou
 }
 
 /* --- actions --------------------------------------------------------------------------------------------- */
+/* Instances that wait are made as far as they can soon be launched: a definition may ask for two thousand million of
+ * them. More follow when these have been placed, or with the next refill of launch tokens. */
+enum { WAITING_PER_APP_MAX = 20000, INSTANCES_MAX = 1000000 };
+
+static void schedule(struct marathon *m, struct slot *s, int64_t n)
+{
+    for (; n > 0 && s->scheduled_count < WAITING_PER_APP_MAX && HASH_COUNT(m->instances) < INSTANCES_MAX; n--)
+        (void)instance_schedule_new(m, s);
+    s->deferred = n > 0 ? n : 0;
+}
+
 static void scale_to(struct marathon *m, struct slot *s, int64_t n)
 {
     int64_t live = s->live[0] + s->live[1];
 
-    for (int64_t k = live; k < n; k++)
-        (void)instance_schedule_new(m, s);
+    schedule(m, s, n - live);
     if (live > n)
         kill_surplus(m, s, live - n);
 }
@@ -197,6 +224,7 @@ static bool check_scale(struct marathon *m, struct slot *s)
 
 static bool check_stop(struct marathon *m, struct slot *s)
 {
+    s->deferred = 0;
     for (struct instance *i = s->instances, *next; i != NULL; i = next) {
         next = i->next;
         if (i->goal == GOAL_RUNNING || i->state == INSTANCE_SCHEDULED)
@@ -228,8 +256,7 @@ static bool check_restart(struct marathon *m, struct slot *s)
     mv = rolling_next(&s->rolling, &c);
     if (mv.kill > 0)
         kill_old(m, s, mv.kill, mv.kill_counted);
-    for (int64_t k = 0; k < mv.start; k++)
-        (void)instance_schedule_new(m, s);
+    schedule(m, s, mv.start);
     c = slot_counts(s);
     return rolling_is_done(&s->rolling, &c) && s->dying[0] == 0;
 }

@@ -124,7 +124,7 @@ bool role_is_enforced(const struct marathon *m, struct str app_id)
 
 int64_t slot_queued(const struct slot *s)
 {
-    int64_t n = (int64_t)s->scheduled_count;
+    int64_t n = (int64_t)s->scheduled_count + s->deferred;
 
     for (const struct instance *i = s->instances; i != NULL; i = i->next)
         n += i->state == INSTANCE_PROVISIONED;

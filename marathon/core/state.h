@@ -203,6 +203,7 @@ struct slot {
     enum slot_action action;     /* of the deployment's current step */
     bool action_done;
     int64_t scale_to;
+    int64_t deferred;            /* wanted instances that are not made yet (WAITING_PER_APP_MAX) */
     struct rolling rolling;
     struct backoff backoff;
     struct timer backoff_timer;

@@ -155,7 +155,7 @@ static inline struct str body_of(const struct apiworld *aw)
 }
 
 /* The value at a path like "app/tasks/0/id" of the answer as JSON text without spaces; "" when it is not there. */
-static const char *at(struct apiworld *aw, const char *path)
+static inline const char *at(struct apiworld *aw, const char *path)
 {
     static char text[4][4096];
     static unsigned next;

@@ -286,3 +286,22 @@ TEST("failures double the launch delay until the factor's limit")
     world_done(&w);
     arena_done(&a);
 }
+
+TEST("two thousand million instances are asked for, and made as they are placed")
+{
+    struct arena a = ARENA_INIT(1 << 20);
+    world_init(&w, 1, 4000, 13);
+    world_start(&w);
+    (void)world_put(&w, world_app(&a, "/huge", "sleep 1", 2000000000), false, NULL);
+    struct slot *s = slot_find(w.m, STR("/huge"));
+    CHECK_INT(s->scheduled_count, 20000);
+    CHECK_INT(slot_queued(s), 2000000000);
+    world_offer(&w);
+    CHECK_INT(w.launches, 40);
+    CHECK_INT(slot_queued(s), 2000000000);
+    CHECK_INT(world_remove(&w, "/huge"), 0);
+    world_run(&w, 300);
+    CHECK(slot_find(w.m, STR("/huge")) == NULL);
+    world_done(&w);
+    arena_done(&a);
+}
