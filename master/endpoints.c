@@ -69,7 +69,7 @@ static bool number_of(struct http_req *r, struct str text, const char *name, int
     return false;
 }
 
-enum listing { LIST_SLAVES, LIST_FRAMEWORKS, LIST_TASKS };
+enum listing { LIST_SLAVES, LIST_FRAMEWORKS, LIST_TASKS, LIST_DECISIONS, LIST_WHY };
 
 static void list(struct shell *sh, struct http_req *r, enum listing what, struct str rest)
 {
@@ -87,7 +87,12 @@ static void list(struct shell *sh, struct http_req *r, enum listing what, struct
     if (!number_of(r, param(r, "limit", &text), "limit", &q.limit) ||
         !number_of(r, param(r, "offset", &text), "offset", &q.offset))
         return;
-    if (what == LIST_SLAVES)
+    struct view_now now = { loop_now(sh->loop), loop_wall(sh->loop) };
+    if (what == LIST_DECISIONS)
+        view_decisions(mshell_view(sh), &now, &q, &b);
+    else if (what == LIST_WHY)
+        view_why(mshell_view(sh), &now, &q, &b);
+    else if (what == LIST_SLAVES)
         view_slaves(mshell_view(sh), &q, &b);
     else if (what == LIST_FRAMEWORKS)
         view_frameworks(mshell_view(sh), &q, &b);
@@ -112,6 +117,18 @@ static void get_tasks(struct shell *sh, struct http_req *r, struct str rest, str
 {
     (void)principal;
     list(sh, r, LIST_TASKS, rest);
+}
+
+static void get_decisions(struct shell *sh, struct http_req *r, struct str rest, struct str principal)
+{
+    (void)principal;
+    list(sh, r, LIST_DECISIONS, rest);
+}
+
+static void get_why(struct shell *sh, struct http_req *r, struct str rest, struct str principal)
+{
+    (void)principal;
+    list(sh, r, LIST_WHY, rest);
 }
 
 static void get_health(struct shell *sh, struct http_req *r, struct str rest, struct str principal)
@@ -450,6 +467,8 @@ const struct endpoint master_endpoints[] = {
     { "/system", REALM_NONE, false, false, master_system },
     { "/registrar(1)/registry", REALM_READONLY, false, false, get_registry },
     { "/allocator/offer_constraints_debug", REALM_READONLY, true, false, get_constraints_debug },
+    { "/stoa/v1/decisions", REALM_READONLY, true, false, get_decisions },
+    { "/stoa/v1/why", REALM_READONLY, true, false, get_why },
     { "/help", REALM_NONE, false, false, help },
     { "/__processes__", REALM_NONE, false, false, processes },
     { "/", REALM_NONE, false, false, page },

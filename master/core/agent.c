@@ -542,10 +542,12 @@ void agent_returned(struct master *m, struct agent *a, struct agent_report *r)
     for (size_t i = 0; i < r->framework_count; i++)
         (void)framework_for_report(m, r, r->frameworks[i]->id);
     executors_of_report(m, a, r);
-    for (size_t i = 0; i < r->task_count; i++) { /* forgotten here: those of a non-checkpointing framework, say */
+    for (size_t i = 0; i < r->task_count; i++) { /* forgotten here, or never known: ask_for_books() */
         struct framework *f = framework_for_report(m, r, r->tasks[i].framework);
-        if (f != NULL && task_find(f, r->tasks[i].id.s) == NULL)
-            (void)task_of_report(m, a, f, &r->tasks[i]);
+        if (f == NULL || task_find(f, r->tasks[i].id.s) != NULL)
+            continue;
+        offers_rescind_agent(m, a); /* they may have what the task holds */
+        (void)task_of_report(m, a, f, &r->tasks[i]);
     }
     returned_kills(m, a);
     send_framework_ends(m, a, r);

@@ -354,7 +354,7 @@ static void framework_disconnect(struct master *m, struct framework *f)
         framework_remove(m, f);
     else {
         f->failover_at = mono_add(m->now, f->info->failover_timeout_ns);
-        m->any_framework_waits = true;
+        m->failover_next = mono_min(m->failover_next, f->failover_at);
     }
 }
 
@@ -434,30 +434,24 @@ void frameworks_tick(struct master *m)
         DL_DELETE2(m->heartbeats, f, hb_prev, hb_next);
         DL_APPEND2(m->heartbeats, f, hb_prev, hb_next);
     }
-    if (!m->any_framework_waits)
+    if (m->failover_next.ns > m->now.ns)
         return;
     struct framework *f, *next;
-    bool waits = false;
+    struct mono earliest = MONO_NEVER;
     HASH_ITER(hh, m->frameworks, f, next) {
         if (f->state != FRAMEWORK_DISCONNECTED)
             continue;
         if (f->failover_at.ns <= m->now.ns)
             framework_remove(m, f);
         else
-            waits = true;
+            earliest = mono_min(earliest, f->failover_at);
     }
-    m->any_framework_waits = waits;
+    m->failover_next = earliest;
 }
 
 struct mono frameworks_wake(const struct master *m)
 {
-    struct mono at = m->heartbeats != NULL ? m->heartbeats->heartbeat_at : MONO_NEVER;
-
-    if (m->any_framework_waits)
-        for (const struct framework *f = m->frameworks; f != NULL; f = f->hh.next)
-            if (f->state == FRAMEWORK_DISCONNECTED)
-                at = mono_min(at, f->failover_at);
-    return at;
+    return mono_min(m->heartbeats != NULL ? m->heartbeats->heartbeat_at : MONO_NEVER, m->failover_next);
 }
 
 /* --- calls --- */

@@ -170,28 +170,28 @@ void agents_tick(struct master *m)
         recovered_due(m);
     if (m->gc_at.ns <= m->now.ns)
         registry_gc(m);
-    if (m->metrics.agents_disconnected == 0 && m->removals_waiting == 0)
+    if (m->reregister_next.ns > m->now.ns && m->removals_waiting == 0)
         return;
     struct agent *a, *next;
+    struct mono earliest = MONO_NEVER;
     HASH_ITER(hh, m->agents, a, next) {
         if (a->link == AGENT_DISCONNECTED && a->reregister_by.ns <= m->now.ns)
             mark_unreachable(m, a, "agent did not re-register in time after its connection broke");
         else if (a->removal_waits)
             mark_unreachable(m, a, "health check timed out");
+        if (a->link == AGENT_DISCONNECTED && a->change == AGENT_CHANGE_NONE && a->reregister_by.ns > m->now.ns)
+            earliest = mono_min(earliest, a->reregister_by);
     }
+    m->reregister_next = earliest;
 }
 
 struct mono agents_wake(const struct master *m)
 {
     struct mono at = m->pings != NULL ? m->pings->ping_at : MONO_NEVER;
 
-    at = mono_min(at, mono_min(m->recovered_by, m->gc_at));
+    at = mono_min(at, mono_min(m->reregister_next, mono_min(m->recovered_by, m->gc_at)));
     if (m->removals_waiting != 0)
         at = mono_min(at, m->removal_next);
-    if (m->metrics.agents_disconnected != 0)
-        for (const struct agent *a = m->agents; a != NULL; a = a->hh.next)
-            if (a->link == AGENT_DISCONNECTED && a->change == AGENT_CHANGE_NONE && !a->removal_waits)
-                at = mono_min(at, a->reregister_by);
     return at;
 }
 
@@ -210,6 +210,7 @@ void agent_set_link(struct master *m, struct agent *a, enum agent_link link)
         m->metrics.agents_connected--;
         m->metrics.agents_disconnected++;
         a->reregister_by = mono_add(m->now, m->config.agent_reregister_ns);
+        m->reregister_next = mono_min(m->reregister_next, a->reregister_by);
     }
 }
 

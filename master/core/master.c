@@ -28,7 +28,7 @@ struct master *master_new(const struct master_config *config)
     m->config.id = m->id;
     m->rng = config->rng;
     m->codec = config->codec;
-    m->recovered_by = m->gc_at = MONO_NEVER;
+    m->recovered_by = m->gc_at = m->failover_next = m->reregister_next = MONO_NEVER;
     arena_init(&m->arena, SIZE_MAX / 2);
     sbuf_init(&m->scratch, SIZE_MAX / 2);
     ac.allocation_interval_ns = config->allocation_interval_ns;

@@ -317,7 +317,8 @@ struct master {
     struct wall wall;
     bool recovered;   /* the registry has been read */
     bool watched;     /* operator events have a reader */
-    bool any_framework_waits; /* some DISCONNECTED framework: look at failover_at */
+    struct mono failover_next;   /* no DISCONNECTED framework's failover_at is earlier; may be early */
+    struct mono reregister_next; /* no DISCONNECTED agent's reregister_by is earlier; may be early */
     uint64_t next_framework, next_agent, next_offer, next_observer;
 
     struct framework *frameworks; /* hash by id */

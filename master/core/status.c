@@ -31,6 +31,20 @@ static void update_task(struct master *m, struct task *t, const struct master_ev
         task_watch_updated(m, t, act_keep(m, blob_str(s->raw)));
 }
 
+/* A task runs there that is not in our books: an old launch was late (the agent had been stopped for a while, say) and came
+ * after the report by which we let the agent return. What it holds must not be offered: the agent is asked to register
+ * again, with all it has. */
+static void ask_for_books(struct master *m, struct agent *a, const struct task_status *s)
+{
+    if (a->link != AGENT_CONNECTED || a->change != AGENT_CHANGE_NONE)
+        return;
+    act_note(m, NOTE_WARN, "unknown_task", "agent=%.*s task=%.*s asking the agent to register again",
+             STR_ARG(agent_id_str(a)), STR_ARG(s->task.s));
+    struct master_action *ping = act_send(m, MSG_PING, str_of(a->pid));
+    ping->send.observer = a->observer;
+    ping->send.flag = false;
+}
+
 void on_status(struct master *m, const struct master_event *ev)
 {
     const struct task_status *s = ev->status.status;
@@ -54,6 +68,8 @@ void on_status(struct master *m, const struct master_event *ev)
     struct task *t = task_find(f, s->task.s);
     if (t == NULL || t->slot == NULL || t->slot->agent != a) {
         m->metrics.invalid_status_updates++;
+        if (t == NULL && s->has_uuid && !task_state_is_terminal(ev->status.has_latest ? ev->status.latest : s->state))
+            ask_for_books(m, a, s);
         return;
     }
     m->metrics.valid_status_updates++;

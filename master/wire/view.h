@@ -47,6 +47,15 @@ void view_maintenance_schedule(const struct view *v, struct sbuf *b);
 void view_registry(const struct view *v, struct sbuf *b);
 void view_constraints_debug(const struct view *v, struct sbuf *b);
 
+struct view_now {
+    struct mono mono;
+    struct wall wall;
+};
+/* The decision log from entry offset on (else the last limit ones), of one framework or of all; "next" is where to go on. */
+void view_decisions(const struct view *v, const struct view_now *now, const struct view_query *q, struct sbuf *b);
+/* Why each agent would, or would not, be offered to the framework (all frameworks when not given) right now. */
+void view_why(const struct view *v, const struct view_now *now, const struct view_query *q, struct sbuf *b);
+
 /* Packed messages that both kinds of answers need. */
 void put_schedule_now(struct sbuf *b, const struct master *m);
 void put_cluster_status(struct sbuf *b, const struct master *m);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Scenes of the master's core: one event, and the whole list of what it wants done. */
+#include "proto/mesos_v1_master.pb-c.h"
 #include "tests/unit/master/harness.h"
 
 #define OFFER_ALL "O0(cpus(allocated: web):4; mem(allocated: web):1024)"
@@ -273,4 +274,129 @@ TEST("random events keep the books")
         }
         scene_done(&s);
     }
+}
+
+/* --- more of agents ------------------------------------------------------------------------------------- */
+
+static struct str operator_says(struct scene *s, const char *json)
+{
+    struct decoded d;
+    struct error err;
+    struct str bytes, trace = { NULL, 0 };
+
+    decoded_init(&d);
+    if (decode_body(&mesos__v1__master__call__descriptor, str_of(json), true, &d, &bytes, &err) != 0 ||
+        decode_operator_call(s->m, bytes, (struct str){ NULL, 0 }, &d, &err) != 0) {
+        test_fail(__FILE__, __LINE__, "%s", err.msg);
+    } else {
+        d.ev.request.n = 1;
+        trace = step(s, &d.ev);
+    }
+    decoded_done(&d);
+    return trace;
+}
+
+TEST("a framework without checkpointing loses its tasks when the agent's link breaks")
+{
+    struct scene s;
+    struct master_event exited = { .type = MASTER_EV_AGENT_EXITED, .pid = STR(PID0) };
+
+    scene_new(&s);
+    s.store_at_once = true;
+    (void)register_agent(&s);
+    (void)call(&s, 1, "{\"type\":\"SUBSCRIBE\",\"subscribe\":{\"framework_info\":{\"user\":\"u\",\"name\":\"f\"}}}");
+    (void)tick(&s, 0);
+    (void)launch(&s, TASK_JSON("a", "4"));
+    CHECK_STR(step(&s, &exited), STR("stream1 < UPDATE a TASK_LOST REASON_AGENT_DISCONNECTED\n"));
+    CHECK_INT(framework_find(s.m, STR(FRAMEWORK0))->completed.count, 1);
+    scene_done(&s);
+}
+
+TEST("an agent marked gone is shut down, its tasks are gone, and it may not come back")
+{
+    struct scene s;
+
+    scene_with_offer(&s);
+    (void)launch(&s, TASK_JSON("a", "1"));
+    s.store_at_once = false;
+    CHECK_STR(operator_says(&s, "{\"type\":\"MARK_AGENT_GONE\",\"mark_agent_gone\":{\"agent_id\":{\"value\":\"" AGENT0 "\"}}}"),
+              STR("store -0 -1 +2\n"));
+    CHECK_STR(store_done(&s), STR("agent < shutdown\nstream1 < UPDATE a TASK_GONE_BY_OPERATOR REASON_AGENT_REMOVED_BY_OPERATOR\n"
+                                  "stream1 < FAILURE agent\nunlink\nanswer 200 \n"));
+    CHECK_STR(agent_says(&s, PID0, "ReregisterSlaveMessage", &mesos__internal__reregister_slave_message__descriptor,
+                         "{\"slave\":" AGENT_INFO("\"id\":{\"value\":\"" AGENT0 "\"},") ",\"version\":\"1.12.0\"," AGENT_CAPS "}"),
+              STR("agent < shutdown\n"));
+    scene_done(&s);
+}
+
+TEST("a drained agent is told, gets no more offers, and is DRAINED when its last task is acknowledged")
+{
+    struct scene s;
+
+    scene_with_offer(&s);
+    (void)launch(&s, TASK_JSON("a", "4"));
+    CHECK_STR(operator_says(&s, "{\"type\":\"DRAIN_AGENT\",\"drain_agent\":{\"agent_id\":{\"value\":\"" AGENT0 "\"}}}"),
+              STR("store +0\nagent < drain\nanswer 200 \n"));
+    CHECK_STR(operator_says(&s, "{\"type\":\"REACTIVATE_AGENT\",\"reactivate_agent\":{\"agent_id\":{\"value\":\"" AGENT0 "\"}}}"),
+              STR("answer 400 Agent is still in the DRAINING state\n"));
+    (void)update(&s, "a", "TASK_KILLED");
+    CHECK_STR(tick(&s, 5), STR(""));
+    CHECK_STR(acknowledge(&s, "a"), STR("answer 202 \nstore +0\nagent < ack\n"));
+    CHECK_INT(agent_find(s.m, STR(AGENT0))->drain.state, DRAINED);
+    CHECK_STR(operator_says(&s, "{\"type\":\"REACTIVATE_AGENT\",\"reactivate_agent\":{\"agent_id\":{\"value\":\"" AGENT0 "\"}}}"),
+              STR("store +0\nanswer 200 \n"));
+    CHECK(str_contains(tick(&s, 1), STR("OFFERS")));
+    scene_done(&s);
+}
+
+TEST("a task group is launched whole or not at all")
+{
+    struct scene s;
+    static const char *const group =
+        "{\"type\":\"ACCEPT\",\"framework_id\":{\"value\":\"" FRAMEWORK0 "\"},\"accept\":{\"offer_ids\":[{\"value\":\"%s\"}],"
+        "\"operations\":[{\"type\":\"LAUNCH_GROUP\",\"launch_group\":{\"executor\":{\"type\":\"DEFAULT\",\"executor_id\":{\"value\":\"e\"},"
+        "\"framework_id\":{\"value\":\"" FRAMEWORK0 "\"},\"resources\":[{\"name\":\"cpus\",\"type\":\"SCALAR\",\"scalar\":{\"value\":0.1}},"
+        "{\"name\":\"mem\",\"type\":\"SCALAR\",\"scalar\":{\"value\":32}},{\"name\":\"disk\",\"type\":\"SCALAR\",\"scalar\":{\"value\":%s}}]},"
+        "\"task_group\":{\"tasks\":[" TASK_JSON("g1", "1") "," TASK_JSON("g2", "1") "]}}}],\"filters\":{\"refuse_seconds\":0}}}";
+
+    scene_with_offer(&s);
+    CHECK_STR(callf(&s, group, s.offer, "5"), /* the agent has no disk */
+              STR("answer 202 \nstream1 < UPDATE g1 TASK_ERROR REASON_TASK_GROUP_INVALID\n"
+                  "stream1 < UPDATE g2 TASK_ERROR REASON_TASK_GROUP_INVALID\n"));
+    CHECK(framework_find(s.m, STR(FRAMEWORK0))->tasks == NULL);
+    scene_done(&s);
+}
+
+TEST("operator events are made only while somebody watches")
+{
+    struct scene s;
+    struct master_event on = { .type = MASTER_EV_WATCHED, .watched = { true } };
+
+    scene_with_offer(&s);
+    (void)step(&s, &on);
+    CHECK_STR(launch(&s, TASK_JSON("a", "4")), STR("answer 202 \nwatch 2\nagent < run-task a\n"));
+    CHECK_STR(update(&s, "a", "TASK_RUNNING"), STR("stream1 < UPDATE a TASK_RUNNING  uuid\nwatch 3\n"));
+    CHECK_STR(callf(&s, "{\"type\":\"TEARDOWN\",\"framework_id\":{\"value\":\"" FRAMEWORK0 "\"}}"),
+              STR("answer 202 \nagent < shutdown-framework\nstream1 close\nwatch 3\nwatch 8\n"));
+    scene_done(&s);
+}
+
+TEST("a machine in the schedule drains: offers are taken back and its frameworks asked to leave")
+{
+    struct scene s;
+
+    scene_with_offer(&s);
+    (void)launch(&s, TASK_JSON("a", "1"));
+    (void)tick(&s, 1);
+    CHECK_STR(operator_says(&s, "{\"type\":\"UPDATE_MAINTENANCE_SCHEDULE\",\"update_maintenance_schedule\":{\"schedule\":{\"windows\":[{"
+                                "\"machine_ids\":[{\"hostname\":\"H\",\"ip\":\"127.0.0.1\"}],\"unavailability\":{\"start\":{"
+                                "\"nanoseconds\":7}}}]}}}"),
+              STR("store +6\nstream1 < RESCIND\nanswer 200 \n"));
+    CHECK(str_contains(tick(&s, 0), STR("INVERSE_OFFERS")));
+    CHECK_STR(operator_says(&s, "{\"type\":\"START_MAINTENANCE\",\"start_maintenance\":{\"machines\":[{\"hostname\":\"h\",\"ip\":"
+                                "\"127.0.0.1\"}]}}"),
+              STR("store +5\nagent < shutdown\nstore -0\nanswer 200 \nstream1 < UPDATE a TASK_LOST REASON_AGENT_REMOVED\n"
+                  "stream1 < RESCIND\nstream1 < RESCIND_INVERSE\nstream1 < FAILURE agent\nunlink\n"));
+    CHECK_STR(register_agent(&s), STR("agent < shutdown\n"));
+    scene_done(&s);
 }
