@@ -123,7 +123,7 @@ static struct str executor_refused(struct master *m, const struct accept *x, con
 
 static struct str task_stateful(struct master *m, const struct accept *x, const struct task_info *t)
 {
-    if (task_find(x->f, t->id.s) != NULL || task_find_unreachable(x->f, t->id.s) != NULL)
+    if (framework_task_find(x->f, t->id.s) != NULL || framework_task_unreachable(x->f, t->id.s) != NULL)
         return act_keep_fmt(m, "Task has duplicate ID: %.*s", STR_ARG(t->id.s));
     if (!str_eq(t->agent.s, agent_id_str(x->a)))
         return act_keep_fmt(m, "Task uses invalid agent %.*s while agent %.*s is expected", STR_ARG(t->agent.s),

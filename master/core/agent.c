@@ -286,7 +286,7 @@ static bool has_roles(const struct resources *r)
 static struct task *task_of_report(struct master *m, struct agent *a, struct framework *f, const struct task_report *r)
 {
     struct slot *s = agent_slot_get(m, f, a);
-    struct task *old = task_find_unreachable(f, r->id.s);
+    struct task *old = framework_task_unreachable(f, r->id.s);
     CLEANUP(resources_done_p) struct resources resources = with_roles(f, &r->resources);
 
     if (old != NULL)
@@ -401,7 +401,7 @@ void agent_readmit(struct master *m, struct pending *p)
     executors_of_report(m, a, r);
     for (size_t i = 0; i < r->task_count; i++) {
         struct framework *f = framework_for_report(m, r, r->tasks[i].framework);
-        if (f == NULL || task_find(f, r->tasks[i].id.s) != NULL)
+        if (f == NULL || framework_task_find(f, r->tasks[i].id.s) != NULL)
             continue;
         struct task *t = task_of_report(m, a, f, &r->tasks[i]);
         if (!tell)
@@ -544,7 +544,7 @@ void agent_returned(struct master *m, struct agent *a, struct agent_report *r)
     executors_of_report(m, a, r);
     for (size_t i = 0; i < r->task_count; i++) { /* forgotten here, or never known: ask_for_books() */
         struct framework *f = framework_for_report(m, r, r->tasks[i].framework);
-        if (f == NULL || task_find(f, r->tasks[i].id.s) != NULL)
+        if (f == NULL || framework_task_find(f, r->tasks[i].id.s) != NULL)
             continue;
         offers_rescind_agent(m, a); /* they may have what the task holds */
         (void)task_of_report(m, a, f, &r->tasks[i]);

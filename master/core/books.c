@@ -44,14 +44,14 @@ struct lost_agent *lost_find(const struct master *m, struct str id)
     return l;
 }
 
-struct task *task_find(const struct framework *f, struct str id)
+struct task *framework_task_find(const struct framework *f, struct str id)
 {
     struct task *t = NULL;
     HASH_FIND(hh, f->tasks, id.p, id.n, t);
     return t;
 }
 
-struct task *task_find_unreachable(const struct framework *f, struct str id)
+struct task *framework_task_unreachable(const struct framework *f, struct str id)
 {
     struct task *t = NULL;
     HASH_FIND(hh, f->unreachable, id.p, id.n, t);

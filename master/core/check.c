@@ -27,7 +27,7 @@ static const char *check_slot(struct master *m, const struct slot *s)
         count++;
         if (t->slot != s || t->framework != s->framework)
             return bad(m, "task %.*s is in a list that is not its own", STR_ARG(task_id_str(t)));
-        if (task_find(s->framework, task_id_str(t)) != t)
+        if (framework_task_find(s->framework, task_id_str(t)) != t)
             return bad(m, "task %.*s is not in its framework's table", STR_ARG(task_id_str(t)));
         bool holds = (t->flags & TASK_FLAG_HOLDS) != 0;
         if (holds == task_state_is_terminal(t->state))

@@ -26,7 +26,7 @@ static void reconcile_known(struct master *m, struct framework *f, const struct 
 
 void reconcile_one(struct master *m, struct framework *f, struct str task, struct agent_id agent)
 {
-    const struct task *t = task_find(f, task);
+    const struct task *t = framework_task_find(f, task);
     bool aware = framework_info_can(f->info, FRAMEWORK_CAP_PARTITION_AWARE);
     const struct lost_agent *l = agent_id_is_set(agent) ? lost_find(m, agent.s) : NULL;
     struct status_value v = { .task = task, .agent = agent.s, .state = TASK_UNKNOWN };
@@ -67,7 +67,7 @@ void call_reconcile(struct master *m, struct framework *f, const struct call_req
 
 void call_kill(struct master *m, struct framework *f, const struct call_request *c)
 {
-    struct task *t = task_find(f, c->task.s);
+    struct task *t = framework_task_find(f, c->task.s);
 
     if (t == NULL) {
         reconcile_one(m, f, c->task.s, c->agent);

@@ -382,8 +382,8 @@ struct framework *framework_find_completed(const struct master *m, struct str id
 struct agent *agent_find(const struct master *m, struct str id);
 struct agent *agent_find_pid(const struct master *m, struct str pid);
 struct lost_agent *lost_find(const struct master *m, struct str id);
-struct task *task_find(const struct framework *f, struct str id);
-struct task *task_find_unreachable(const struct framework *f, struct str id);
+struct task *framework_task_find(const struct framework *f, struct str id);
+struct task *framework_task_unreachable(const struct framework *f, struct str id);
 struct slot *agent_slot_find(const struct framework *f, const struct agent *a);
 struct executor *executor_find(const struct slot *s, struct str id);
 struct offer *offer_find(const struct master *m, struct str id);

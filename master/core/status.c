@@ -65,7 +65,7 @@ void on_status(struct master *m, const struct master_event *ev)
         return;
     }
     send_update(m, f, act_keep(m, blob_str(s->raw)));
-    struct task *t = task_find(f, s->task.s);
+    struct task *t = framework_task_find(f, s->task.s);
     if (t == NULL || t->slot == NULL || t->slot->agent != a) {
         m->metrics.invalid_status_updates++;
         if (t == NULL && s->has_uuid && !task_state_is_terminal(ev->status.has_latest ? ev->status.latest : s->state))
@@ -81,7 +81,7 @@ void on_status(struct master *m, const struct master_event *ev)
 void call_acknowledge(struct master *m, struct framework *f, const struct call_request *c)
 {
     struct agent *a = agent_find(m, c->agent.s);
-    struct task *t = task_find(f, c->task.s);
+    struct task *t = framework_task_find(f, c->task.s);
 
     if (a == NULL || a->link != AGENT_CONNECTED) {
         m->metrics.invalid_acks++;

@@ -65,9 +65,9 @@ TEST("an update is forwarded, acknowledged back, and a terminal one ends the tas
     CHECK_STR(update(&s, "a", "TASK_FINISHED"), STR("stream1 < UPDATE a TASK_FINISHED  uuid\n"));
     CHECK_STR(tick(&s, 1), STR("stream1 < OFFERS O1(mem(allocated: web):1024; cpus(allocated: web):4)\n"));
     struct framework *f = framework_find(s.m, STR(FRAMEWORK0));
-    CHECK(task_find(f, STR("a")) != NULL); /* its id stays taken until the acknowledgement */
+    CHECK(framework_task_find(f, STR("a")) != NULL); /* its id stays taken until the acknowledgement */
     CHECK_STR(acknowledge(&s, "a"), STR("answer 202 \nagent < ack\n"));
-    CHECK(task_find(f, STR("a")) == NULL);
+    CHECK(framework_task_find(f, STR("a")) == NULL);
     CHECK_INT(f->completed.count, 1);
     scene_done(&s);
 }

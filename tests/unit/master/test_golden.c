@@ -96,7 +96,7 @@ TEST("a recorded re-registration brings tasks, executors and frameworks back; th
     struct framework *f = framework_find(s.m, STR("007c473a-2e2c-496c-964c-0bf4e4da4623-0001"));
     REQUIRE(f != NULL);
     CHECK(f->state == FRAMEWORK_RECOVERED);
-    struct task *t = task_find(f, STR("vx-1"));
+    struct task *t = framework_task_find(f, STR("vx-1"));
     REQUIRE(t != NULL);
     CHECK_INT(t->state, TASK_RUNNING);
     CHECK_INT(resources_milli(&t->bundle->r, NAME_MEM), 32000);
@@ -122,7 +122,7 @@ TEST("what is kept of a task and written again is the recorded Task")
         if (field.number != 3) /* tasks */
             continue;
         struct framework *f = framework_find(s.m, wire_path(field.bytes, 3, 1, 0));
-        struct task *t = f != NULL ? task_find(f, wire_path(field.bytes, 2, 1, 0)) : NULL;
+        struct task *t = f != NULL ? framework_task_find(f, wire_path(field.bytes, 2, 1, 0)) : NULL;
         REQUIRE(t != NULL);
         if (str_contains(field.bytes, STR("payload")))
             continue; /* data of a status is not kept */
