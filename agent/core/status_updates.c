@@ -397,4 +397,8 @@ void agent_updates_recover(struct agent *a, struct agent_executor *e, struct age
             t->forwarded = task_status_ref(r->updates[i]);
         }
     }
+    if (s->head != NULL) { /* it may have been sent before: a master must not answer reconciliation with less */
+        task_status_unref(t->forwarded);
+        t->forwarded = task_status_ref(s->head->status);
+    }
 }

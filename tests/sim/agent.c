@@ -153,7 +153,8 @@ static void do_send(struct agent_node *n, const struct agent_action *act)
         sim_trace(n->sim, n->p->name, "sends update %s of %.*s", task_state_name(act->update->status->state),
                   STR_ARG(subject(act)));
         if (!n->p->dying)
-            ledger_update_sent(n->sim, n->index, str_of(act->flow->framework_id), act->update->status);
+            ledger_update_sent(n->sim, n->index, str_of(act->flow->framework_id), act->update->status,
+                               act->flow->checkpoint);
     } else if (act->type != AGENT_DO_PONG) {
         sim_trace(n->sim, n->p->name, "sends %s %.*s", action_names[act->type], STR_ARG(subject(act)));
     }

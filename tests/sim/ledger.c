@@ -11,6 +11,8 @@
 struct update {
     struct uuid uuid;
     int state;
+    unsigned agent, incarnation; /* of its process */
+    bool durable;                /* in the agent's log; others die with the agent's process */
     bool seen, acknowledged;
 };
 
@@ -18,10 +20,11 @@ struct entry {
     UT_hash_handle hh;
     char *key;                 /* "<framework id>/<task id>" */
     unsigned started, running, arrived;
-    struct update *updates;    /* in the order of the agent; tail may be unseen */
-    size_t n, cap, seen;
+    struct update *updates;    /* in the order of the agent */
+    size_t n, cap, seen;       /* seen: index of the next that its framework will see */
     int final_state;           /* -1: none told by an agent or executor */
     bool end_acknowledged;
+    bool denied;               /* the master refused to launch it */
     int told;                  /* the framework's latest news; -1: none */
 };
 
@@ -115,23 +118,39 @@ static struct update *find_update(struct entry *e, const struct uuid *u)
     return NULL;
 }
 
-void ledger_update_sent(struct sim *s, unsigned agent, struct str framework, const struct task_status *status)
+/* Whether it may never arrive: its agent said it from memory alone, and has died since. */
+static bool is_lost(const struct sim *s, const struct update *u)
+{
+    return !u->durable && s->agent[u->agent]->incarnation != u->incarnation;
+}
+
+void ledger_update_sent(struct sim *s, unsigned agent, struct str framework, const struct task_status *status, bool durable)
 {
     struct entry *e = entry_of(s, framework, status->task.s);
     struct update *u = find_update(e, &status->uuid);
 
-    (void)agent;
     if (u != NULL) {
         s->ledger->counts.duplicates++;
         return;
     }
-    if (e->n != 0 && !e->updates[e->n - 1].acknowledged)
-        sim_fail(s, "agent a%u sends %s of task %.*s while %s before it is not acknowledged", agent + 1,
-                 task_state_name(status->state), STR_ARG(status->task.s),
-                 task_state_name((enum task_state)e->updates[e->n - 1].state));
+    for (size_t i = 0; i < e->n; i++)
+        if (!e->updates[i].acknowledged && !is_lost(s, &e->updates[i]))
+            sim_fail(s, "agent a%u sends %s of task %.*s while %s before it is not acknowledged", agent + 1,
+                     task_state_name(status->state), STR_ARG(status->task.s),
+                     task_state_name((enum task_state)e->updates[i].state));
     ARRAY_ROOM(e->updates, e->n, e->cap);
-    e->updates[e->n++] = (struct update){ .uuid = status->uuid, .state = (int)status->state };
+    e->updates[e->n++] = (struct update){ .uuid = status->uuid, .state = (int)status->state, .agent = agent,
+                                          .incarnation = s->agent[agent]->incarnation, .durable = durable };
     s->ledger->counts.updates++;
+}
+
+/* The first update that its framework has to see and has not; NULL: none. */
+static struct update *next_unseen(const struct sim *s, struct entry *e)
+{
+    for (size_t i = e->seen; i < e->n; i++)
+        if (!is_lost(s, &e->updates[i]))
+            return &e->updates[i];
+    return NULL;
 }
 
 static bool is_real_end(int state)
@@ -152,25 +171,32 @@ void ledger_update_seen(struct sim *s, const struct seen_update *u)
     if (u->has_uuid && known == NULL && u->source != SOURCE_MASTER)
         sim_fail(s, "an update of task %.*s reaches its framework that no agent sent", STR_ARG(u->task));
     if (known != NULL && !known->seen) {
-        if (known != &e->updates[e->seen])
+        struct update *due = next_unseen(s, e);
+        if (due != NULL && due < known)
             sim_fail(s, "update %s of task %.*s reaches its framework before %s", task_state_name((enum task_state)u->state),
-                     STR_ARG(u->task), task_state_name((enum task_state)e->updates[e->seen].state));
+                     STR_ARG(u->task), task_state_name((enum task_state)due->state));
         known->seen = true;
-        e->seen++;
+        e->seen = (size_t)(known - e->updates) + 1;
     }
-    /* What the master says of a task whose agent came back may be ahead of the updates that are still to come. */
-    bool ahead = !u->has_uuid && u->reason == REASON_AGENT_REREGISTERED;
-    bool fresh = !ahead && (known == NULL || known == &e->updates[e->seen - 1]); /* else a repetition of an old one */
+    /* What a master says by itself may be ahead of the updates that are still to come: a reregistered agent reports the
+     * newest state of its tasks, as the original's does. It may not fall behind them. */
+    bool fresh = known == NULL || known == &e->updates[e->seen - 1]; /* else a repetition of an old one */
+    bool denied = !u->has_uuid && u->source == SOURCE_MASTER && u->reason != REASON_RECONCILIATION &&
+                  (u->state == TASK_DROPPED || u->state == TASK_ERROR);
     if (fresh && e->final_state >= 0 && is_alive(u->state))
         sim_fail(s, "task %.*s is %s for its framework after it was %s", STR_ARG(u->task),
                  task_state_name((enum task_state)u->state), task_state_name((enum task_state)e->final_state));
     if (fresh && e->final_state >= 0 && is_real_end(u->state) && u->state != e->final_state)
         sim_fail(s, "task %.*s ends as %s after it ended as %s", STR_ARG(u->task),
                  task_state_name((enum task_state)u->state), task_state_name((enum task_state)e->final_state));
-    if (fresh && is_real_end(u->state))
+    if (fresh && e->denied && is_alive(u->state))
+        sim_fail(s, "task %.*s is %s after its launch was denied", STR_ARG(u->task),
+                 task_state_name((enum task_state)u->state));
+    if (fresh && u->has_uuid && is_real_end(u->state))
         e->final_state = u->state;
-    if (fresh || ahead)
+    if (fresh && !e->denied)
         e->told = u->state;
+    e->denied = e->denied || denied;
 }
 
 void ledger_acknowledged(struct sim *s, struct str framework, struct str task, const struct uuid *uuid)
@@ -275,11 +301,12 @@ const char *ledger_unsettled(struct sim *s)
     if (why[0] != 0)
         return why;
     HASH_ITER(hh, s->ledger->entries, e, next) {
-        if (e->seen != e->n)
+        const struct update *due = next_unseen(s, e);
+        if (due != NULL)
             return open_text(s, "update %s of task %s never reached its framework",
-                             task_state_name((enum task_state)e->updates[e->seen].state), e->key);
+                             task_state_name((enum task_state)due->state), e->key);
         for (size_t i = 0; i < e->n; i++)
-            if (!e->updates[i].acknowledged)
+            if (!e->updates[i].acknowledged && !is_lost(s, &e->updates[i]))
                 return open_text(s, "update %s of task %s is not acknowledged",
                                  task_state_name((enum task_state)e->updates[i].state), e->key);
         if (e->running != 0 && e->told != TASK_RUNNING && e->told != TASK_KILLING && e->told != TASK_STARTING)

@@ -36,7 +36,8 @@ void ledger_acknowledged(struct sim *s, struct str framework, struct str task, c
 /* --- master and agents --- */
 void ledger_agent_told(struct sim *s, struct str agent_id);
 void ledger_run_arrived(struct sim *s, unsigned agent, struct str framework, struct task_info *const *tasks, size_t n);
-void ledger_update_sent(struct sim *s, unsigned agent, struct str framework, const struct task_status *status);
+/* durable: it is in the agent's log. */
+void ledger_update_sent(struct sim *s, unsigned agent, struct str framework, const struct task_status *status, bool durable);
 void ledger_check_master(struct sim *s, const struct master *m);
 
 /* What an agent's core says; in agent.c, because the two cores use the same names. */

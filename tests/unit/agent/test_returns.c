@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an agent makes of late messages and of its own restart, in the cases that simulation found. */
+#include "tests/unit/agent/scene.h"
+
+TEST("a launch that was sent before the agent lost its master is refused: the master counts without it by now")
+{
+    struct scene *s = scene_registered();
+    CLEANUP(sbuf_done_p) struct sbuf b64 = SBUF_INIT(64);
+    CLEANUP(sbuf_done_p) struct sbuf run = SBUF_INIT(1 << 16);
+    struct uuid old = s->agent->resource_version;
+
+    base64_encode(&b64, str_mem(old.b, 16));
+    sbuf_c(&run, RUN_COMMAND("t1"));
+    run.n--; /* the closing brace */
+    sbuf_fmt(&run, ",'resource_version_uuids':[{'uuid':{'value':'%s'}}]}", b64.p);
+    (void)scene_message_from(s, "slave-observer(2)@10.0.0.1:5050", "PingSlaveMessage", "{'connected':false}");
+    CHECK_INT(s->agent->state, AGENT_DISCONNECTED);
+    CHECK(!uuid_eq(&s->agent->resource_version, &old));
+    (void)scene_message(s, "RunTaskMessage", run.p);
+    CHECK(s->agent->task_count == 0);
+    (void)scene_after(s, 2000);
+    CHECK_TRACE(scene_message(s, "SlaveReregisteredMessage", "{'slave_id':{'value':'S0'}}"),
+                "store_info\nupdate_agent\nupdate t1 DROPPED INVALID_OFFERS\n");
+    scene_free(s);
+}
+
+TEST("an update that waited when the agent died counts as sent: the master must not answer with less")
+{
+    struct agent_config config = scene_config();
+    struct scene *s = scene_new(&config);
+    struct agent_event ev = { .type = AGENT_EV_RECOVERED };
+    struct task_status *updates[2];
+    struct framework_info *f = framework_info_new();
+    struct executor_info *e = executor_info_new();
+    struct task_info *t = task_info_new();
+
+    for (size_t i = 0; i < 2; i++) {
+        updates[i] = task_status_new();
+        updates[i]->task = task_id_copy(task_id(STR("t1")));
+        updates[i]->state = i == 0 ? TASK_RUNNING : TASK_FINISHED;
+        updates[i]->has_uuid = true;
+        updates[i]->uuid.b[0] = (uint8_t)(i + 1);
+        updates[i]->raw = blob_new(STR("x"));
+    }
+    f->id = framework_id_copy(framework_id(STR("F0")));
+    e->id = executor_id_copy(executor_id(STR("t1")));
+    t->id = task_id_copy(task_id(STR("t1")));
+    struct agent_recovered_task task = { .info = t, .updates = updates, .update_count = 2, .acks = &updates[0]->uuid,
+                                         .ack_count = 1 };
+    struct agent_recovered_executor executor = { .info = e, .generated = true, .container_id = STR("c1"), .http = true,
+                                                 .forked_pid = 7, .tasks = &task, .task_count = 1 };
+    struct agent_recovered_framework framework = { .info = f, .executors = &executor, .executor_count = 1 };
+    ev.u.recovered.agent = agent_id(STR("S0"));
+    ev.u.recovered.frameworks = &framework;
+    ev.u.recovered.framework_count = 1;
+    ev.u.recovered.total = &s->env.resources;
+    (void)scene_step(s, &ev);
+    const struct agent_task *k = agent_task_find(scene_executor(s, "t1"), STR("t1"));
+    CHECK(k != NULL && k->forwarded != NULL && k->forwarded->state == TASK_FINISHED);
+    task_status_unref(updates[0]);
+    task_status_unref(updates[1]);
+    framework_info_unref(f);
+    executor_info_unref(e);
+    task_info_unref(t);
+    scene_free(s);
+}

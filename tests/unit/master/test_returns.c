@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What agents bring back, in the cases that simulation found. */
+#include "master/core/internal.h"
+#include "tests/unit/master/harness.h"
+
+TEST("a framework that an agent calls completed may subscribe all the same: nothing of it runs there, no more")
+{
+    struct scene s;
+
+    scene_new(&s);
+    s.store_at_once = true;
+    (void)agent_says(&s, PID0, "ReregisterSlaveMessage", &mesos__internal__reregister_slave_message__descriptor,
+                     "{\"slave\":" AGENT_INFO("\"id\":{\"value\":\"" AGENT0 "\"},") ",\"version\":\"1.12.0\"," AGENT_CAPS
+                     ",\"completed_frameworks\":[{\"framework_info\":" FRAMEWORK_INFO("\"id\":{\"value\":\"" FRAMEWORK0 "\"},")
+                     "}]}");
+    CHECK(HASH_COUNT(s.m->completed) == 1);
+    CHECK(framework_find_completed(s.m, STR(FRAMEWORK0)) == NULL);
+    CHECK(str_contains(subscribe_again(&s, 1), STR("stream1 < SUBSCRIBED")));
+    CHECK(framework_find(s.m, STR(FRAMEWORK0)) != NULL);
+    CHECK(HASH_COUNT(s.m->completed) == 0);
+    scene_done(&s);
+}
+
+TEST("an update of a task that is not in the books makes the agent register again, and what it then brings is taken in")
+{
+    struct scene s;
+
+    scene_with_offer(&s);
+    CHECK_STR(update(&s, "late", "TASK_RUNNING"),
+              STR("stream1 < UPDATE late TASK_RUNNING  uuid\nagent < ping disconnected\n"));
+    /* The end of such a task asks for nothing. */
+    CHECK_STR(update(&s, "gone", "TASK_FINISHED"), STR("stream1 < UPDATE gone TASK_FINISHED  uuid\n"));
+    struct str trace = agent_says(&s, PID0, "ReregisterSlaveMessage", &mesos__internal__reregister_slave_message__descriptor,
+        "{\"slave\":" AGENT_INFO("\"id\":{\"value\":\"" AGENT0 "\"},") ",\"version\":\"1.12.0\"," AGENT_CAPS
+        ",\"frameworks\":[" FRAMEWORK_INFO("\"id\":{\"value\":\"" FRAMEWORK0 "\"},") "],"
+        "\"tasks\":[{\"name\":\"late\",\"task_id\":{\"value\":\"late\"},\"framework_id\":{\"value\":\"" FRAMEWORK0 "\"},"
+        "\"agent_id\":{\"value\":\"" AGENT0 "\"},\"state\":\"TASK_RUNNING\",\"resources\":[{\"name\":\"cpus\",\"type\":\"SCALAR\","
+        "\"scalar\":{\"value\":1},\"allocation_info\":{\"role\":\"web\"}}]}]}");
+    CHECK(str_contains(trace, STR("RESCIND"))); /* the offer had all of the agent */
+    CHECK(framework_task_find(framework_find(s.m, STR(FRAMEWORK0)), STR("late")) != NULL);
+    scene_done(&s);
+}
