@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs checks. COMMAND: a process in the task's environment (or what the owner does for a nested container). HTTP: our own
- * GET, following redirects on the same port; https by curl, as the original does all of them. TCP: a connect. */
+ * GET; https and redirects by curl, as the original does all of them. TCP: a connect. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -92,7 +92,8 @@ static void run_command(struct checker *c)
     checker_result(c, CHECK_NO_VALUE, false);
 }
 
-static void run_curl(struct checker *c)
+/* fallback: the result when there is no curl. */
+static void run_curl(struct checker *c, int64_t fallback)
 {
     char url[2048];
     struct error err;
@@ -101,7 +102,7 @@ static void run_curl(struct checker *c)
                    c->spec.port, STR_ARG(c->spec.path));
     const char *argv[] = { "curl", "-s", "-S", "-L", "-k", "-w", "%{http_code}", "-o", "/dev/null", "-g", url, NULL };
     if (pipe2(p, O_CLOEXEC | O_NONBLOCK) != 0) {
-        checker_result(c, CHECK_NO_VALUE, false);
+        checker_result(c, fallback, false);
         return;
     }
     c->pipe_fd = p[0];
@@ -109,9 +110,12 @@ static void run_curl(struct checker *c)
     (void)close(p[1]);
     if (r == 0)
         return;
-    (void)fprintf(stderr, "Check by https: %s\n", err.msg);
+    if (fallback == CHECK_NO_VALUE)
+        (void)fprintf(stderr, "Check by https: %s\n", err.msg);
     c->pid = 0;
-    checker_result(c, CHECK_NO_VALUE, false);
+    (void)close(c->pipe_fd);
+    c->pipe_fd = -1;
+    checker_result(c, fallback, false);
 }
 
 static void on_http(void *arg, unsigned status, struct str body, const struct error *err)
@@ -120,7 +124,10 @@ static void on_http(void *arg, unsigned status, struct str body, const struct er
     (void)body;
     (void)err;
     c->http_busy = false;
-    checker_result(c, status != 0 ? (int64_t)status : CHECK_NO_VALUE, false);
+    if (status == 301 || status == 302 || status == 303 || status == 307 || status == 308)
+        run_curl(c, status); /* the code at the end of the redirects is what counts */
+    else
+        checker_result(c, status != 0 ? (int64_t)status : CHECK_NO_VALUE, false);
 }
 
 static struct xhttp_endpoint local_endpoint(const struct checker *c)
@@ -133,7 +140,7 @@ static struct xhttp_endpoint local_endpoint(const struct checker *c)
 static void run_http(struct checker *c)
 {
     if (!str_is(c->spec.scheme, "http")) {
-        run_curl(c);
+        run_curl(c, CHECK_NO_VALUE);
         return;
     }
     struct xhttp_endpoint to = local_endpoint(c);

@@ -342,6 +342,33 @@ TEST("HTTP and TCP health checks see a server come up")
     }
 }
 
+TEST("an HTTP check tells the code at the end of redirects")
+{
+    struct fake_agent a;
+    if (start(&a, true)) {
+        struct sbuf t;
+        task_put(&t, "t1", "sleep 1000");
+        size_t h = wire_open(&t, 13);
+        wire_put_u64(&t, 1, 2);
+        wire_put_double(&t, 4, 0.0);
+        wire_put_double(&t, 5, 0.05);
+        size_t c = wire_open(&t, 3);
+        wire_put_u64(&t, 1, a.port);
+        wire_put_bytes(&t, 2, STR("/moved"));
+        wire_close(&t, c);
+        wire_close(&t, h);
+        fake_agent_launch(&a, sbuf_view(&t));
+        sbuf_done(&t);
+        struct mono end = mono_add(loop_clock(), 5 * NS_PER_S);
+        while (a.count < 3 && mono_before(loop_clock(), end))
+            loop_turn(a.f.loop, 20 * NS_PER_MS);
+        CHECK_INT(a.count, 3);
+        /* type HTTP, status_code 204; without curl on the machine it is the redirect's own 302 */
+        CHECK(strcmp(a.updates[2].check, "08021a0308cc01") == 0 || strcmp(a.updates[2].check, "08021a0308ae02") == 0);
+    }
+    fake_agent_stop(&a);
+}
+
 TEST("a check reports a changed result and never kills")
 {
     struct fake_agent a;

@@ -284,7 +284,12 @@ static void agent_call(struct fake_agent *a, struct http_req *r, struct str call
 
 static void on_request(void *ctx, struct http_req *r)
 {
-    if (str_is(http_req_path(r), "/api/v1/executor"))
+    if (str_is(http_req_path(r), "/moved")) {
+        http_reply_header(r, "Location", STR("/there"));
+        http_reply(r, 302, NULL, STR(""));
+    } else if (str_is(http_req_path(r), "/there")) {
+        http_reply(r, 204, NULL, STR(""));
+    } else if (str_is(http_req_path(r), "/api/v1/executor"))
         executor_call(ctx, r, http_req_body(r));
     else
         agent_call(ctx, r, http_req_body(r));

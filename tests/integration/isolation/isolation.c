@@ -373,6 +373,36 @@ TEST("cgroups: a nested container shares its parent's limits, dies alone, and di
     fixture_stop(&f);
 }
 
+TEST("cgroups/all: what the machine has, and devices are closed where it can")
+{
+    struct fixture f;
+    if (fixture_start(&f, "cgroups/all", NULL)) {
+        struct container_spec s = fixture_shell(&f, "c1", "head -c 1 /dev/zero | wc -c; mknod d b 7 0 && (head -c 1 d || true) 2>&1");
+        if (fixture_launch(&f, &s) && fixture_wait(&f, "c1", EVENT_EXITED) != NULL) {
+            CHECK(str_starts(str_of(fixture_file(&f, "c1", "stdout")), STR("1")));
+            if (!is_v2(&f))
+                CHECK(strstr(fixture_file(&f, "c1", "stdout"), "Operation not permitted") != NULL);
+        }
+    }
+    fixture_stop(&f);
+}
+
+TEST("an isolator that is not built is refused at the start, by name")
+{
+    struct fixture f;
+    struct containerizer *c = NULL;
+    struct error err;
+    if (fixture_start(&f, NULL, "posix")) {
+        char runtime[300];
+        (void)snprintf(runtime, sizeof runtime, "%s/other", f.dir);
+        struct containerizer_options o = { .isolation = "posix/cpu,gpu/nvidia", .runtime_dir = runtime, .launcher_dir = f.bin };
+        struct containerizer_callbacks cb = { .ctx = NULL };
+        CHECK_INT(containerizer_new(&c, f.loop, &o, &cb, &err), -ERR_INVALID);
+        CHECK(str_starts(str_of(err.msg), STR("isolation 'gpu/nvidia' is not built; known are ")));
+    }
+    fixture_stop(&f);
+}
+
 /* --- namespaces, users, limits ------------------------------------------------------------------------ */
 
 TEST("namespaces/pid: the task sees only its own processes")
