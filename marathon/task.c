@@ -81,6 +81,12 @@ static uint32_t check_port(const struct launch *l, struct opt_i64 port, struct o
     return app_is_host_mode(&l->spec->app) ? l->ports[k] : l->container_ports[k];
 }
 
+/* The library takes 0 for "not given", which the protocol then reads as 10 or 15 s, and below zero for none. */
+static double seconds(int64_t s)
+{
+    return s > 0 ? (double)s : -1;
+}
+
 static const struct stoa_check *health_check(const struct launch *l, struct arena *a)
 {
     const struct app *app = &l->spec->app;
@@ -103,10 +109,10 @@ static const struct stoa_check *health_check(const struct launch *l, struct aren
             c->scheme = p == HC_MESOS_HTTPS ? "https" : "http";
         }
         c->ipv6 = h->ip_protocol.v == 1;
-        c->delay_s = (double)h->delay_s.v;
-        c->interval_s = (double)h->interval_s.v;
-        c->timeout_s = (double)h->timeout_s.v;
-        c->grace_period_s = (double)h->grace_s.v;
+        c->delay_s = seconds(h->delay_s.v);
+        c->interval_s = seconds(h->interval_s.v);
+        c->timeout_s = seconds(h->timeout_s.v);
+        c->grace_period_s = seconds(h->grace_s.v);
         /* 0 means "never kill" here; the protocol has no such value. */
         c->consecutive_failures = h->failures_max.v > 0 ? (int)h->failures_max.v : INT32_MAX;
         return c;
@@ -132,9 +138,9 @@ static const struct stoa_check *plain_check(const struct launch *l, struct arena
         c->type = STOA_CHECK_COMMAND;
         c->command.value = text(a, k->exec->command->shell);
     }
-    c->delay_s = (double)k->delay_s.v;
-    c->interval_s = (double)k->interval_s.v;
-    c->timeout_s = (double)k->timeout_s.v;
+    c->delay_s = seconds(k->delay_s.v);
+    c->interval_s = seconds(k->interval_s.v);
+    c->timeout_s = seconds(k->timeout_s.v);
     return c;
 }
 
