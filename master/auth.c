@@ -125,6 +125,6 @@ bool auth_check(struct shell *sh, struct http_req *r, enum realm realm, char *bu
                 *ret_principal = str_mem(buf, user.n);
                 return true;
             }
-    http_reply_unauthorized(r, names[realm], "");
+    http_reply_unauthorized(r, names[realm], "401 Unauthorized.");
     return false;
 }

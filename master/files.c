@@ -289,13 +289,13 @@ void api_files(struct shell *sh, struct http_req *r, int call_type, struct str c
         v1_set_level(sh, r, wire_field_bytes(call, 3));
         break;
     case MESOS__V1__MASTER__CALL__TYPE__LIST_FILES:
-        if (real_path(sh, wire_path(call, 7, 1, 0), &b))
+        if (real_path(sh, wire_path(call, 4, 1, 0), &b))
             reply_response(sh, r, json, 6, 7, (struct str){ "", 0 });
         else
             reply_empty(r, 404);
         break;
     default: /* READ_FILE, by the caller's switch */
-        v1_read(sh, r, wire_field_bytes(call, 8), json);
+        v1_read(sh, r, wire_field_bytes(call, 5), json);
         break;
     }
 }

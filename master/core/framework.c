@@ -461,7 +461,7 @@ static bool call_admitted(struct master *m, struct request_ref r, const struct f
     if (f == NULL)
         act_answer(m, r, 400, "Framework cannot be found");
     else if (c->principal.n != 0 && !str_eq(str_of(f->info->principal), c->principal))
-        act_answer(m, r, 400, "Authenticated principal '%.*s' does not match principal '%s' set in 'FrameworkInfo'",
+        act_answer(m, r, 400, "Authenticated principal '%.*s' does not match principal '%s' set in `FrameworkInfo`",
                    STR_ARG(c->principal), f->info->principal != NULL ? f->info->principal : "");
     else if (!framework_is_connected(f))
         act_answer(m, r, 403, "Framework is not subscribed");

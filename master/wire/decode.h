@@ -45,9 +45,6 @@ int decode_message(const struct master *m, struct str to, struct str name, struc
 int decode_body(const ProtobufCMessageDescriptor *type, struct str body, bool json, struct decoded *d, struct str *ret_bytes,
                 struct error *err);
 
-/* The JSON parser's complaint about body in the original's words. */
-int decode_json_syntax(struct str body, struct error *err);
-
 /* A scheduler call of decode_body. Sets ev to SUBSCRIBE or CALL. principal: the authenticated one, or empty. The errors
  * are texts for a 400. */
 int decode_scheduler_call(const struct master *m, struct str bytes, struct str principal, struct decoded *d,

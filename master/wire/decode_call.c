@@ -43,29 +43,9 @@ void decoded_done(struct decoded *d)
 
 /* --- the original's words for what is wrong with JSON --- */
 
-/* "JSON, line 1 column 9: ..." as "syntax error at line 1 near: <rest of that line>". */
-int decode_json_syntax(struct str body, struct error *err)
-{
-    struct str rest = str_of(err->msg);
-    uint64_t line = 1, column = 1;
-
-    if (!str_skip(&rest, STR("JSON, line ")) || !str_u64(&rest, UINT64_MAX, &line) || !str_skip(&rest, STR(" column ")) ||
-        !str_u64(&rest, UINT64_MAX, &column))
-        return -(int)err->code;
-    for (uint64_t i = 1; i < line; i++) {
-        size_t at = str_index(body, '\n');
-        body = str_sub(body, at + 1, body.n);
-    }
-    body = str_sub(body, 0, str_index(body, '\n'));
-    body = str_sub(body, (size_t)column - 1, 60);
-    if (!str_is_utf8(body))
-        body.n = 0;
-    return error_set(err, ERR_INVALID, "syntax error at line %llu near: %.*s", (unsigned long long)line, STR_ARG(body));
-}
-
 static int syntax_text(struct str body, struct error *err)
 {
-    (void)decode_json_syntax(body, err);
+    (void)json_syntax_near(body, err);
     return error_wrap(err, "Failed to parse body into JSON");
 }
 
@@ -190,8 +170,8 @@ static int take_subscribe(const struct master *m, Mesos__V1__FrameworkInfo *i, c
     struct error why;
 
     if (principal.n != 0 && i->principal != NULL && !str_is(principal, i->principal))
-        return error_set(err, ERR_INVALID, "Authenticated principal '%.*s' does not match principal '%s' set in "
-                                           "'FrameworkInfo'", STR_ARG(principal), i->principal);
+        return error_set(err, ERR_INVALID, "Failed to validate scheduler::Call: Authenticated principal '%.*s' does not match "
+                                           "principal '%s' set in `FrameworkInfo`", STR_ARG(principal), i->principal);
     if (i->id != NULL && i->id->value[0] == '\0')
         i->id = NULL;
     keep_immutable(m, i, update, principal, &d->arena);

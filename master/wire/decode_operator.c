@@ -296,7 +296,7 @@ int decode_operator_form(const struct master *m, int type, struct str agent, str
         i++;
     int rc = json_parse(resources, &tree, err);
     if (rc != 0) {
-        (void)decode_json_syntax(resources, err);
+        (void)json_syntax_near(resources, err);
         return error_wrap(err, "Error parsing '%s' query parameter in the request body", forms[i].param);
     }
     json_free(tree);
@@ -323,7 +323,7 @@ static int wrapped(const ProtobufCMessageDescriptor *type, const char *before, s
     int rc = json_parse(body, &tree, err);
 
     if (rc != 0) {
-        (void)decode_json_syntax(body, err);
+        (void)json_syntax_near(body, err);
         return error_wrap(err, "Failed to parse body into JSON");
     }
     json_free(tree);

@@ -588,9 +588,7 @@ static void summary_agent(struct jsonw *w, const struct master *m, const struct 
             n[t->state]++;
     for (const struct framework *f = m->frameworks; f != NULL && id != NULL; f = f->hh.next)
         count_ring(f, id, n);
-    for (const struct framework *f = m->completed_list; f != NULL && id != NULL; f = f->c_next)
-        count_ring(f, id, n);
-    write_counts(w, n);
+    write_counts(w, n); /* without completed frameworks, as the original counts */
     jsonw_key_array(w, "framework_ids");
     for (const struct slot *s = a->slots; s != NULL; s = s->a_next)
         jsonw_str(w, s->framework->id.s);

@@ -458,9 +458,11 @@ bool view_v1(const struct view *v, int call_type, bool json, struct sbuf *b)
     struct sbuf packed = SBUF_INIT(SIZE_MAX / 4);
     struct sbuf *to = json ? &packed : b;
     wire_put_u64(to, 1, type);
-    size_t mark = wire_open(to, field);
-    put_small(v, call_type, to);
-    wire_close(to, mark);
+    if (call_type != MESOS__V1__MASTER__CALL__TYPE__GET_WEIGHTS || v->m->weights != NULL) {
+        size_t mark = wire_open(to, field);
+        put_small(v, call_type, to);
+        wire_close(to, mark);
+    }
     if (json)
         (void)json_from_wire(b, &mesos__v1__master__response__descriptor, sbuf_view(&packed));
     sbuf_done(&packed);
