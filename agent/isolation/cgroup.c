@@ -237,21 +237,19 @@ int cgroups_start(struct cgroups *cg, uint32_t used, struct error *err)
     return 0;
 }
 
-int cg_group_init(struct cg_group *g, const struct cgroups *cg, const char *id, uint32_t controllers, struct error *err)
+int cg_path_of(const struct cgroups *cg, const char *id, char ret[CG_PATH_MAX], struct error *err)
 {
-    int n = snprintf(g->path, sizeof g->path, "%s/", cg->root);
-    size_t len = (size_t)n;
-    for (const char *p = id; *p != 0 && len + 8 < sizeof g->path; p++) {
+    size_t len = (size_t)snprintf(ret, CG_PATH_MAX, "%s/", cg->root);
+    for (const char *p = id; *p != 0 && len + 8 < CG_PATH_MAX; p++) {
         if (*p == '.') {
-            memcpy(g->path + len, "/mesos/", 7);
+            memcpy(ret + len, "/mesos/", 7);
             len += 7;
         } else {
-            g->path[len++] = *p;
+            ret[len++] = *p;
         }
     }
-    g->path[len] = 0;
-    g->controllers = controllers;
-    if (len + 64 >= sizeof g->path)
+    ret[len] = 0;
+    if (len + 64 >= CG_PATH_MAX)
         return error_set(err, ERR_LIMIT, "the cgroup path of container %.64s... is over %d bytes", id, CG_PATH_MAX);
     return 0;
 }

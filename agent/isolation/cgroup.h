@@ -49,10 +49,10 @@ int cgroups_start(struct cgroups *cg, uint32_t used, struct error *err);
 /* A container's group. */
 struct cg_group {
     uint32_t controllers; /* v1: where it has directories; v2: what is enabled for it */
-    char path[CG_PATH_MAX]; /* relative to the mount, "mesos/<id>" */
+    const char *path;     /* relative to the mount, "mesos/<id>"; somebody else's */
 };
-/* path of an id in printed form under root. */
-int cg_group_init(struct cg_group *g, const struct cgroups *cg, const char *id, uint32_t controllers, struct error *err);
+/* The path of a container by its id in printed form. */
+int cg_path_of(const struct cgroups *cg, const char *id, char ret[CG_PATH_MAX], struct error *err);
 
 struct cg_value {
     enum cg_controller controller;

@@ -78,10 +78,13 @@ static struct container *parent_of(const struct containerizer *c, const char *id
 static int name_groups(struct container *c, bool own_cgroups, struct error *err)
 {
     const struct isolation *iso = c->iso;
-    uint32_t kill_bit = iso->linux_launcher ? CG_BIT(CG_FREEZER) : 0;
-    if (cg_group_init(&c->kill_group, &iso->cg, c->id, kill_bit, err) != 0)
+    char path[CG_PATH_MAX];
+    if (cg_path_of(&iso->cg, c->id, path, err) != 0)
         return -(int)err->code;
-    return cg_group_init(&c->group, &iso->cg, c->id, own_cgroups ? iso->cg.used : 0, err);
+    c->cg_path = xstrdup(path);
+    c->kill_group = (struct cg_group){ iso->linux_launcher ? CG_BIT(CG_FREEZER) : 0, c->cg_path };
+    c->group = (struct cg_group){ own_cgroups ? iso->cg.used : 0, c->cg_path };
+    return 0;
 }
 
 struct container *container_new(struct containerizer *owner, const char *id, const char *sandbox,
@@ -155,6 +158,7 @@ void container_free(struct container *c)
     HASH_DEL(owner->table, c);
     free(c->id);
     free(c->sandbox);
+    free(c->cg_path);
     free(c->forked_pid_path);
     free(c->fail_text);
     free(c->limit_message);

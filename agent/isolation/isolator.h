@@ -44,6 +44,7 @@ struct container {
     char *sandbox;
     struct container_resources res;
     bool command_task, mem_limit_set; /* mem_limit_set: the hard limit was written once */
+    char *cg_path;                    /* of both groups */
     struct cg_group group;            /* controllers 0: shares the parent's */
     struct cg_group kill_group;       /* where its processes are found; no controllers: by their parents */
     pid_t pid;                        /* supervisor; 0 unknown */

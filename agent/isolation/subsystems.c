@@ -34,10 +34,8 @@ static int cpuset_init(struct isolation *iso, struct error *err)
 
 static int copy_from(const struct isolation *iso, const char *from, const char *to, const char *file, struct error *err)
 {
-    struct cg_group a = { .controllers = CG_BIT(CG_CPUSET) }, b = { .controllers = CG_BIT(CG_CPUSET) };
+    struct cg_group a = { CG_BIT(CG_CPUSET), from }, b = { CG_BIT(CG_CPUSET), to };
     CLEANUP(sbuf_done_p) struct sbuf text = SBUF_INIT(8192);
-    (void)snprintf(a.path, sizeof a.path, "%s", from);
-    (void)snprintf(b.path, sizeof b.path, "%s", to);
     if (cg_read(&iso->cg, &a, CG_CPUSET, file, &text, err) != 0)
         return -(int)err->code;
     return cg_write(&iso->cg, &b, CG_CPUSET, file, text.p, err);

@@ -110,19 +110,19 @@ TEST("a v2 machine: what cgroup.controllers lists")
 TEST("the path of a nested container lies below its parent's")
 {
     struct cgroups cg = { .root = "mesos" };
-    struct cg_group g;
     struct error err;
-    char path[CG_PATH_MAX];
+    char group[CG_PATH_MAX], path[CG_PATH_MAX];
+    struct cg_group g = { CG_BIT(CG_CPU), group };
     memcpy(cg.mount[CG_CPU], "/c", 3);
-    CHECK_INT(cg_group_init(&g, &cg, "a.b.c", CG_BIT(CG_CPU), &err), 0);
-    CHECK_CSTR(g.path, "mesos/a/mesos/b/mesos/c");
+    CHECK_INT(cg_path_of(&cg, "a.b.c", group, &err), 0);
+    CHECK_CSTR(group, "mesos/a/mesos/b/mesos/c");
     CHECK(cg_file(&cg, &g, CG_CPU, "cpu.shares", path));
     CHECK_CSTR(path, "/c/mesos/a/mesos/b/mesos/c/cpu.shares");
     CHECK(!cg_file(&cg, &g, CG_MEMORY, "x", path));
     char longest[CONTAINER_ID_MAX + 1];
     memset(longest, 'x', sizeof longest - 1);
     longest[CONTAINER_ID_MAX] = 0;
-    CHECK_INT(cg_group_init(&g, &cg, longest, 1, &err), 0);
+    CHECK_INT(cg_path_of(&cg, longest, group, &err), 0);
 }
 
 TEST("container ids")
