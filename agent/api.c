@@ -198,7 +198,7 @@ static void get_executors(struct api_call *c)
     CLEANUP(sbuf_done_p) struct sbuf m = SBUF_INIT(API_ANSWER_BYTES_MAX);
 
     put_executors(&m, c->shell->core);
-    reply_lists(c, "GET_EXECUTORS", "get_executors", R(GET_EXECUTORS), 11, sbuf_view(&m), executor_lists, 2);
+    reply_lists(c, "GET_EXECUTORS", "get_executors", R(GET_EXECUTORS), 12, sbuf_view(&m), executor_lists, 2);
 }
 
 static void get_frameworks(struct api_call *c)
@@ -206,7 +206,7 @@ static void get_frameworks(struct api_call *c)
     CLEANUP(sbuf_done_p) struct sbuf m = SBUF_INIT(API_ANSWER_BYTES_MAX);
 
     put_frameworks(&m, c->shell->core);
-    reply_lists(c, "GET_FRAMEWORKS", "get_frameworks", R(GET_FRAMEWORKS), 10, sbuf_view(&m), framework_lists, 2);
+    reply_lists(c, "GET_FRAMEWORKS", "get_frameworks", R(GET_FRAMEWORKS), 11, sbuf_view(&m), framework_lists, 2);
 }
 
 static void get_state(struct api_call *c)

@@ -299,12 +299,8 @@ void endpoint_containers(struct shell *s, struct http_req *r)
     bool by_framework = http_query_get(query, "framework_id", &fid);
     bool by_executor = http_query_get(query, "executor_id", &eid);
 
-    if (by_executor && !by_framework) {
-        http_reply_text(r, 400, "Expecting 'framework_id' when 'executor_id' is given");
-        return;
-    }
-    if (by_container && by_framework) {
-        http_reply_text(r, 400, "Expecting either 'container_id' or 'framework_id', not both");
+    if ((by_executor && !by_framework) || (by_container && by_framework)) {
+        http_reply_text(r, 400, "Supported query parameters are container_id only, framework_id only, or executor_id and framework_id only");
         return;
     }
     jsonw_array(&w);

@@ -18,9 +18,10 @@ int agent_decode_call(const ProtobufCMessageDescriptor *type, bool json, struct 
         rc = wire_unpack(type, body, arena, ret, err);
         return rc == 0 ? 0 : error_set(err, ERR_INVALID, "Failed to parse body into Call protobuf");
     }
-    rc = json_parse(body, &tree, err);
-    if (rc != 0)
+    if (json_parse(body, &tree, err) != 0) {
+        (void)json_syntax_near(body, err);
         return error_wrap(err, "Failed to parse body into JSON");
+    }
     rc = json_to_wire(type, body, &bytes, err); /* from the text: integers stay exact */
     struct str copy = rc == 0 ? arena_str(arena, sbuf_view(&bytes)) : (struct str){ NULL, 0 };
     if (rc == 0)

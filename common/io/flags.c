@@ -224,6 +224,26 @@ static int set_text(struct flags *f, size_t i, struct str value, enum flag_sourc
     return 0;
 }
 
+/* Durations and fractions are shown in one way however they were written: "60secs" as "1mins", "0.80" as "0.8". */
+static void normalise(struct flags *f, size_t i, const void *target)
+{
+    const struct flag *fl = &f->spec->flags[i];
+    const void *member = (const char *)target + fl->offset;
+    struct sbuf b = SBUF_INIT(64);
+
+    if (fl->type == FLAG_TYPE_DURATION && *(const int64_t *)member == 0)
+        sbuf_c(&b, "0ns");
+    else if (fl->type == FLAG_TYPE_DURATION)
+        duration_print(&b, *(const int64_t *)member);
+    else if (fl->type == FLAG_TYPE_DOUBLE)
+        sbuf_fmt(&b, "%.15g", *(const double *)member);
+    if (b.n != 0) {
+        free(f->text[i]);
+        f->text[i] = sbuf_steal(&b);
+    }
+    sbuf_done(&b);
+}
+
 /* --- environment -------------------------------------------------------------------------------------- */
 static const char *env_find(char *const envp[], struct str prefix, struct str name)
 {
@@ -336,8 +356,8 @@ static int fill(struct flags *f, void *target, int argc, char *const argv[], cha
     }
     rc = take_args(f, argc, argv, err);
     for (size_t i = 0; i < spec->count && rc == 0; i++) {
-        if (f->text[i] != NULL)
-            rc = parse_value(&spec->flags[i], target, f->text[i], err);
+        if (f->text[i] != NULL && (rc = parse_value(&spec->flags[i], target, f->text[i], err)) == 0)
+            normalise(f, i, target);
         if (rc != 0 && f->source[i] == FLAG_FROM_ENV)
             rc = error_wrap(err, "from the environment");
         if (rc == 0 && f->text[i] == NULL && spec->flags[i].required && !f->help)

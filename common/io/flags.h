@@ -99,7 +99,7 @@ struct flags {
     const struct flags_spec *spec;
     enum flag_source *source; /* per flag of the table */
     bool *set;                /* per flag: a value is there (default included) */
-    char **text;              /* per flag: the value as it was written; NULL when unset */
+    char **text;              /* per flag: the value as written, durations and fractions normalised; NULL when unset */
     bool help;                /* --help (or -h) was given: nothing is checked for required */
     const char **rest;        /* positional arguments, borrowed from argv; NULL-terminated */
     size_t rest_count;

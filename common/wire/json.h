@@ -33,6 +33,8 @@ struct cJSON;
 /* Parses one JSON text, strictly: nothing behind it, valid UTF-8, no NUL in strings. The caller frees the
  * tree with cJSON_Delete. Numbers are doubles: integers beyond 2^53 lose digits. */
 int json_parse(struct str text, struct cJSON **ret_tree, struct error *err);
+/* Puts json_parse's complaint about this text into the words that clients know: "syntax error at line 1 near: ...". */
+int json_syntax_near(struct str text, struct error *err);
 void json_free(struct cJSON *tree); /* NULL is fine */
 
 static inline void json_free_p(struct cJSON **tree)

@@ -278,6 +278,26 @@ int json_parse(struct str text, struct cJSON **ret_tree, struct error *err)
     return json_parse_text(text, false, ret_tree, err);
 }
 
+/* "JSON, line 1 column 9: ..." as "syntax error at line 1 near: <rest of that line>". */
+int json_syntax_near(struct str body, struct error *err)
+{
+    struct str rest = str_of(err->msg);
+    uint64_t line = 1, column = 1;
+
+    if (!str_skip(&rest, STR("JSON, line ")) || !str_u64(&rest, UINT64_MAX, &line) || !str_skip(&rest, STR(" column ")) ||
+        !str_u64(&rest, UINT64_MAX, &column))
+        return -(int)err->code;
+    for (uint64_t i = 1; i < line; i++) {
+        size_t at = str_index(body, '\n');
+        body = str_sub(body, at + 1, body.n);
+    }
+    body = str_sub(body, 0, str_index(body, '\n'));
+    body = str_sub(body, (size_t)column - 1, 60);
+    if (!str_is_utf8(body))
+        body.n = 0;
+    return error_set(err, ERR_INVALID, "syntax error at line %llu near: %.*s", (unsigned long long)line, STR_ARG(body));
+}
+
 void json_free(struct cJSON *tree)
 {
     cJSON_Delete(tree);

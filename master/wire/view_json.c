@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/model/role.h"
 #include "common/wire/convert.h"
 #include "common/wire/guard.h"
 #include "common/wire/json.h"
@@ -721,11 +722,43 @@ static void key_quantities(struct jsonw *w, const char *key, const struct quanti
     jsonw_close(w);
 }
 
+/* How many ports of the entries are allocated to the role or one below it, in thousandths as quantities are. */
+static int64_t ports_in(const struct resources *r, struct name *role)
+{
+    int64_t n = 0;
+
+    for (uint32_t i = 0; i < r->n; i++)
+        if (r->v[i].name == NAME_PORTS && r->v[i].type == VALUE_RANGES && r->v[i].role != NULL &&
+            (r->v[i].role == role || role_is_strict_sub(name_str(r->v[i].role), name_str(role))))
+            n += (int64_t)ranges_size(r->v[i].ranges) * MILLI_PER_UNIT;
+    return n;
+}
+
+/* The allocator counts scalars alone; ports are shown here too. */
+static void add_ports(const struct master *m, struct name *role, struct alloc_role_view *r)
+{
+    int64_t allocated = 0, offered = 0;
+
+    for (const struct agent *a = m->agents; a != NULL; a = a->hh.next) {
+        for (const struct slot *s = a->slots; s != NULL; s = s->a_next)
+            allocated += ports_in(&s->used, role);
+        for (const struct offer *o = a->offers; o != NULL; o = o->a_next)
+            offered += ports_in(&o->resources, role);
+    }
+    if (allocated != 0) {
+        quantities_add(&r->allocated, NAME_PORTS, allocated);
+        quantities_add(&r->consumed, NAME_PORTS, allocated);
+    }
+    if (offered != 0)
+        quantities_add(&r->offered, NAME_PORTS, offered);
+}
+
 static void write_role(struct jsonw *w, const struct master *m, struct name *role)
 {
     struct alloc_role_view r;
 
     (void)allocator_role_view(m->allocator, role, &r);
+    add_ports(m, role, &r);
     jsonw_open(w);
     jsonw_key_s(w, "name", name_str(role));
     jsonw_key_double(w, "weight", r.weight);
@@ -841,6 +874,8 @@ void view_registry(const struct view *v, struct sbuf *b)
     jsonw_array_close(&w);
     jsonw_close(&w);
     for (int kind = LOST_UNREACHABLE; kind <= LOST_GONE; kind++) {
+        if ((kind == LOST_GONE ? m->gone_count : m->unreachable_count) == 0)
+            continue;
         jsonw_key_open(&w, kind == LOST_GONE ? "gone" : "unreachable");
         jsonw_key_array(&w, "slaves");
         for (const struct lost_agent *l = m->lost; l != NULL; l = l->hh.next) {

@@ -241,23 +241,22 @@ class Differ:
             self.say(path, f"{got!r}, not {want!r}")
 
     def lists(self, want, got, path, key, loose):
-        names = lambda l: [identity(e) for e in l]
-        a, b = names(want), names(got)
-        if a and b and None not in a + b and len(set(a)) == len(a) and len(set(b)) == len(b):
-            ours = dict(zip(b, got))
-            for n, e in zip(a, want):
-                if n not in ours:
-                    self.say(f"{path}[{n}]", "missing")
-                else:
-                    self.values(e, ours[n], path + "[]", key, loose)
-            for n in b:
-                if n not in a:
-                    self.say(f"{path}[{n}]", "extra")
-            return
-        if len(want) != len(got):
-            self.say(path, f"has {len(got)} elements, not {len(want)}")
-        for e, g in zip(want, got):
-            self.values(e, g, path + "[]", key, loose)
+        def named(l):
+            out, count = {}, {}
+            for e in l:
+                n = identity(e)
+                count[n] = count.get(n, 0) + 1
+                out[(n, count[n])] = e
+            return out
+        a, b = named(want), named(got)
+        for k in a:
+            if k not in b:
+                self.say(f"{path}[{k[0]}]", "missing")
+            else:
+                self.values(a[k], b[k], path + "[]", key, loose)
+        for k in b:
+            if k not in a:
+                self.say(f"{path}[{k[0]}]", "extra")
 
 
 def identity(e):
@@ -271,7 +270,7 @@ def identity(e):
             return identity(e[k]) if k != "id" else words(str(e[k].get("value", e[k])))
     if "statistics" in e or "container_status" in e or "resource_statistics" in e:
         x = e.get("executor_id", e.get("container_id"))
-        return str(x.get("value") if isinstance(x, dict) else x) if "executor_id" in e else None
+        return str(x.get("value") if isinstance(x, dict) else x) if "executor_id" in e else "nested"
     if "scalar" in e or "ranges" in e or "set" in e:
         return json.dumps([e.get(k) for k in ("name", "role", "reservations", "allocation_info")] + [(e.get("disk") or {}).get("persistence", {}).get("id")],
                           sort_keys=True)
@@ -284,8 +283,9 @@ def identity(e):
     return None
 
 
-def compare(want, got, what=None, ordered=False):
-    """The differences between the recorded answer and ours, both as Message. `what` is the protobuf type of the body."""
+def compare(want, got, what=None, loose=False):
+    """The differences between the recorded answer and ours, both as Message. `what` is the protobuf type of the body; loose: its
+    values do not count."""
     d = Differ()
     if want.status != got.status:
         d.say("status", f"{got.status}, not {want.status}" + (f' ("{got.text()[:160].decode("utf-8", "replace")}")' if got.status >= 400 else ""))
@@ -299,15 +299,15 @@ def compare(want, got, what=None, ordered=False):
         if w is not None and g is not None and words(w) != words(g):
             d.say(f"header {k.lower()}", f'"{g}", not "{w}"')
     if want.status == got.status and "chunked" not in want.header("Transfer-Encoding", ""):
-        bodies(d, want, got, what)
+        bodies(d, want, got, what, loose)
     return d.found
 
 
-def bodies(d, want, got, what):
+def bodies(d, want, got, what, loose):
     a, b = want.text(), got.text()
     if want.type == "application/x-protobuf" and what:
         try:
-            d.values(decode(what, a), decode(what, b))
+            d.values(decode(what, a), decode(what, b), loose=loose)
         except (ValueError, IndexError, struct.error) as e:
             d.say("protobuf", str(e))
         return
@@ -318,4 +318,4 @@ def bodies(d, want, got, what):
         if a != b:
             d.say("text", f'"{b[:240]}", not "{a[:240]}"')
         return
-    d.values(a, b)
+    d.values(a, b, loose=loose)
