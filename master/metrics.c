@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/base/alloc.h"
+#include "common/model/role.h"
 #include "common/wire/guard.h"
 #include "common/wire/json.h"
 #include "master/shell.h"
@@ -348,6 +349,7 @@ static void put_allocator(struct pairs *p, const struct master *m)
     }
     quantities_done(&total);
     quantities_done(&used);
+    struct quantities all = QUANTITIES_INIT; /* the root of the tree, whose name is empty */
     for (size_t i = 0; i < n; i++) {
         struct alloc_role_view r;
         const char *role = roles[i]->text;
@@ -360,6 +362,8 @@ static void put_allocator(struct pairs *p, const struct master *m)
         put_quota(p, role, &r.guarantees, "guarantee");
         put_quota(p, role, &r.limits, "limit");
         put_quota(p, role, &r.consumed, "consumed");
+        if (!role_is_hierarchical(str_of(role)))
+            quantities_add_all(&all, &r.consumed);
         struct quantities both = quantities_copy(&r.allocated);
         quantities_add_all(&both, &r.offered);
         if (r.guarantees.n != 0 || r.limits.n != 0)
@@ -367,6 +371,8 @@ static void put_allocator(struct pairs *p, const struct master *m)
         quantities_done(&both);
         allocator_role_view_done(&r);
     }
+    put_quota(p, "", &all, "consumed");
+    quantities_done(&all);
     free(roles);
 }
 
