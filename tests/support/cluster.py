@@ -76,7 +76,7 @@ def wait_for(what, fn, seconds=30, pause=0.05):
             if value:
                 return value
             last = value
-        except (OSError, http.client.HTTPException, KeyError, IndexError, ValueError) as e:
+        except (OSError, http.client.HTTPException, LookupError, ValueError, StopIteration) as e:
             last = e
         if time.monotonic() > deadline:
             raise Failed(f"{what}: not within {seconds} s; last: {last!r}")
