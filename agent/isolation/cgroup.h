@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The machine's cgroups: which controller is where (v1, v2, or hybrid: decided per controller from the mounts), and the
- * groups of containers in them. Groups are made, filled and removed through libcgroup; the core files that it does not know
- * (cgroup.kill, memory.events, event_control) and values read often are files like any other here.
+ * groups of containers in them. libcgroup makes the root group; the rest are directories and files (why: cgroup.c).
  *
  * Layout v1: <mount>/<root>/<id>[/mesos/<nested>]. Layout v2: the same below the one mount, and processes live in the
  * group's "leaf", because a v2 group that has controllers in its subtree may hold no processes itself. A hybrid machine

@@ -408,12 +408,15 @@ static int make_sandbox(const struct container *c, struct error *err)
     if (stat(c->sandbox, &st) == 0)
         return S_ISDIR(st.st_mode) ? 0 : error_set(err, ERR_CONFLICT, "sandbox %s is not a directory", c->sandbox);
     CLEANUP(free_p) char *path = xstrdup(c->sandbox);
-    for (char *q = path + 1; (q = strchr(q, '/')) != NULL; *q++ = '/') {
-        *q = 0;
-        if (mkdir(path, 0755) != 0 && errno != EEXIST)
-            return error_set_errno(err, errno, "sandbox %s: %s", c->sandbox, path);
+    if (mkdir(path, 0750) != 0 && errno == ENOENT) {
+        for (char *q = path + 1; (q = strchr(q, '/')) != NULL; *q++ = '/') {
+            *q = 0;
+            if (mkdir(path, 0755) != 0 && errno != EEXIST)
+                return error_set_errno(err, errno, "sandbox %s: %s", c->sandbox, path);
+        }
+        (void)mkdir(path, 0750); /* looked at below */
     }
-    if (mkdir(path, 0750) != 0)
+    if (stat(path, &st) != 0)
         return error_set_errno(err, errno, "sandbox %s", path);
     if (c->uid != geteuid() && chown(path, c->uid, c->gid) != 0)
         return error_set_errno(err, errno, "owner of sandbox %s", path);

@@ -212,10 +212,13 @@ int launch_command(struct container *c, const struct container_spec *spec, struc
         if (l->arg_count == 0)
             launch_text(l, LAUNCH_ARG, exec);
     }
-    if (spec->class == CONTAINER_CLASS_DEBUG && c->parent != NULL)
+    bool is_debug = spec->class == CONTAINER_CLASS_DEBUG && c->parent != NULL;
+    if (is_debug)
         launch_parent_env(c->parent, l);
     launch_environment(cmd, l);
-    launch_text(l, LAUNCH_WORKDIR, cmd->working_dir != NULL ? cmd->working_dir : spec->sandbox);
+    /* Who looks into a task looks at the task's files; what is written goes to the container's own. */
+    const char *here = is_debug ? c->parent->sandbox : spec->sandbox;
+    launch_text(l, LAUNCH_WORKDIR, cmd->working_dir != NULL ? cmd->working_dir : here);
     launch_log_paths(spec->sandbox, l);
     return launch_user(c, cmd->user, l, err);
 }
