@@ -21,24 +21,6 @@ struct app_args {
     char **argv;
 };
 
-static int read_file(const char *path, struct sbuf *b, struct error *err)
-{
-    bool is_stdin = strcmp(path, "-") == 0;
-    CLEANUP(file_close_p) FILE *f = is_stdin ? fdopen(0, "r") : fopen(path, "re");
-    char chunk[16384];
-    size_t n;
-
-    if (f == NULL)
-        return error_set_errno(err, errno, "%s", path);
-    while ((n = fread(chunk, 1, sizeof chunk, f)) != 0)
-        sbuf_add(b, chunk, n);
-    if (ferror(f))
-        return error_set_errno(err, errno, "%s: reading", path);
-    if (!sbuf_ok(b))
-        return error_set(err, ERR_LIMIT, "%s: larger than %d bytes", path, APP_FILE_MAX);
-    return 0;
-}
-
 /* "/v2/apps/" + id + suffix, with the id's leading slash once. */
 static void app_path(struct sbuf *b, const char *prefix, const char *id, const char *suffix, bool force)
 {
@@ -77,7 +59,7 @@ static int app_create(const struct app_args *a, struct error *err)
 
     if (a->argc != 1)
         return error_set(err, ERR_INVALID, "usage: stoa app create FILE (- is standard input)");
-    r = read_file(a->argv[0], &b, err);
+    r = cli_read_file(a->argv[0], &b, err);
     if (r != 0)
         return r;
     return call_and_print("POST", a, "/v2/apps", sbuf_view(&b), err);

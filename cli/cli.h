@@ -6,6 +6,7 @@
 #define STOA_CLI_CLI_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "common/base/error.h"
 #include "common/base/sbuf.h"
@@ -28,6 +29,20 @@ int agents_main(int argc, char **argv);
 int logs_main(int argc, char **argv);
 int app_main(int argc, char **argv);
 int why_main(int argc, char **argv);
+int api_main(int argc, char **argv);
+int frameworks_main(int argc, char **argv);
+int teardown_main(int argc, char **argv);
+int drain_main(int argc, char **argv);
+int reactivate_main(int argc, char **argv);
+int deactivate_main(int argc, char **argv);
+int quota_main(int argc, char **argv);
+int weights_main(int argc, char **argv);
+int reserve_main(int argc, char **argv);
+int unreserve_main(int argc, char **argv);
+int maintenance_main(int argc, char **argv);
+int exec_main(int argc, char **argv);
+int attach_main(int argc, char **argv);
+int cp_main(int argc, char **argv);
 int hello_main(int argc, char **argv);
 int version_main(int argc, char **argv);
 
@@ -48,6 +63,16 @@ struct cli_option {
 int cli_options(int argc, char **argv, const char *usage, const struct cli_option *options, int *ret_count,
                 struct error *err);
 
+/* As cli_options, but the first argument that is no option ends the options: the rest belongs to another command. */
+int cli_options_first(int argc, char **argv, const char *usage, const struct cli_option *options, int *ret_count,
+                      struct error *err);
+/* What most commands end with: prints the error and gives its exit status when r is not 0. */
+int cli_end(int r, const struct error *err);
+/* Prints what is used wrongly as an error with the usage; gives the exit status. */
+int cli_usage(const char *usage);
+/* The text of a file, of standard input when path is "-". ERR_LIMIT when it is over b's maximum. */
+int cli_read_file(const char *path, struct sbuf *b, struct error *err);
+
 /* Where the servers are: the option's value, else the variable, else the default of a machine running `stoa dev`. */
 const char *cli_master_address(const char *option);   /* STOA_MASTER, 127.0.0.1:5050 */
 const char *cli_marathon_address(const char *option); /* STOA_MARATHON, 127.0.0.1:8080 */
@@ -57,7 +82,7 @@ struct cli_response {
     struct sbuf body; /* owned; release with cli_response_done */
 };
 
-/* One request, answered or failed within timeout_ms. address is host:port (an http:// in front is accepted). Follows
+/* One request, answered or failed within timeout_ms (negative: however long it takes). address is host:port (an http:// in front is accepted). Follows
  * up to three redirects to the leader. Fails (never a half answer) when the server cannot be reached; a status of 400
  * or more is no failure here. body may be empty. */
 int cli_http(const char *method, const char *address, const char *path, struct str body, const char *content_type,
@@ -67,6 +92,9 @@ void cli_response_done(struct cli_response *r);
 int cli_call(const char *method, const char *address, const char *path, struct str body, struct cli_response *ret,
              struct error *err);
 
+/* GET of a body of any size into a file that the caller opened; only a status of 200 is success. */
+int cli_download(const char *address, const char *path, FILE *out, struct error *err);
+
 /* A table for people: columns are padded to their widest cell; all cells are copied. */
 struct cli_table {
     unsigned columns;
@@ -75,6 +103,8 @@ struct cli_table {
 };
 
 void cli_table_add(struct cli_table *t, struct str cell);
+void cli_table_fmt(struct cli_table *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void cli_table_head(struct cli_table *t, const char *const *names);
 void cli_table_print(const struct cli_table *t);
 void cli_table_done(struct cli_table *t);
 

@@ -1,22 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A blocking request over the HTTP client: a loop of its own that runs until the answer is there. */
 #include <cjson/cJSON.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/cli.h"
 #include "cli/json.h"
+#include "cli/v1.h"
 #include "common/base/cleanup.h"
 #include "common/io/http_client.h"
 #include "common/io/loop.h"
 
-enum { ANSWER_MAX = 256 * 1024 * 1024, REDIRECTS_MAX = 3, CALL_TIMEOUT_MS = 10000, LOCATION_MAX = 4096 };
+enum { ANSWER_MAX = 256 * 1024 * 1024, ERROR_BODY_MAX = 64 * 1024, REDIRECTS_MAX = 3, CALL_TIMEOUT_MS = 10000, LOCATION_MAX = 4096 };
 
 struct request {
     struct loop *loop;
     struct cli_response *response;
     struct error *err;
     char location[LOCATION_MAX]; /* of a redirect */
+    FILE *out;                   /* of a download: gets the body of a good answer as it comes */
+    bool out_failed;
+    unsigned status;
     int result;
 };
 
@@ -37,6 +42,25 @@ static void on_done(void *arg, struct http_call *c, const struct http_answer *a,
     loop_stop(q->loop);
 }
 
+static void on_head(void *arg, struct http_call *c, const struct http_answer *a)
+{
+    struct request *q = arg;
+
+    (void)c;
+    q->status = a->status;
+}
+
+static void on_body(void *arg, struct http_call *c, struct str bytes)
+{
+    struct request *q = arg;
+
+    (void)c;
+    if (q->status != 200)
+        sbuf_str(&q->response->body, bytes);
+    else if (fwrite(bytes.p, 1, bytes.n, q->out) != bytes.n)
+        q->out_failed = true;
+}
+
 /* host:port of "host:port", "http://host:port" or "//host:port/path"; *rest gets the path behind it, if any. */
 static struct str host_port(const char *address, struct str *rest)
 {
@@ -49,7 +73,7 @@ static struct str host_port(const char *address, struct str *rest)
     return host;
 }
 
-static int set_target(struct http_call_params *p, struct str address, struct error *err)
+int cli_target(struct http_call_params *p, struct str address, struct error *err)
 {
     struct str rest = address, host;
     uint64_t port;
@@ -93,7 +117,7 @@ int cli_http(const char *method, const char *address, const char *path, struct s
 
     (void)snprintf(at, sizeof at, "%s", address);
     for (int hops = 0; hops <= REDIRECTS_MAX; hops++) {
-        int r = set_target(&p, host_port(at, &rest), err);
+        int r = cli_target(&p, host_port(at, &rest), err);
 
         ret->body = SBUF_INIT(ANSWER_MAX);
         if (r == 0)
@@ -107,6 +131,27 @@ int cli_http(const char *method, const char *address, const char *path, struct s
     }
     return error_set(err, ERR_PROTOCOL, "%s: more than %d redirects; the servers do not agree who leads", address,
                      REDIRECTS_MAX);
+}
+
+int cli_download(const char *address, const char *path, FILE *out, struct error *err)
+{
+    struct cli_response answer = { .body = SBUF_INIT(ERROR_BODY_MAX) };
+    struct request q = { .response = &answer, .err = err, .out = out };
+    struct http_call_params p = {
+        .method = "GET", .target = str_of(path), .arg = &q, .on_head = on_head, .on_body = on_body, .on_done = on_done,
+    };
+    int r = cli_target(&p, str_of(address), err);
+
+    if (r == 0)
+        r = once(&q, &p, err);
+    if (r != 0)
+        r = error_wrap(err, "%s", address);
+    else if (answer.status != 200)
+        r = v1_error(err, address, answer.status, sbuf_view(&answer.body));
+    else if (q.out_failed || fflush(out) != 0)
+        r = error_set_errno(err, errno, "writing");
+    cli_response_done(&answer);
+    return r;
 }
 
 void cli_response_done(struct cli_response *r)

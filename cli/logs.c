@@ -13,8 +13,7 @@
 
 enum { READ_BYTES = 65536, FOLLOW_PAUSE_MS = 300 };
 
-/* The task whose id is, or begins or ends with, the given text; NULL with an error when none or several fit. */
-static const cJSON *find_task(const cJSON *tasks, const char *id, struct error *err)
+const cJSON *task_find(const cJSON *tasks, const char *id, struct error *err)
 {
     const cJSON *t, *found = json_find(tasks, "id", id);
     unsigned count = 0;
@@ -50,7 +49,7 @@ int sandbox_find(const char *master, const char *task_id, struct sandbox *ret, s
         r = json_fetch(master, "/slaves", &slaves, err);
     if (r != 0)
         return r;
-    task = find_task(json_get(tasks, "tasks"), task_id, err);
+    task = task_find(json_get(tasks, "tasks"), task_id, err);
     if (task == NULL)
         return -(int)ERR_NOT_FOUND;
     slave = json_find(json_get(slaves, "slaves"), "id", json_text(task, "slave_id"));
@@ -66,8 +65,7 @@ int sandbox_find(const char *master, const char *task_id, struct sandbox *ret, s
     return 0;
 }
 
-/* Percent-encodes what is not plain in a query. */
-static void encode(struct sbuf *b, const char *s)
+void query_encode(struct sbuf *b, const char *s)
 {
     for (; *s != 0; s++) {
         bool plain = (*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || (*s >= '0' && *s <= '9') ||
@@ -89,9 +87,9 @@ int sandbox_read(const struct sandbox *s, const char *file, int64_t *offset, FIL
     int r;
 
     sbuf_c(&path, "/files/read?path=");
-    encode(&path, s->path);
+    query_encode(&path, s->path);
     sbuf_char(&path, '/');
-    encode(&path, file);
+    query_encode(&path, file);
     sbuf_fmt(&path, "&offset=%lld&length=%d", (long long)*offset, READ_BYTES);
     r = json_fetch(s->agent, path.p, &j, err);
     if (r != 0)

@@ -31,6 +31,20 @@ static const struct command commands[] = {
     { "logs", logs_main, "TASK [-f] [--stderr]", "what a task wrote" },
     { "app", app_main, "create FILE | list | show ID | scale ID N | restart ID | delete ID", "apps of marathon" },
     { "why", why_main, "APP", "why an app waits, or why its task died" },
+    { "frameworks", frameworks_main, "[--all] [--json]", "the frameworks of the cluster" },
+    { "teardown", teardown_main, "FRAMEWORK", "end a framework and its tasks" },
+    { "drain", drain_main, "AGENT [--grace=DURATION] [--mark-gone] [--wait]", "move an agent's tasks away" },
+    { "deactivate", deactivate_main, "AGENT", "no new tasks for an agent" },
+    { "reactivate", reactivate_main, "AGENT", "undo drain or deactivate" },
+    { "quota", quota_main, "[list | set ROLE --limit=... --guarantee=... | remove ROLE]", "quotas of roles" },
+    { "weights", weights_main, "[list | set ROLE WEIGHT]", "weights of roles" },
+    { "reserve", reserve_main, "AGENT RESOURCES --role=ROLE", "reserve resources of an agent for a role" },
+    { "unreserve", unreserve_main, "AGENT RESOURCES --role=ROLE", "undo a reservation" },
+    { "maintenance", maintenance_main, "[list | schedule FILE | down MACHINE... | up MACHINE...]", "maintenance of machines" },
+    { "exec", exec_main, "[-i] [-t] TASK COMMAND [ARG...]", "run a command in a task's container" },
+    { "attach", attach_main, "[-i] TASK", "a running task's output, and input" },
+    { "cp", cp_main, "TASK:PATH LOCAL", "copy files out of a task's sandbox" },
+    { "api", api_main, "CALL [--agent=AGENT] [--body=JSON]", "any call of the operator API" },
     { "sim", sim_main, "--seed N [...]", "the simulator: the shipped cores under virtual time" },
     { "hello", hello_main, "[--port=N]", "a tiny web server, for the demo and for trials" },
     { "version", version_main, "", "the version" },
@@ -59,7 +73,7 @@ static int help_main(int argc, char **argv)
     (void)argv;
     printf("stoa: a two-level cluster resource manager\n\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        printf("  stoa %-9s %s\n", commands[i].name, commands[i].help);
+        printf("  stoa %-11s %s\n", commands[i].name, commands[i].help);
     printf("\nThe daemons take the flags of Mesos and Marathon: stoa master --help, stoa agent --help, "
            "stoa marathon --help.\nThe others: stoa COMMAND --help.\n");
     return 0;

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Options, failures and tables of the commands. */
+#include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
 #include "common/base/alloc.h"
+#include "common/base/cleanup.h"
 
 int cli_fail(const struct error *err)
 {
@@ -91,8 +94,8 @@ static int take_option(int argc, char **argv, int *i, const struct cli_option *o
     return unknown_option(options, arg, err);
 }
 
-int cli_options(int argc, char **argv, const char *usage, const struct cli_option *options, int *ret_count,
-                struct error *err)
+static int parse(int argc, char **argv, const char *usage, const struct cli_option *options, bool first_ends, int *ret_count,
+                 struct error *err)
 {
     int kept = 0;
 
@@ -110,6 +113,8 @@ int cli_options(int argc, char **argv, const char *usage, const struct cli_optio
         }
         if (argv[i][0] != '-' || argv[i][1] == 0) {
             argv[1 + kept++] = argv[i];
+            while (first_ends && ++i < argc)
+                argv[1 + kept++] = argv[i];
             continue;
         }
         r = take_option(argc, argv, &i, options, err);
@@ -117,6 +122,49 @@ int cli_options(int argc, char **argv, const char *usage, const struct cli_optio
             return r;
     }
     *ret_count = kept;
+    return 0;
+}
+
+int cli_options(int argc, char **argv, const char *usage, const struct cli_option *options, int *ret_count,
+                struct error *err)
+{
+    return parse(argc, argv, usage, options, false, ret_count, err);
+}
+
+int cli_options_first(int argc, char **argv, const char *usage, const struct cli_option *options, int *ret_count,
+                      struct error *err)
+{
+    return parse(argc, argv, usage, options, true, ret_count, err);
+}
+
+int cli_end(int r, const struct error *err)
+{
+    return r != 0 ? cli_fail(err) : CLI_OK;
+}
+
+int cli_usage(const char *usage)
+{
+    struct error err;
+
+    (void)error_set(&err, ERR_INVALID, "usage: %s", usage);
+    return cli_fail(&err);
+}
+
+int cli_read_file(const char *path, struct sbuf *b, struct error *err)
+{
+    bool is_stdin = strcmp(path, "-") == 0;
+    CLEANUP(file_close_p) FILE *f = is_stdin ? fdopen(0, "r") : fopen(path, "re");
+    char chunk[16384];
+    size_t n;
+
+    if (f == NULL)
+        return error_set_errno(err, errno, "%s", path);
+    while ((n = fread(chunk, 1, sizeof chunk, f)) != 0)
+        sbuf_add(b, chunk, n);
+    if (ferror(f))
+        return error_set_errno(err, errno, "%s: reading", path);
+    if (!sbuf_ok(b))
+        return error_set(err, ERR_LIMIT, "%s: larger than %zu bytes", path, b->max);
     return 0;
 }
 
@@ -141,6 +189,23 @@ void cli_table_add(struct cli_table *t, struct str cell)
 {
     ARRAY_ROOM(t->cells, t->count, t->cap);
     t->cells[t->count++] = xstrndup(cell);
+}
+
+void cli_table_fmt(struct cli_table *t, const char *fmt, ...)
+{
+    CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(1 << 20);
+    va_list ap;
+
+    va_start(ap, fmt);
+    sbuf_vfmt(&b, fmt, ap);
+    va_end(ap);
+    cli_table_add(t, sbuf_view(&b));
+}
+
+void cli_table_head(struct cli_table *t, const char *const *names)
+{
+    for (unsigned i = 0; i < t->columns; i++)
+        cli_table_add(t, str_of(names[i]));
 }
 
 void cli_table_print(const struct cli_table *t)

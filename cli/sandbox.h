@@ -6,13 +6,21 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include <cjson/cJSON.h>
+
 #include "common/base/error.h"
+#include "common/base/sbuf.h"
 
 struct sandbox {
     char agent[128]; /* host:port of the agent */
     char path[2048]; /* virtual path of the newest run's directory */
     char state[32];  /* of the task when it was looked up */
 };
+
+/* The task whose id is, or contains, the given text; NULL with an error when none or several fit. */
+const cJSON *task_find(const cJSON *tasks, const char *id, struct error *err);
+/* Percent-encodes what is not plain in a query. */
+void query_encode(struct sbuf *b, const char *s);
 
 /* Finds the task (its id, or a part that only one task has). */
 int sandbox_find(const char *master, const char *task_id, struct sandbox *ret, struct error *err);

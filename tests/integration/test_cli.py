@@ -1,0 +1,319 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The commands on the operator APIs, each against a running cluster: what it does as the cluster's own state shows it, what
+it prints, and what it says to bad input."""
+import os, sys
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "support"))
+from cluster import *
+
+dev = Dev(agents=2)
+COMMANDS = ["api", "frameworks", "teardown", "drain", "deactivate", "reactivate", "quota", "weights", "reserve", "unreserve",
+            "maintenance", "exec", "attach", "cp"]
+
+
+def fails(says, *args, status=None, stdin=None):
+    """The command ends with one line on standard error that has the text, and nothing on standard output."""
+    r = subprocess.run([STOA, *args], env={**os.environ, **dev.env}, capture_output=True, text=True, timeout=60, input=stdin)
+    check(r.returncode != 0, f"stoa {' '.join(args)} succeeded: {r.stdout}")
+    if status is not None:
+        equal(r.returncode, status, f"exit status of stoa {' '.join(args)} ({r.stderr.strip()})")
+    check(r.stderr.startswith("stoa: ") and r.stderr.count("\n") == 1, f"no single line: {r.stderr!r}")
+    check(says in r.stderr, f"stoa {' '.join(args)} says {r.stderr.strip()!r}, not {says!r}")
+
+
+def run(*args, stdin=None):
+    r = subprocess.run([STOA, *args], env={**os.environ, **dev.env}, capture_output=True, text=True, timeout=60, input=stdin)
+    if r.returncode != 0:
+        raise Failed(f"stoa {' '.join(args)}: status {r.returncode}: {r.stderr.strip()}")
+    return r.stdout
+
+
+def slave(id):
+    return [s for s in get(dev.master, "/slaves").json["slaves"] if s["id"] == id][0]
+
+
+def agent_ids():
+    return sorted(s["id"] for s in get(dev.master, "/slaves").json["slaves"])
+
+
+def v1(port, call):
+    r = post(port, "/api/v1", call)
+    equal(r.status, 200, f"status of {call['type']} ({r.text[:200]})")
+    return r.json
+
+
+def sleeper():
+    """An app whose one task writes into its sandbox and sleeps; its task id."""
+    if not dev.app("/sleeper"):
+        dev.deploy({"id": "/sleeper", "cmd": "mkdir -p data/deep; echo one > data/first; printf two > data/deep/second; "
+                    "ln -s /etc data/link; echo ready; echo 'a b' > 'odd name'; sleep 10000",
+                    "cpus": 0.1, "mem": 64, "instances": 1})
+    id = dev.app("/sleeper")["tasks"][0]["id"]
+    wait_for("it has written", lambda: "ready" in run("logs", id))
+    return id
+
+
+@case("each command explains itself, and wrong usage is told in one line")
+def _():
+    for c in COMMANDS:
+        r = subprocess.run([STOA, c, "--help"], capture_output=True, text=True, timeout=20)
+        equal((r.returncode, r.stderr), (0, ""), f"stoa {c} --help")
+        check(r.stdout.startswith(f"usage: stoa {c}") and "--master" in r.stdout, r.stdout)
+        check(f"stoa {c} " in run("help"), f"stoa help does not name {c}")
+        fails("unknown option --nonsense", c, "--nonsense", status=2)
+    for args in (["teardown"], ["drain"], ["deactivate"], ["reactivate"], ["reserve", "S0"], ["reserve", "S0", "cpus:1"], ["exec"],
+                 ["exec", "x"], ["attach"], ["cp", "x"], ["quota", "nonsense"], ["quota", "set"], ["weights", "set", "a"],
+                 ["maintenance", "nonsense"], ["api"], ["frameworks", "x"]):
+        fails("usage: stoa", *args, status=2)
+
+
+@case("a server that is not there, and one that is none")
+def _():
+    dead = free_ports()[0]
+    for args in (["frameworks"], ["api", "GET_HEALTH"], ["quota"], ["weights"], ["maintenance"], ["drain", "x"], ["exec", "a", "b"], ["cp", "a:b", "c"]):
+        fails(f"127.0.0.1:{dead}", args[0], f"--master=127.0.0.1:{dead}", *args[1:], status=1)
+    fails("is no address", "api", "GET_HEALTH", "--master=nonsense")
+
+
+@case("api: calls of master and agent, with and without a body")
+def _():
+    equal(json.loads(run("api", "GET_HEALTH")), {"type": "GET_HEALTH", "get_health": {"healthy": True}}, "health of the master")
+    equal(json.loads(run("api", "get-health", "--agent=S0"))["get_health"]["healthy"], True, "health of an agent by a part of its id")
+    equal(json.loads(run("api", "GET_HEALTH", f"--agent=127.0.0.1:{dev.agents[1]}"))["type"], "GET_HEALTH", "by its address")
+    equal(len(json.loads(run("api", "GET_AGENTS"))["get_agents"]["agents"]), 2, "agents")
+    run("api", "SET_LOGGING_LEVEL", '--body={"level":1,"duration":{"nanoseconds":60000000000}}')
+    equal(json.loads(run("api", "GET_LOGGING_LEVEL"))["get_logging_level"]["level"], 1, "level")
+    for body in ('{"path":"/master/log"}', '{"list_files":{"path":"/master/log"}}', '{"type":"LIST_FILES","list_files":{"path":"/master/log"}}'):
+        r = subprocess.run([STOA, "api", "LIST_FILES", f"--body={body}"], env={**os.environ, **dev.env}, capture_output=True, text=True)
+        check(r.returncode == 0 or "404" in r.stderr, f"{body}: {r.stderr}")
+    run("api", "UPDATE_WEIGHTS", "--body=-", stdin='{"weight_infos":[{"role":"cli","weight":2.5}]}')
+    equal(v1(dev.master, {"type": "GET_WEIGHTS"})["get_weights"]["weight_infos"], [{"role": "cli", "weight": 2.5}], "weights")
+    names = run("api", "--list").split()
+    check("DRAIN_AGENT" in names and "LAUNCH_NESTED_CONTAINER" not in names, names)
+    check("LAUNCH_NESTED_CONTAINER" in run("api", "--list", "--agent=any").split(), "list of the agent's calls")
+
+
+@case("api: numbers of 64 bits pass through untouched")
+def _():
+    schedule = '{"windows":[{"machine_ids":[{"hostname":"m","ip":"10.0.0.9"}],"unavailability":{"start":{"nanoseconds":1893456000123456789}}}]}'
+    run("api", "UPDATE_MAINTENANCE_SCHEDULE", '--body={"schedule":' + schedule + "}")
+    check("1893456000123456789" in run("api", "GET_MAINTENANCE_SCHEDULE"), run("api", "GET_MAINTENANCE_SCHEDULE"))
+    run("api", "UPDATE_MAINTENANCE_SCHEDULE", '--body={"schedule":{}}')
+
+
+@case("api: a stream prints one record per line as it comes")
+def _():
+    p = subprocess.Popen([STOA, "api", "SUBSCRIBE"], env={**os.environ, **dev.env}, stdout=subprocess.PIPE, text=True)
+    try:
+        first = json.loads(p.stdout.readline())
+        equal(first["type"], "SUBSCRIBED", "first event")
+        equal(len(first["subscribed"]["get_state"]["get_agents"]["agents"]), 2, "agents")
+        equal(json.loads(p.stdout.readline())["type"], "HEARTBEAT", "second event")
+    finally:
+        p.kill()
+        p.wait()
+
+
+@case("api: bad input")
+def _():
+    fails("there is no call NONSENSE", "api", "nonsense", status=2)
+    fails("is a call of an agent; say which", "api", "GET_CONTAINERS", status=2)
+    fails("is a call of the master", "api", "GET_AGENTS", "--agent=S0", status=2)
+    fails("is no JSON object", "api", "TEARDOWN", "--body=[1]", status=2)
+    fails("is no JSON object", "api", "TEARDOWN", '--body={"a":', status=2)
+    fails("the body is a TEARDOWN, not a GET_HEALTH", "api", "GET_HEALTH", '--body={"type":"TEARDOWN","get_health":{}}', status=2)
+    fails("'teardown'", "api", "TEARDOWN", status=1)
+    fails("status 400", "api", "TEARDOWN", '--body={"framework_id":{"value":"nobody"}}', status=1)
+    fails("there is no agent", "api", "GET_HEALTH", "--agent=nobody", status=1)
+    fails("several agents match", "api", "GET_HEALTH", "--agent=S", status=1)
+
+
+@case("frameworks: the table, ended ones, JSON")
+def _():
+    run("run", "--name=short", "--command=true", "--cpus=0.1", "--mem=32")
+    lines = run("frameworks").strip().split("\n")
+    equal(lines[0].split(), ["FRAMEWORK", "NAME", "ROLES", "TASKS", "CPUS", "MEM", "STATE"], "head")
+    check([l for l in lines if " marathon " in l and l.endswith(" active")], lines)
+    check(not [l for l in lines if " short " in l], lines)
+    check([l for l in run("frameworks", "--all").split("\n") if " short " in l and l.endswith(" completed")], run("frameworks", "--all"))
+    check("marathon" in [f["name"] for f in json.loads(run("frameworks", "--json"))["frameworks"]], "JSON")
+
+
+@case("teardown ends a framework and its tasks")
+def _():
+    p = Process("sleeps", [STOA, "run", "--name=sleeps", "--command=sleep 1000", "--cpus=0.1", "--mem=32"], env=dev.env)
+    fw = wait_for("its task runs", lambda: [t for t in dev.tasks() if t["name"].startswith("sleeps") and t["state"] == "TASK_RUNNING"])[0]["framework_id"]
+    check("is ended" in run("teardown", "sleeps"), "words")
+    check(fw in [f["id"] for f in get(dev.master, "/frameworks").json["completed_frameworks"]], "not completed")
+    equal([t for t in dev.tasks() if t["framework_id"] == fw and t["state"] == "TASK_RUNNING"], [], "running tasks")
+    wait_for("its program ended", lambda: p.p.poll() is not None)
+    Process.alive.remove(p)
+    fails("there is no framework \"sleeps\"", "teardown", "sleeps", status=1)
+    fails("there is no framework", "teardown", "nobody", status=1)
+
+
+@case("quota: set, list, remove")
+def _():
+    run("quota", "set", "dev", "--limit=cpus:0.5;mem:512", "--guarantee=cpus:0.25")
+    config = [c for c in v1(dev.master, {"type": "GET_QUOTA"})["get_quota"]["status"]["configs"] if c["role"] == "dev"][0]
+    equal(config["guarantees"], {"cpus": {"value": 0.25}}, "guarantees")
+    equal(config["limits"], {"cpus": {"value": 0.5}, "mem": {"value": 512.0}}, "limits")
+    check([l for l in run("quota").split("\n") if l.split() == ["dev", "cpus:0.25", "cpus:0.5;mem:512", "-"]], run("quota", "list"))
+    check("dev" in run("quota", "list", "--json"), "JSON")
+    run("quota", "remove", "dev")
+    check(not [l for l in run("quota").split("\n") if l.startswith("dev ")], run("quota"))
+    fails("give --guarantee, --limit or both", "quota", "set", "dev", status=2)
+    fails("--limit=cpus", "quota", "set", "dev", "--limit=cpus", status=2)
+    fails("--limit=", "quota", "set", "dev", "--limit=cpus:-1", status=2)
+    fails("status 400", "quota", "set", "a/b", "--limit=cpus:1", status=1)
+    fails("status 400", "quota", "set", "dev", "--guarantee=cpus:100000", status=1)
+    run("quota", "set", "dev", "--guarantee=cpus:100000", "--force")
+    run("quota", "remove", "dev")
+
+
+@case("weights: set and list")
+def _():
+    run("weights", "set", "dev", "3.5")
+    check(["dev", "3.5"] in [l.split() for l in run("weights").split("\n")], run("weights"))
+    check({"role": "dev", "weight": 3.5} in json.loads(run("weights", "list", "--json")), "JSON")
+    for bad in ("0", "-1", "x", "1x", ""):
+        fails("use a number over 0", "weights", "set", "--", "dev", bad, status=2)
+
+
+@case("reserve and unreserve resources of an agent")
+def _():
+    id = agent_ids()[1]
+    run("reserve", "S1", "cpus:0.1;mem:32;ports:[31000-31001]" if "31000" in slave(id)["resources"]["ports"] else "cpus:0.1;mem:32", "--role=dev")
+    got = slave(id)["reserved_resources"]["dev"]
+    equal((got["cpus"], got["mem"]), (0.1, 32.0), "reserved")
+    run("unreserve", id, "cpus:0.1;mem:32" + (";ports:[31000-31001]" if got.get("ports") else ""), "--role=dev")
+    equal(slave(id)["reserved_resources"].get("dev"), None, "reserved after that")
+    fails("status 409", "reserve", "S1", "cpus:100000", "--role=dev", status=1)
+    fails("status 4", "unreserve", "S1", "cpus:0.1", "--role=dev", status=1)
+    fails("nonsense", "reserve", "S1", "nonsense", "--role=dev", status=2)
+    fails("is nothing", "reserve", "S1", "", "--role=dev", status=2)
+    fails("leave the role out", "reserve", "S1", "cpus(dev):1", "--role=dev", status=2)
+    fails("there is no agent \"S9\"", "reserve", "S9", "cpus:1", "--role=dev", status=1)
+
+
+@case("deactivate and reactivate an agent")
+def _():
+    id = agent_ids()[0]
+    run("deactivate", "S0")
+    equal(slave(id)["deactivated"], True, "deactivated")
+    run("reactivate", "S0")
+    equal(slave(id)["deactivated"], False, "deactivated")
+    fails("status 400", "reactivate", "S0", status=1)
+    fails("there is no agent", "deactivate", "nobody", status=1)
+
+
+@case("drain an agent: its task moves to the other one, and it comes back")
+def _():
+    task = sleeper()
+    where = [t for t in dev.tasks() if t["id"] == task][0]["slave_id"]
+    out = run("drain", where, "--grace=1secs", "--wait")
+    check("is draining" in out and "is drained" in out, out)
+    moved = wait_for("the app runs elsewhere", lambda: [t for t in dev.tasks() if t["name"] == "sleeper" and t["state"] == "TASK_RUNNING" and t["slave_id"] != where])
+    check(moved, "not moved")
+    equal(slave(where)["drain_info"]["state"], "DRAINED", "state")
+    run("reactivate", where)
+    equal(slave(where)["deactivated"], False, "deactivated")
+    fails("is no duration", "drain", where, "--grace=10", status=2)
+    fails("there is no agent", "drain", "nobody", status=1)
+
+
+@case("maintenance: a schedule, a machine down and up")
+def _():
+    path = os.path.join(scratch(), "schedule.json")
+    open(path, "w").write('{"windows":[{"machine_ids":[{"hostname":"nowhere","ip":"10.1.2.3"}],"unavailability":{"start":{"nanoseconds":1893456000123456789}}}]}')
+    run("maintenance", "schedule", path)
+    check(["nowhere", "10.1.2.3", "DRAINING"] in [l.split() for l in run("maintenance").split("\n")], run("maintenance"))
+    check("1893456000123456789" in run("maintenance", "list", "--json"), run("maintenance", "list", "--json"))
+    run("maintenance", "down", "nowhere@10.1.2.3")
+    check(["nowhere", "10.1.2.3", "DOWN"] in [l.split() for l in run("maintenance").split("\n")], run("maintenance"))
+    run("maintenance", "up", "nowhere@10.1.2.3")
+    check("nowhere" not in run("maintenance"), run("maintenance"))
+    fails("use HOSTNAME@IP", "maintenance", "down", "nowhere", status=2)
+    fails("status 400", "maintenance", "down", "unknown@10.1.2.4", status=1)
+    fails("status 400", "maintenance", "schedule", "-", stdin="{", status=1)
+    fails("No such file", "maintenance", "schedule", "/nowhere/file", status=1)
+
+
+@case("exec: output, errors and the exit code of a command in a task's container")
+def _():
+    task = sleeper()
+    equal(run("exec", task, "cat data/first"), "one\n", "output of a line for a shell")
+    equal(run("exec", task, "/bin/echo", "-n", "a  b", "--help"), "a  b --help", "output of a program with arguments")
+    r = dev.cli("exec", task, "echo out; echo err >&2; exit 7", ok=False)
+    equal((r.returncode, r.stdout, r.stderr), (7, "out\n", "err\n"), "exec")
+    equal(dev.cli("exec", task, "kill -9 $$", ok=False).returncode, 137, "exit code of a killed command")
+    equal(run("exec", task, "true"), "", "output of true")
+    equal(len(run("exec", task, "head -c 3000000 /dev/zero | tr '\\0' x")), 3000000, "a long output")
+
+
+@case("exec: what cannot be")
+def _():
+    task = sleeper()
+    fails("there is no task", "exec", "nobody", "true", status=1)
+    r = dev.cli("exec", task, "/no/such/program", "x", ok=False)
+    check(r.returncode != 0, "a program that is not there succeeded")
+    check(not json.loads(run("api", "GET_CONTAINERS", f"--agent={[t for t in dev.tasks() if t['id'] == task][0]['slave_id']}",
+                             '--body={"show_nested":true}')).get("nonsense"), "")
+
+
+@case("exec: the command ends with its client")
+def _():
+    task = sleeper()
+    p = subprocess.Popen([STOA, "exec", task, "echo started; exec sleep 4321.5"], env={**os.environ, **dev.env}, stdout=subprocess.PIPE, text=True)
+    equal(p.stdout.readline(), "started\n", "output")
+    is_running = lambda: subprocess.run(["pgrep", "-f", "sleep 4321.5"], capture_output=True).returncode == 0
+    wait_for("it runs", is_running)
+    p.kill()
+    p.wait()
+    wait_for("it is gone", lambda: subprocess.run(["pgrep", "-x", "-f", "sleep 4321.5"], capture_output=True).returncode != 0)
+
+
+@case("cp: a file, a file into a directory, standard output, a directory, the sandbox")
+def _():
+    task = sleeper()
+    d = tempfile.mkdtemp(dir=scratch())
+    run("cp", f"{task}:data/first", f"{d}/copy")
+    equal(open(f"{d}/copy").read(), "one\n", "copy")
+    run("cp", f"{task}:/data/first", d)
+    equal(open(f"{d}/first").read(), "one\n", "copy into a directory")
+    equal(run("cp", f"{task}:odd name", "-"), "a b\n", "standard output")
+    r = dev.cli("cp", f"{task}:data", f"{d}/tree")
+    equal(open(f"{d}/tree/first").read() + open(f"{d}/tree/deep/second").read(), "one\ntwo", "the tree")
+    check(not os.path.exists(f"{d}/tree/link/passwd"), "a link out of the sandbox was followed")
+    run("cp", f"{task}:", f"{d}/sandbox")
+    check(os.path.exists(f"{d}/sandbox/stdout") and os.path.exists(f"{d}/sandbox/data/deep/second"), os.listdir(f"{d}/sandbox"))
+
+
+@case("cp: bad input")
+def _():
+    task = sleeper()
+    fails("names no task", "cp", "stdout", "/tmp/x", status=2)
+    fails("there is no task", "cp", "nobody:stdout", "/tmp/x", status=1)
+    fails('there is no "nothing"', "cp", f"{task}:nothing", "/tmp/x", status=1)
+    fails("there is no", "cp", f"{task}:nothing/below", "/tmp/x", status=1)
+    fails("there is no", "cp", f"{task}:../../../../../../etc/passwd", f"{scratch()}/passwd", status=1)
+    check(not os.path.exists(f"{scratch()}/passwd"), "a file outside the sandbox was copied")
+    fails("is a directory", "cp", f"{task}:data", "-", status=2)
+    fails("No such file", "cp", f"{task}:data/first", "/no/such/directory/file", status=1)
+
+
+@case("attach: what the server says")
+def _():
+    task = sleeper()
+    r = dev.cli("attach", task, ok=False)
+    check(r.returncode == 1 and "I/O switchboard" in r.stderr, r.stderr)
+    fails("there is no task", "attach", "nobody", status=1)
+
+
+@case("stopping leaves nothing behind")
+def _():
+    dev.stop()
+
+
+main()
