@@ -2,7 +2,10 @@
 # The simulator. Programs that never meet in one process use the same names, and the SDK's shell runs here on a loop and an
 # HTTP client that are simulated: such parts are linked into one object each, of which only the sim_ names stay visible.
 
-SIM_FRAMEWORK_SRC := $(SDK_SRC) $(wildcard tests/sim/framework/*.c)
+# Of marathon: its shell without HTTP and probes, and what turns records and launches into bytes.
+SIM_MARATHON_SRC  := marathon/shell.c marathon/sched.c marathon/persist.c marathon/task.c marathon/flags.c marathon/api/records.c \
+  marathon/api/decode.c marathon/api/encode.c
+SIM_FRAMEWORK_SRC := $(SDK_SRC) $(SIM_MARATHON_SRC) $(wildcard tests/sim/framework/*.c)
 SIM_EXECUTOR_SRC  := $(EXEC_CORE_SRC) executor/sdk/wire.c $(wildcard tests/sim/executor/*.c)
 SIM_BLOBS := $(O)/tests/sim/framework.blob.o $(O)/tests/sim/executor.blob.o
 

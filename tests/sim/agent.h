@@ -27,7 +27,7 @@ struct agent_node {
     struct sim *sim;
     unsigned index;
     struct proc *p;
-    struct kv disk;
+    struct vkv disk;
     struct container *containers;
     unsigned container_count;    /* ever */
     struct agent_env env;

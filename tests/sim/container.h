@@ -25,4 +25,8 @@ void ledger_task_started(struct sim *s, int agent, struct str framework, struct 
 void ledger_task_ended(struct sim *s, struct str framework, struct str task);
 void ledger_update_made(struct sim *s, struct str framework, struct str task, const struct uuid *uuid, int state);
 
+/* A port of a task on a machine. ILL: connections are taken, requests fail. */
+enum port_state { PORT_CLOSED, PORT_OPEN, PORT_ILL };
+void ledger_port(struct sim *s, int agent, uint32_t port, enum port_state state);
+
 #endif

@@ -155,7 +155,7 @@ void disk_forked(struct agent_node *n, const struct container *c)
 /* --- reading --- */
 
 /* The next name below dir, after index *at; moves *at behind everything that is below it. */
-static bool next_name(const struct kv *k, const char *dir, size_t *at, char *ret, size_t size)
+static bool next_name(const struct vkv *k, const char *dir, size_t *at, char *ret, size_t size)
 {
     size_t len = strlen(dir);
 
@@ -173,7 +173,7 @@ static bool next_name(const struct kv *k, const char *dir, size_t *at, char *ret
     return true;
 }
 
-static size_t count_names(const struct kv *k, const char *dir)
+static size_t count_names(const struct vkv *k, const char *dir)
 {
     char name[256];
     size_t n = 0;
@@ -185,7 +185,7 @@ static size_t count_names(const struct kv *k, const char *dir)
 
 static bool get(const struct agent_node *n, const char *path, struct arena *arena, struct str *ret)
 {
-    const struct kv_entry *e = kv_get(&n->disk, path);
+    const struct vkv_entry *e = kv_get(&n->disk, path);
 
     if (e != NULL)
         *ret = arena_str(arena, e->value);

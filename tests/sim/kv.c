@@ -16,7 +16,7 @@ static void disown(struct str s)
     free((void *)(uintptr_t)s.p);
 }
 
-size_t kv_first(const struct kv *k, const char *prefix)
+size_t kv_first(const struct vkv *k, const char *prefix)
 {
     size_t lo = 0, hi = k->n;
 
@@ -30,19 +30,19 @@ size_t kv_first(const struct kv *k, const char *prefix)
     return lo;
 }
 
-bool kv_at(const struct kv *k, size_t i, const char *prefix)
+bool kv_at(const struct vkv *k, size_t i, const char *prefix)
 {
     return i < k->n && strncmp(k->v[i].key, prefix, strlen(prefix)) == 0;
 }
 
-const struct kv_entry *kv_get(const struct kv *k, const char *key)
+const struct vkv_entry *kv_get(const struct vkv *k, const char *key)
 {
     size_t i = kv_first(k, key);
 
     return i < k->n && strcmp(k->v[i].key, key) == 0 ? &k->v[i] : NULL;
 }
 
-void kv_put(struct kv *k, const char *key, struct str value)
+void kv_put(struct vkv *k, const char *key, struct str value)
 {
     size_t i = kv_first(k, key);
 
@@ -54,12 +54,12 @@ void kv_put(struct kv *k, const char *key, struct str value)
     ARRAY_ROOM(k->v, k->n, k->cap);
     memmove(k->v + i + 1, k->v + i, (k->n - i) * sizeof *k->v);
     k->n++;
-    k->v[i] = (struct kv_entry){ xstrdup(key), own(value) };
+    k->v[i] = (struct vkv_entry){ xstrdup(key), own(value) };
 }
 
-void kv_append(struct kv *k, const char *key, struct str value)
+void kv_append(struct vkv *k, const char *key, struct str value)
 {
-    const struct kv_entry *e = kv_get(k, key);
+    const struct vkv_entry *e = kv_get(k, key);
     struct sbuf b = SBUF_INIT(SIM_BYTES_MAX);
 
     if (e != NULL)
@@ -69,7 +69,7 @@ void kv_append(struct kv *k, const char *key, struct str value)
     sbuf_done(&b);
 }
 
-static void remove_range(struct kv *k, size_t from, size_t to)
+static void remove_range(struct vkv *k, size_t from, size_t to)
 {
     for (size_t i = from; i < to; i++) {
         free(k->v[i].key);
@@ -79,7 +79,7 @@ static void remove_range(struct kv *k, size_t from, size_t to)
     k->n -= to - from;
 }
 
-void kv_remove(struct kv *k, const char *key)
+void kv_remove(struct vkv *k, const char *key)
 {
     size_t i = kv_first(k, key);
 
@@ -87,7 +87,7 @@ void kv_remove(struct kv *k, const char *key)
         remove_range(k, i, i + 1);
 }
 
-void kv_remove_under(struct kv *k, const char *prefix)
+void kv_remove_under(struct vkv *k, const char *prefix)
 {
     size_t from = kv_first(k, prefix), to = from;
 
@@ -97,12 +97,12 @@ void kv_remove_under(struct kv *k, const char *prefix)
         remove_range(k, from, to);
 }
 
-void kv_done(struct kv *k)
+void kv_done(struct vkv *k)
 {
     if (k->n != 0)
         remove_range(k, 0, k->n);
     free(k->v);
-    *k = (struct kv){ 0 };
+    *k = (struct vkv){ 0 };
 }
 
 /* --- the store --- */

@@ -7,6 +7,7 @@
 #include "common/base/alloc.h"
 #include "master/core/state.h"
 #include "tests/sim/container.h"
+#include "tests/sim/framework.h"
 
 struct update {
     struct uuid uuid;
@@ -28,8 +29,15 @@ struct entry {
     int told;                  /* the framework's latest news; -1: none */
 };
 
+struct port {
+    UT_hash_handle hh;
+    uint64_t key;              /* agent and number */
+    enum port_state state;
+};
+
 struct ledger {
     struct entry *entries;
+    struct port *ports;
     struct ledger_counts counts;
     uint64_t master_steps;
     char text[400];
@@ -49,6 +57,11 @@ void ledger_free(struct ledger *l)
         free(e->updates);
         free(e->key);
         free(e);
+    }
+    struct port *p, *p_next;
+    HASH_ITER(hh, l->ports, p, p_next) {
+        HASH_DELETE(hh, l->ports, p);
+        free(p);
     }
     free(l);
 }
@@ -211,14 +224,60 @@ void ledger_acknowledged(struct sim *s, struct str framework, struct str task, c
         e->end_acknowledged = true;
 }
 
-void ledger_accepted(struct sim *s, int framework, struct str task, const uint32_t *ports, size_t port_count, const char *host)
+/* --- ports --- */
+
+static int host_index(const struct sim *s, struct str host)
 {
-    (void)s;
-    (void)framework;
-    (void)task;
-    (void)ports;
-    (void)port_count;
-    (void)host;
+    char name[24];
+
+    for (unsigned i = 0; i < s->agent_count; i++) {
+        (void)snprintf(name, sizeof name, "host%u", i + 1);
+        if (str_is(host, name))
+            return (int)i;
+        (void)snprintf(name, sizeof name, "10.0.1.%u", i + 1);
+        if (str_is(host, name))
+            return (int)i;
+    }
+    return -1;
+}
+
+const char *ledger_host(struct sim *s, struct str host)
+{
+    int i = host_index(s, host);
+
+    return i >= 0 ? s->agent[i]->addr : "";
+}
+
+void ledger_port(struct sim *s, int agent, uint32_t port, enum port_state state)
+{
+    struct ledger *l = s->ledger;
+    struct port *p = NULL;
+    uint64_t key = (uint64_t)agent << 16 | port;
+
+    HASH_FIND(hh, l->ports, &key, sizeof key, p);
+    if (p == NULL) {
+        p = xcalloc(1, sizeof *p);
+        p->key = key;
+        HASH_ADD(hh, l->ports, key, sizeof p->key, p);
+    } else if (state != PORT_CLOSED && p->state != PORT_CLOSED) {
+        sim_fail(s, "port %u of a%d is given to two tasks", port, agent + 1);
+    }
+    p->state = state;
+}
+
+unsigned ledger_probe(struct sim *s, int from, const char *host, uint32_t port)
+{
+    struct port *p = NULL;
+
+    for (unsigned i = 0; i < s->agent_count; i++) {
+        uint64_t key = (uint64_t)i << 16 | port;
+        if (strcmp(s->agent[i]->addr, host) != 0 || s->cut[from][s->agent[i]->host])
+            continue;
+        HASH_FIND(hh, s->ledger->ports, &key, sizeof key, p);
+    }
+    if (p == NULL || p->state == PORT_CLOSED)
+        return 0;
+    return p->state == PORT_ILL && !s->calm ? 500 : 200;
 }
 
 /* --- programs --- */
@@ -290,6 +349,11 @@ static const char *agents_unsettled(struct sim *s, const struct master *m)
     return "";
 }
 
+static bool is_of(const struct entry *e, const char *framework_id)
+{
+    return framework_id[0] != 0 && str_starts(str_of(e->key), str_of(framework_id)) && e->key[strlen(framework_id)] == '/';
+}
+
 const char *ledger_unsettled(struct sim *s)
 {
     const struct master *m = sim_master_core(s);
@@ -312,11 +376,25 @@ const char *ledger_unsettled(struct sim *s)
         if (e->running != 0 && e->told != TASK_RUNNING && e->told != TASK_KILLING && e->told != TASK_STARTING)
             return open_text(s, "task %s runs, its framework thinks it is %s", e->key,
                              e->told < 0 ? "nothing" : task_state_name((enum task_state)e->told));
+        if (s->marathon != NULL && is_of(e, sim_marathon_books(s->marathon).framework_id))
+            continue; /* it forgets what it gave up; its books are compared as a whole */
         if (e->running == 0 && e->told >= 0 && (is_alive(e->told) || e->told == TASK_UNREACHABLE))
             return open_text(s, "task %s does not run, its framework thinks it is %s", e->key,
                              task_state_name((enum task_state)e->told));
     }
     return "";
+}
+
+const char *ledger_compare(struct sim *s, const char *framework_id, size_t tasks)
+{
+    struct entry *e, *next;
+    size_t n = 0;
+
+    HASH_ITER(hh, s->ledger->entries, e, next)
+        n += e->running != 0 && is_of(e, framework_id);
+    if (n == tasks || framework_id[0] == 0)
+        return "";
+    return open_text(s, "%zu tasks of %s run, it thinks %zu", n, framework_id, tasks);
 }
 
 struct ledger_counts ledger_count(const struct sim *s)

@@ -29,7 +29,6 @@ struct seen_update {
     bool has_uuid;
     struct uuid uuid;
 };
-void ledger_accepted(struct sim *s, int framework, struct str task, const uint32_t *ports, size_t port_count, const char *host);
 void ledger_update_seen(struct sim *s, const struct seen_update *u);
 void ledger_acknowledged(struct sim *s, struct str framework, struct str task, const struct uuid *uuid);
 
@@ -51,6 +50,15 @@ struct agent_facts sim_agent_facts(struct sim *s, unsigned index);
 
 /* --- the end: fails, or says what is still open ("" when all is settled) --- */
 const char *ledger_unsettled(struct sim *s);
+/* Whether exactly so many tasks of this framework run. */
+const char *ledger_compare(struct sim *s, const char *framework_id, size_t tasks);
+
+/* --- ports of running tasks --- */
+/* A lasting text for the machine's name or address. */
+const char *ledger_host(struct sim *s, struct str host);
+/* What a probe from that machine gets: an HTTP status, 0: no connection. */
+unsigned ledger_probe(struct sim *s, int from, const char *host, uint32_t port);
+
 struct ledger_counts {
     uint64_t tasks, started, updates, duplicates;
 };

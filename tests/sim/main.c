@@ -39,6 +39,8 @@ void world_free(struct sim *s)
 {
     for (unsigned i = 0; i < s->framework_count; i++)
         sim_framework_free(s->framework[i]);
+    if (s->marathon != NULL)
+        sim_marathon_free(s->marathon);
     agents_free(s);
     free(s->master->node);
     ledger_free(s->ledger);
@@ -52,6 +54,8 @@ static void boot(struct sim *s)
     master_boot(s);
     agents_boot(s);
     frameworks_boot(s);
+    if (s->o.marathon)
+        sim_marathon_new(s);
     faults_start(s);
 }
 
@@ -61,6 +65,12 @@ static const char *unsettled(struct sim *s)
 
     for (unsigned i = 0; i < s->framework_count && why[0] == 0; i++)
         why = sim_framework_unsettled(s->framework[i]);
+    if (why[0] == 0 && s->marathon != NULL)
+        why = sim_marathon_unsettled(s->marathon);
+    if (why[0] == 0 && s->marathon != NULL) {
+        struct sim_marathon_books b = sim_marathon_books(s->marathon);
+        why = ledger_compare(s, b.framework_id, b.tasks);
+    }
     return why;
 }
 

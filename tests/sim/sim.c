@@ -354,6 +354,7 @@ void sim_init(struct sim *s, const struct sim_options *o)
     seed_one(&s->rng_fw, &root);
     seed_one(&s->rng_boot, &root);
     seed_one(&s->rng_disk, &root);
+    seed_one(&s->rng_marathon, &root);
     s->ring_cap = o->trace_lines;
     s->ring = xcalloc(s->ring_cap + 1, sizeof *s->ring);
     s->master_store.sim = s->marathon_store.sim = s;

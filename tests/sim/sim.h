@@ -32,7 +32,7 @@ struct sim;
 struct proc;
 struct link;
 struct packet;
-struct kv;
+struct vkv;
 
 enum {
     AGENTS_MAX = 64,
@@ -161,22 +161,22 @@ void net_done(struct sim *s);
 
 /* --- records ------------------------------------------------------------------------------------------- */
 
-struct kv_entry {
+struct vkv_entry {
     char *key;
     struct str value;  /* owned */
 };
-struct kv {
-    struct kv_entry *v;
+struct vkv {
+    struct vkv_entry *v;
     size_t n, cap;
 };
-void kv_put(struct kv *k, const char *key, struct str value);
-void kv_append(struct kv *k, const char *key, struct str value);
-void kv_remove(struct kv *k, const char *key);
-void kv_remove_under(struct kv *k, const char *prefix);
-const struct kv_entry *kv_get(const struct kv *k, const char *key);
-size_t kv_first(const struct kv *k, const char *prefix);  /* index of the first entry with a key >= prefix */
-bool kv_at(const struct kv *k, size_t i, const char *prefix); /* whether entry i has it */
-void kv_done(struct kv *k);
+void kv_put(struct vkv *k, const char *key, struct str value);
+void kv_append(struct vkv *k, const char *key, struct str value);
+void kv_remove(struct vkv *k, const char *key);
+void kv_remove_under(struct vkv *k, const char *prefix);
+const struct vkv_entry *kv_get(const struct vkv *k, const char *key);
+size_t kv_first(const struct vkv *k, const char *prefix);  /* index of the first entry with a key >= prefix */
+bool kv_at(const struct vkv *k, size_t i, const char *prefix); /* whether entry i has it */
+void kv_done(struct vkv *k);
 
 /* Commits in order, later; survives the processes that use it. */
 struct store_item {
@@ -186,7 +186,7 @@ struct store_item {
 };
 struct vstore {
     struct sim *sim;
-    struct kv kv;
+    struct vkv kv;
     int64_t last_at;
     uint64_t seq;
     struct commit *pending, *pending_tail;
@@ -225,7 +225,7 @@ struct sim {
     size_t heap_n, heap_cap;
     struct event *spare;
     uint64_t seq, events;
-    struct rng rng_net, rng_fault, rng_task, rng_fw, rng_boot, rng_disk;
+    struct rng rng_net, rng_fault, rng_task, rng_fw, rng_boot, rng_disk, rng_marathon;
 
     struct proc *procs;            /* those that can be connected to */
     struct proc *mortals;          /* executors */

@@ -35,6 +35,8 @@ struct executor_node {
     bool killing_state, running;
     unsigned life;                 /* of the task's process: ends that were planned for an older one do not count */
     bool stubborn;
+    uint32_t ports[8];
+    unsigned port_count;
 };
 
 static void feed(struct executor_node *n, const struct command_event *e);
@@ -122,6 +124,43 @@ static void do_update(struct executor_node *n, const struct command_action *a, s
 
 /* --- the task's process --- */
 
+/* Resource.ranges (4) of the resources named "ports" (TaskInfo.resources is 4). */
+static void read_ports(struct executor_node *n)
+{
+    struct str task = n->task, resource, list;
+    struct wire_field f, range;
+
+    while (wire_field_next(&task, &f) == 1) {
+        if (f.number != 4 || f.type != WIRE_BYTES)
+            continue;
+        resource = f.bytes;
+        list = wire_field_bytes(resource, 4);
+        if (!str_is(wire_field_bytes(resource, 1), "ports"))
+            continue;
+        while (wire_field_next(&list, &range) == 1)
+            for (uint64_t p = wire_field_u64(range.bytes, 1, 1); p <= wire_field_u64(range.bytes, 2, 0) && n->port_count < 8; p++)
+                n->ports[n->port_count++] = (uint32_t)p;
+    }
+}
+
+static void set_ports(struct executor_node *n, enum port_state state)
+{
+    for (unsigned i = 0; i < n->port_count; i++)
+        ledger_port(sim_of(n), n->facts.agent, n->ports[i], state);
+}
+
+static void falls_ill(struct sim *s, struct proc *p, void *arg, uint64_t life)
+{
+    struct executor_node *n = p->node;
+
+    (void)s;
+    (void)arg;
+    if (n->running && n->life == life && !s->calm) {
+        set_ports(n, PORT_CLOSED);
+        set_ports(n, PORT_ILL);
+    }
+}
+
 static void task_ends(struct sim *s, struct proc *p, void *arg, uint64_t life_and_status)
 {
     struct executor_node *n = p->node;
@@ -131,6 +170,7 @@ static void task_ends(struct sim *s, struct proc *p, void *arg, uint64_t life_an
     if (!n->running || n->life != (unsigned)(life_and_status >> 16))
         return;
     n->running = false;
+    set_ports(n, PORT_CLOSED);
     sim_trace(s, p->name, "task %.*s ends with status %d", STR_ARG(task_id_of(n->task)), e.status);
     ledger_task_ended(s, str_of(n->framework_id), task_id_of(n->task));
     feed(n, &e);
@@ -152,6 +192,10 @@ static void do_spawn(struct executor_node *n)
     n->stubborn = chance(&s->rng_task, 5);
     sim_trace(s, n->p->name, "task %.*s starts: %.*s", STR_ARG(task_id_of(n->task)), STR_ARG(text));
     ledger_task_started(s, n->facts.agent, str_of(n->framework_id), task_id_of(n->task));
+    read_ports(n);
+    set_ports(n, PORT_OPEN);
+    if (n->port_count != 0 && chance(&s->rng_task, 15))
+        sim_after(s, n->p, between(&s->rng_task, SEC(1), SEC(20)), falls_ill, NULL, n->life);
     (void)str_cut(&text, ' ', &word);
     (void)str_u64(&text, 1000000, &ms);
     if (str_is(word, "exit")) {
@@ -340,6 +384,8 @@ static void executor_died(struct proc *p)
 {
     struct executor_node *n = p->node;
 
+    if (n->running)
+        set_ports(n, PORT_CLOSED);
     if (n->running)
         ledger_task_ended(p->sim, str_of(n->framework_id), task_id_of(n->task));
     session_done(&n->session);

@@ -11,9 +11,14 @@
 #include "common/io/http_client.h"
 #include "common/io/loop.h"
 #include "common/io/random.h"
+#include "common/io/store.h"
+#include "common/wire/guard.h"
+#include "tests/sim/framework.h"
+#include "tests/sim/ledger.h"
 
 struct loop {
     struct proc *p;
+    unsigned refs;
     struct loop_timer **timers;
     size_t timer_count, timer_cap;
     struct loop_work *work[LOOP_PHASE_COUNT];
@@ -56,17 +61,29 @@ static struct loop *loop_of(const struct proc *p)
     return NULL;
 }
 
+struct proc *fake_current(void)
+{
+    return current;
+}
+
 /* --- the loop --- */
 
 int loop_new(struct loop **ret_loop, struct event_base *base, struct error *err)
 {
-    struct loop *l = xcalloc(1, sizeof *l);
+    struct loop *l = loop_of(current);
     size_t i = 0;
 
     (void)base;
     (void)err;
+    if (l != NULL) { /* program and library share it, as they share a base */
+        l->refs++;
+        *ret_loop = l;
+        return 0;
+    }
+    l = xcalloc(1, sizeof *l);
     l->p = current;
-    while (loops[i].p != NULL && loops[i].p != current)
+    l->refs = 1;
+    while (loops[i].p != NULL)
         ASSERT(++i < FRAMEWORKS_MAX + 2);
     loops[i].p = current;
     loops[i].loop = l;
@@ -89,6 +106,8 @@ void loop_free(struct loop *l)
     if (l == NULL)
         return;
     run_deferred(l);
+    if (--l->refs != 0)
+        return;
     for (size_t i = 0; i < FRAMEWORKS_MAX + 2; i++)
         if (loops[i].loop == l) {
             loops[i].loop = NULL;
@@ -118,6 +137,12 @@ struct mono loop_now(struct loop *loop)
 struct wall loop_wall(struct loop *loop)
 {
     return sim_wall(loop->p->sim);
+}
+
+struct event_base *loop_base(struct loop *loop)
+{
+    (void)loop; /* loop_new gives everybody of this process the same loop */
+    return NULL;
 }
 
 void loop_defer(struct loop *loop, struct loop_work *w)
@@ -196,6 +221,36 @@ void random_rng(struct rng *r)
     rng_seed(r, rng_u64(&current->rng));
 }
 
+/* --- for the ledger: what goes in and out of marathon, which tells nothing itself --- */
+
+static void call_sent(struct proc *p, struct str call)
+{
+    struct str ack = wire_field_bytes(call, 8), uuid = wire_field_bytes(ack, 3);
+    struct uuid u;
+
+    if (p != p->sim->marathon || wire_field_u64(call, 2, 0) != 8 || uuid.n != sizeof u.b || p->dying)
+        return;
+    memcpy(u.b, uuid.p, sizeof u.b);
+    ledger_acknowledged(p->sim, wire_path(call, 1, 1, 0), wire_path(ack, 2, 1, 0), &u);
+}
+
+static void event_came(struct proc *p, struct str event)
+{
+    struct str status = wire_path(event, 5, 1, 0), uuid = wire_field_bytes(status, 11);
+    struct seen_update u = { .task = wire_path(status, 1, 1, 0), .state = (int)wire_field_u64(status, 2, 0),
+                             .source = (int)wire_field_u64(status, 9, (uint64_t)-1),
+                             .reason = (int)wire_field_u64(status, 10, (uint64_t)-1) };
+
+    if (p != p->sim->marathon || wire_field_u64(event, 1, 0) != 4)
+        return;
+    u.has_uuid = uuid.n == sizeof u.uuid.b;
+    if (u.has_uuid)
+        memcpy(u.uuid.b, uuid.p, sizeof u.uuid.b);
+    struct sim_marathon_books b = sim_marathon_books(p);
+    u.framework = str_of(b.framework_id);
+    ledger_update_seen(p->sim, &u);
+}
+
 /* --- the client --- */
 
 int http_client_new(struct http_client **ret_client, struct loop *loop, const struct http_client_options *options,
@@ -259,6 +314,7 @@ static void timed_out(struct sim *s, struct proc *p, void *arg, uint64_t serial)
 
     (void)s;
     (void)arg;
+    current = p;
     for (struct http_client *c = l != NULL ? l->clients : NULL; c != NULL; c = c->next) {
         struct http_call *call = call_by_serial(c, serial);
         if (call == NULL || call->status != 0)
@@ -308,6 +364,7 @@ struct http_call *http_client_call(struct http_client *c, const struct http_call
     bool json = params->content_type != NULL && strcmp(params->content_type, "application/json") == 0;
     link_send(l, p, &(struct packet){ .type = PACKET_REQUEST, .json = json, .name = name, .body = params->body });
     free(name);
+    call_sent(p, params->body);
     int64_t timeout = params->answer_timeout_ns == 0 ? SEC(30) : params->answer_timeout_ns;
     if (timeout > 0)
         sim_after(p->sim, p, timeout, timed_out, NULL, call->serial);
@@ -397,15 +454,18 @@ static void answered(struct loop *l, struct link *k, struct http_call *call, con
 
 void fake_packet(struct proc *p, struct link *l, struct packet *k)
 {
+    current = p;
     struct loop *loop = loop_of(p);
     struct http_call *call = loop != NULL ? call_of_link(loop, l->n) : NULL;
 
-    if (call != NULL && k->type == PACKET_HEAD)
+    if (call != NULL && k->type == PACKET_HEAD) {
         head(call, k->status, k->name);
-    else if (call != NULL && k->type == PACKET_RECORD)
+    } else if (call != NULL && k->type == PACKET_RECORD) {
+        event_came(p, k->body);
         record(call, k->body);
-    else if (call != NULL && k->type == PACKET_ANSWER)
+    } else if (call != NULL && k->type == PACKET_ANSWER) {
         answered(loop, l, call, k);
+    }
     fake_turn(p);
 }
 
@@ -416,6 +476,7 @@ void fake_closed(struct proc *p, struct link *l)
     struct error err;
     uint64_t n = l->n;
 
+    current = p;
     (void)error_set(&err, ERR_IO, "the connection is gone");
     for (struct http_client *c = loop != NULL ? loop->clients : NULL; c != NULL; c = c->next)
         if (c->lane == n)
@@ -432,6 +493,7 @@ void fake_wake(struct proc *p)
     struct loop *l = loop_of(p);
     struct mono now = sim_now(p->sim);
 
+    current = p;
     for (size_t i = 0; l != NULL && i < l->timer_count; i++) {
         struct loop_timer *t = l->timers[i];
         if (t->at.ns > now.ns)
@@ -452,4 +514,182 @@ void fake_turn(struct proc *p)
         return;
     run_deferred(l);
     rearm(l);
+}
+
+/* --- the store --- */
+
+static struct vstore *opening;
+
+struct store_batch {
+    struct store_item *items;
+    size_t n, cap;
+};
+
+struct asked {                  /* a commit or a read that was not called back */
+    struct store *store;
+    store_commit_fn *commit;
+    store_list_fn *list;
+    void *arg;
+    struct asked *next;
+};
+
+struct store {
+    struct proc *p;
+    struct vstore *st;
+    struct asked *asked;
+};
+
+void fake_store(struct vstore *st)
+{
+    opening = st;
+}
+
+static int store_open(struct store **ret)
+{
+    struct store *s = xcalloc(1, sizeof *s);
+
+    s->p = current;
+    s->st = opening;
+    *ret = s;
+    return 0;
+}
+
+int store_open_sqlite(struct store **ret_store, struct loop *loop, const struct store_sqlite_options *options,
+                      struct error *err)
+{
+    (void)loop;
+    (void)options;
+    (void)err;
+    return store_open(ret_store);
+}
+
+int store_open_memory(struct store **ret_store, struct loop *loop, struct error *err)
+{
+    (void)loop;
+    (void)err;
+    return store_open(ret_store);
+}
+
+static void asked_free(struct asked *a)
+{
+    struct asked **at = &a->store->asked;
+
+    while (*at != a)
+        at = &(*at)->next;
+    *at = a->next;
+    free(a);
+}
+
+static struct asked *asked_new(struct store *s, void *arg)
+{
+    struct asked *a = xcalloc(1, sizeof *a);
+
+    a->store = s;
+    a->arg = arg;
+    a->next = s->asked;
+    s->asked = a;
+    return a;
+}
+
+void store_close(struct store *s)
+{
+    if (s == NULL)
+        return;
+    while (s->asked != NULL)
+        asked_free(s->asked);
+    free(s);
+}
+
+struct store_batch *store_batch_new(void)
+{
+    return xcalloc(1, sizeof(struct store_batch));
+}
+
+void store_batch_free(struct store_batch *b)
+{
+    if (b == NULL)
+        return;
+    for (size_t i = 0; i < b->n; i++) {
+        free(b->items[i].key);
+        free((void *)(uintptr_t)b->items[i].value.p);
+    }
+    free(b->items);
+    free(b);
+}
+
+size_t store_batch_count(const struct store_batch *b)
+{
+    return b->n;
+}
+
+static void batch_add(struct store_batch *b, struct str key, bool deleted, struct str value)
+{
+    ARRAY_ROOM(b->items, b->n, b->cap);
+    b->items[b->n++] = (struct store_item){ xstrndup(key), deleted, str_mem(xstrndup(value), value.n) };
+}
+
+void store_batch_put(struct store_batch *b, struct str key, struct str value, uint64_t expected_version)
+{
+    ASSERT(expected_version == STORE_ANY_VERSION);
+    batch_add(b, key, false, value);
+}
+
+void store_batch_delete(struct store_batch *b, struct str key, uint64_t expected_version)
+{
+    ASSERT(expected_version == STORE_ANY_VERSION);
+    batch_add(b, key, true, (struct str){ NULL, 0 });
+}
+
+static void committed(struct proc *p, void *arg, uint64_t tag)
+{
+    struct asked *a = arg;
+    store_commit_fn *fn = a->commit;
+    void *fn_arg = a->arg;
+
+    (void)tag;
+    asked_free(a);
+    fake_process(p);
+    if (fn != NULL)
+        fn(fn_arg, &(struct store_result){ .err = NULL });
+    fake_turn(p);
+}
+
+void store_commit(struct store *s, struct store_batch *b, store_commit_fn *fn, void *arg)
+{
+    if (!proc_effect(s->p)) {
+        store_batch_free(b);
+        return;
+    }
+    struct asked *a = asked_new(s, arg);
+    a->commit = fn;
+    vstore_commit(s->st, s->p, b->items, b->n, committed, a, 0);
+    free(b);
+}
+
+static void listed(struct sim *sim, struct proc *p, void *arg, uint64_t n)
+{
+    struct asked *a = arg;
+    struct vstore *st = a->store->st;
+    struct store_record *v = xcalloc(st->kv.n + 1, sizeof *v);
+    store_list_fn *fn = a->list;
+    void *fn_arg = a->arg;
+
+    (void)sim;
+    (void)n;
+    for (size_t i = 0; i < st->kv.n; i++)
+        v[i] = (struct store_record){ str_of(st->kv.v[i].key), st->kv.v[i].value, 1 };
+    asked_free(a);
+    fake_process(p);
+    fn(fn_arg, v, st->kv.n, NULL);
+    free(v);
+    fake_turn(p);
+}
+
+void store_list(struct store *s, struct str prefix, store_list_fn *fn, void *arg)
+{
+    struct asked *a = asked_new(s, arg);
+
+    ASSERT(prefix.n == 0);
+    a->list = fn;
+    sim_after(s->p->sim, s->p, between(&s->p->sim->rng_disk, MS(1), MS(60)), listed, a, 0);
 }

@@ -5,8 +5,11 @@
 
 #include "tests/sim/sim.h"
 
-/* Whose loop loop_new makes. */
+/* Whose loop loop_new makes, and whose log is written. */
 void fake_process(struct proc *p);
+struct proc *fake_current(void);
+/* What store_open_* opens. */
+void fake_store(struct vstore *st);
 void fake_packet(struct proc *p, struct link *l, struct packet *k);
 void fake_closed(struct proc *p, struct link *l);
 void fake_wake(struct proc *p);

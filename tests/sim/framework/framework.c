@@ -21,6 +21,7 @@ enum { TASKS_AT_ONCE = 8, TASKS_MAX = 4000 };
 struct fw_task {
     char id[32], agent_id[64];
     int state;      /* -1: launched, nothing heard */
+    int64_t cpus_milli;
     bool over;
 };
 
@@ -43,6 +44,8 @@ struct fw_node {
     /* of the process */
     struct stoa_scheduler *s;
     struct late_ack *acks;
+    char held[8][64];          /* offers that are neither used nor declined */
+    size_t held_count;
     bool suppressed;
 };
 
@@ -75,7 +78,8 @@ static void launch(struct fw_node *n, const struct stoa_offer *o)
     for (size_t i = 0; i < want && n->task_count < TASKS_MAX; i++) {
         struct stoa_task *t = &tasks[count];
         size_t have = 0;
-        if (!stoa_take(rest, rest_count, "cpus", cpus[rng_below(n->r, 5)], resources[count], &have, 8) ||
+        int64_t milli = cpus[rng_below(n->r, 5)];
+        if (!stoa_take(rest, rest_count, "cpus", milli, resources[count], &have, 8) ||
             !stoa_take(rest, rest_count, "mem", mem[rng_below(n->r, 4)], resources[count], &have, 8))
             break;
         unsigned dice = (unsigned)rng_below(n->r, 10);
@@ -90,6 +94,7 @@ static void launch(struct fw_node *n, const struct stoa_offer *o)
         (void)snprintf(k->id, sizeof k->id, "f%u-t%zu", n->index + 1, n->task_count);
         (void)snprintf(k->agent_id, sizeof k->agent_id, "%s", o->agent_id);
         k->state = -1;
+        k->cpus_milli = milli;
         k->over = false;
         (void)snprintf(ids[count], sizeof ids[count], "%s", k->id);
         n->task_count++;
@@ -121,7 +126,8 @@ static void on_offers(struct stoa_scheduler *s, const struct stoa_offer *offers,
             launch(n, &offers[i]);
         else if (dice < 95)
             (void)stoa_decline(s, &offers[i].id, 1, dice < 80 ? STOA_REFUSE_DEFAULT : (double)rng_below(n->r, 10), NULL);
-        /* else: kept, until it times out or the framework goes */
+        else if (n->held_count < 8) /* until it is rescinded, or the framework goes, or all is well */
+            (void)snprintf(n->held[n->held_count++], sizeof n->held[0], "%s", offers[i].id);
     }
 }
 
@@ -239,6 +245,7 @@ static void on_disconnected(struct stoa_scheduler *s, const char *why, void *use
     struct fw_node *n = user;
 
     (void)s;
+    n->held_count = 0;
     sim_trace(sim_of(n), n->p->name, "has lost the master: %s", why);
 }
 
@@ -279,6 +286,21 @@ static void kill_one(struct fw_node *n)
     }
 }
 
+/* In the liveness phase room is needed for others: of what runs, one small task stays. */
+static void kill_most(struct fw_node *n)
+{
+    bool kept = false;
+
+    for (size_t i = 0; i < n->task_count; i++) {
+        struct fw_task *t = &n->tasks[i];
+        if (t->over || (!kept && t->cpus_milli <= 250)) {
+            kept = kept || !t->over;
+            continue;
+        }
+        (void)stoa_kill(n->s, t->id, t->agent_id, -1, NULL);
+    }
+}
+
 static void whim(struct stoa_scheduler *s, void *arg)
 {
     struct fw_node *n = arg;
@@ -291,6 +313,13 @@ static void whim(struct stoa_scheduler *s, void *arg)
         kill_one(n);
     } else if (dice < 55) {
         reconcile(n, calm);
+        if (calm) {
+            kill_most(n);
+            for (; n->held_count > 0; n->held_count--) {
+                const char *id = n->held[n->held_count - 1];
+                (void)stoa_decline(s, &id, 1, 20, NULL);
+            }
+        }
     } else if (dice < 60) {
         (void)stoa_reconcile(s, NULL, 0, NULL);
     } else if (dice < 65) {
@@ -325,6 +354,7 @@ static void fw_start(struct proc *p)
     sim_trace(p->sim, p->name, "starts");
     fake_process(p);
     n->suppressed = false;
+    n->held_count = 0;
     n->s = stoa_scheduler_new(&o, &callbacks, n, &err);
     if (n->s == NULL) {
         sim_fail(p->sim, "%s: %s", p->name, err.msg);

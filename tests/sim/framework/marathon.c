@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* marathon as a simulated process: its core, records, tasks and the turns of its shell as shipped, on the SDK as shipped;
+ * a store that commits late; and an operator who creates, scales, changes, restarts and removes apps, kills instances and
+ * cancels deployments at random. The HTTP API is not part of it: the operator's requests are events.
+ *
+ * Probes are answered by the world: a port answers when a task that was given it runs on that machine, and the machine can
+ * be reached. Some tasks fall ill and answer 500 until they are killed. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/alloc.h"
+#include "common/base/log.h"
+#include "common/io/random.h"
+#include "marathon/core/normalise.h"
+#include "marathon/shell.h"
+#include "tests/sim/framework/fakeio.h"
+#include "tests/sim/framework.h"
+#include "tests/sim/ledger.h"
+
+enum { APPS_MAX = 3, SNAPSHOT_MAX = 16 };
+
+struct marathon_node {
+    struct proc *p;
+    struct rng *r;
+    struct shell sh;
+    bool up;           /* records are loaded */
+    /* Before the handler that runs: for judging what it did. */
+    struct {
+        char id[32];
+        int64_t ready, live;
+        uint64_t kills;
+    } before[SNAPSHOT_MAX];
+    size_t before_count;
+    uint64_t kills;    /* instances that a handler told to go */
+};
+
+static struct marathon_node *node_of(struct shell *sh)
+{
+    return (struct marathon_node *)(void *)((char *)sh - offsetof(struct marathon_node, sh));
+}
+
+static struct sim *sim_of(const struct marathon_node *n)
+{
+    return n->p->sim;
+}
+
+/* --- what the shell's other files would do --- */
+
+void streams_publish(struct shell *sh, const struct bus_event *e)
+{
+    struct marathon_node *n = node_of(sh);
+
+    switch ((int)e->type) {
+    case BUS_INSTANCE_CHANGED:
+        sim_trace(sim_of(n), n->p->name, "%.*s is %s", STR_ARG(e->instance_id), e->state);
+        break;
+    case BUS_DEPLOYMENT_INFO:
+    case BUS_DEPLOYMENT_SUCCESS:
+    case BUS_DEPLOYMENT_FAILED:
+        sim_trace(sim_of(n), n->p->name, "%s %s", bus_type_name(e->type), e->deployment != NULL ? e->deployment->id : "");
+        break;
+    default: break;
+    }
+}
+
+struct probe_answer {
+    struct shell *sh;
+    uint64_t id;
+    bool answered;
+    int status;
+};
+
+static void answer_probe(struct sim *s, struct proc *p, void *arg, uint64_t id)
+{
+    struct marathon_node *n = p->node;
+    struct marathon_event ev = { .type = EVENT_PROBE };
+
+    (void)s;
+    ev.probe.id = id >> 10;
+    ev.probe.status = (int)(id & 1023);
+    ev.probe.answered = ev.probe.status != 0;
+    ev.probe.error = STR("connection refused");
+    (void)arg;
+    (void)marathon_shell_step(&n->sh, &ev, NULL);
+    fake_turn(p);
+}
+
+/* As a real probe, it is sent at once and answered later; what it finds is decided when it arrives. */
+static void ask(struct sim *s, struct proc *p, void *arg, uint64_t id_and_port)
+{
+    const char *host = arg;
+    unsigned status = ledger_probe(s, p->host, host, (uint32_t)(id_and_port & 0xffff));
+
+    if (status != 200)
+        sim_trace(s, p->name, "probes %s port %u: %u", host, (unsigned)(id_and_port & 0xffff), status);
+
+    sim_after(s, p, between(&s->rng_net, NS_PER_MS / 2, MS(20)), answer_probe, NULL, (id_and_port >> 16) << 10 | status);
+}
+
+void probe_start(struct shell *sh, const struct probe_request *q)
+{
+    struct marathon_node *n = node_of(sh);
+    const char *host = ledger_host(sim_of(n), q->host);
+
+    sim_after(sim_of(n), n->p, between(&sim_of(n)->rng_net, NS_PER_MS / 2, MS(20)), ask, (void *)(uintptr_t)host,
+              q->id << 16 | (q->port & 0xffff));
+}
+
+int http_open(struct shell *sh, struct error *err)
+{
+    (void)sh;
+    (void)err;
+    return 0;
+}
+
+void log_event(enum log_level level, const char *event, const char *fmt, ...)
+{
+    struct proc *p = fake_current();
+    char text[300];
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    if (level <= LOG_WARN && p != NULL)
+        sim_trace(p->sim, p->name, "%s %s", event, text);
+}
+
+/* --- what must hold --- */
+
+static void snapshot(struct marathon_node *n)
+{
+    struct slot *s, *next;
+
+    n->before_count = 0;
+    if (!n->up)
+        return;
+    HASH_ITER(hh, n->sh.m->slots, s, next) {
+        if (n->before_count == SNAPSHOT_MAX)
+            return;
+        (void)snprintf(n->before[n->before_count].id, sizeof n->before[0].id, "%s", s->id.p);
+        n->before[n->before_count].live = s->live[0] + s->live[1];
+        n->before[n->before_count++].ready = s->ready[0] + s->ready[1];
+    }
+}
+
+static void check_slot(struct marathon_node *n, const struct slot *s, int64_t ready_before, int64_t live_before)
+{
+    int64_t ready = s->ready[0] + s->ready[1], live = s->live[0] + s->live[1];
+    const struct rolling *r = &s->rolling;
+    size_t scheduled = 0, count = 0;
+
+    for (const struct instance *i = s->instances; i != NULL; i = i->next) {
+        count++;
+        scheduled += i->state == INSTANCE_SCHEDULED;
+    }
+    if (count != s->instance_count || scheduled != s->scheduled_count)
+        sim_fail(sim_of(n), "%s counts %zu instances, %zu waiting; it has %zu and %zu", s->id.p, s->instance_count,
+                 s->scheduled_count, count, scheduled);
+    if (s->action != ACTION_RESTART || s->action_done)
+        return;
+    /* One more than the capacity is started when nothing else can move (rolling.h). */
+    if (live > r->capacity_max + 1 && live > live_before)
+        sim_fail(sim_of(n), "%s starts beyond its capacity: %lld instances, at most %lld", s->id.p, (long long)live,
+                 (long long)r->capacity_max);
+    /* What dies by itself is nobody's fault; what marathon tells to go counts against the floor. */
+    if (n->kills != 0 && ready < ready_before && ready < r->healthy_min - r->below_floor)
+        sim_fail(sim_of(n), "%s kills below its floor: %lld ready, %lld before, floor %lld", s->id.p, (long long)ready,
+                 (long long)ready_before, (long long)r->healthy_min);
+}
+
+static void check(struct marathon_node *n)
+{
+    struct slot *s, *next;
+
+    if (!n->up || n->p->dying)
+        return;
+    HASH_ITER(hh, n->sh.m->slots, s, next) {
+        for (size_t i = 0; i < n->before_count; i++)
+            if (str_is(s->id, n->before[i].id))
+                check_slot(n, s, n->before[i].ready, n->before[i].live);
+    }
+}
+
+/* --- the operator --- */
+
+static struct app *random_app(struct marathon_node *n, struct arena *a, unsigned k, bool keep_cmd)
+{
+    static const char *const commands[] = { "forever", "flaky 30000", "forever again" };
+    static const double capacities[] = { 0, 0.5, 1 };
+    struct app *app = arena_alloc(a, sizeof *app);
+    unsigned dice = (unsigned)rng_below(n->r, 3);
+
+    app->id = arena_fmt(a, "/app%u", k);
+    app->cmd = str_of(commands[keep_cmd ? k % 3 : rng_below(n->r, 3)]);
+    app->cpus = (struct opt_f64){ true, 0.1 };
+    app->mem = (struct opt_f64){ true, 32 };
+    app->instances = (struct opt_i64){ true, (int64_t)rng_below(n->r, 5) };
+    app->backoff_s = (struct opt_i64){ true, 1 };
+    app->launch_delay_max_s = (struct opt_i64){ true, 10 };
+    app->unreachable = arena_alloc(a, sizeof *app->unreachable);
+    app->unreachable->inactive_s = (struct opt_i64){ true, (int64_t)rng_below(n->r, 2) * 20 };
+    app->unreachable->expunge_s = (struct opt_i64){ true, app->unreachable->inactive_s.v + 10 };
+    app->upgrade = arena_alloc(a, sizeof *app->upgrade);
+    app->upgrade->health_capacity = (struct opt_f64){ true, capacities[rng_below(n->r, 3)] };
+    app->upgrade->over_capacity = (struct opt_f64){ true, capacities[rng_below(n->r, 3)] };
+    if (dice != 0) {
+        struct health_check *h = arena_alloc(a, sizeof *h);
+        *h = (struct health_check){ .grace_s = { true, 20 }, .interval_s = { true, 2 }, .failures_max = { true, 3 },
+                                    .protocol = { true, dice == 1 ? HC_TCP : HC_HTTP }, .timeout_s = { true, 1 },
+                                    .delay_s = { true, 1 }, .ip_protocol = { true, 0 }, .port_index = { true, 0 },
+                                    .path = STR("/health") };
+        app->health_checks = (struct list){ true, 1, h };
+    }
+    app_fill(app, &n->sh.config, STR("/"), HEALTH_PORTS_STATED, a);
+    return app;
+}
+
+static int request(struct marathon_node *n, const char *what, struct marathon_event ev)
+{
+    struct error err = { 0 };
+    int rc = marathon_shell_step(&n->sh, &ev, &err);
+
+    sim_trace(sim_of(n), "operator", "%s%s%s", what, rc != 0 ? ": " : "", rc != 0 ? err.msg : "");
+    return rc;
+}
+
+static void put_app(struct marathon_node *n, unsigned k, bool remove)
+{
+    struct arena a = ARENA_INIT(1 << 20);
+    struct app *app = random_app(n, &a, k, chance(n->r, 50));
+    struct update_app ua = { .id = app->id, .app = remove ? NULL : app, .restart = chance(n->r, 10) };
+    struct root_update u = { .apps = &ua, .app_count = 1, .force = chance(n->r, 40) };
+    struct marathon_event ev = { .type = EVENT_UPDATE, .update = &u };
+    char text[100];
+
+    (void)snprintf(text, sizeof text, "%s %s, %d instances of '%s'", remove ? "DELETE" : "PUT", app->id.p,
+                   (int)app->instances.v, app->cmd.p);
+    (void)request(n, text, ev);
+    arena_done(&a);
+}
+
+static void kill_some(struct marathon_node *n)
+{
+    struct str ids[2];
+    struct marathon_event ev = { .type = EVENT_KILL, .kill = { .instance_ids = ids } };
+
+    for (struct instance *i = n->sh.m->instances; i != NULL && ev.kill.n < 2; i = i->hh.next)
+        if (i->state != INSTANCE_SCHEDULED && chance(n->r, 30))
+            ids[ev.kill.n++] = i->id;
+    if (ev.kill.n != 0)
+        (void)request(n, "kills instances", ev);
+}
+
+static void cancel(struct marathon_node *n)
+{
+    struct marathon_event ev = { .type = EVENT_CANCEL };
+
+    if (n->sh.m->deployment_list == NULL)
+        return;
+    ev.cancel.deployment_id = str_of(n->sh.m->deployment_list->id);
+    ev.cancel.force = chance(n->r, 50);
+    (void)request(n, "cancels a deployment", ev);
+}
+
+static void operate(struct sim *s, struct proc *p, void *arg, uint64_t unused)
+{
+    struct marathon_node *n = p->node;
+    unsigned dice = (unsigned)rng_below(n->r, 100);
+
+    (void)arg;
+    (void)unused;
+    fake_process(p);
+    if (!s->calm && n->up) {
+        snapshot(n);
+        if (dice < 60)
+            put_app(n, (unsigned)rng_below(n->r, APPS_MAX), false);
+        else if (dice < 70)
+            put_app(n, (unsigned)rng_below(n->r, APPS_MAX), true);
+        else if (dice < 85)
+            kill_some(n);
+        else
+            cancel(n);
+        fake_turn(p);
+    }
+    sim_after(s, p, between(n->r, SEC(1), SEC(12)), operate, NULL, 0);
+}
+
+/* --- the process --- */
+
+static void ready(struct shell *sh)
+{
+    struct marathon_node *n = node_of(sh);
+    struct marathon_event ev = { .type = EVENT_STARTED };
+    struct error err;
+
+    n->up = true;
+    sim_trace(sim_of(n), n->p->name, "has its state: %zu apps, %u instances, %zu deployments", sh->m->app_count,
+              HASH_COUNT(sh->m->instances), sh->m->deployment_count);
+    if (sched_open(sh, &err) != 0)
+        sim_fail(sim_of(n), "marathon: %s", err.msg);
+    (void)marathon_shell_step(sh, &ev, NULL);
+}
+
+static void wake(void *arg)
+{
+    struct marathon_event ev = { .type = EVENT_TICK };
+
+    (void)marathon_shell_step(arg, &ev, NULL);
+}
+
+static void start(struct proc *p)
+{
+    static char *const argv[] = { "marathon", "--master=10.0.0.1:5050", "--hostname=marathon", "--mesos_user=nobody",
+                                  "--reconciliation_initial_delay=2000", "--reconciliation_interval=20000",
+                                  "--task_launch_timeout=30000", "--task_launch_confirm_timeout=10000",
+                                  "--min_revive_offers_interval=500" };
+    static char *const environment[] = { NULL };
+    struct marathon_node *n = p->node;
+    struct shell *sh = &n->sh;
+    struct error err = { 0 };
+    bool help;
+
+    memset(sh, 0, sizeof *sh);
+    n->up = false;
+    n->before_count = 0;
+    fake_process(p);
+    fake_store(&p->sim->marathon_store);
+    sim_trace(p->sim, p->name, "starts");
+    int rc = marathon_flags_parse(&sh->flag_set, &sh->flags, sizeof argv / sizeof argv[0], argv, environment, &help, &err);
+    if (rc == 0)
+        rc = marathon_flags_config(&sh->flags, &sh->config, &err);
+    if (rc == 0)
+        rc = loop_new(&sh->loop, NULL, &err);
+    if (rc == 0)
+        rc = persist_open(sh, &err);
+    if (rc != 0) {
+        sim_fail(p->sim, "marathon: %s", err.msg);
+        return;
+    }
+    sh->end_of_turn = LOOP_WORK(LOOP_STORE, marathon_shell_turn_end, sh);
+    sh->turns_last = &sh->turns;
+    loop_timer_init(&sh->wake, sh->loop, wake, sh);
+    random_rng(&sh->rng);
+    marathon_actions_init(&sh->actions);
+    sh->m = marathon_new(&sh->config);
+    persist_load(sh, ready);
+    sim_after(p->sim, p, between(n->r, MS(500), SEC(4)), operate, NULL, 0);
+    fake_turn(p);
+}
+
+static void drop_turns(struct shell *sh)
+{
+    if (sh->turn != NULL) {
+        store_batch_free(sh->turn->batch);
+        *sh->turns_last = sh->turn;
+        sh->turn = NULL;
+    }
+    for (struct turn *t = sh->turns, *next; t != NULL; t = next) {
+        next = t->next;
+        for (struct output *o = t->first, *on; o != NULL; o = on) {
+            on = o->next;
+            o->fn(sh, o, false);
+        }
+        free(t);
+    }
+    sh->turns = NULL;
+    sh->turns_last = &sh->turns;
+}
+
+static void died(struct proc *p)
+{
+    struct marathon_node *n = p->node;
+    struct shell *sh = &n->sh;
+
+    fake_process(p);
+    vstore_proc_died(&p->sim->marathon_store);
+    n->up = false;
+    persist_close(sh);
+    drop_turns(sh);
+    sched_close(sh);
+    loop_timer_done(&sh->wake);
+    loop_undefer(sh->loop, &sh->end_of_turn);
+    marathon_free(sh->m);
+    marathon_actions_done(&sh->actions);
+    flags_done(&sh->flag_set, &sh->flags);
+    loop_free(sh->loop);
+}
+
+static void after(struct marathon_node *n)
+{
+    check(n);
+    if (n->sh.stopping && !n->p->dying)
+        proc_exit(n->p);
+}
+
+static void on_packet(struct proc *p, struct link *l, struct packet *k)
+{
+    struct marathon_node *n = p->node;
+
+    fake_process(p);
+    snapshot(n);
+    fake_packet(p, l, k);
+    after(n);
+}
+
+static void on_closed(struct proc *p, struct link *l)
+{
+    struct marathon_node *n = p->node;
+
+    fake_process(p);
+    snapshot(n);
+    fake_closed(p, l);
+    after(n);
+}
+
+static void on_wake(struct proc *p)
+{
+    struct marathon_node *n = p->node;
+
+    fake_process(p);
+    snapshot(n);
+    fake_wake(p);
+    after(n);
+}
+
+static const struct proc_ops ops = { start, on_packet, on_closed, on_wake, died };
+
+void sim_marathon_new(struct sim *s)
+{
+    struct marathon_node *n = xcalloc(1, sizeof *n);
+
+    n->r = &s->rng_marathon;
+    s->marathon = n->p = proc_new(s, &ops, n, "marathon", 1 + AGENTS_MAX + FRAMEWORKS_MAX, "marathon");
+    proc_start(n->p);
+}
+
+void sim_marathon_free(struct proc *p)
+{
+    free(p->node);
+}
+
+/* Every app has its instances, running and healthy; nothing is being deployed. */
+const char *sim_marathon_unsettled(struct proc *p)
+{
+    static char text[200];
+    struct marathon_node *n = p->node;
+    struct slot *s, *next;
+
+    if (!p->alive || !n->up || n->sh.m->master == NULL)
+        return "marathon is not connected";
+    if (n->sh.m->deployment_count != 0) {
+        (void)snprintf(text, sizeof text, "%zu deployments are not done", n->sh.m->deployment_count);
+        return text;
+    }
+    HASH_ITER(hh, n->sh.m->slots, s, next) {
+        int64_t want = s->spec != NULL ? s->spec->app.instances.v : 0;
+        if (s->ready[0] + s->ready[1] == want && s->instance_count == (size_t)want)
+            continue;
+        (void)snprintf(text, sizeof text, "%s wants %lld instances, has %zu, ready %lld", s->id.p, (long long)want,
+                       s->instance_count, (long long)(s->ready[0] + s->ready[1]));
+        return text;
+    }
+    return "";
+}
+
+struct sim_marathon_books sim_marathon_books(struct proc *p)
+{
+    struct marathon_node *n = p->node;
+    struct sim_marathon_books b = { .framework_id = "" };
+
+    if (!p->alive || !n->up)
+        return b;
+    b.framework_id = n->sh.m->framework_id != NULL ? n->sh.m->framework_id : "";
+    for (const struct instance *i = n->sh.m->instances; i != NULL; i = i->hh.next)
+        b.tasks += i->state != INSTANCE_SCHEDULED && !instance_state_is_terminal(i->state);
+    return b;
+}
