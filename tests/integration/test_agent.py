@@ -97,7 +97,7 @@ def state():
 
 
 def executor_of(f, id):
-    return next(e for w in state()["frameworks"] if w["id"] == f.id for e in w["executors"] if e["id"] == id)
+    return [e for w in state()["frameworks"] if w["id"] == f.id for e in w["executors"] if e["id"] == id][0]
 
 
 def api(type, **more):
@@ -243,9 +243,8 @@ def _():
     equal(get(agent_port, "/containers?executor_id=x").status, 400)
     equal(get(agent_port, "/logging/toggle?level=1").status, 400)
     check(get(agent_port, "/state?jsonp=cb").text.startswith("cb({"), "JSONP")
-    m = get(agent_port, "/metrics/snapshot").json
-    equal(m["slave/registered"], 1.0)
-    equal(m["slave/cpus_total"], 8.0)
+    wait_for("registered", lambda: get(agent_port, "/metrics/snapshot").json["slave/registered"] == 1.0)
+    equal(get(agent_port, "/metrics/snapshot").json["slave/cpus_total"], 8.0)
 
 
 @case("a command task: environment, sandbox, files, statistics")
