@@ -116,7 +116,9 @@ void handle_pods(struct call *c)
 {
     struct jsonw w;
 
-    if (c->n == 2 && reads(c)) {
+    if (c->n == 2 && c->r->verb == HTTP_VERB_HEAD) { /* how clients ask whether there are pods */
+        answer_message(c, 404, "Pods are not supported by this version; use /v2/apps");
+    } else if (c->n == 2 && reads(c)) {
         w = answer_json(c, 200);
         jsonw_array(&w);
         jsonw_array_close(&w);

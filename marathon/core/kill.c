@@ -4,14 +4,19 @@
  * reconciliation finds an unknown task and kills it). Source: marathon-behaviour §8. */
 #include "marathon/core/internal.h"
 
+/* The first repeat comes early: right after a failover the master may not know the agent yet, and says nothing. */
+#define FIRST_RETRY_NS (5 * NS_PER_S)
+
 static void send(struct marathon *m, struct instance *i)
 {
     struct marathon_action *a = step_action(m, DO_KILL);
+    int64_t retry_ns = m->config.kill_retry_ns;
 
     a->kill.task_id = i->task_id;
     a->kill.agent_id = i->agent != NULL ? i->agent->id : (struct str){ NULL, 0 };
-    i->kill_attempts++;
-    timer_set(&m->timers, &i->timer, mono_add(m->now, m->config.kill_retry_ns));
+    if (i->kill_attempts++ == 0 && retry_ns > FIRST_RETRY_NS)
+        retry_ns = FIRST_RETRY_NS;
+    timer_set(&m->timers, &i->timer, mono_add(m->now, retry_ns));
 }
 
 void kill_pump(struct marathon *m)
