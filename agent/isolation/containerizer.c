@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -484,6 +485,8 @@ static int launch_files(struct container *c, const struct container_spec *spec, 
     if (runtime_path(c->iso, c->id, "status", path, sizeof path, err) != 0)
         return -(int)err->code;
     launch_text(l, LAUNCH_STATUS_PATH, path);
+    struct launch_rlimit nofile = { .resource = RLIMIT_NOFILE, .soft = c->iso->nofile_soft, .hard = c->iso->nofile_hard };
+    launch_raw(l, LAUNCH_RLIMIT, &nofile, sizeof nofile); /* an isolator's comes later and wins */
     if (runtime_path(c->iso, c->id, "pid", path, sizeof path, err) != 0)
         return -(int)err->code;
     launch_text(l, LAUNCH_PID_PATH, path);

@@ -114,6 +114,7 @@ struct isolation {
     bool new_mount_ns;                /* filesystem/linux or namespaces/pid */
     bool namespaces_pid;
     int64_t host_mem_bytes;
+    uint64_t nofile_soft, nofile_hard; /* before they were raised for the agent itself: what containers get */
     const struct isolator_ops *ops[ISOLATORS_MAX];
     size_t op_count;
     char *lines[CAPABILITY_LINES_MAX];

@@ -6,12 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/isolation/isolator.h"
 #include "common/base/alloc.h"
 #include "common/base/cleanup.h"
+#include "common/io/net.h"
 
 static void own_text(const char **p, const char *fallback)
 {
@@ -160,6 +162,17 @@ static int64_t host_memory(void)
     return (int64_t)sysconf(_SC_PHYS_PAGES) * (int64_t)sysconf(_SC_PAGESIZE);
 }
 
+/* A container takes the agent two descriptors, so the usual 1024 end at 500 containers. Tasks keep the limit that they would
+ * have had: programs that use select() rely on it. */
+static void raise_descriptors(struct isolation *iso)
+{
+    struct rlimit rl = { .rlim_cur = 1024, .rlim_max = 1024 };
+    (void)getrlimit(RLIMIT_NOFILE, &rl);
+    iso->nofile_soft = rl.rlim_cur;
+    iso->nofile_hard = rl.rlim_max;
+    iso_capability(iso, "descriptors: %lu for the agent", net_raise_descriptor_limit());
+}
+
 static int make_dirs(const char *path, struct error *err)
 {
     CLEANUP(free_p) char *p = xstrdup(path);
@@ -204,6 +217,7 @@ static int start(struct containerizer *c, struct error *err)
     uint32_t used = 0;
     iso->root = geteuid() == 0;
     iso->host_mem_bytes = host_memory();
+    raise_descriptors(iso);
     if (iso->o.runtime_dir[0] != '/')
         return error_set(err, ERR_INVALID, "--runtime_dir is '%s'; use an absolute path", iso->o.runtime_dir);
     if (make_dirs(iso->o.runtime_dir, err) != 0)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -54,6 +55,24 @@ TEST("posix: nothing is inherited but PATH, and the later of two variables wins"
                        "A=3\nB=2\nPATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
     }
     fixture_stop(&f);
+}
+
+TEST("posix: the agent takes all descriptors it may, a task gets the limit that was there before")
+{
+    struct fixture f;
+    struct rlimit before, low, now;
+    CHECK_INT(getrlimit(RLIMIT_NOFILE, &before), 0);
+    low = (struct rlimit){ 512, before.rlim_max };
+    CHECK_INT(setrlimit(RLIMIT_NOFILE, &low), 0);
+    if (fixture_start(&f, NULL, "posix")) {
+        struct container_spec s = fixture_shell(&f, "a1", "ulimit -n");
+        CHECK_INT(getrlimit(RLIMIT_NOFILE, &now), 0);
+        CHECK_INT(now.rlim_cur, now.rlim_max);
+        if (fixture_launch(&f, &s) && fixture_wait(&f, "a1", EVENT_EXITED) != NULL)
+            CHECK_CSTR(fixture_file(&f, "a1", "stdout"), "512");
+    }
+    fixture_stop(&f);
+    (void)setrlimit(RLIMIT_NOFILE, &before);
 }
 
 TEST("posix: a command that does not exist fails the launch and says so")
