@@ -6,7 +6,7 @@
  * COMMAND is exec'ed (no shell). launches_per_s: COUNT launches, WINDOW under way at once; latency from the call to
  * launched(). destroys_per_s: then all are destroyed, WINDOW at once. cpu_ms_*: of one launch and destroy, in this process and in
  * the helpers. pss_kb: Pss of one supervisor and what runs below it,
- * averaged over a sample. last_to_first: launch rate of the last tenth over the first. Compare with probe_spawn. */
+ * averaged over a sample. usage_all_ms: the statistics of all; recover_all_ms: a new containerizer finds all again. last_to_first: launch rate of the last tenth over the first. Compare with probe_spawn. */
 #include <dirent.h>
 #include <ftw.h>
 #include <stdio.h>
@@ -157,6 +157,23 @@ static double cpu_ms(int who)
            b.count;
 }
 
+static int recover(void)
+{
+    struct container_known *known = xcalloc(b.count, sizeof *known);
+    char (*ids)[40] = xcalloc(b.count, sizeof *ids);
+    struct error err;
+    for (unsigned i = 0; i < b.count; i++) {
+        id_of(i, ids[i]);
+        known[i] = (struct container_known){ .id = ids[i], .sandbox = b.dir, .pid = b.pids[i] };
+    }
+    int r = containerizer_recover(b.c, known, b.count, NULL, &err);
+    if (r != 0)
+        (void)fprintf(stderr, "%s\n", err.msg);
+    free(known);
+    free(ids);
+    return r;
+}
+
 static double edge_rate(unsigned from, unsigned n)
 {
     return n / ((double)mono_diff(b.done[from + n - 1], from == 0 ? b.begun[0] : b.done[from - 1]) / 1e9);
@@ -202,6 +219,22 @@ int main(int argc, char **argv)
         loop_turn(b.loop, NS_PER_S);
     double launch_s = seconds(t0), pss = pss_kb();
     unsigned tenth = b.count >= 10 ? b.count / 10 : 1;
+    double usage_ms, recover_ms;
+    struct containerizer_options o2 = o;
+    t0 = loop_clock();
+    for (unsigned i = 0; i < b.count; i++) {
+        struct container_usage u;
+        char id[40];
+        id_of(i, id);
+        if (containerizer_usage(b.c, id, &u, &err) != 0)
+            return 1;
+    }
+    usage_ms = seconds(t0) * 1e3;
+    containerizer_free(b.c); /* as if killed */
+    t0 = loop_clock();
+    if (containerizer_new(&b.c, b.loop, &o2, &cb, &err) != 0 || recover() != 0)
+        return 1;
+    recover_ms = seconds(t0) * 1e3;
     double ratio = edge_rate(b.count - tenth, tenth) / edge_rate(0, tenth);
     t0 = loop_clock();
     for (unsigned i = 0; i < b.window; i++)
@@ -211,9 +244,10 @@ int main(int argc, char **argv)
     double destroy_s = seconds(t0);
     qsort(b.latency_ms, b.count, sizeof *b.latency_ms, by_value);
     (void)printf("{\"count\":%u,\"window\":%u,\"isolation\":\"%s\",\"launches_per_s\":%.0f,\"destroys_per_s\":%.0f,\"p50_ms\":%.2f,"
-                 "\"p99_ms\":%.2f,\"last_to_first\":%.2f,\"pss_kb\":%.0f,\"cpu_ms_agent\":%.2f,\"cpu_ms_children\":%.2f}\n",
+                 "\"p99_ms\":%.2f,\"last_to_first\":%.2f,\"pss_kb\":%.0f,\"usage_all_ms\":%.0f,\"recover_all_ms\":%.0f,\"cpu_ms_agent\":%.2f,\"cpu_ms_children\":%.2f}\n",
                  b.count, b.window, argv[3], b.count / launch_s, b.count / destroy_s, b.latency_ms[b.count / 2],
-                 b.latency_ms[b.count * 99 / 100], ratio, pss, cpu_ms(RUSAGE_SELF), cpu_ms(RUSAGE_CHILDREN));
+                 b.latency_ms[b.count * 99 / 100], ratio, pss, usage_ms,
+                 recover_ms, cpu_ms(RUSAGE_SELF), cpu_ms(RUSAGE_CHILDREN));
     containerizer_free(b.c);
     loop_free(b.loop);
     (void)nftw(b.dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
