@@ -21,7 +21,7 @@ SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
 override CPPFLAGS += -D_GNU_SOURCE -DPROTOBUF_C__NO_DEPRECATED -I. -I$(PROTOC_OUT) -Ischeduler-sdk/include -Iexecutor/include
 ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(SANFLAGS) -fvisibility=hidden -fPIC
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lhttp_parser -lm -lpthread -ldl
+PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lhttp_parser -lzookeeper_st -lm -lpthread -ldl
 AGENT_LIBS := -lcgroup -lseccomp -lcap
 
 .DEFAULT_GOAL := all

@@ -54,6 +54,17 @@ struct store_sqlite_options {
 int store_open_sqlite(struct store **ret_store, struct loop *loop, const struct store_sqlite_options *options,
                       struct error *err);
 int store_open_memory(struct store **ret_store, struct loop *loop, struct error *err);
+
+struct zk;
+struct store_zk_options {
+    struct zk *zk;    /* the session; must outlive the store */
+    const char *path; /* of the store's root node: made when it is not there; nobody else writes below it */
+    const char *owner; /* who we are, e.g. the master's id: for people */
+    bool world_read;  /* with credentials in the URL: everybody may read; false: only who has the credentials */
+};
+/* Takes the store over: whoever had it open before is fenced, all its later commits fail with CONFLICT and change nothing.
+ * Waits (in the queue, not here) while ZooKeeper is out of reach; operations are never failed for that. */
+int store_open_zk(struct store **ret_store, struct loop *loop, const struct store_zk_options *options, struct error *err);
 /* Waits for what was asked for; callbacks that have not run are not called. NULL is fine. */
 void store_close(struct store *s);
 

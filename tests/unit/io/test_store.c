@@ -8,34 +8,44 @@
 #include "common/io/fs.h"
 #include "common/io/store.h"
 #include "tests/unit/io/io_peer.h"
+#include "tests/unit/io/zk_server.h"
 
 static struct loop *loop;
 static struct store *store;
 static char folder[64], file[100];
-static bool on_disk;
+static enum { MEMORY, DISK, ZOOKEEPER } kind;
+static struct zk *zk;
+static char zk_root[40];
 
 static void open_it(void)
 {
     struct error err = { .msg = "" };
-    int rc = on_disk ? store_open_sqlite(&store, loop, &(struct store_sqlite_options){ .path = file }, &err)
-                     : store_open_memory(&store, loop, &err);
+    struct store_zk_options zo = { .zk = zk, .path = zk_root, .owner = "test" };
+    int rc = kind == DISK
+                 ? store_open_sqlite(&store, loop, &(struct store_sqlite_options){ .path = file }, &err)
+             : kind == ZOOKEEPER ? store_open_zk(&store, loop, &zo, &err)
+                                 : store_open_memory(&store, loop, &err);
     if (rc != 0)
         test_fail(__FILE__, __LINE__, "%s", err.msg);
 }
 
-static void setup(bool disk)
+static void setup(int which)
 {
-    on_disk = disk;
+    static unsigned number;
+    kind = which;
     (void)snprintf(folder, sizeof folder, "/tmp/stoa-test-store-XXXXXX");
     CHECK(mkdtemp(folder) != NULL);
     (void)snprintf(file, sizeof file, "%s/state.db", folder);
     CHECK(loop_new(&loop, NULL, NULL) == 0);
+    zk = kind == ZOOKEEPER ? zk_client(loop, NULL, 0) : NULL;
+    (void)snprintf(zk_root, sizeof zk_root, "/t/%u", ++number);
     open_it();
 }
 
 static void teardown(void)
 {
     store_close(store);
+    zk_free(zk);
     loop_free(loop);
     CHECK(fs_remove_tree(folder, NULL) == 0);
 }
@@ -205,7 +215,7 @@ static void contract_many(void)
     struct store_stats st;
     store_stats(store, &st);
     CHECK_INT(st.commits, 3000);
-    CHECK(!on_disk || st.syncs < 400); /* group commit */
+    CHECK(kind == MEMORY || st.syncs < 400); /* group commit */
 }
 
 static void contract_close(void)
@@ -221,21 +231,29 @@ static void contract_close(void)
     start();
     store_list(store, STR(""), on_list, "l");
     wait_calls(1);
-    CHECK_CSTR(seen, on_disk ? "l[a b ]" : "l[]");
+    CHECK_CSTR(seen, kind != MEMORY ? "l[a b ]" : "l[]");
 }
 
-#define CONTRACT(name, fn)       \
-    TEST(name " (memory)")       \
-    {                            \
-        setup(false);            \
-        fn();                    \
-        teardown();              \
-    }                            \
-    TEST_N(name " (sqlite)", fn) \
-    {                            \
-        setup(true);             \
-        fn();                    \
-        teardown();              \
+#define CONTRACT(name, fn)                                                                         \
+    TEST(name " (memory)")                                                                         \
+    {                                                                                              \
+        setup(MEMORY);                                                                             \
+        fn();                                                                                      \
+        teardown();                                                                                \
+    }                                                                                              \
+    TEST_N(name " (sqlite)", fn)                                                                   \
+    {                                                                                              \
+        setup(DISK);                                                                               \
+        fn();                                                                                      \
+        teardown();                                                                                \
+    }                                                                                              \
+    TEST_M(name " (zookeeper)", TEST_CAT(fn, _zk), TEST_CAT(fn, _zk_case), TEST_CAT(fn, _zk_ctor)) \
+    {                                                                                              \
+        if (!zk_server())                                                                          \
+            return;                                                                                \
+        setup(ZOOKEEPER);                                                                          \
+        fn();                                                                                      \
+        teardown();                                                                                \
     }
 
 CONTRACT("versions count and are compared", contract_versions)
@@ -248,7 +266,7 @@ CONTRACT("closing finishes what was asked for and calls nobody back", contract_c
 /* --- the disk ----------------------------------------------------------------------------------------- */
 TEST("records survive closing; a second process is refused")
 {
-    setup(true);
+    setup(DISK);
     start();
     put("p", "a", "kept", STORE_ANY_VERSION);
     wait_calls(1);
@@ -268,7 +286,7 @@ TEST("records survive closing; a second process is refused")
 
 TEST("a full disk is an error, and the store goes on when there is room again")
 {
-    setup(true);
+    setup(DISK);
     store_close(store);
     struct error err;
     REQUIRE(store_open_sqlite(&store, loop,
@@ -357,7 +375,7 @@ static void on_survivors(void *arg, const struct store_record *recs, size_t coun
 
 TEST("after kill -9 at any moment there is a prefix of the commits with all that were reported")
 {
-    setup(true);
+    setup(DISK);
     store_close(store);
     loop_free(loop);
     for (int round = 0; round < 8; round++) {

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/model/election.h"
+#include "tests/support/test.h"
+
+static const struct {
+    const char *name;
+    enum election_rule rule;
+    const char *children[6];
+    const char *leads; /* NULL: nobody */
+    enum candidate_label label;
+} cases[] = {
+    { "nobody contends", ELECTION_MASTER, { NULL }, NULL, 0 },
+    { "the lowest number leads, in whatever order the server tells them",
+      ELECTION_MASTER,
+      { "json.info_0000000003", "json.info_0000000001", "json.info_0000000002" },
+      "json.info_0000000001",
+      CANDIDATE_JSON },
+    { "the replicated log of other masters is no candidate",
+      ELECTION_MASTER,
+      { "log_replicas", "json.info_0000000001" },
+      "json.info_0000000001",
+      CANDIDATE_JSON },
+    { "numbers are compared as numbers over all labels",
+      ELECTION_MASTER,
+      { "json.info_0000000010", "info_0000000009" },
+      "info_0000000009",
+      CANDIDATE_PROTOBUF },
+    { "a lower number under json.info wins over a higher under info, which sorts first as text",
+      ELECTION_MASTER,
+      { "info_0000000011", "json.info_0000000010" },
+      "json.info_0000000010",
+      CANDIDATE_JSON },
+    { "a name that is only a number is a very old master",
+      ELECTION_MASTER,
+      { "0000000007", "json.info_0000000008" },
+      "0000000007",
+      CANDIDATE_PID },
+    { "a leader with a strange label is still the leader",
+      ELECTION_MASTER,
+      { "zap_0000000001", "json.info_0000000002" },
+      "zap_0000000001",
+      CANDIDATE_UNKNOWN },
+    { "nine digits are no candidate", ELECTION_MASTER, { "json.info_000000001" }, NULL, 0 },
+    { "a label without an underscore is no candidate", ELECTION_MASTER, { "json.info0000000001" }, NULL, 0 },
+    { "letters among the digits are no candidate", ELECTION_MASTER, { "json.info_00000000a1" }, NULL, 0 },
+    { "numbers over 2^31 are numbers too",
+      ELECTION_MASTER,
+      { "json.info_4294967296", "json.info_2147483648" },
+      "json.info_2147483648",
+      CANDIDATE_JSON },
+    { "a latch: the lowest number whatever the prefix",
+      ELECTION_LATCH,
+      { "_c_b-latch-0000000004", "_c_z-latch-0000000003", "x" },
+      "_c_z-latch-0000000003",
+      CANDIDATE_LATCH },
+    { "a latch knows no masters", ELECTION_LATCH, { "json.info_0000000001" }, NULL, 0 },
+};
+
+TEST("who leads")
+{
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct candidate c = { CANDIDATE_UNKNOWN, 0 };
+        size_t n = 0;
+        while (n < 6 && cases[i].children[n] != NULL)
+            n++;
+        size_t k = election_leader(cases[i].rule, cases[i].children, n, &c);
+        const char *got = k < n ? cases[i].children[k] : NULL;
+        bool same = cases[i].leads == NULL ? got == NULL : got != NULL && strcmp(got, cases[i].leads) == 0;
+        if (!same || (got != NULL && c.label != cases[i].label))
+            test_fail(__FILE__, __LINE__, "%s: got %s, label %d", cases[i].name, got != NULL ? got : "nobody",
+                      (int)c.label);
+    }
+}
