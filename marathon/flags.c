@@ -70,7 +70,7 @@ static const struct flag table[] = {
     MS(min_revive_offers_interval, "min_revive_offers_interval", "100", "ms between two requests for offers (5000 in the original)."),
     FLAG_BOOL(T, suppress_offers, "suppress_offers", "true", "No offers while nothing waits."),
     FLAG_BOOL(T, disable_suppress_offers, "disable_suppress_offers", "false", "The opposite."),
-    FLAG_INT(T, launch_tokens, "launch_tokens", "100", 1, 1000000, "Launches under way."),
+    FLAG_INT(T, launch_tokens, "launch_tokens", "1000", 1, 1000000, "Launches under way (100 in the original)."),
     MS(launch_token_refresh_interval, "launch_token_refresh_interval", "30000", "ms after which they are refilled."),
     FLAG_INT(T, max_instances_per_offer, "max_instances_per_offer", "1000", 1, 100000, "Launches on one offer (5 in the original)."),
     MS(offer_matching_timeout, "offer_matching_timeout", "3000", "Accepted: matching is bounded by work, not by time."),

@@ -96,6 +96,10 @@ void launch_demand(struct marathon *m)
 {
     if (!m->connected)
         return;
+    if (m->starved && m->tokens > 0) { /* offers were sent away for want of tokens, and now there are some */
+        m->starved = false;
+        m->revive_wanted = true;
+    }
     if (m->waiting == NULL) {
         m->revive_wanted = false;
         timer_clear(&m->timers, &m->revive_timer);
@@ -291,6 +295,7 @@ void launch_offers(struct marathon *m, struct offer *offers, size_t n)
         tries += b.tries;
         if (b.n == 0) {
             bool later = m->waiting != NULL && (m->tokens <= 0 || tries > MATCHES_PER_STEP_MAX);
+            m->starved = m->starved || later;
             decline(m, o, later ? NS_PER_S : m->config.decline_ns);
             continue;
         }

@@ -14,7 +14,7 @@ void marathon_config_init(struct marathon_config *c)
         .deployments_max = 100,
         .versions_max = 50,
         .instances_per_offer_max = 1000,
-        .launch_tokens = 100,
+        .launch_tokens = 1000,
         .launch_token_interval_ns = 30 * NS_PER_S,
         .launch_confirm_ns = 300 * NS_PER_S,
         .launch_timeout_ns = 300 * NS_PER_S,

@@ -306,6 +306,7 @@ struct marathon {
     char *master;                /* "host:port" while connected */
     bool connected, registered_before, started;
     bool suppressed, revive_wanted;
+    bool starved;                /* offers were declined because the tokens were spent */
     int64_t tokens;
     struct mono revived_at;
     bool revived;                /* revived_at counts */
