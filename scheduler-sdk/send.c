@@ -11,6 +11,7 @@
 struct sdk_call {
     struct stoa_scheduler *s;
     enum sdk_call_type type;
+    unsigned attempt; /* of the stream that it belongs to */
     size_t bytes;
     struct sdk_call *next, *prev;
 };
@@ -151,12 +152,25 @@ static void framework_answered(struct stoa_scheduler *s, unsigned status, const 
         s->cb.framework_updated(s, &result, s->user);
 }
 
+/* The connection for calls is gone and has taken calls along, while the stream may live on for ever: a REVIVE that is lost
+ * alone would never be missed. A new subscription says to the program that it has to repeat what must not be lost. */
+static void lane_lost(struct stoa_scheduler *s, const char *text)
+{
+    char why[300];
+
+    (void)snprintf(why, sizeof why, "the connection for calls is gone: %.200s", text);
+    sdk_drop_stream(s);
+    sdk_step(s, (struct session_event){
+                    .type = SESSION_EV_CLOSED, .attempt = s->stream_attempt, .text = str_of(why) });
+}
+
 static void on_answer(void *arg, struct http_call *http, const struct http_answer *a, const struct error *err)
 {
     struct sdk_call *c = arg;
     struct stoa_scheduler *s = c->s;
     enum sdk_call_type type = c->type;
     unsigned status = err == NULL ? a->status : 0;
+    bool current = c->attempt == s->stream_attempt && s->session.state == SESSION_SUBSCRIBED;
     char text[400];
 
     (void)http;
@@ -175,6 +189,8 @@ static void on_answer(void *arg, struct http_call *http, const struct http_answe
         if (s->cb.call_failed != NULL)
             s->cb.call_failed(s, sdk_call_name(type), (int)status, text, s->user);
     }
+    if (status == 0 && current && s->session.state == SESSION_SUBSCRIBED) /* the callback may have ended it */
+        lane_lost(s, text);
     if (s->call_count == 0 && s->session.state == SESSION_STOPPING)
         loop_defer(s->loop, &s->drained_work);
 }
@@ -227,7 +243,7 @@ int sdk_call_send(struct stoa_scheduler *s, enum sdk_call_type type, const struc
     if (rc == 0 && c == NULL)
         rc = error_set(err, ERR_NOMEM, "%s: out of memory", sdk_call_name(type));
     if (c != NULL) {
-        *c = (struct sdk_call){ .s = s, .type = type, .bytes = body.n, .next = s->calls };
+        *c = (struct sdk_call){ .s = s, .type = type, .attempt = s->stream_attempt, .bytes = body.n, .next = s->calls };
         if (s->calls != NULL)
             s->calls->prev = c;
         s->calls = c;

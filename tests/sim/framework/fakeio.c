@@ -40,7 +40,8 @@ struct http_call {
 struct http_client {
     struct loop *loop;
     struct http_call *calls;          /* oldest first */
-    uint64_t lane;                    /* the pipelined connection */
+    uint64_t lane;                    /* the pipelined connection of the newest lane */
+    uint32_t lane_number;
     uint64_t serial;
     struct http_client *next;
 };
@@ -298,6 +299,11 @@ static void finish(struct http_call *call, const struct http_answer *a, const st
     call_free(call);
 }
 
+static bool is_pipelined(const struct http_call *call)
+{
+    return (call->params.flags & HTTP_CALL_PIPELINE) != 0;
+}
+
 static struct http_call *call_by_serial(struct http_client *c, uint64_t serial)
 {
     for (struct http_call *k = c->calls; k != NULL; k = k->next)
@@ -319,14 +325,18 @@ static void timed_out(struct sim *s, struct proc *p, void *arg, uint64_t serial)
         struct http_call *call = call_by_serial(c, serial);
         if (call == NULL || call->status != 0)
             continue;
-        struct link *k = link_find(p->sim, call->link);
+        uint64_t n = call->link;
+        struct link *k = link_find(p->sim, n);
         (void)error_set(&err, ERR_TIMEOUT, "no answer in time");
-        if (k != NULL)
-            link_close(k, p);
-        if (call->link == c->lane) {
+        if (is_pipelined(call) && k != NULL) { /* all behind it go with it */
             fake_closed(p, k);
+            k = link_find(p->sim, n);
+            if (k != NULL)
+                link_close(k, p);
             return;
         }
+        if (k != NULL)
+            link_close(k, p);
         finish(call, &(struct http_answer){ .status = 0 }, &err);
         fake_turn(p);
         return;
@@ -352,12 +362,14 @@ struct http_call *http_client_call(struct http_client *c, const struct http_call
     for (size_t i = 0; i < params->header_count; i++)
         if (strcmp(params->headers[i].name, "Mesos-Stream-Id") == 0)
             id = params->headers[i].value;
-    struct link *l = stream ? NULL : link_find(p->sim, c->lane);
+    struct link *l = stream || c->lane_number != params->lane ? NULL : link_find(p->sim, c->lane);
     if (l == NULL || !l->end[0].open || l->end[0].p != p) {
         l = link_open(p, stream ? LINK_STREAM : LINK_CALLS, str_of(addr));
         ASSERT(l != NULL);
-        if (!stream)
+        if (!stream) {
             c->lane = l->n;
+            c->lane_number = params->lane;
+        }
     }
     call->link = l->n;
     char *name = id.n != 0 ? xstrndup(id) : NULL;
@@ -376,7 +388,7 @@ void http_call_cancel(struct http_call *call)
     struct proc *p = call->client->loop->p;
     struct link *l = link_find(p->sim, call->link);
 
-    if (call->link == call->client->lane) {
+    if (is_pipelined(call)) {
         call->cancelled = true; /* its answer is read and dropped */
         return;
     }
@@ -437,7 +449,7 @@ static void answered(struct loop *l, struct link *k, struct http_call *call, con
     struct http_answer a = { .status = packet->status, .body = packet->body };
     uint64_t n = k->n;
 
-    if (call->link != call->client->lane) { /* the stream was refused */
+    if (!is_pipelined(call)) { /* the stream was refused */
         head(call, packet->status, NULL);
         call = call_of_link(l, n);
         if (call != NULL && packet->body.n != 0)

@@ -40,7 +40,7 @@ struct fw_node {
     /* on its disk */
     char framework_id[256];
     struct fw_task *tasks;
-    size_t task_count, task_cap, live;
+    size_t task_count, task_cap;
     /* of the process */
     struct stoa_scheduler *s;
     struct late_ack *acks;
@@ -60,6 +60,15 @@ static struct fw_task *task_find(struct fw_node *n, const char *id)
         if (strcmp(n->tasks[i - 1].id, id) == 0)
             return &n->tasks[i - 1];
     return NULL;
+}
+
+static size_t live_tasks(const struct fw_node *n)
+{
+    size_t live = 0;
+
+    for (size_t i = 0; i < n->task_count; i++)
+        live += !n->tasks[i].over && n->tasks[i].state != STOA_TASK_LOST;
+    return live;
 }
 
 /* --- offers --- */
@@ -98,7 +107,6 @@ static void launch(struct fw_node *n, const struct stoa_offer *o)
         k->over = false;
         (void)snprintf(ids[count], sizeof ids[count], "%s", k->id);
         n->task_count++;
-        n->live++;
         commands[count].value = text[count];
         *t = (struct stoa_task){ .id = ids[count], .resources = resources[count], .resource_count = have,
                                  .command = &commands[count], .kill_grace_s = chance(n->r, 50) ? 1 : 0 };
@@ -120,7 +128,7 @@ static void on_offers(struct stoa_scheduler *s, const struct stoa_offer *offers,
 
     for (size_t i = 0; i < count; i++) {
         unsigned dice = (unsigned)rng_below(n->r, 100);
-        if (calm || n->live >= TASKS_AT_ONCE)
+        if (calm || live_tasks(n) >= TASKS_AT_ONCE)
             (void)stoa_decline(s, &offers[i].id, 1, calm ? 20 : (double)rng_below(n->r, 4), NULL);
         else if (dice < 60)
             launch(n, &offers[i]);
@@ -195,10 +203,7 @@ static void on_update(struct stoa_scheduler *s, const struct stoa_status *u, voi
         sim_fail(sim_of(n), "%s is told of task %s, which it never launched", n->p->name, u->task_id);
         return;
     }
-    bool over = u->is_terminal && (n->partition_aware || u->state != STOA_TASK_LOST || sim_of(n)->calm);
-    if (!t->over && over)
-        n->live--;
-    t->over = t->over || over;
+    t->over = t->over || (u->is_terminal && u->state != STOA_TASK_LOST); /* what is lost may come back */
     t->state = (int)u->state;
     if (!seen.has_uuid)
         return;

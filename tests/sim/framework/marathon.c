@@ -29,11 +29,10 @@ struct marathon_node {
     /* Before the handler that runs: for judging what it did. */
     struct {
         char id[32];
-        int64_t ready, live;
-        uint64_t kills;
+        int64_t ready, dying;
+        size_t instances;
     } before[SNAPSHOT_MAX];
     size_t before_count;
-    uint64_t kills;    /* instances that a handler told to go */
 };
 
 static struct marathon_node *node_of(struct shell *sh)
@@ -141,13 +140,15 @@ static void snapshot(struct marathon_node *n)
         if (n->before_count == SNAPSHOT_MAX)
             return;
         (void)snprintf(n->before[n->before_count].id, sizeof n->before[0].id, "%s", s->id.p);
-        n->before[n->before_count].live = s->live[0] + s->live[1];
+        n->before[n->before_count].instances = s->instance_count;
+        n->before[n->before_count].dying = s->dying[0] + s->dying[1];
         n->before[n->before_count++].ready = s->ready[0] + s->ready[1];
     }
 }
 
-static void check_slot(struct marathon_node *n, const struct slot *s, int64_t ready_before, int64_t live_before)
+static void check_slot(struct marathon_node *n, const struct slot *s, size_t k)
 {
+    int64_t ready_before = n->before[k].ready;
     int64_t ready = s->ready[0] + s->ready[1], live = s->live[0] + s->live[1];
     const struct rolling *r = &s->rolling;
     size_t scheduled = 0, count = 0;
@@ -162,11 +163,11 @@ static void check_slot(struct marathon_node *n, const struct slot *s, int64_t re
     if (s->action != ACTION_RESTART || s->action_done)
         return;
     /* One more than the capacity is started when nothing else can move (rolling.h). */
-    if (live > r->capacity_max + 1 && live > live_before)
+    if (live > r->capacity_max + 1 && s->instance_count > n->before[k].instances)
         sim_fail(sim_of(n), "%s starts beyond its capacity: %lld instances, at most %lld", s->id.p, (long long)live,
                  (long long)r->capacity_max);
     /* What dies by itself is nobody's fault; what marathon tells to go counts against the floor. */
-    if (n->kills != 0 && ready < ready_before && ready < r->healthy_min - r->below_floor)
+    if (s->dying[0] + s->dying[1] > n->before[k].dying && ready < ready_before && ready < r->healthy_min - r->below_floor)
         sim_fail(sim_of(n), "%s kills below its floor: %lld ready, %lld before, floor %lld", s->id.p, (long long)ready,
                  (long long)ready_before, (long long)r->healthy_min);
 }
@@ -180,7 +181,7 @@ static void check(struct marathon_node *n)
     HASH_ITER(hh, n->sh.m->slots, s, next) {
         for (size_t i = 0; i < n->before_count; i++)
             if (str_is(s->id, n->before[i].id))
-                check_slot(n, s, n->before[i].ready, n->before[i].live);
+                check_slot(n, s, i);
     }
 }
 
@@ -279,6 +280,8 @@ static void operate(struct sim *s, struct proc *p, void *arg, uint64_t unused)
             put_app(n, (unsigned)rng_below(n->r, APPS_MAX), false);
         else if (dice < 70)
             put_app(n, (unsigned)rng_below(n->r, APPS_MAX), true);
+        if (dice < 70)
+            check(n); /* a deployment's first kills; what the operator kills by hand is his own business */
         else if (dice < 85)
             kill_some(n);
         else
