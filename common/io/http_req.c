@@ -86,6 +86,11 @@ void http_req_keep_connection(struct http_req *r)
     r->conn->is_kept = true;
 }
 
+void http_req_unhurried(struct http_req *r)
+{
+    r->unhurried = true;
+}
+
 void http_req_set_data(struct http_req *r, void *data)
 {
     r->data = data;

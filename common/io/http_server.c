@@ -133,6 +133,7 @@ void http_conn_kill(struct http_conn *k, enum http_gone why)
     undirty(k);
     expiry_stop(&k->read_expiry);
     expiry_stop(&k->write_expiry);
+    expiry_stop(&k->unhurried_expiry);
     conn_want(&k->c, 0);
     struct http_req *r = k->req;
     k->req = NULL;
@@ -196,6 +197,7 @@ static void take_stash(struct http_conn *k)
 static void flush(struct http_conn *k)
 {
     struct http_server *s = k->server;
+    expiry_stop(&k->unhurried_expiry);
     ssize_t n = conn_flush(&k->c);
     if (n < 0) {
         http_conn_kill(k, HTTP_GONE_CLOSED);
@@ -243,9 +245,21 @@ void http_conn_idle(struct http_conn *k)
 }
 
 /* --- the end of an exchange --------------------------------------------------------------------------- */
+/* Puts the answer's write off, so that several go out in one; false when it may not wait. */
+static bool put_off(struct http_conn *k)
+{
+    if (k->state != CONN_IDLE || k->close_when_flushed || k->dirty || k->stash_n != 0 ||
+        conn_out_size(&k->c) > HTTP_UNHURRIED_BYTES_MAX)
+        return false;
+    if (k->unhurried_expiry.queue == NULL)
+        expiry_start(&k->server->unhurrieds, &k->unhurried_expiry);
+    return true;
+}
+
 void http_req_finish(struct http_req *r)
 {
     struct http_conn *k = r->conn;
+    bool unhurried = r->unhurried;
     k->req = NULL;
     if (r->close_after)
         k->close_when_flushed = true;
@@ -264,7 +278,8 @@ void http_req_finish(struct http_req *r)
     else if (k->state == CONN_BODY)
         expiry_start(&k->server->bodies, &k->read_expiry);
     http_req_release(r);
-    http_conn_dirty(k);
+    if (!unhurried || !put_off(k))
+        http_conn_dirty(k);
     http_conn_want(k);
 }
 
@@ -659,6 +674,12 @@ static void idle_expired(struct expiry *e, void *arg)
     http_conn_kill(CONN_OF(e, read_expiry), HTTP_GONE_STALLED);
 }
 
+static void unhurried_over(struct expiry *e, void *arg)
+{
+    (void)arg;
+    http_conn_dirty(CONN_OF(e, unhurried_expiry));
+}
+
 static void linger_expired(struct expiry *e, void *arg)
 {
     (void)arg;
@@ -758,6 +779,7 @@ int http_server_new(struct http_server **ret_server, struct loop *loop,
     expiry_queue_init(&s->idles, &s->timer, s->opt.idle_timeout_ns, idle_expired, s);
     expiry_queue_init(&s->bodies, &s->timer, s->opt.body_stall_ns, body_expired, s);
     expiry_queue_init(&s->writes, &s->timer, s->opt.write_stall_ns, write_expired, s);
+    expiry_queue_init(&s->unhurrieds, &s->timer, HTTP_UNHURRIED_MS * NS_PER_MS, unhurried_over, s);
     expiry_queue_init(&s->lingers, &s->timer, 2 * NS_PER_S, linger_expired, s);
     loop_timer_init(&s->accept_retry, loop, http_accept_again, s);
     *ret_server = s;

@@ -57,7 +57,7 @@ struct http_req {
     enum body_mode body_mode;
     bool value_open; /* the last span's value is being received */
     bool wants_continue, body_over, inflate_over;
-    bool streaming, chunked, no_body, close_after, no_gzip;
+    bool streaming, chunked, no_body, close_after, no_gzip, unhurried;
 };
 
 struct http_conn {
@@ -66,6 +66,7 @@ struct http_conn {
     struct http_conn *next, *prev;             /* all of the server, or its dead */
     struct http_conn *dirty_next, *dirty_prev; /* to be flushed in this turn */
     struct expiry read_expiry, write_expiry;
+    struct expiry unhurried_expiry; /* an answer nobody waits for has been put off */
     struct http_parse parse;
     struct http_req *req;
     char *stash; /* input that waits for the answer before */
@@ -88,6 +89,7 @@ struct http_listener {
 };
 
 /* Exchanges kept for reuse; bytes of an unwanted body that are read; bytes read while closing. */
+enum { HTTP_UNHURRIED_MS = 20, HTTP_UNHURRIED_BYTES_MAX = 2048 };
 enum { HTTP_POOL_MAX = 1024, HTTP_DISCARD_MAX = 1 << 20, HTTP_LINGER_BYTES_MAX = 1 << 22 };
 
 struct http_server {
@@ -100,7 +102,7 @@ struct http_server {
     unsigned dirty_count;
     struct loop_work send_work, free_work;
     struct expiry_timer timer;
-    struct expiry_queue silents, heads, idles, bodies, writes, lingers;
+    struct expiry_queue silents, heads, idles, bodies, writes, lingers, unhurrieds;
     struct loop_timer accept_retry;
     struct http_req *pool;
     unsigned pool_count;

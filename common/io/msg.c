@@ -464,6 +464,7 @@ static void deliver(void *arg, struct http_req *r)
     }
     in.name = path;
     if (m->handler.on_message(m->ctx, &in)) {
+        http_req_unhurried(r);
         http_reply(r, 202, NULL, (struct str){ NULL, 0 });
     } else {
         m->stats.unknown_receiver++;

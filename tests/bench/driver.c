@@ -184,8 +184,8 @@ static void on_registered(struct agent *a, struct str body)
     (void)snprintf(a->id, sizeof a->id, "%.*s", STR_ARG(id));
     sbuf_clear(&scratch);
     wire_put_id(&scratch, 1, id);
-    wire_close(&scratch, wire_open(&scratch, 5)); /* operations: none */
-    wire_put_id(&scratch, 6, STR("0123456789abcdef"));
+    wire_close(&scratch, wire_open(&scratch, 6)); /* operations: none */
+    wire_put_id(&scratch, 7, STR("0123456789abcdef"));
     agent_send(a, "master", "mesos.internal.UpdateSlaveMessage", sbuf_view(&scratch));
 }
 
