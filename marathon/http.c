@@ -99,8 +99,8 @@ static bool serve_ui(struct shell *sh, struct http_req *r)
     struct str path = http_req_path(r);
     struct webui_file file;
 
-    if (!str_skip(&path, STR("/ui/")) || http_req_verb(r) > HTTP_VERB_HEAD || !http_percent_decode(&name, path) ||
-        !webui_find(WEBUI_MARATHON, sbuf_view(&name), &file))
+    if (!str_skip(&path, STR("/ui/")) || http_req_verb(r) > HTTP_VERB_HEAD ||
+        !http_percent_decode(&name, path) || !webui_find(WEBUI_MARATHON, sbuf_view(&name), &file))
         return false;
     common_headers(sh, r);
     http_reply(r, 200, file.content_type, file.content);
@@ -115,18 +115,23 @@ static bool credentials_fit(const struct shell *sh, struct http_req *r)
     if (sh->flags.http_credentials == NULL)
         return true;
     (void)str_cut(&want, ':', &want_user);
-    return http_basic_auth(http_req_header(r, "Authorization"), &user, &password) && str_eq(sbuf_view(&user), want_user) &&
-           str_eq(sbuf_view(&password), want);
+    return http_basic_auth(http_req_header(r, "Authorization"), &user, &password) &&
+           str_eq(sbuf_view(&user), want_user) && str_eq(sbuf_view(&password), want);
 }
 
 static void handle(struct shell *sh, struct http_req *r)
 {
     char client[NET_TEXT_SIZE];
     struct reply *p = xcalloc(1, sizeof *p);
-    struct api_request q = { .verb = http_req_verb(r), .path = http_req_path(r), .query = http_req_query(r),
-                             .target = http_req_target(r), .body = http_req_body(r),
-                             .content_type = http_req_header(r, "Content-Type"), .accept = http_req_header(r, "Accept"),
-                             .host = http_req_header(r, "Host"), .client = { 0 } };
+    struct api_request q = { .verb = http_req_verb(r),
+                             .path = http_req_path(r),
+                             .query = http_req_query(r),
+                             .target = http_req_target(r),
+                             .body = http_req_body(r),
+                             .content_type = http_req_header(r, "Content-Type"),
+                             .accept = http_req_header(r, "Accept"),
+                             .host = http_req_header(r, "Host"),
+                             .client = { 0 } };
 
     net_ip_text(http_req_peer(r), client);
     q.client = str_of(client);
@@ -160,7 +165,8 @@ static void on_request(void *ctx, struct http_req *r)
     }
     if (max > 0 && sh->requests_open >= (size_t)max) {
         char text[120];
-        (void)snprintf(text, sizeof text, "{\"message\":\"Too many concurrent requests! Allowed: %lld.\"}", (long long)max);
+        (void)snprintf(text, sizeof text, "{\"message\":\"Too many concurrent requests! Allowed: %lld.\"}",
+                       (long long)max);
         http_reply(r, 503, "application/json", str_of(text));
         return;
     }
@@ -177,7 +183,8 @@ static void on_head(void *ctx, struct http_req *r)
 int http_open(struct shell *sh, struct error *err)
 {
     static const struct http_handler handler = { .on_head = on_head, .on_request = on_request };
-    struct http_server_options o = { .body_bytes_max = REQUEST_BYTES_MAX, .inflated_bytes_max = REQUEST_BYTES_MAX };
+    struct http_server_options o = { .body_bytes_max = REQUEST_BYTES_MAX,
+                                     .inflated_bytes_max = REQUEST_BYTES_MAX };
     struct net_addr addr, bound;
     const char *host = sh->flags.http_address != NULL ? sh->flags.http_address : "0.0.0.0";
     int rc = net_resolve(host, (uint16_t)sh->flags.http_port, &addr, err);

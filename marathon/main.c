@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Start and end: flags, store, state, then API and master. The API listens only when the state is loaded: an answer before
- * that would be wrong. */
+/* Start and end: flags, store, state, then API and master. The API listens only when the state is loaded: an
+ * answer before that would be wrong. */
 #include "marathon/main.h"
 
 #include <pwd.h>
@@ -24,8 +24,10 @@ static int64_t log_clock(void)
     return loop_wall(log_loop).ms;
 }
 
-/* --- what the API needs of the shell ------------------------------------------------------------------------- */
-static int api_step(void *ctx, const struct marathon_event *ev, const struct update_result **ret_result, struct error *err)
+/* --- what the API needs of the shell
+ * ------------------------------------------------------------------------- */
+static int api_step(void *ctx, const struct marathon_event *ev, const struct update_result **ret_result,
+                    struct error *err)
 {
     struct shell *sh = ctx;
     struct marathon_event copy = *ev;
@@ -65,7 +67,8 @@ static void on_signal(void *arg, int signo)
     marathon_shell_stop(arg, 0);
 }
 
-/* --- start ---------------------------------------------------------------------------------------------------- */
+/* --- start
+ * ---------------------------------------------------------------------------------------------------- */
 static int read_secret(struct shell *sh, struct error *err)
 {
     struct sbuf b = SBUF_INIT(64 * 1024);
@@ -111,7 +114,8 @@ static void ready(struct shell *sh)
     struct error err;
     int rc = http_open(sh, &err);
 
-    (void)snprintf(sh->leader, sizeof sh->leader, "%s:%lld", sh->flags.hostname, (long long)sh->flags.http_port);
+    (void)snprintf(sh->leader, sizeof sh->leader, "%s:%lld", sh->flags.hostname,
+                   (long long)sh->flags.http_port);
     sh->api.leader = str_of(sh->leader);
     sh->api.started_at = loop_wall(sh->loop);
     if (rc == 0)
@@ -145,8 +149,15 @@ static int open_all(struct shell *sh, struct error *err)
     if (rc < 0)
         return rc;
     sh->m = marathon_new(&sh->config);
-    sh->api = (struct api){ .m = sh->m, .flags = &sh->flags, .version = STR("1.11.24"), .buildref = STR("stoa"),
-                            .step = api_step, .publish = api_publish, .wall = api_wall, .mono = api_mono, .ctx = sh };
+    sh->api = (struct api){ .m = sh->m,
+                            .flags = &sh->flags,
+                            .version = STR("1.11.24"),
+                            .buildref = STR("stoa"),
+                            .step = api_step,
+                            .publish = api_publish,
+                            .wall = api_wall,
+                            .mono = api_mono,
+                            .ctx = sh };
     rc = http_client_new(&sh->client, sh->loop, &co, err);
     if (rc == 0)
         rc = worker_new(&sh->worker, sh->loop, 2, err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Records to and from the store. A record larger than the store takes (the plan of a very large deployment) is cut into
- * pieces "key", "key#001", ...; which keys have how many is remembered, so that the pieces go with their record. */
+/* Records to and from the store. A record larger than the store takes (the plan of a very large deployment)
+ * is cut into pieces "key", "key#001", ...; which keys have how many is remembered, so that the pieces go
+ * with their record. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -59,8 +60,8 @@ static struct store_batch *batch(struct shell *sh)
     struct turn *t = sh->turn;
 
     if (t->batch != NULL && store_batch_count(t->batch) >= STORE_BATCH_ENTRIES_MAX - 8) {
-        /* More than the store takes at once. Definitions come first in a step, and a definition that nothing refers to
-         * is dropped at the next start: a crash in between loses the request, not the state. */
+        /* More than the store takes at once. Definitions come first in a step, and a definition that nothing
+         * refers to is dropped at the next start: a crash in between loses the request, not the state. */
         struct store_batch *full = t->batch;
         t->batch = NULL;
         store_commit(sh->store, full, NULL, NULL);
@@ -77,14 +78,15 @@ static void put(struct shell *sh, struct str key, struct str value)
 
     store_batch_put(batch(sh), key, str_sub(value, 0, PIECE_BYTES), STORE_ANY_VERSION);
     for (size_t at = PIECE_BYTES; at < value.n && n < PIECES_MAX; at += PIECE_BYTES)
-        store_batch_put(batch(sh), piece_key(&b, key, ++n), str_sub(value, at, PIECE_BYTES), STORE_ANY_VERSION);
+        store_batch_put(batch(sh), piece_key(&b, key, ++n), str_sub(value, at, PIECE_BYTES),
+                        STORE_ANY_VERSION);
     for (unsigned k = n + 1; k <= old; k++)
         store_batch_delete(batch(sh), piece_key(&b, key, k), STORE_ANY_VERSION);
     if (n != old)
         set_pieces(sh, key, n);
 }
 
-static void delete(struct shell *sh, struct str key)
+static void delete (struct shell *sh, struct str key)
 {
     CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(STORE_KEY_BYTES_MAX + 16);
     unsigned old = pieces_of(sh, key);
@@ -111,7 +113,7 @@ static void write_ops(struct shell *sh, bool specs)
             continue;
         record_encode(op, &sh->key, &sh->value, &gone);
         if (gone)
-            delete(sh, sbuf_view(&sh->key));
+            delete (sh, sbuf_view(&sh->key));
         else
             put(sh, sbuf_view(&sh->key), sbuf_view(&sh->value));
     }
@@ -132,7 +134,8 @@ void persist_ops(struct shell *sh)
     write_ops(sh, false);
 }
 
-/* --- opening and loading ------------------------------------------------------------------------------------ */
+/* --- opening and loading
+ * ------------------------------------------------------------------------------------ */
 static int store_path(const struct shell *sh, struct sbuf *b, struct error *err)
 {
     const char *state = getenv("STATE_DIRECTORY"), *xdg = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
@@ -202,7 +205,8 @@ static void loaded(void *arg, const struct store_record *records, size_t count, 
         return;
     }
     v = xcalloc(count + 1, sizeof *v);
-    /* Pieces follow their record, which sorts before them; copies, since joining needs one piece of memory. */
+    /* Pieces follow their record, which sorts before them; copies, since joining needs one piece of memory.
+     */
     for (size_t i = 0, k; i < count; i = k) {
         unsigned pieces = 0;
         for (k = i + 1; k < count && is_piece(records[k].key, records[i].key); k++)

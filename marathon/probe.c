@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Carries out the probes of health and readiness checks: an HTTP request or a TCP connection. A probe changes nothing
- * and so waits for no record. Names are resolved in a worker thread. Certificates are not verified and redirects not
- * followed (marathon-behaviour §7). */
+/* Carries out the probes of health and readiness checks: an HTTP request or a TCP connection. A probe changes
+ * nothing and so waits for no record. Names are resolved in a worker thread. Certificates are not verified
+ * and redirects not followed (marathon-behaviour §7). */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,16 +27,19 @@ struct tcp_probe {
     struct loop_timer timer;
 };
 
-static void result(struct shell *sh, uint64_t id, bool answered, int status, struct str error, struct str type, struct str body)
+static void result(struct shell *sh, uint64_t id, bool answered, int status, struct str error,
+                   struct str type, struct str body)
 {
     struct marathon_event ev = { .type = EVENT_PROBE };
 
-    ev.probe = (struct probe_event){ .id = id, .answered = answered, .status = status, .error = error, .content_type = type,
-                                     .body = body };
+    ev.probe = (struct probe_event){
+        .id = id, .answered = answered, .status = status, .error = error, .content_type = type, .body = body
+    };
     (void)marathon_shell_step(sh, &ev, NULL);
 }
 
-/* --- HTTP ---------------------------------------------------------------------------------------------------- */
+/* --- HTTP
+ * ---------------------------------------------------------------------------------------------------- */
 struct http_probe {
     struct shell *sh;
     uint64_t id;
@@ -81,7 +84,8 @@ static void http_probe(struct shell *sh, const struct probe_request *p)
     (void)http_client_call(sh->client, &c);
 }
 
-/* --- TCP ----------------------------------------------------------------------------------------------------- */
+/* --- TCP
+ * ----------------------------------------------------------------------------------------------------- */
 static void tcp_end(struct tcp_probe *t, bool connected, const char *why)
 {
     struct shell *sh = t->sh;
@@ -130,7 +134,8 @@ static void tcp_connect(struct tcp_probe *t)
         t->watch = loop_fd(t->sh->loop, t->fd, LOOP_WRITE, tcp_writable, t);
         return;
     }
-    /* Told from the timer, in the next turn: a result inside the step that asked would be a step within a step. */
+    /* Told from the timer, in the next turn: a result inside the step that asked would be a step within a
+     * step. */
     t->failed = errno;
     loop_timer_in(&t->timer, 0);
 }
@@ -156,8 +161,11 @@ static void tcp_probe(struct shell *sh, const struct probe_request *p)
 {
     struct tcp_probe *t = xcalloc(1, sizeof *t);
 
-    *t = (struct tcp_probe){ .job = { .run = tcp_resolve, .done = tcp_resolved }, .sh = sh, .id = p->id,
-                             .host = xstrndup(p->host), .fd = -1 };
+    *t = (struct tcp_probe){ .job = { .run = tcp_resolve, .done = tcp_resolved },
+                             .sh = sh,
+                             .id = p->id,
+                             .host = xstrndup(p->host),
+                             .fd = -1 };
     loop_timer_init(&t->timer, sh->loop, tcp_timeout, t);
     loop_timer_in(&t->timer, p->timeout_ns);
     if (net_parse_ip(p->host, (uint16_t)p->port, &t->addr)) {

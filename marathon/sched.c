@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The link to the master through the scheduler library: its callbacks become core events, the core's actions its calls.
- * Calls are queued like all outputs and made when the records they rest on are durable. */
+/* The link to the master through the scheduler library: its callbacks become core events, the core's actions
+ * its calls. Calls are queued like all outputs and made when the records they rest on are durable. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -12,14 +12,16 @@
 
 enum { OFFERS_ARENA_BYTES_MAX = 256 << 20, ACCEPT_ARENA_BYTES_MAX = 256 << 20 };
 
-/* --- offers in ------------------------------------------------------------------------------------------------ */
+/* --- offers in
+ * ------------------------------------------------------------------------------------------------ */
 static struct str ranges_text(struct arena *a, const struct stoa_range *v, size_t n)
 {
     CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(1 << 20);
 
     sbuf_char(&b, '[');
     for (size_t i = 0; i < n; i++)
-        sbuf_fmt(&b, "%s%llu-%llu", i != 0 ? "," : "", (unsigned long long)v[i].begin, (unsigned long long)v[i].end);
+        sbuf_fmt(&b, "%s%llu-%llu", i != 0 ? "," : "", (unsigned long long)v[i].begin,
+                 (unsigned long long)v[i].end);
     sbuf_char(&b, ']');
     return arena_str(a, sbuf_view(&b));
 }
@@ -71,19 +73,25 @@ static bool has_our_labels(const struct stoa_resource *r)
 
 static struct offer_resource resource(struct arena *a, const struct stoa_resource *from)
 {
-    struct offer_resource to = { .name = str_of(from->name), .role = str_of(from->role != NULL ? from->role : "*"),
-                                 .milli = from->milli, .labelled = has_our_labels(from) };
+    struct offer_resource to = { .name = str_of(from->name),
+                                 .role = str_of(from->role != NULL ? from->role : "*"),
+                                 .milli = from->milli,
+                                 .labelled = has_our_labels(from) };
 
-    to.kind = from->type == STOA_SCALAR ? VALUE_KIND_SCALAR : from->type == STOA_RANGES ? VALUE_KIND_RANGES : VALUE_KIND_SET;
-    to.volume = from->persistence_id != NULL || from->disk_source == STOA_DISK_MOUNT || from->disk_source == STOA_DISK_BLOCK ||
-                from->disk_source == STOA_DISK_RAW || from->revocable;
+    to.kind = from->type == STOA_SCALAR   ? VALUE_KIND_SCALAR
+              : from->type == STOA_RANGES ? VALUE_KIND_RANGES
+                                          : VALUE_KIND_SET;
+    to.volume = from->persistence_id != NULL || from->disk_source == STOA_DISK_MOUNT ||
+                from->disk_source == STOA_DISK_BLOCK || from->disk_source == STOA_DISK_RAW || from->revocable;
     if (from->type != STOA_RANGES)
         return to;
     to.range_cap = from->range_count + 8;
     to.ranges = arena_array(a, to.range_cap, sizeof *to.ranges);
     for (size_t i = 0; to.ranges != NULL && i < from->range_count; i++)
-        if (from->ranges[i].begin >= 1 && from->ranges[i].end <= 65535 && from->ranges[i].begin <= from->ranges[i].end)
-            to.ranges[to.range_count++] = (struct port_range){ (uint32_t)from->ranges[i].begin, (uint32_t)from->ranges[i].end };
+        if (from->ranges[i].begin >= 1 && from->ranges[i].end <= 65535 &&
+            from->ranges[i].begin <= from->ranges[i].end)
+            to.ranges[to.range_count++] =
+                (struct port_range){ (uint32_t)from->ranges[i].begin, (uint32_t)from->ranges[i].end };
     if (to.ranges == NULL)
         to.range_cap = 0;
     return to;
@@ -93,8 +101,11 @@ static bool offer(struct arena *a, const struct stoa_offer *from, struct offer *
 {
     struct attribute *attributes = arena_array(a, from->attribute_count + 1, sizeof *attributes);
 
-    *to = (struct offer){ .id = str_of(from->id), .agent_id = str_of(from->agent_id), .hostname = str_of(from->hostname),
-                          .region = str_of(from->region), .zone = str_of(from->zone),
+    *to = (struct offer){ .id = str_of(from->id),
+                          .agent_id = str_of(from->agent_id),
+                          .hostname = str_of(from->hostname),
+                          .region = str_of(from->region),
+                          .zone = str_of(from->zone),
                           .role = str_of(from->allocation_role != NULL ? from->allocation_role : "*"),
                           .attributes = attributes,
                           .resources = arena_array(a, from->resource_count + 1, sizeof *to->resources) };
@@ -108,7 +119,8 @@ static bool offer(struct arena *a, const struct stoa_offer *from, struct offer *
         to->unavailable_from = (struct opt_time){ true, { from->unavailability_start_ns / NS_PER_MS } };
         if (from->unavailability_duration_ns != 0)
             to->unavailable_to = (struct opt_time){
-                true, { (from->unavailability_start_ns + from->unavailability_duration_ns) / NS_PER_MS } };
+                true, { (from->unavailability_start_ns + from->unavailability_duration_ns) / NS_PER_MS }
+            };
     }
     return true;
 }
@@ -137,14 +149,16 @@ static void on_offers(struct stoa_scheduler *s, const struct stoa_offer *offers,
     arena_done(&a);
 }
 
-/* --- the rest in ------------------------------------------------------------------------------------------------ */
+/* --- the rest in
+ * ------------------------------------------------------------------------------------------------ */
 static void on_subscribed(struct stoa_scheduler *s, const struct stoa_subscribed *e, void *user)
 {
     struct marathon_event ev = { .type = EVENT_SUBSCRIBED,
                                  .subscribed = { str_of(e->framework_id), str_of(e->master) } };
 
     (void)s;
-    log_info("subscribed", "framework=" LOG_Q " master=" LOG_Q, LOG_QARG(str_of(e->framework_id)), LOG_QARG(str_of(e->master)));
+    log_info("subscribed", "framework=" LOG_Q " master=" LOG_Q, LOG_QARG(str_of(e->framework_id)),
+             LOG_QARG(str_of(e->master)));
     (void)marathon_shell_step(user, &ev, NULL);
 }
 
@@ -176,20 +190,28 @@ static void on_update(struct stoa_scheduler *s, const struct stoa_status *st, vo
         return;
     }
     ev.status = (struct status_event){
-        .task_id = str_of(st->task_id), .agent_id = str_of(st->agent_id), .message = str_of(st->message),
-        .reason = str_of(st->reason_name), .state = (enum task_state)st->state, .reason_number = st->reason,
-        .uuid = str_mem(st->uuid.p, st->uuid.n), .healthy = st->healthy, .ips = ips, .ip_count = n,
+        .task_id = str_of(st->task_id),
+        .agent_id = str_of(st->agent_id),
+        .message = str_of(st->message),
+        .reason = str_of(st->reason_name),
+        .state = (enum task_state)st->state,
+        .reason_number = st->reason,
+        .uuid = str_mem(st->uuid.p, st->uuid.n),
+        .healthy = st->healthy,
+        .ips = ips,
+        .ip_count = n,
     };
-    log_info("task_status", "task=" LOG_Q " state=%s message=" LOG_Q, LOG_QARG(ev.status.task_id), st->state_name,
-             LOG_QARG(ev.status.message));
+    log_info("task_status", "task=" LOG_Q " state=%s message=" LOG_Q, LOG_QARG(ev.status.task_id),
+             st->state_name, LOG_QARG(ev.status.message));
     (void)marathon_shell_step(user, &ev, NULL);
 }
 
-static void on_message(struct stoa_scheduler *s, const char *agent_id, const char *executor_id, struct stoa_bytes data,
-                       void *user)
+static void on_message(struct stoa_scheduler *s, const char *agent_id, const char *executor_id,
+                       struct stoa_bytes data, void *user)
 {
-    struct marathon_event ev = { .type = EVENT_MESSAGE, .message = { str_of(agent_id), str_of(executor_id),
-                                                                     str_mem(data.p, data.n) } };
+    struct marathon_event ev = {
+        .type = EVENT_MESSAGE, .message = { str_of(agent_id), str_of(executor_id), str_mem(data.p, data.n) }
+    };
 
     (void)s;
     (void)marathon_shell_step(user, &ev, NULL);
@@ -202,7 +224,8 @@ static void on_error(struct stoa_scheduler *s, const char *message, void *user)
     marathon_shell_stop(user, str_contains(str_of(message), STR("removed")) ? 110 : 106);
 }
 
-static void on_call_failed(struct stoa_scheduler *s, const char *call, int status, const char *what, void *user)
+static void on_call_failed(struct stoa_scheduler *s, const char *call, int status, const char *what,
+                           void *user)
 {
     (void)s;
     (void)user;
@@ -216,7 +239,8 @@ static void on_log(struct stoa_scheduler *s, int level, const char *line, void *
     log_event((enum log_level)level, "scheduler", "text=" LOG_Q, LOG_QARG(str_of(line)));
 }
 
-/* --- calls out -------------------------------------------------------------------------------------------------- */
+/* --- calls out
+ * -------------------------------------------------------------------------------------------------- */
 struct call_out {
     struct output o;
     enum action_type type;
@@ -236,7 +260,8 @@ static void reconcile(struct shell *sh)
     for (const struct instance *i = sh->m->instances; i != NULL; i = i->hh.next)
         if (i->agent != NULL && i->state != INSTANCE_SCHEDULED)
             v[k++] = (struct stoa_task_ref){ i->task_id.p, i->agent->id.p };
-    (void)stoa_reconcile(sh->scheduler, v, k, NULL); /* count 0: the implicit form, which finds tasks we do not know */
+    (void)stoa_reconcile(sh->scheduler, v, k,
+                         NULL); /* count 0: the implicit form, which finds tasks we do not know */
     if (k != 0)
         (void)stoa_reconcile(sh->scheduler, NULL, 0, NULL);
     free(v);
@@ -247,8 +272,11 @@ static void launches_dropped(struct shell *sh, const struct call_out *c, const c
 {
     for (size_t i = 0; i < c->task_count; i++) {
         struct marathon_event ev = { .type = EVENT_STATUS };
-        ev.status = (struct status_event){ .task_id = str_of(c->tasks[i].id), .agent_id = str_of(c->tasks[i].agent_id),
-                                           .message = str_of(why), .state = TASK_DROPPED, .reason_number = REASON_NONE,
+        ev.status = (struct status_event){ .task_id = str_of(c->tasks[i].id),
+                                           .agent_id = str_of(c->tasks[i].agent_id),
+                                           .message = str_of(why),
+                                           .state = TASK_DROPPED,
+                                           .reason_number = REASON_NONE,
                                            .healthy = -1 };
         (void)marathon_shell_step(sh, &ev, NULL);
     }
@@ -261,13 +289,13 @@ static void send_accept(struct shell *sh, const struct call_out *c)
 
     if (stoa_accept(sh->scheduler, &c->offer_id, 1, &op, 1, c->refuse_s, &err) == 0)
         return;
-    log_warn("launch_not_sent", "offer=" LOG_Q " tasks=%zu error=" LOG_Q, LOG_QARG(str_of(c->offer_id)), c->task_count,
-             LOG_QARG(str_of(err.msg)));
+    log_warn("launch_not_sent", "offer=" LOG_Q " tasks=%zu error=" LOG_Q, LOG_QARG(str_of(c->offer_id)),
+             c->task_count, LOG_QARG(str_of(err.msg)));
     launches_dropped(sh, c, err.msg);
 }
 
-/* Refusals of calls are not errors here: without a subscription offers are void anyway, and kills, acknowledgements and
- * reconciliation are repeated after the next one. */
+/* Refusals of calls are not errors here: without a subscription offers are void anyway, and kills,
+ * acknowledgements and reconciliation are repeated after the next one. */
 static void carry_out(struct shell *sh, struct output *o, bool run)
 {
     struct call_out *c = (struct call_out *)(void *)o;
@@ -290,7 +318,8 @@ static void carry_out(struct shell *sh, struct output *o, bool run)
             (void)stoa_kill(sh->scheduler, c->task_id, c->agent_id, -1, NULL);
             break;
         case DO_ACKNOWLEDGE:
-            (void)stoa_acknowledge_ids(sh->scheduler, c->agent_id, c->task_id, (struct stoa_bytes){ c->uuid.p, c->uuid.n }, NULL);
+            (void)stoa_acknowledge_ids(sh->scheduler, c->agent_id, c->task_id,
+                                       (struct stoa_bytes){ c->uuid.p, c->uuid.n }, NULL);
             break;
         case DO_RECONCILE:
             reconcile(sh);
@@ -358,7 +387,8 @@ void sched_action(struct shell *sh, const struct marathon_action *a)
     marathon_shell_output(sh, &c->o);
 }
 
-/* --- the subscription ------------------------------------------------------------------------------------------- */
+/* --- the subscription
+ * ------------------------------------------------------------------------------------------- */
 static bool has_role(const struct shell *sh, struct str role)
 {
     for (size_t i = 0; i < sh->role_count; i++)
@@ -382,8 +412,8 @@ static bool collect_roles(struct shell *sh)
     bool added = add_role(sh, sh->config.role);
 
     HASH_ITER(hh, sh->m->slots, s, tmp)
-        if (s->spec != NULL && add_role(sh, s->spec->app.role))
-            added = true;
+    if (s->spec != NULL && add_role(sh, s->spec->app.role))
+        added = true;
     return added;
 }
 

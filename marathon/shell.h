@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The process around the core: store, HTTP, the scheduler library, probes.
  *
- * Order of a turn. Callbacks step the core at once; what a step gives out is encoded at once (its memory lives until the
- * next step) and queued: store operations in the turn's batch, everything else in its list of outputs. At the end of
- * the turn the batch is committed; when it is durable its outputs are carried out, in order. A turn without store
- * operations waits for the turns before it. So nothing leaves - no launch, kill, acknowledgement, event, answer - before
- * the records that it rests on are durable, and the order of everything is the order of the steps. */
+ * Order of a turn. Callbacks step the core at once; what a step gives out is encoded at once (its memory
+ * lives until the next step) and queued: store operations in the turn's batch, everything else in its list of
+ * outputs. At the end of the turn the batch is committed; when it is durable its outputs are carried out, in
+ * order. A turn without store operations waits for the turns before it. So nothing leaves - no launch, kill,
+ * acknowledgement, event, answer - before the records that it rests on are durable, and the order of
+ * everything is the order of the steps. */
 #ifndef STOA_MARATHON_SHELL_H
 #define STOA_MARATHON_SHELL_H
 
@@ -21,8 +22,8 @@
 
 struct shell;
 
-/* One thing to do once the records before it are durable. fn frees what it holds; it is called with run false when the
- * process ends first. */
+/* One thing to do once the records before it are durable. fn frees what it holds; it is called with run false
+ * when the process ends first. */
 struct output {
     void (*fn)(struct shell *sh, struct output *o, bool run);
     struct output *next;
@@ -32,7 +33,7 @@ struct turn {
     struct shell *sh;
     struct store_batch *batch;
     struct output *first, **last;
-    unsigned commits;  /* asked for and not durable yet */
+    unsigned commits; /* asked for and not durable yet */
     bool closed;
     struct turn *next;
 };
@@ -51,20 +52,20 @@ struct shell {
     struct api api;
     char leader[300];
     struct store *store;
-    struct turn *turn;          /* the open one */
+    struct turn *turn;                /* the open one */
     struct turn *turns, **turns_last; /* closed ones that are not carried out yet */
     struct loop_work end_of_turn;
     struct loop_timer wake, heartbeat;
     struct loop_watch *signals[2];
     struct chunked *chunked;
-    struct sbuf key, value;     /* scratch for records */
+    struct sbuf key, value; /* scratch for records */
     struct http_server *http;
     struct stream *streams;
     size_t requests_open;
     struct http_client *client;
     struct worker *worker;
     struct stoa_scheduler *scheduler;
-    char **roles;               /* subscribed to */
+    char **roles; /* subscribed to */
     size_t role_count;
     const struct stoa_offer *offers; /* of the offers callback that is being stepped; NULL outside */
     size_t offer_count;
@@ -81,7 +82,7 @@ void marathon_shell_stop(struct shell *sh, int exit_code);
 /* --- persist.c */
 int persist_open(struct shell *sh, struct error *err);
 void persist_load(struct shell *sh, void (*done)(struct shell *sh));
-void persist_ops(struct shell *sh);  /* of the step that just ran */
+void persist_ops(struct shell *sh); /* of the step that just ran */
 void persist_close(struct shell *sh);
 
 /* --- http.c */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* /v2/events: server-sent events. A frame is rendered once for all streams, at the moment of the step, and sent when the
- * step's records are durable. A reader that lets too much pile up is dropped. Source: marathon-api §11. */
+/* /v2/events: server-sent events. A frame is rendered once for all streams, at the moment of the step, and
+ * sent when the step's records are durable. A reader that lets too much pile up is dropped. Source:
+ * marathon-api §11. */
 #include <stdlib.h>
 
 #include "common/base/alloc.h"
@@ -10,7 +11,8 @@
 
 enum {
     STREAMS_MAX = 1000,
-    EVENT_BYTES_ASSUMED = 16 * 1024, /* event_stream_max_outstanding_messages counts messages; the server counts bytes */
+    EVENT_BYTES_ASSUMED =
+        16 * 1024, /* event_stream_max_outstanding_messages counts messages; the server counts bytes */
     FRAME_BYTES_MAX = 64 << 20
 };
 #define HEARTBEAT_NS (10 * NS_PER_S)
@@ -146,11 +148,14 @@ void streams_open(struct shell *sh, struct http_req *r)
     struct bus_event e = { .type = BUS_STREAM_ATTACHED, .at = loop_wall(sh->loop) };
 
     if (sh->api.streams >= STREAMS_MAX) {
-        http_reply(r, 503, "application/json", STR("{\"message\":\"too many event streams; the limit is 1000\"}"));
+        http_reply(r, 503, "application/json",
+                   STR("{\"message\":\"too many event streams; the limit is 1000\"}"));
         return;
     }
     s = xcalloc(1, sizeof *s);
-    *s = (struct stream){ .sh = sh, .r = r, .wanted = wanted_types(http_req_query(r)),
+    *s = (struct stream){ .sh = sh,
+                          .r = r,
+                          .wanted = wanted_types(http_req_query(r)),
                           .light = str_contains(http_req_query(r), STR("plan-format=light")) };
     net_ip_text(http_req_peer(r), s->client);
     http_reply_no_gzip(r);

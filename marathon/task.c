@@ -25,11 +25,12 @@ static const struct stoa_label *labels(struct arena *a, const struct list *l, si
     *ret_n = 0;
     if (v != NULL)
         LIST_EACH(*l, struct kv, kv)
-            v[(*ret_n)++] = (struct stoa_label){ text(a, kv->k), text(a, kv->v) };
+    v[(*ret_n)++] = (struct stoa_label){ text(a, kv->k), text(a, kv->v) };
     return v;
 }
 
-/* --- resources ---------------------------------------------------------------------------------------------- */
+/* --- resources
+ * ---------------------------------------------------------------------------------------------- */
 static const struct stoa_reservation *reservations(struct arena *a, const struct stoa_resource *r)
 {
     struct stoa_reservation *v = arena_array(a, r->reservation_count + 1, sizeof *v);
@@ -37,8 +38,10 @@ static const struct stoa_reservation *reservations(struct arena *a, const struct
     for (size_t i = 0; v != NULL && i < r->reservation_count; i++) {
         const struct stoa_reservation *from = &r->reservations[i];
         struct stoa_label *l = arena_array(a, from->label_count + 1, sizeof *l);
-        v[i] = (struct stoa_reservation){ .is_static = from->is_static, .role = copy(a, from->role),
-                                          .principal = copy(a, from->principal), .labels = l,
+        v[i] = (struct stoa_reservation){ .is_static = from->is_static,
+                                          .role = copy(a, from->role),
+                                          .principal = copy(a, from->principal),
+                                          .labels = l,
                                           .label_count = l != NULL ? from->label_count : 0 };
         for (size_t k = 0; k < v[i].label_count; k++)
             l[k] = (struct stoa_label){ copy(a, from->labels[k].key), copy(a, from->labels[k].value) };
@@ -46,7 +49,8 @@ static const struct stoa_reservation *reservations(struct arena *a, const struct
     return v;
 }
 
-static bool resources(struct stoa_task *t, const struct launch *l, const struct stoa_offer *offer, struct arena *a)
+static bool resources(struct stoa_task *t, const struct launch *l, const struct stoa_offer *offer,
+                      struct arena *a)
 {
     struct stoa_resource *v = arena_array(a, l->pick_count + 1, sizeof *v);
     size_t n = 0;
@@ -57,10 +61,15 @@ static bool resources(struct stoa_task *t, const struct launch *l, const struct 
         struct stoa_range *ranges = arena_array(a, p->range_count + 1, sizeof *ranges);
         for (size_t k = 0; ranges != NULL && k < p->range_count; k++)
             ranges[k] = (struct stoa_range){ p->ranges[k].begin, p->ranges[k].end };
-        v[n++] = (struct stoa_resource){ .name = copy(a, from->name), .type = from->type, .milli = p->milli, .ranges = ranges,
-                                         .range_count = p->range_count, .role = copy(a, from->role),
+        v[n++] = (struct stoa_resource){ .name = copy(a, from->name),
+                                         .type = from->type,
+                                         .milli = p->milli,
+                                         .ranges = ranges,
+                                         .range_count = p->range_count,
+                                         .role = copy(a, from->role),
                                          .allocation_role = copy(a, from->allocation_role),
-                                         .reservations = reservations(a, from), .reservation_count = from->reservation_count,
+                                         .reservations = reservations(a, from),
+                                         .reservation_count = from->reservation_count,
                                          .revocable = from->revocable };
     }
     t->resources = v;
@@ -68,7 +77,8 @@ static bool resources(struct stoa_task *t, const struct launch *l, const struct 
     return v != NULL;
 }
 
-/* --- checks ------------------------------------------------------------------------------------------------- */
+/* --- checks
+ * ------------------------------------------------------------------------------------------------- */
 /* Inside the container: the host port without a network of its own, else the container port. */
 static uint32_t check_port(const struct launch *l, struct opt_i64 port, struct opt_i64 index)
 {
@@ -81,7 +91,8 @@ static uint32_t check_port(const struct launch *l, struct opt_i64 port, struct o
     return app_is_host_mode(&l->spec->app) ? l->ports[k] : l->container_ports[k];
 }
 
-/* The library takes 0 for "not given", which the protocol then reads as 10 or 15 s, and below zero for none. */
+/* The library takes 0 for "not given", which the protocol then reads as 10 or 15 s, and below zero for none.
+ */
 static double seconds(int64_t s)
 {
     return s > 0 ? (double)s : -1;
@@ -91,7 +102,8 @@ static const struct stoa_check *health_check(const struct launch *l, struct aren
 {
     const struct app *app = &l->spec->app;
 
-    LIST_EACH(app->health_checks, struct health_check, h) {
+    LIST_EACH(app->health_checks, struct health_check, h)
+    {
         enum hc_protocol p = (enum hc_protocol)h->protocol.v;
         struct stoa_check *c;
         if (hc_is_ours(p))
@@ -144,14 +156,15 @@ static const struct stoa_check *plain_check(const struct launch *l, struct arena
     return c;
 }
 
-/* --- discovery ------------------------------------------------------------------------------------------------ */
+/* --- discovery
+ * ------------------------------------------------------------------------------------------------ */
 struct ports {
     struct stoa_port *v;
     size_t n;
 };
 
-static void add_port(struct ports *out, struct arena *a, uint32_t number, struct str name, const char *protocol,
-                     const struct list *own, const char *scope, struct str network)
+static void add_port(struct ports *out, struct arena *a, uint32_t number, struct str name,
+                     const char *protocol, const struct list *own, const char *scope, struct str network)
 {
     struct stoa_label *l = arena_array(a, own->n + 2, sizeof *l);
     size_t n = 0;
@@ -159,16 +172,18 @@ static void add_port(struct ports *out, struct arena *a, uint32_t number, struct
     if (l == NULL)
         return;
     LIST_EACH(*own, struct kv, kv)
-        l[n++] = (struct stoa_label){ text(a, kv->k), text(a, kv->v) };
+    l[n++] = (struct stoa_label){ text(a, kv->k), text(a, kv->v) };
     if (scope != NULL)
         l[n++] = (struct stoa_label){ "network-scope", scope };
     if (network.p != NULL)
         l[n++] = (struct stoa_label){ "network-name", text(a, network) };
-    out->v[out->n++] = (struct stoa_port){ .number = number, .name = text(a, name), .protocol = protocol, .labels = l,
-                                           .label_count = n };
+    out->v[out->n++] = (struct stoa_port){
+        .number = number, .name = text(a, name), .protocol = protocol, .labels = l, .label_count = n
+    };
 }
 
-static void add_mapping(struct ports *out, struct arena *a, const struct launch *l, size_t i, const char *protocol)
+static void add_mapping(struct ports *out, struct arena *a, const struct launch *l, size_t i,
+                        const char *protocol)
 {
     const struct app *app = &l->spec->app;
     const struct port_mapping *m = LIST_AT(app->container->port_mappings, struct port_mapping, i);
@@ -179,7 +194,7 @@ static void add_mapping(struct ports *out, struct arena *a, const struct launch 
         return;
     }
     LIST_EACH(app->networks, struct network, n)
-        add_port(out, a, l->container_ports[i], m->name, protocol, &m->labels, "container", n->name);
+    add_port(out, a, l->container_ports[i], m->name, protocol, &m->labels, "container", n->name);
 }
 
 static const struct stoa_discovery *discovery(const struct launch *l, const char *name, struct arena *a)
@@ -205,13 +220,16 @@ static const struct stoa_discovery *discovery(const struct launch *l, const char
             }
         }
     }
-    *d = (struct stoa_discovery){ .visibility = STOA_VISIBLE_FRAMEWORK, .name = name, .ports = out.v, .port_count = out.n };
+    *d = (struct stoa_discovery){
+        .visibility = STOA_VISIBLE_FRAMEWORK, .name = name, .ports = out.v, .port_count = out.n
+    };
     return d;
 }
 
-/* --- the command ------------------------------------------------------------------------------------------------ */
-static const struct stoa_variable *environment(const struct launch *l, const struct marathon_config *c, bool enforce_role,
-                                               struct arena *a, size_t *ret_n)
+/* --- the command
+ * ------------------------------------------------------------------------------------------------ */
+static const struct stoa_variable *environment(const struct launch *l, const struct marathon_config *c,
+                                               bool enforce_role, struct arena *a, size_t *ret_n)
 {
     struct list env = task_env(l, c, enforce_role, a);
     struct stoa_variable *v = arena_array(a, env.n + 1, sizeof *v);
@@ -219,7 +237,7 @@ static const struct stoa_variable *environment(const struct launch *l, const str
     *ret_n = 0;
     if (v != NULL)
         LIST_EACH(env, struct kv, kv)
-            v[(*ret_n)++] = (struct stoa_variable){ text(a, kv->k), text(a, kv->v) };
+    v[(*ret_n)++] = (struct stoa_variable){ text(a, kv->k), text(a, kv->v) };
     return v;
 }
 
@@ -230,14 +248,16 @@ static const struct stoa_uri *uris(const struct app *app, struct arena *a, size_
     *ret_n = 0;
     if (v != NULL)
         LIST_EACH(app->fetch, struct artifact, f)
-            v[(*ret_n)++] = (struct stoa_uri){ .value = text(a, f->uri), .executable = f->executable.v,
-                                               .no_extract = !f->extract.v, .cache = f->cache.v,
-                                               .output_file = text(a, f->dest_path) };
+    v[(*ret_n)++] = (struct stoa_uri){ .value = text(a, f->uri),
+                                       .executable = f->executable.v,
+                                       .no_extract = !f->extract.v,
+                                       .cache = f->cache.v,
+                                       .output_file = text(a, f->dest_path) };
     return v;
 }
 
-static const struct stoa_command *command(const struct launch *l, const struct marathon_config *c, bool enforce_role,
-                                          struct arena *a)
+static const struct stoa_command *command(const struct launch *l, const struct marathon_config *c,
+                                          bool enforce_role, struct arena *a)
 {
     const struct app *app = &l->spec->app;
     struct stoa_command *cmd = arena_alloc(a, sizeof *cmd);
@@ -252,7 +272,7 @@ static const struct stoa_command *command(const struct launch *l, const struct m
             return NULL;
         cmd->no_shell = true;
         LIST_EACH(app->args, struct str, arg)
-            argv[cmd->argc++] = text(a, *arg);
+        argv[cmd->argc++] = text(a, *arg);
         cmd->argv = argv;
         cmd->value = argv[0];
     } else {
@@ -288,7 +308,8 @@ static const char *container(const struct launch *l, struct arena *a)
         jsonw_close(&w);
     }
     jsonw_key_array(&w, "volumes");
-    LIST_EACH(ct->volumes, struct volume, v) {
+    LIST_EACH(ct->volumes, struct volume, v)
+    {
         if (v->host_path.p == NULL)
             continue;
         jsonw_open(&w);
@@ -311,14 +332,16 @@ static int64_t limit_milli(const struct resource_limit *r)
     return r->unlimited.v ? -1 : (int64_t)llround(r->value.v * 1000);
 }
 
-bool task_build(struct stoa_task *ret, const struct launch *l, const struct stoa_offer *offer, const struct marathon_config *c,
-                bool enforce_role, struct arena *a)
+bool task_build(struct stoa_task *ret, const struct launch *l, const struct stoa_offer *offer,
+                const struct marathon_config *c, bool enforce_role, struct arena *a)
 {
     const struct app *app = &l->spec->app;
     struct sbuf name = SBUF_INIT(PATH_BYTES_MAX + 8);
 
     path_host_style(&name, app->id);
-    *ret = (struct stoa_task){ .id = text(a, l->task_id), .name = text(a, sbuf_view(&name)), .agent_id = text(a, l->agent_id) };
+    *ret = (struct stoa_task){ .id = text(a, l->task_id),
+                               .name = text(a, sbuf_view(&name)),
+                               .agent_id = text(a, l->agent_id) };
     sbuf_done(&name);
     if (!resources(ret, l, offer, a))
         return false;
@@ -333,5 +356,6 @@ bool task_build(struct stoa_task *ret, const struct launch *l, const struct stoa
         ret->cpus_limit_milli = limit_milli(app->resource_limits->cpus);
         ret->mem_limit_milli = limit_milli(app->resource_limits->mem);
     }
-    return ret->id != NULL && ret->name != NULL && ret->command != NULL && ret->discovery != NULL && ret->labels != NULL;
+    return ret->id != NULL && ret->name != NULL && ret->command != NULL && ret->discovery != NULL &&
+           ret->labels != NULL;
 }

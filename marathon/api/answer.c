@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Shapes that all endpoints share: errors, deployment replies, query parameters. Source: marathon-api §1, §3. */
+/* Shapes that all endpoints share: errors, deployment replies, query parameters. Source: marathon-api §1, §3.
+ */
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -129,8 +130,9 @@ void answer_update_problem(struct call *c, const struct update_result *res, cons
     case UPDATE_LOCKED:
         w = answer_json(c, 409);
         jsonw_open(&w);
-        jsonw_key_c(&w, "message", "App is locked by one or more deployments. Override with the option '?force=true'. View "
-                                   "details at '/v2/deployments/<DEPLOYMENT_ID>'.");
+        jsonw_key_c(&w, "message",
+                    "App is locked by one or more deployments. Override with the option '?force=true'. View "
+                    "details at '/v2/deployments/<DEPLOYMENT_ID>'.");
         jsonw_key_deployments(&w, res->conflicts, res->conflict_count);
         jsonw_close(&w);
         return;
@@ -151,7 +153,8 @@ void answer_update_problem(struct call *c, const struct update_result *res, cons
     answer_message(c, (unsigned)err_code_http_status(err->code), "%s", err->msg);
 }
 
-/* --- query ------------------------------------------------------------------------------------------------- */
+/* --- query -------------------------------------------------------------------------------------------------
+ */
 void query_each(struct call *c, const char *name, void (*fn)(void *arg, struct str value), void *arg)
 {
     struct str rest = c->r->query, k, v;
@@ -195,10 +198,13 @@ static void add_embed(void *arg, struct str v)
     static const struct {
         const char *name;
         unsigned bits;
-    } names[] = { { "tasks", EMBED_TASKS | EMBED_DEPLOYMENTS }, { "counts", EMBED_COUNTS },
-                  { "deployments", EMBED_DEPLOYMENTS },          { "readiness", EMBED_READINESS },
+    } names[] = { { "tasks", EMBED_TASKS | EMBED_DEPLOYMENTS },
+                  { "counts", EMBED_COUNTS },
+                  { "deployments", EMBED_DEPLOYMENTS },
+                  { "readiness", EMBED_READINESS },
                   { "lastTaskFailure", EMBED_FAILURE },
-                  { "failures", EMBED_TASKS | EMBED_FAILURE | EMBED_DEPLOYMENTS }, { "taskStats", EMBED_STATS } };
+                  { "failures", EMBED_TASKS | EMBED_FAILURE | EMBED_DEPLOYMENTS },
+                  { "taskStats", EMBED_STATS } };
     unsigned *bits = arg;
 
     if (str_is(v, "group.groups")) {

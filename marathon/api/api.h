@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The REST API: a request as a value in, an answer as a value out. No sockets here: the shell reads requests and sends
- * answers, tests call api_handle directly. Reads look into the core's tables; changes are events handed to `step`.
+/* The REST API: a request as a value in, an answer as a value out. No sockets here: the shell reads requests
+ * and sends answers, tests call api_handle directly. Reads look into the core's tables; changes are events
+ * handed to `step`.
  *
- * The answer must not leave before the records of the step it caused are durable: the shell queues it behind them.
- * Sources: marathon-api (endpoints, codes, texts, shapes), marathon-schemas. */
+ * The answer must not leave before the records of the step it caused are durable: the shell queues it behind
+ * them. Sources: marathon-api (endpoints, codes, texts, shapes), marathon-schemas. */
 #ifndef STOA_MARATHON_API_H
 #define STOA_MARATHON_API_H
 
@@ -16,12 +17,13 @@ struct marathon_flags;
 struct api {
     struct marathon *m;
     const struct marathon_flags *flags;
-    struct str version;      /* "1.11.24": what clients parse */
+    struct str version; /* "1.11.24": what clients parse */
     struct str buildref;
-    struct str leader;       /* "host:port" of this instance */
+    struct str leader; /* "host:port" of this instance */
     struct wall started_at;
     /* One event: the shell adds the time and takes the actions. *ret_result is valid until the next step. */
-    int (*step)(void *ctx, const struct marathon_event *ev, const struct update_result **ret_result, struct error *err);
+    int (*step)(void *ctx, const struct marathon_event *ev, const struct update_result **ret_result,
+                struct error *err);
     /* To all event streams (api_post_event). */
     void (*publish)(void *ctx, const struct bus_event *e);
     struct wall (*wall)(void *ctx);
@@ -37,7 +39,7 @@ struct api_request {
     struct str path, query; /* raw */
     struct str target;      /* path and query as sent */
     struct str body, content_type, accept, host;
-    struct str client;      /* address of the peer, without port */
+    struct str client; /* address of the peer, without port */
 };
 
 enum { API_BODY_BYTES_MAX = 1 << 30 };
@@ -47,10 +49,10 @@ struct api_answer {
     const char *content_type; /* NULL: none */
     struct sbuf body;
     char deployment_id[UUID_TEXT_SIZE]; /* "": no Marathon-Deployment-Id header */
-    struct sbuf location;     /* empty: none */
-    const char *allow;        /* of a 405 */
-    bool is_stream;           /* /v2/events: the shell opens a stream instead */
-    bool is_abdication;       /* DELETE /v2/leader: end the process after the answer */
+    struct sbuf location;               /* empty: none */
+    const char *allow;                  /* of a 405 */
+    bool is_stream;                     /* /v2/events: the shell opens a stream instead */
+    bool is_abdication;                 /* DELETE /v2/leader: end the process after the answer */
 };
 
 void api_answer_init(struct api_answer *a);

@@ -17,7 +17,9 @@ bool run_update(struct call *c, struct root_update *u, const struct update_resul
 static void post_event(struct call *c, struct str id)
 {
     const struct slot *s = slot_find(c->m, id);
-    struct bus_event e = { .type = BUS_API_POST, .at = c->api->wall(c->api->ctx), .client = c->r->client, .uri = c->r->path };
+    struct bus_event e = {
+        .type = BUS_API_POST, .at = c->api->wall(c->api->ctx), .client = c->r->client, .uri = c->r->path
+    };
 
     if (s == NULL || s->spec == NULL)
         return;
@@ -31,9 +33,12 @@ static void default_role(struct call *c, struct app *a, struct str id)
         a->role = path_top_group(id);
 }
 
-static bool validate(struct call *c, const struct app *a, const struct slot *stored, const struct place *at, bool in_group)
+static bool validate(struct call *c, const struct app *a, const struct slot *stored, const struct place *at,
+                     bool in_group)
 {
-    struct validate_context vc = { .config = &c->m->config, .place = at, .in_group = in_group,
+    struct validate_context vc = { .config = &c->m->config,
+                                   .place = at,
+                                   .in_group = in_group,
                                    .enforce_role = role_is_enforced(c->m, a->id) };
 
     if (stored != NULL && stored->spec != NULL)
@@ -42,7 +47,8 @@ static bool validate(struct call *c, const struct app *a, const struct slot *sto
     return !answer_bad(c, "Object is not valid");
 }
 
-struct app *app_from_json(struct call *c, const cJSON *json, struct str base, const struct place *at, bool in_group)
+struct app *app_from_json(struct call *c, const cJSON *json, struct str base, const struct place *at,
+                          bool in_group)
 {
     struct app *a = arena_alloc(&c->arena, sizeof *a);
 
@@ -81,7 +87,9 @@ void app_create(struct call *c)
         return;
     }
     ua = (struct update_app){ .id = a->id, .app = a };
-    u = (struct root_update){ .apps = &ua, .app_count = 1, .force = query_flag(c, "force", false),
+    u = (struct root_update){ .apps = &ua,
+                              .app_count = 1,
+                              .force = query_flag(c, "force", false),
                               .changed_group = path_parent(a->id) };
     if (!run_update(c, &u, &res))
         return;
@@ -100,7 +108,8 @@ void app_create(struct call *c)
     post_event(c, a->id);
 }
 
-/* --- updates ------------------------------------------------------------------------------------------------- */
+/* --- updates
+ * ------------------------------------------------------------------------------------------------- */
 /* {"version": ...} alone, with or without id: back to that version. */
 static struct app *rollback_target(struct call *c, const struct app *update, struct str id, const cJSON *json)
 {
@@ -108,12 +117,13 @@ static struct app *rollback_target(struct call *c, const struct app *update, str
     struct spec *spec = s != NULL ? slot_version(s, update->version.v) : NULL;
     const cJSON *e;
 
-    cJSON_ArrayForEach(e, json)
-        if (!cJSON_IsNull(e) && !str_is(str_of(e->string), "version") && !str_is(str_of(e->string), "id")) {
-            issue_at(&c->issues, NULL, "The 'version' field may only be combined with the 'id' field.");
-            answer_issues(c, "Object is not valid");
-            return NULL;
-        }
+    cJSON_ArrayForEach(e, json) if (!cJSON_IsNull(e) && !str_is(str_of(e->string), "version") &&
+                                    !str_is(str_of(e->string), "id"))
+    {
+        issue_at(&c->issues, NULL, "The 'version' field may only be combined with the 'id' field.");
+        answer_issues(c, "Object is not valid");
+        return NULL;
+    }
     if (s == NULL || s->spec == NULL)
         answer_message(c, 404, "App '%.*s' does not exist", STR_ARG(str_sub(id, 0, 1000)));
     else if (spec == NULL)
@@ -125,7 +135,8 @@ static struct app *rollback_target(struct call *c, const struct app *update, str
 }
 
 /* The app that the update makes of the stored one. NULL: the answer is made. */
-static struct app *apply_update(struct call *c, const cJSON *json, struct str id, bool partial, const struct place *at)
+static struct app *apply_update(struct call *c, const cJSON *json, struct str id, bool partial,
+                                const struct place *at)
 {
     struct app *update = arena_alloc(&c->arena, sizeof *update), *a = update;
     struct slot *s = slot_find(c->m, id);
@@ -154,7 +165,8 @@ static struct app *apply_update(struct call *c, const cJSON *json, struct str id
     default_role(c, a, id);
     if (exists && a->role.p == NULL)
         a->role = s->spec->app.role;
-    app_fill(a, &c->m->config, STR("/"), update->health_checks.has ? HEALTH_PORTS_ALL : HEALTH_PORTS_NONE, &c->arena);
+    app_fill(a, &c->m->config, STR("/"), update->health_checks.has ? HEALTH_PORTS_ALL : HEALTH_PORTS_NONE,
+             &c->arena);
     if (!validate(c, a, s, at, false))
         return NULL;
     return a;
@@ -180,8 +192,9 @@ void app_put(struct call *c, struct str id, bool create)
     if (a == NULL)
         return;
     ua = (struct update_app){ .id = id, .app = a };
-    u = (struct root_update){ .apps = &ua, .app_count = 1, .force = query_flag(c, "force", false),
-                              .changed_group = path_parent(id) };
+    u = (struct root_update){
+        .apps = &ua, .app_count = 1, .force = query_flag(c, "force", false), .changed_group = path_parent(id)
+    };
     if (!run_update(c, &u, &res))
         return;
     answer_deployment(c, exists ? 200 : 201, res);
@@ -208,7 +221,8 @@ void apps_put(struct call *c, bool create)
         return;
     }
     apps = arena_array(&c->arena, (size_t)cJSON_GetArraySize(json) + 1, sizeof *apps);
-    cJSON_ArrayForEach(e, json) {
+    cJSON_ArrayForEach(e, json)
+    {
         struct place at = PLACE_KEY(NULL, arena_fmt(&c->arena, "(%zu)", i)), pid = PLACE_FIELD(&at, "id");
         struct str id = body_str(e, "id");
         i++;
@@ -228,7 +242,9 @@ void apps_put(struct call *c, bool create)
         if (apps[n++].app == NULL)
             return;
     }
-    u = (struct root_update){ .apps = apps, .app_count = n, .force = query_flag(c, "force", false), .changed_group = STR("/") };
+    u = (struct root_update){
+        .apps = apps, .app_count = n, .force = query_flag(c, "force", false), .changed_group = STR("/")
+    };
     if (run_update(c, &u, &res))
         answer_deployment(c, 200, res);
 }
@@ -246,8 +262,9 @@ static struct slot *find(struct call *c, struct str id)
 void app_delete(struct call *c, struct str id)
 {
     struct update_app ua = { .id = id };
-    struct root_update u = { .apps = &ua, .app_count = 1, .force = query_flag(c, "force", true),
-                             .changed_group = path_parent(id) };
+    struct root_update u = {
+        .apps = &ua, .app_count = 1, .force = query_flag(c, "force", true), .changed_group = path_parent(id)
+    };
     const struct update_result *res;
 
     if (find(c, id) != NULL && run_update(c, &u, &res))
@@ -258,8 +275,9 @@ void app_restart(struct call *c, struct str id)
 {
     struct slot *s = find(c, id);
     struct update_app ua = { .id = id, .restart = true };
-    struct root_update u = { .apps = &ua, .app_count = 1, .force = query_flag(c, "force", false),
-                             .changed_group = path_parent(id) };
+    struct root_update u = {
+        .apps = &ua, .app_count = 1, .force = query_flag(c, "force", false), .changed_group = path_parent(id)
+    };
     const struct update_result *res;
 
     if (s == NULL)

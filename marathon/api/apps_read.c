@@ -21,7 +21,8 @@ static bool passes(const struct filter *f, const struct slot *s)
     const struct app *a = &s->spec->app;
 
     return (f->cmd.p == NULL || (a->cmd.p != NULL && contains_nocase(a->cmd, f->cmd))) &&
-           (f->id.p == NULL || contains_nocase(s->id, f->id)) && (f->label == NULL || selector_matches(f->label, a));
+           (f->id.p == NULL || contains_nocase(s->id, f->id)) &&
+           (f->label == NULL || selector_matches(f->label, a));
 }
 
 void apps_list(struct call *c)
@@ -40,8 +41,8 @@ void apps_list(struct call *c)
     jsonw_open(&w);
     jsonw_key_array(&w, "apps");
     HASH_ITER(hh, c->m->slots, s, tmp)
-        if (s->spec != NULL && passes(&f, s))
-            render_app(c, &w, s->spec, s, embed, true);
+    if (s->spec != NULL && passes(&f, s))
+        render_app(c, &w, s->spec, s, embed, true);
     jsonw_array_close(&w);
     jsonw_close(&w);
 }
@@ -81,8 +82,8 @@ void apps_below(struct call *c, struct str group)
     jsonw_open(&w);
     jsonw_key_array(&w, "*");
     HASH_ITER(hh, c->m->slots, s, tmp)
-        if (s->spec != NULL && path_is_within(s->id, group))
-            render_app(c, &w, s->spec, s, embed, true);
+    if (s->spec != NULL && path_is_within(s->id, group))
+        render_app(c, &w, s->spec, s, embed, true);
     jsonw_array_close(&w);
     jsonw_close(&w);
 }
@@ -114,7 +115,8 @@ void app_version(struct call *c, struct str id, struct str version)
         return;
     spec = slot_version(s, v);
     if (spec == NULL) {
-        answer_message(c, 404, "App '%.*s' does not exist in version %.*s", STR_ARG(str_sub(id, 0, 1000)), STR_ARG(version));
+        answer_message(c, 404, "App '%.*s' does not exist in version %.*s", STR_ARG(str_sub(id, 0, 1000)),
+                       STR_ARG(version));
         return;
     }
     w = answer_json(c, 200);

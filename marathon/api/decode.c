@@ -23,7 +23,8 @@ cJSON *body_parse(struct str body, char *text, size_t text_size)
     j = cJSON_ParseWithLengthOpts(copy, body.n + 1, &end, 1);
     if (j == NULL) {
         size_t at = end != NULL && end >= copy ? (size_t)(end - copy) : 0;
-        (void)snprintf(text, text_size, "Unexpected character at byte %zu: '%.*s'", at, STR_ARG(str_sub(body, at, 20)));
+        (void)snprintf(text, text_size, "Unexpected character at byte %zu: '%.*s'", at,
+                       STR_ARG(str_sub(body, at, 20)));
     }
     free(copy);
     return j;
@@ -70,7 +71,8 @@ static bool pattern_holds(enum schema_pattern p, struct str s)
     return true;
 }
 
-static bool text(struct walk *w, const struct schema_field *f, const cJSON *v, struct str *ret, const struct place *at)
+static bool text(struct walk *w, const struct schema_field *f, const cJSON *v, struct str *ret,
+                 const struct place *at)
 {
     struct str s;
 
@@ -89,7 +91,8 @@ static bool text(struct walk *w, const struct schema_field *f, const cJSON *v, s
     return true;
 }
 
-static bool integer(struct walk *w, const struct schema_field *f, const cJSON *v, int64_t *ret, const struct place *at)
+static bool integer(struct walk *w, const struct schema_field *f, const cJSON *v, int64_t *ret,
+                    const struct place *at)
 {
     double d = v->valuedouble;
 
@@ -97,7 +100,8 @@ static bool integer(struct walk *w, const struct schema_field *f, const cJSON *v
         issue_at(w->is, at, "error.expected.jsnumber");
         return false;
     }
-    if (isnan(d) || fabs(d) > ((f->flags & SF_INT32) != 0 ? 2147483648.0 : 9.0e15) || trunc(d) < d || trunc(d) > d) {
+    if (isnan(d) || fabs(d) > ((f->flags & SF_INT32) != 0 ? 2147483648.0 : 9.0e15) || trunc(d) < d ||
+        trunc(d) > d) {
         issue_at(w->is, at, "error.expected.int");
         return false;
     }
@@ -109,7 +113,8 @@ static bool integer(struct walk *w, const struct schema_field *f, const cJSON *v
     return true;
 }
 
-static bool enumeration(struct walk *w, const struct schema_field *f, const cJSON *v, int64_t *ret, const struct place *at)
+static bool enumeration(struct walk *w, const struct schema_field *f, const cJSON *v, int64_t *ret,
+                        const struct place *at)
 {
     if (!cJSON_IsString(v)) {
         issue_at(w->is, at, "error.expected.jsstring");
@@ -128,7 +133,8 @@ static bool enumeration(struct walk *w, const struct schema_field *f, const cJSO
     return false;
 }
 
-static void number(struct walk *w, const struct schema_field *f, const cJSON *v, struct opt_f64 *ret, const struct place *at)
+static void number(struct walk *w, const struct schema_field *f, const cJSON *v, struct opt_f64 *ret,
+                   const struct place *at)
 {
     if (!cJSON_IsNumber(v) || isnan(v->valuedouble)) {
         issue_at(w->is, at, "error.expected.jsnumber");
@@ -141,7 +147,8 @@ static void number(struct walk *w, const struct schema_field *f, const cJSON *v,
     *ret = (struct opt_f64){ true, v->valuedouble };
 }
 
-/* --- the special forms ------------------------------------------------------------------------------------ */
+/* --- the special forms ------------------------------------------------------------------------------------
+ */
 static void env_value(struct walk *w, const cJSON *v, struct env_value *ret, const struct place *at)
 {
     const cJSON *secret = cJSON_IsObject(v) ? body_get(v, "secret") : NULL;
@@ -164,7 +171,8 @@ static void constraint(struct walk *w, const cJSON *v, struct constraint *ret, c
         issue_at(w->is, at, "error.expected.jsarray");
         return;
     }
-    cJSON_ArrayForEach(e, v) {
+    cJSON_ArrayForEach(e, v)
+    {
         if (!cJSON_IsString(e)) {
             issue_at(w->is, at, "error.expected.jsstring");
             return;
@@ -173,7 +181,10 @@ static void constraint(struct walk *w, const cJSON *v, struct constraint *ret, c
             parts[n] = str_of(e->valuestring);
         n++;
     }
-    *ret = (struct constraint){ .field = parts[0], .op_text = parts[1], .value = parts[2], .op = { true, OP_UNKNOWN },
+    *ret = (struct constraint){ .field = parts[0],
+                                .op_text = parts[1],
+                                .value = parts[2],
+                                .op = { true, OP_UNKNOWN },
                                 .parts = { true, n } };
     for (int64_t i = 0; constraint_op_names[i] != NULL; i++)
         if (str_eq_nocase(parts[1], str_of(constraint_op_names[i]))) {
@@ -186,7 +197,9 @@ static void disabled(struct walk *w, const cJSON *v, struct unreachable_strategy
 {
     if (!str_eq_nocase(str_of(v->valuestring), STR("disabled")))
         issue_at(w->is, at, "error.expected.jsobject");
-    *ret = (struct unreachable_strategy){ .disabled = { true, true }, .inactive_s = { true, 0 }, .expunge_s = { true, 0 } };
+    *ret = (struct unreachable_strategy){ .disabled = { true, true },
+                                          .inactive_s = { true, 0 },
+                                          .expunge_s = { true, 0 } };
 }
 
 static void limit(struct walk *w, const cJSON *v, struct resource_limit *ret, const struct place *at)
@@ -220,8 +233,10 @@ static void volume_kind(struct walk *w, const cJSON *json, const struct volume *
         missing(w, "mode", json, at);
 }
 
-/* --- by table ---------------------------------------------------------------------------------------------- */
-static void value_object(struct walk *w, const struct schema *s, const cJSON *v, void *ret, const struct place *at)
+/* --- by table ----------------------------------------------------------------------------------------------
+ */
+static void value_object(struct walk *w, const struct schema *s, const cJSON *v, void *ret,
+                         const struct place *at)
 {
     switch (s->json) {
     case SJ_ENV:
@@ -245,7 +260,8 @@ static void value_object(struct walk *w, const struct schema *s, const cJSON *v,
         object(w, s, v, ret, true, at);
         if (s->json == SJ_VOLUME && cJSON_IsObject(v))
             volume_kind(w, v, ret, at);
-        if (s->json == SJ_COMMAND && cJSON_IsObject(v) && body_get(v, "shell") == NULL && body_get(v, "argv") == NULL)
+        if (s->json == SJ_COMMAND && cJSON_IsObject(v) && body_get(v, "shell") == NULL &&
+            body_get(v, "argv") == NULL)
             missing(w, "argv", v, at);
         return;
     }
@@ -322,7 +338,8 @@ static bool is_double(const struct schema_field *f, const struct list *l, size_t
     return false;
 }
 
-static void list_of(struct walk *w, const struct schema_field *f, const cJSON *v, struct list *l, const struct place *up)
+static void list_of(struct walk *w, const struct schema_field *f, const cJSON *v, struct list *l,
+                    const struct place *up)
 {
     size_t size = schema_element_size(f), n = 0;
     struct place whole = PLACE_FIELD(up, f->name);
@@ -333,15 +350,15 @@ static void list_of(struct walk *w, const struct schema_field *f, const cJSON *v
         return;
     }
     l->has = true;
-    cJSON_ArrayForEach(e, v)
-        n++;
+    cJSON_ArrayForEach(e, v) n++;
     l->p = arena_array(w->a, n + 1, size);
     if (l->p == NULL) {
         issue_at(w->is, &whole, "the request is too large");
         return;
     }
     n = 0;
-    cJSON_ArrayForEach(e, v) {
+    cJSON_ArrayForEach(e, v)
+    {
         struct place at = PLACE_INDEX(up, f->name, n++);
         void *to = (char *)l->p + l->n * size;
         memset(to, 0, size);
@@ -356,7 +373,8 @@ static void list_of(struct walk *w, const struct schema_field *f, const cJSON *v
     }
 }
 
-static void map_of(struct walk *w, const struct schema_field *f, const cJSON *v, struct list *l, const struct place *up)
+static void map_of(struct walk *w, const struct schema_field *f, const cJSON *v, struct list *l,
+                   const struct place *up)
 {
     size_t size = schema_element_size(f), n = 0;
     struct place whole = PLACE_FIELD(up, f->name);
@@ -367,14 +385,14 @@ static void map_of(struct walk *w, const struct schema_field *f, const cJSON *v,
         return;
     }
     l->has = true;
-    cJSON_ArrayForEach(e, v)
-        n++;
+    cJSON_ArrayForEach(e, v) n++;
     l->p = arena_array(w->a, n + 1, size);
     if (l->p == NULL) {
         issue_at(w->is, &whole, "the request is too large");
         return;
     }
-    cJSON_ArrayForEach(e, v) {
+    cJSON_ArrayForEach(e, v)
+    {
         struct place at = PLACE_KEY(&whole, str_of(e->string));
         void *to = (char *)l->p + l->n * size;
         if (cJSON_IsNull(e))
@@ -424,8 +442,8 @@ static void object(struct walk *w, const struct schema *s, const cJSON *json, vo
         schema_defaults(s, ret);
 }
 
-void value_decode(const struct schema *s, const cJSON *json, void *ret, bool defaults, struct arena *a, struct issues *is,
-                 const struct place *at)
+void value_decode(const struct schema *s, const cJSON *json, void *ret, bool defaults, struct arena *a,
+                  struct issues *is, const struct place *at)
 {
     struct walk w = { .a = a, .is = is };
 

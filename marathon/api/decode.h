@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* JSON to values, by the tables of core/schema.h. Every problem is an issue with its path and the original's code
+/* JSON to values, by the tables of core/schema.h. Every problem is an issue with its path and the original's
+ * code
  * ("error.expected.jsnumber", "error.min", ...); decoding goes on, so that all problems are found at once.
  * Unknown keys are ignored, null is absent (marathon-api §1, §3). */
 #ifndef STOA_MARATHON_DECODE_H
@@ -10,10 +11,10 @@
 #include "marathon/core/issues.h"
 #include "marathon/core/schema.h"
 
-/* Texts of the value point into the tree or the arena: both must live as long. *ret was zeroed. defaults: absent
- * top-level fields get theirs; nested objects get them always. */
-void value_decode(const struct schema *s, const cJSON *json, void *ret, bool defaults, struct arena *a, struct issues *is,
-                 const struct place *at);
+/* Texts of the value point into the tree or the arena: both must live as long. *ret was zeroed. defaults:
+ * absent top-level fields get theirs; nested objects get them always. */
+void value_decode(const struct schema *s, const cJSON *json, void *ret, bool defaults, struct arena *a,
+                  struct issues *is, const struct place *at);
 
 /* Text to a tree; NULL with the parser's complaint in text. Trailing bytes are refused. */
 cJSON *body_parse(struct str body, char *text, size_t text_size);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Values to JSON, by the tables of core/schema.h. Absent fields are left out; which empty collections are written is the
- * table's business (marathon-api §1). */
+/* Values to JSON, by the tables of core/schema.h. Absent fields are left out; which empty collections are
+ * written is the table's business (marathon-api §1). */
 #ifndef STOA_MARATHON_ENCODE_H
 #define STOA_MARATHON_ENCODE_H
 

@@ -29,7 +29,8 @@ static void ips_and_ports(struct jsonw *w, const struct bus_event *e)
     jsonw_array_close(w);
 }
 
-/* A root group with the affected apps alone: the whole root in every event is what made the original's streams heavy. */
+/* A root group with the affected apps alone: the whole root in every event is what made the original's
+ * streams heavy. */
 static void plan_group(struct jsonw *w, const char *key, const struct deployment *d, bool target)
 {
     unsigned n = 0;

@@ -6,8 +6,9 @@
 #include "common/base/sbuf.h"
 #include "marathon/core/marathon.h"
 
-/* "event: <type>" CRLF "data: <json>" CRLF CRLF. spec->json may be rendered on the way. full: plans carry `original` and
- * `target`, as they did up to 1.6 and as some clients still need; at most EVENT_PLAN_APPS_MAX apps in each. */
+/* "event: <type>" CRLF "data: <json>" CRLF CRLF. spec->json may be rendered on the way. full: plans carry
+ * `original` and `target`, as they did up to 1.6 and as some clients still need; at most EVENT_PLAN_APPS_MAX
+ * apps in each. */
 enum { EVENT_PLAN_APPS_MAX = 20 };
 void event_frame(struct sbuf *b, const struct bus_event *e, bool full);
 /* Whether the two forms differ. */

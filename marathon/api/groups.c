@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Groups: a tree on request, flat tables behind. A group update is flattened into changes of apps and groups and applied
- * as one. Source: marathon-api §6, marathon-behaviour §12. */
+/* Groups: a tree on request, flat tables behind. A group update is flattened into changes of apps and groups
+ * and applied as one. Source: marathon-api §6, marathon-behaviour §12. */
 #include <math.h>
 #include <stdlib.h>
 
 #include "marathon/api/int.h"
 
-/* --- showing ------------------------------------------------------------------------------------------------- */
+/* --- showing
+ * ------------------------------------------------------------------------------------------------- */
 /* By path with '/' before everything else, so that a subtree is contiguous. */
 static int compare_paths(struct str a, struct str b)
 {
@@ -47,18 +48,18 @@ static void tree_fill(struct tree *t, struct str root)
     t->groups = xcalloc(HASH_COUNT(m->groups) + 1, sizeof(struct group *));
     t->slots = xcalloc(HASH_COUNT(m->slots) + 1, sizeof(struct slot *));
     HASH_ITER(hh, m->groups, g, gt)
-        if (path_is_within(g->path, root) && !str_eq(g->path, root))
-            t->groups[t->group_count++] = g;
+    if (path_is_within(g->path, root) && !str_eq(g->path, root))
+        t->groups[t->group_count++] = g;
     HASH_ITER(hh, m->slots, s, st)
-        if (s->spec != NULL && path_is_within(s->id, root))
-            t->slots[t->slot_count++] = s;
+    if (s->spec != NULL && path_is_within(s->id, root))
+        t->slots[t->slot_count++] = s;
     qsort(t->groups, t->group_count, sizeof(struct group *), compare_groups);
     qsort(t->slots, t->slot_count, sizeof(struct slot *), compare_slots);
 }
 
 /* Members of group path are groups [g, g_end) and slots [s, s_end) of the sorted arrays. */
-static void render_group(struct tree *t, struct str path, const struct group *self, size_t g, size_t g_end, size_t s,
-                         size_t s_end)
+static void render_group(struct tree *t, struct str path, const struct group *self, size_t g, size_t g_end,
+                         size_t s, size_t s_end)
 {
     struct jsonw *w = t->w;
     size_t at = s;
@@ -94,7 +95,8 @@ static void render_group(struct tree *t, struct str path, const struct group *se
         jsonw_str(w, self->dependencies[i]);
     jsonw_array_close(w);
     jsonw_key_wall(w, "version", self != NULL ? self->version : t->c->m->version);
-    /* The original shows it on every top-level group; a widespread client cannot parse it, so only when it was set. */
+    /* The original shows it on every top-level group; a widespread client cannot parse it, so only when it
+     * was set. */
     if (self != NULL && self->enforce_role.has && path_is_root(path_parent(path)))
         jsonw_key_bool(w, "enforceRole", self->enforce_role.v);
     jsonw_close(w);
@@ -137,12 +139,13 @@ static void group_apps(struct call *c, struct str id)
 
     jsonw_array(&w);
     HASH_ITER(hh, c->m->slots, s, tmp)
-        if (s->spec != NULL && path_is_within(s->id, id))
-            render_app(c, &w, s->spec, s, embed, true);
+    if (s->spec != NULL && path_is_within(s->id, id))
+        render_app(c, &w, s->spec, s, embed, true);
     jsonw_array_close(&w);
 }
 
-/* --- versions ------------------------------------------------------------------------------------------------- */
+/* --- versions
+ * ------------------------------------------------------------------------------------------------- */
 static bool group_existed(const struct call *c, struct str id, struct wall version)
 {
     const struct marathon *m = c->m;
@@ -192,8 +195,8 @@ static size_t known_ids(struct call *c, struct str group, struct str **ret)
     if (*ret == NULL)
         return 0;
     HASH_ITER(hh, m->slots, s, tmp)
-        if (path_is_within(s->id, group))
-            (*ret)[n++] = s->id;
+    if (path_is_within(s->id, group))
+        (*ret)[n++] = s->id;
     for (size_t i = 0; i < m->change_count; i++)
         for (size_t k = 0; k < m->changes[i]->n; k++) {
             struct str id = m->changes[i]->entries[k].id;
@@ -222,7 +225,8 @@ static void group_version(struct call *c, struct str id, struct str version)
     if (!parse_version(c, version, &v))
         return;
     if (!is_root_version(c, v) || !group_existed(c, id, v) || !group_exists(c, id)) {
-        answer_message(c, 404, "Group '%.*s' does not exist in version %.*s", STR_ARG(str_sub(id, 0, 1000)), STR_ARG(version));
+        answer_message(c, 404, "Group '%.*s' does not exist in version %.*s", STR_ARG(str_sub(id, 0, 1000)),
+                       STR_ARG(version));
         return;
     }
     /* Flat: the apps as they were, and the groups that are in between as far as they exist now. */
@@ -247,7 +251,8 @@ static void group_version(struct call *c, struct str id, struct str version)
     jsonw_close(&w);
 }
 
-/* --- changing ------------------------------------------------------------------------------------------------- */
+/* --- changing
+ * ------------------------------------------------------------------------------------------------- */
 struct named {
     struct str id;
     UT_hash_handle hh;
@@ -302,7 +307,8 @@ static void flatten_apps(struct flat *f, const struct group_update *gu, const cJ
     (void)gu;
     if (list == NULL)
         return;
-    cJSON_ArrayForEach(e, list) {
+    cJSON_ArrayForEach(e, list)
+    {
         struct place p = PLACE_INDEX(at, "apps", i++), pid = PLACE_FIELD(&p, "id");
         struct app *a = app_from_json(f->c, e, path, &p, true);
         if (a == NULL) {
@@ -310,7 +316,8 @@ static void flatten_apps(struct flat *f, const struct group_update *gu, const cJ
             return;
         }
         if (!str_eq(path_parent(a->id), path)) {
-            issue_at(&f->c->issues, &pid, "Identifier is not child of '%.*s'", STR_ARG(str_sub(path, 0, 300)));
+            issue_at(&f->c->issues, &pid, "Identifier is not child of '%.*s'",
+                     STR_ARG(str_sub(path, 0, 300)));
             answer_issues(f->c, "Object is not valid");
             f->failed = true;
             return;
@@ -319,8 +326,8 @@ static void flatten_apps(struct flat *f, const struct group_update *gu, const cJ
         remember(f, &f->app_ids, a->id);
     }
     HASH_ITER(hh, f->c->m->slots, s, tmp)
-        if (s->spec != NULL && str_eq(path_parent(s->id), path) && !is_named(f->app_ids, s->id))
-            add_app(f, s->id, NULL);
+    if (s->spec != NULL && str_eq(path_parent(s->id), path) && !is_named(f->app_ids, s->id))
+        add_app(f, s->id, NULL);
 }
 
 static void remove_below(struct flat *f, struct str path)
@@ -330,11 +337,11 @@ static void remove_below(struct flat *f, struct str path)
     struct slot *s, *st;
 
     HASH_ITER(hh, m->slots, s, st)
-        if (s->spec != NULL && path_is_within(s->id, path))
-            add_app(f, s->id, NULL);
+    if (s->spec != NULL && path_is_within(s->id, path))
+        add_app(f, s->id, NULL);
     HASH_ITER(hh, m->groups, g, gt)
-        if (path_is_within(g->path, path))
-            add_group(f, (struct update_group){ .path = g->path, .remove = true });
+    if (path_is_within(g->path, path))
+        add_group(f, (struct update_group){ .path = g->path, .remove = true });
 }
 
 static void flatten(struct flat *f, const struct group_update *gu, const cJSON *json, struct str path,
@@ -349,7 +356,8 @@ static void flatten_groups(struct flat *f, const struct group_update *gu, const 
 
     if (list == NULL)
         return;
-    cJSON_ArrayForEach(e, list) {
+    cJSON_ArrayForEach(e, list)
+    {
         struct place p = PLACE_INDEX(at, "groups", i), pid = PLACE_FIELD(&p, "id");
         const struct group_update *sub = LIST_AT(gu->groups, struct group_update, i++);
         if (sub->id.p == NULL) {
@@ -360,7 +368,8 @@ static void flatten_groups(struct flat *f, const struct group_update *gu, const 
         }
         struct str child = path_resolve(&f->c->arena, path, sub->id);
         if (!str_eq(path_parent(child), path) || path_is_root(child)) {
-            issue_at(&f->c->issues, &pid, "Identifier is not child of '%.*s'", STR_ARG(str_sub(path, 0, 300)));
+            issue_at(&f->c->issues, &pid, "Identifier is not child of '%.*s'",
+                     STR_ARG(str_sub(path, 0, 300)));
             answer_issues(f->c, "Object is not valid");
             f->failed = true;
             return;
@@ -371,8 +380,8 @@ static void flatten_groups(struct flat *f, const struct group_update *gu, const 
             return;
     }
     HASH_ITER(hh, f->c->m->groups, g, gt)
-        if (str_eq(path_parent(g->path), path) && !str_eq(g->path, path) && !is_named(f->group_ids, g->path))
-            remove_below(f, g->path);
+    if (str_eq(path_parent(g->path), path) && !str_eq(g->path, path) && !is_named(f->group_ids, g->path))
+        remove_below(f, g->path);
 }
 
 static void flatten(struct flat *f, const struct group_update *gu, const cJSON *json, struct str path,
@@ -382,7 +391,7 @@ static void flatten(struct flat *f, const struct group_update *gu, const cJSON *
 
     if (gu->dependencies.has) {
         LIST_EACH(gu->dependencies, struct str, d)
-            *d = path_resolve(&f->c->arena, path, *d);
+        *d = path_resolve(&f->c->arena, path, *d);
         ug.dependencies = &gu->dependencies;
     }
     if (path.n > GROUP_ID_BYTES_MAX) {
@@ -394,7 +403,8 @@ static void flatten(struct flat *f, const struct group_update *gu, const cJSON *
     }
     if (gu->enforce_role.has && !path_is_root(path_parent(path))) {
         struct place p = PLACE_FIELD(at, "enforceRole");
-        issue_at(&f->c->issues, &p, "enforceRole can only be set for top-level groups, and %.*s is not top-level",
+        issue_at(&f->c->issues, &p,
+                 "enforceRole can only be set for top-level groups, and %.*s is not top-level",
                  STR_ARG(str_sub(path, 0, 300)));
         answer_issues(f->c, "Object is not valid");
         f->failed = true;
@@ -410,7 +420,8 @@ static void scale_by(struct flat *f, struct str path, double factor)
 {
     struct slot *s, *tmp;
 
-    HASH_ITER(hh, f->c->m->slots, s, tmp) {
+    HASH_ITER(hh, f->c->m->slots, s, tmp)
+    {
         struct app *a;
         double n;
         if (s->spec == NULL || !path_is_within(s->id, path))
@@ -430,7 +441,8 @@ static bool roll_back(struct flat *f, struct str path, struct wall version, stru
     size_t n;
 
     if (!is_root_version(f->c, version) || !group_existed(f->c, path, version)) {
-        answer_message(f->c, 422, "Group %.*s not available in version %.*s", STR_ARG(str_sub(path, 0, 1000)), STR_ARG(text));
+        answer_message(f->c, 422, "Group %.*s not available in version %.*s", STR_ARG(str_sub(path, 0, 1000)),
+                       STR_ARG(text));
         return false;
     }
     n = known_ids(f->c, path, &ids);
@@ -446,12 +458,13 @@ static bool alone(struct call *c, const cJSON *json, const char *field)
     struct place p = PLACE_FIELD(NULL, field);
     const cJSON *e;
 
-    cJSON_ArrayForEach(e, json)
-        if (!cJSON_IsNull(e) && !str_is(str_of(e->string), field) && !str_is(str_of(e->string), "id")) {
-            issue_at(&c->issues, &p, "not allowed in conjunction with other properties.");
-            answer_issues(c, "Object is not valid");
-            return false;
-        }
+    cJSON_ArrayForEach(e, json) if (!cJSON_IsNull(e) && !str_is(str_of(e->string), field) &&
+                                    !str_is(str_of(e->string), "id"))
+    {
+        issue_at(&c->issues, &p, "not allowed in conjunction with other properties.");
+        answer_issues(c, "Object is not valid");
+        return false;
+    }
     return true;
 }
 
@@ -464,7 +477,8 @@ static void answer_steps(struct call *c, const struct deployment *d)
     jsonw_close(&w);
 }
 
-/* The group's apps are decoded from the tree again, one by one, with their own defaults: a group_update keeps only the shape. */
+/* The group's apps are decoded from the tree again, one by one, with their own defaults: a group_update keeps
+ * only the shape. */
 static bool decode_shape(struct call *c, const cJSON *json, struct group_update *gu)
 {
     value_decode(&schema_group_update, json, gu, false, &c->arena, &c->issues, NULL);
@@ -476,7 +490,8 @@ static void group_update_run(struct call *c, struct str url_path, bool create)
     CLEANUP(body_free_p) cJSON *json = body_json(c);
     struct group_update *gu = arena_alloc(&c->arena, sizeof *gu);
     struct flat f = { .c = c };
-    struct root_update u = { .force = query_flag(c, "force", false), .dry_run = !create && query_flag(c, "dryRun", false) };
+    struct root_update u = { .force = query_flag(c, "force", false),
+                             .dry_run = !create && query_flag(c, "dryRun", false) };
     const struct update_result *res;
     struct str path;
     const struct slot *clash;
@@ -496,7 +511,8 @@ static void group_update_run(struct call *c, struct str url_path, bool create)
         return;
     }
     if (create && group_exists(c, path)) {
-        answer_message(c, 409, "Group %.*s is already created. Use PUT to change this group.", STR_ARG(str_sub(path, 0, 1000)));
+        answer_message(c, 409, "Group %.*s is already created. Use PUT to change this group.",
+                       STR_ARG(str_sub(path, 0, 1000)));
         return;
     }
     if (gu->scale_by.has) {
@@ -575,7 +591,8 @@ static void group_patch(struct call *c, struct str id)
         return;
     }
     if (path_is_root(id) || !path_is_root(path_parent(id))) {
-        issue_at(&c->issues, &p, "enforceRole can only be set for top-level groups, and %.*s is not top-level",
+        issue_at(&c->issues, &p,
+                 "enforceRole can only be set for top-level groups, and %.*s is not top-level",
                  STR_ARG(str_sub(id, 0, 300)));
         answer_issues(c, "Object is not valid");
         return;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the service says of itself: /v2/info, metrics, logging. Source: marathon-api §13, marathon-schemas (MarathonInfo,
- * Counter, Gauge), marathon-behaviour §17. */
+/* What the service says of itself: /v2/info, metrics, logging. Source: marathon-api §13, marathon-schemas
+ * (MarathonInfo, Counter, Gauge), marathon-behaviour §17. */
 #include "common/base/log.h"
 #include "marathon/api/int.h"
 #include "marathon/flags.h"
@@ -128,7 +128,8 @@ void handle_info(struct call *c)
     jsonw_close(&w);
 }
 
-/* --- metrics ------------------------------------------------------------------------------------------------- */
+/* --- metrics
+ * ------------------------------------------------------------------------------------------------- */
 struct metric_row {
     const char *name; /* without prefix */
     bool counter;
@@ -145,7 +146,8 @@ static size_t rows(struct call *c, struct metric_row *v)
     struct slot *s, *tmp;
     size_t n = 0;
 
-    HASH_ITER(hh, m->slots, s, tmp) {
+    HASH_ITER(hh, m->slots, s, tmp)
+    {
         running += (double)s->running;
         staged += (double)s->staged;
         scheduled += (double)s->scheduled_count;
@@ -230,7 +232,8 @@ static void metrics_json_answer(struct call *c)
     double up = (double)(c->api->wall(c->api->ctx).ms - c->api->started_at.ms) / 1000 + 0.001;
     for (int i = 0; i < 5; i++) {
         double rate = (double)c->api->responses[i + 1] / up;
-        jsonw_key_str(&w, arena_fmt(&c->arena, "%s.http.responses.%s.rate.meter", c->api->flags->metrics_name_prefix, classes[i]));
+        jsonw_key_str(&w, arena_fmt(&c->arena, "%s.http.responses.%s.rate.meter",
+                                    c->api->flags->metrics_name_prefix, classes[i]));
         jsonw_open(&w);
         jsonw_key_i64(&w, "count", (int64_t)c->api->responses[i + 1]);
         jsonw_key_double(&w, "m1_rate", rate);
@@ -283,13 +286,15 @@ void handle_metrics(struct call *c)
         answer_message(c, 404, "URI not found");
     else if (c->r->verb != HTTP_VERB_GET && c->r->verb != HTTP_VERB_HEAD)
         answer_not_allowed(c, "GET, HEAD, OPTIONS");
-    else if (text || (!http_accepts_type(c->r->accept, "application/json") && http_accepts_type(c->r->accept, "text/plain")))
+    else if (text || (!http_accepts_type(c->r->accept, "application/json") &&
+                      http_accepts_type(c->r->accept, "text/plain")))
         metrics_prometheus_answer(c);
     else
         metrics_json_answer(c);
 }
 
-/* --- logging --------------------------------------------------------------------------------------------------- */
+/* --- logging
+ * --------------------------------------------------------------------------------------------------- */
 static const char *const levels[] = { "error", "warn", "info", "debug" };
 
 static void logging_show(struct call *c)

@@ -29,7 +29,8 @@ struct call {
 /* --- answer.c ------------------------------------------------------------------------------------------- */
 struct jsonw answer_json(struct call *c, unsigned status); /* begin a JSON body */
 void answer_text(struct call *c, unsigned status, const char *content_type, struct str body);
-void answer_message(struct call *c, unsigned status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void answer_message(struct call *c, unsigned status, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 void answer_issues(struct call *c, const char *message); /* 422 with details */
 bool answer_bad(struct call *c, const char *message);    /* true: there are issues, and they are the answer */
 void answer_not_allowed(struct call *c, const char *allow);
@@ -39,7 +40,8 @@ void answer_location(struct call *c, struct str id);
 void answer_update_problem(struct call *c, const struct update_result *res, const struct error *err);
 void jsonw_key_deployments(struct jsonw *w, const char (*ids)[UUID_TEXT_SIZE], size_t n);
 
-/* --- query -------------------------------------------------------------------------------------------------- */
+/* --- query
+ * -------------------------------------------------------------------------------------------------- */
 bool query_flag(const struct call *c, const char *name, bool dflt);
 struct str query_text(struct call *c, const char *name); /* p NULL: absent */
 /* Calls fn for each value of name. */
@@ -50,13 +52,22 @@ cJSON *body_json(struct call *c); /* NULL: the answer is made */
 bool parse_version(struct call *c, struct str text, struct wall *ret);
 
 enum embed {
-    EMBED_TASKS = 1, EMBED_COUNTS = 2, EMBED_DEPLOYMENTS = 4, EMBED_READINESS = 8, EMBED_FAILURE = 16, EMBED_STATS = 32,
-    EMBED_GROUPS = 64, EMBED_APPS = 128, EMBED_PODS = 256
+    EMBED_TASKS = 1,
+    EMBED_COUNTS = 2,
+    EMBED_DEPLOYMENTS = 4,
+    EMBED_READINESS = 8,
+    EMBED_FAILURE = 16,
+    EMBED_STATS = 32,
+    EMBED_GROUPS = 64,
+    EMBED_APPS = 128,
+    EMBED_PODS = 256
 };
 unsigned embeds(struct call *c); /* of the embed parameters */
 
-/* --- render.c ---------------------------------------------------------------------------------------------- */
-/* The definition, rendered once per version: everything of the App object but its last brace and versionInfo. */
+/* --- render.c ----------------------------------------------------------------------------------------------
+ */
+/* The definition, rendered once per version: everything of the App object but its last brace and versionInfo.
+ */
 struct str spec_json(struct spec *s);
 void render_app(struct call *c, struct jsonw *w, struct spec *spec, const struct slot *slot, unsigned embed,
                 bool version_info);
@@ -67,18 +78,23 @@ void render_steps(struct jsonw *w, const struct plan *p);
 const char *slot_action_name(enum slot_action a);
 void render_readiness(struct jsonw *w, const struct slot *s);
 
-/* --- apps_change.c ----------------------------------------------------------------------------------------- */
-/* From JSON to a filled and validated app; false: the answer is made. stored: the present definition or NULL. */
-struct app *app_from_json(struct call *c, const cJSON *json, struct str base, const struct place *at, bool in_group);
+/* --- apps_change.c -----------------------------------------------------------------------------------------
+ */
+/* From JSON to a filled and validated app; false: the answer is made. stored: the present definition or NULL.
+ */
+struct app *app_from_json(struct call *c, const cJSON *json, struct str base, const struct place *at,
+                          bool in_group);
 bool run_update(struct call *c, struct root_update *u, const struct update_result **ret);
 
-/* --- selector.c -------------------------------------------------------------------------------------------- */
+/* --- selector.c --------------------------------------------------------------------------------------------
+ */
 struct selector;
 /* NULL: cannot be parsed. Memory of the arena. */
 struct selector *selector_parse(struct str text, struct arena *a);
 bool selector_matches(const struct selector *s, const struct app *a);
 
-/* --- the endpoints ------------------------------------------------------------------------------------------ */
+/* --- the endpoints
+ * ------------------------------------------------------------------------------------------ */
 void handle_apps(struct call *c);
 void apps_list(struct call *c);
 void app_show(struct call *c, struct str id);

@@ -2,8 +2,10 @@
 /* The launch queue and the deployments. Source: marathon-api §9, §10. */
 #include "marathon/api/int.h"
 
-/* --- the queue --------------------------------------------------------------------------------------------- */
-static void reject_steps(struct jsonw *w, const char *key, const int64_t declined[REJECT_COUNT], int64_t processed)
+/* --- the queue ---------------------------------------------------------------------------------------------
+ */
+static void reject_steps(struct jsonw *w, const char *key, const int64_t declined[REJECT_COUNT],
+                         int64_t processed)
 {
     jsonw_key_array(w, key);
     for (int i = 0; i < REJECT_COUNT; i++) {
@@ -76,7 +78,8 @@ static void queue_item(struct call *c, struct jsonw *w, struct slot *s, bool off
     jsonw_key_bool(w, "overdue", left == 0);
     jsonw_close(w);
     jsonw_key_wall(w, "since", s->queue->since);
-    /* Always there in the original since 1.9; a widespread client cannot parse it, so it is shown when it tells something. */
+    /* Always there in the original since 1.9; a widespread client cannot parse it, so it is shown when it
+     * tells something. */
     if (!str_eq(spec->app.role, c->m->config.role))
         jsonw_key_s(w, "role", spec->app.role);
     offers_summary(w, s->queue);
@@ -140,7 +143,8 @@ void handle_queue(struct call *c)
     answer_message(c, 404, "URI not found");
 }
 
-/* --- deployments ---------------------------------------------------------------------------------------------- */
+/* --- deployments
+ * ---------------------------------------------------------------------------------------------- */
 static void affected(struct jsonw *w, const struct deployment *d)
 {
     jsonw_key_array(w, "affectedApps");
@@ -183,7 +187,8 @@ static void deployments_list(struct call *c)
         affected(&w, d);
         render_steps(&w, &d->plan);
         current_actions(&w, d);
-        jsonw_key_i64(&w, "currentStep", d->started ? (int64_t)(d->current < d->plan.n ? d->current + 1 : d->plan.n) : 0);
+        jsonw_key_i64(&w, "currentStep",
+                      d->started ? (int64_t)(d->current < d->plan.n ? d->current + 1 : d->plan.n) : 0);
         jsonw_key_i64(&w, "totalSteps", (int64_t)d->plan.n);
         jsonw_close(&w);
     }
@@ -192,7 +197,8 @@ static void deployments_list(struct call *c)
 
 static void deployment_delete(struct call *c, struct str id)
 {
-    struct marathon_event ev = { .type = EVENT_CANCEL, .cancel = { .deployment_id = id, .force = query_flag(c, "force", false) } };
+    struct marathon_event ev = { .type = EVENT_CANCEL,
+                                 .cancel = { .deployment_id = id, .force = query_flag(c, "force", false) } };
     const struct update_result *res;
     struct error err = { 0 };
 

@@ -5,7 +5,8 @@
 
 #include "marathon/api/int.h"
 
-/* --- out ------------------------------------------------------------------------------------------------------- */
+/* --- out
+ * ------------------------------------------------------------------------------------------------------- */
 static void versioned_key(struct sbuf *key, const char *prefix, struct str id, struct wall version)
 {
     sbuf_c(key, prefix);
@@ -219,7 +220,8 @@ void record_encode(const struct store_op *op, struct sbuf *key, struct sbuf *val
         sbuf_clear(value);
 }
 
-/* --- in ------------------------------------------------------------------------------------------------------- */
+/* --- in
+ * ------------------------------------------------------------------------------------------------------- */
 struct load {
     struct marathon *m;
     struct mono now;
@@ -246,9 +248,8 @@ static struct list get_texts(struct load *l, const cJSON *array)
     const cJSON *e;
 
     out.p = arena_array(&l->arena, (size_t)cJSON_GetArraySize(array) + 1, sizeof(struct str));
-    cJSON_ArrayForEach(e, array)
-        if (cJSON_IsString(e) && out.p != NULL)
-            *LIST_AT(out, struct str, out.n++) = str_of(e->valuestring);
+    cJSON_ArrayForEach(e, array) if (cJSON_IsString(e) && out.p != NULL) * LIST_AT(out, struct str, out.n++) =
+        str_of(e->valuestring);
     return out;
 }
 
@@ -258,9 +259,8 @@ static uint32_t *get_numbers(struct load *l, const cJSON *array, size_t *ret_n)
     const cJSON *e;
 
     *ret_n = 0;
-    cJSON_ArrayForEach(e, array)
-        if (cJSON_IsNumber(e) && e->valuedouble >= 0 && e->valuedouble <= 65535 && v != NULL)
-            v[(*ret_n)++] = (uint32_t)e->valuedouble;
+    cJSON_ArrayForEach(e, array) if (cJSON_IsNumber(e) && e->valuedouble >= 0 && e->valuedouble <= 65535 &&
+                                     v != NULL) v[(*ret_n)++] = (uint32_t)e->valuedouble;
     return v;
 }
 
@@ -314,7 +314,8 @@ static const char *load_change(struct load *l, struct str rest, const cJSON *j)
 
     if (!wall_parse(rest, &version) || v == NULL)
         return "no version in the key";
-    cJSON_ArrayForEach(e, apps) {
+    cJSON_ArrayForEach(e, apps)
+    {
         const cJSON *id = cJSON_GetArrayItem(e, 0), *before = cJSON_GetArrayItem(e, 1);
         if (!cJSON_IsString(id))
             continue;
@@ -332,16 +333,18 @@ static void load_attributes(struct load *l, const cJSON *array, struct stored_in
     struct attribute *v = arena_array(&l->arena, (size_t)cJSON_GetArraySize(array) + 1, sizeof *v);
     const cJSON *e;
 
-    cJSON_ArrayForEach(e, array) {
-        const cJSON *name = cJSON_GetArrayItem(e, 0), *kind = cJSON_GetArrayItem(e, 1), *text = cJSON_GetArrayItem(e, 2);
+    cJSON_ArrayForEach(e, array)
+    {
+        const cJSON *name = cJSON_GetArrayItem(e, 0), *kind = cJSON_GetArrayItem(e, 1),
+                    *text = cJSON_GetArrayItem(e, 2);
         if (!cJSON_IsString(name) || !cJSON_IsString(kind) || !cJSON_IsString(text) || v == NULL)
             continue;
         struct str k = str_of(kind->valuestring);
-        v[si->attribute_count++] = (struct attribute){
-            str_of(name->valuestring), str_of(text->valuestring),
-            str_is(k, "scalar") ? VALUE_KIND_SCALAR : str_is(k, "ranges") ? VALUE_KIND_RANGES
-                                                  : str_is(k, "set") ? VALUE_KIND_SET : VALUE_KIND_TEXT
-        };
+        v[si->attribute_count++] = (struct attribute){ str_of(name->valuestring), str_of(text->valuestring),
+                                                       str_is(k, "scalar")   ? VALUE_KIND_SCALAR
+                                                       : str_is(k, "ranges") ? VALUE_KIND_RANGES
+                                                       : str_is(k, "set")    ? VALUE_KIND_SET
+                                                                             : VALUE_KIND_TEXT };
     }
     si->attributes = v;
 }
@@ -351,7 +354,8 @@ static void load_ips(struct load *l, const cJSON *array, struct stored_instance 
     struct ip_addr *v = arena_array(&l->arena, 4, sizeof *v);
     const cJSON *e;
 
-    cJSON_ArrayForEach(e, array) {
+    cJSON_ArrayForEach(e, array)
+    {
         struct str t = cJSON_IsString(e) ? str_of(e->valuestring) : STR("");
         if (t.n == 0 || t.n >= sizeof v->text || si->ip_count == 4 || v == NULL)
             continue;
@@ -364,21 +368,27 @@ static void load_ips(struct load *l, const cJSON *array, struct stored_instance 
 static const char *load_instance(struct load *l, struct str rest, const cJSON *j)
 {
     static struct error err;
-    struct stored_instance si = { .id = rest, .app_id = body_str(j, "app"), .agent_id = body_str(j, "agentId"),
-                                  .hostname = body_str(j, "host"), .region = body_str(j, "region"), .zone = body_str(j, "zone"),
-                                  .staged_at = get_opt(j, "stagedAt"), .started_at = get_opt(j, "startedAt"),
+    struct stored_instance si = { .id = rest,
+                                  .app_id = body_str(j, "app"),
+                                  .agent_id = body_str(j, "agentId"),
+                                  .hostname = body_str(j, "host"),
+                                  .region = body_str(j, "region"),
+                                  .zone = body_str(j, "zone"),
+                                  .staged_at = get_opt(j, "stagedAt"),
+                                  .started_at = get_opt(j, "startedAt"),
                                   .mesos_state = -1 };
     const cJSON *inc = body_get(j, "incarnation");
     enum task_state ts;
     size_t n;
 
     if (!get_wall(j, "version", &si.spec_version) || !get_wall(j, "since", &si.since) ||
-        !instance_state_parse(body_str(j, "state"), &si.state) || !cJSON_IsNumber(inc) || inc->valuedouble < 0)
+        !instance_state_parse(body_str(j, "state"), &si.state) || !cJSON_IsNumber(inc) ||
+        inc->valuedouble < 0)
         return "a field is missing or wrong";
     if (si.state != INSTANCE_SCHEDULED && si.agent_id.n == 0)
         return "it runs, but no agent is named";
     si.incarnation = (unsigned)inc->valuedouble;
-    si.goal = str_is(body_str(j, "goal"), "Running") ? GOAL_RUNNING
+    si.goal = str_is(body_str(j, "goal"), "Running")   ? GOAL_RUNNING
               : str_is(body_str(j, "goal"), "Stopped") ? GOAL_STOPPED
                                                        : GOAL_DECOMMISSIONED;
     if (task_state_parse(body_str(j, "taskState"), &ts))
@@ -397,7 +407,9 @@ static bool load_action(const cJSON *e, struct stored_action *a)
     static const enum slot_action types[] = { ACTION_START, ACTION_STOP, ACTION_SCALE, ACTION_RESTART };
     const cJSON *n = body_get(e, "instances");
 
-    *a = (struct stored_action){ .app_id = body_str(e, "app"), .from = get_opt(e, "from"), .to = get_opt(e, "to"),
+    *a = (struct stored_action){ .app_id = body_str(e, "app"),
+                                 .from = get_opt(e, "from"),
+                                 .to = get_opt(e, "to"),
                                  .scale_to = cJSON_IsNumber(n) ? (int64_t)n->valuedouble : 0 };
     for (size_t i = 0; i < 4; i++)
         if (str_is(body_str(e, "action"), slot_action_name(types[i])))
@@ -413,15 +425,16 @@ static const char *load_deployment(struct load *l, struct str rest, const cJSON 
     struct stored_action *v;
     size_t *sizes, n = 0;
 
-    cJSON_ArrayForEach(step, steps)
-        n += (size_t)cJSON_GetArraySize(step);
+    cJSON_ArrayForEach(step, steps) n += (size_t)cJSON_GetArraySize(step);
     v = arena_array(&l->arena, n + 1, sizeof *v);
     sizes = arena_array(&l->arena, (size_t)cJSON_GetArraySize(steps) + 1, sizeof *sizes);
     if (v == NULL || sizes == NULL || !get_wall(j, "version", &sd.version))
         return "no version";
     n = 0;
-    cJSON_ArrayForEach(step, steps) {
-        cJSON_ArrayForEach(e, step) {
+    cJSON_ArrayForEach(step, steps)
+    {
+        cJSON_ArrayForEach(e, step)
+        {
             if (!load_action(e, &v[n++]))
                 return "an action of it is wrong";
             sizes[sd.step_count]++;
@@ -435,8 +448,11 @@ static const char *load_deployment(struct load *l, struct str rest, const cJSON 
 
 static const char *load_failure(struct load *l, struct str rest, const cJSON *j)
 {
-    struct stored_failure f = { .app_id = rest, .host = body_str(j, "host"), .message = body_str(j, "message"),
-                                .task_id = body_str(j, "taskId"), .agent_id = body_str(j, "agentId"),
+    struct stored_failure f = { .app_id = rest,
+                                .host = body_str(j, "host"),
+                                .message = body_str(j, "message"),
+                                .task_id = body_str(j, "taskId"),
+                                .agent_id = body_str(j, "agentId"),
                                 .state = body_str(j, "state") };
 
     if (!get_wall(j, "at", &f.at) || !get_wall(j, "version", &f.version))
@@ -459,8 +475,8 @@ static const struct {
     const char *prefix; /* the id, with its slash where it has one, follows */
     const char *(*load)(struct load *l, struct str rest, const cJSON *j);
 } kinds[] = {
-    { "framework", load_framework }, { "spec", load_spec },         { "group", load_group },
-    { "current", load_current },     { "change/", load_change },    { "instance/", load_instance },
+    { "framework", load_framework },    { "spec", load_spec },       { "group", load_group },
+    { "current", load_current },        { "change/", load_change },  { "instance/", load_instance },
     { "deployment/", load_deployment }, { "failure", load_failure },
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Records of the store: keys and values of what the core wants kept, and back. Values are JSON, small, one per object
- * (an app version, an instance, ...), so that no change writes more than it touches. Pure.
+/* Records of the store: keys and values of what the core wants kept, and back. Values are JSON, small, one
+ * per object (an app version, an instance, ...), so that no change writes more than it touches. Pure.
  *
  *   framework            {"id"}
  *   spec/<id>@<version>  App with version and versionInfo

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Apps, tasks and plans as JSON. The definition of an app is rendered once per version and kept; what changes is
- * written around it. Keys: marathon-schemas (AppInfo, Task, Health, TaskFailure, TaskStatsByVersion). No others: some
- * clients build objects from fixed key lists (marathon-api §14.2). */
+/* Apps, tasks and plans as JSON. The definition of an app is rendered once per version and kept; what changes
+ * is written around it. Keys: marathon-schemas (AppInfo, Task, Health, TaskFailure, TaskStatsByVersion). No
+ * others: some clients build objects from fixed key lists (marathon-api §14.2). */
 #include <stdlib.h>
 
 #include "marathon/api/int.h"
@@ -133,7 +133,8 @@ void render_readiness(struct jsonw *w, const struct slot *s)
     jsonw_array_close(w);
 }
 
-/* --- statistics ---------------------------------------------------------------------------------------------- */
+/* --- statistics
+ * ---------------------------------------------------------------------------------------------- */
 struct stats {
     int64_t staged, running, healthy, unhealthy;
     int64_t *ages_ms;
@@ -142,7 +143,8 @@ struct stats {
 
 static void add_stats(struct stats *s, const struct instance *i, struct wall now)
 {
-    s->staged += i->state == INSTANCE_PROVISIONED || i->state == INSTANCE_STAGING || i->state == INSTANCE_STARTING;
+    s->staged +=
+        i->state == INSTANCE_PROVISIONED || i->state == INSTANCE_STAGING || i->state == INSTANCE_STARTING;
     s->running += i->state == INSTANCE_RUNNING;
     s->healthy += i->state == INSTANCE_RUNNING && i->health == INSTANCE_HEALTHY;
     s->unhealthy += i->state == INSTANCE_RUNNING && i->health == INSTANCE_UNHEALTHY;
@@ -183,7 +185,8 @@ static void render_stats(struct jsonw *w, const char *key, struct stats *s)
 
 static void render_all_stats(struct call *c, struct jsonw *w, const struct slot *s)
 {
-    static const char *const keys[4] = { "startedAfterLastScaling", "withLatestConfig", "withOutdatedConfig", "totalSummary" };
+    static const char *const keys[4] = { "startedAfterLastScaling", "withLatestConfig", "withOutdatedConfig",
+                                         "totalSummary" };
     struct wall now = c->api->wall(c->api->ctx);
 
     jsonw_key_open(w, "taskStats");
@@ -192,8 +195,8 @@ static void render_all_stats(struct call *c, struct jsonw *w, const struct slot 
         size_t members = 0;
         for (const struct instance *i = s->instances; i != NULL; i = i->next) {
             bool latest = i->spec->version.ms >= s->spec->config_at.ms;
-            if (!instance_has_task(i) || (k == 0 && i->spec->version.ms < s->spec->scaling_at.ms) || (k == 1 && !latest) ||
-                (k == 2 && latest))
+            if (!instance_has_task(i) || (k == 0 && i->spec->version.ms < s->spec->scaling_at.ms) ||
+                (k == 1 && !latest) || (k == 2 && latest))
                 continue;
             members++;
             add_stats(&st, i, now);
@@ -249,7 +252,8 @@ void render_app(struct call *c, struct jsonw *w, struct spec *spec, const struct
     jsonw_close(w);
 }
 
-/* --- plans ----------------------------------------------------------------------------------------------------- */
+/* --- plans
+ * ----------------------------------------------------------------------------------------------------- */
 const char *slot_action_name(enum slot_action a)
 {
     switch (a) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From a path to its endpoint. Ids are embedded raw, slashes included, so the routes look at the first two segments and
- * at the last ones. Empty segments do not count: "/v2/apps//a" is "/v2/apps/a". Source: marathon-api §4. */
+/* From a path to its endpoint. Ids are embedded raw, slashes included, so the routes look at the first two
+ * segments and at the last ones. Empty segments do not count: "/v2/apps//a" is "/v2/apps/a". Source:
+ * marathon-api §4. */
 #include "marathon/api/int.h"
 
 static bool reads(const struct call *c)
@@ -8,7 +9,8 @@ static bool reads(const struct call *c)
     return c->r->verb == HTTP_VERB_GET || c->r->verb == HTTP_VERB_HEAD;
 }
 
-/* --- /v2/apps --------------------------------------------------------------------------------------------------- */
+/* --- /v2/apps
+ * --------------------------------------------------------------------------------------------------- */
 static void apps_root(struct call *c)
 {
     switch (c->r->verb) {
@@ -110,7 +112,8 @@ void handle_apps(struct call *c)
     }
 }
 
-/* --- small ones --------------------------------------------------------------------------------------------------- */
+/* --- small ones
+ * --------------------------------------------------------------------------------------------------- */
 /* No pods yet: reads say that there are none, writes say that they are not built. */
 void handle_pods(struct call *c)
 {
@@ -165,7 +168,8 @@ static void plugins(struct call *c)
     struct jsonw w;
 
     if (c->n > 2) {
-        answer_message(c, 404, "No plugin with this pluginId: %.*s", STR_ARG(str_sub(c->segments[2], 0, 200)));
+        answer_message(c, 404, "No plugin with this pluginId: %.*s",
+                       STR_ARG(str_sub(c->segments[2], 0, 200)));
         return;
     }
     if (!reads(c)) {
@@ -226,9 +230,15 @@ static void handle_v2(struct call *c)
         void (*fn)(struct call *c);
         bool exact;
     } routes[] = {
-        { "apps", handle_apps, false },     { "groups", handle_groups, false },           { "tasks", handle_tasks, false },
-        { "queue", handle_queue, false },   { "deployments", handle_deployments, false }, { "pods", handle_pods, false },
-        { "leader", leader, true },         { "plugins", plugins, false },                { "events", events, true },
+        { "apps", handle_apps, false },
+        { "groups", handle_groups, false },
+        { "tasks", handle_tasks, false },
+        { "queue", handle_queue, false },
+        { "deployments", handle_deployments, false },
+        { "pods", handle_pods, false },
+        { "leader", leader, true },
+        { "plugins", plugins, false },
+        { "events", events, true },
     };
 
     if (c->n == 2 && str_is(c->segments[1], "info")) {
@@ -246,9 +256,11 @@ static void handle_v2(struct call *c)
 static void dispatch(struct call *c)
 {
     struct str first = c->n != 0 ? c->segments[0] : STR("");
-    bool json = str_is(first, "v2") && !(c->n >= 2 && (str_is(c->segments[1], "events") || str_is(c->segments[1], "tasks")));
+    bool json = str_is(first, "v2") &&
+                !(c->n >= 2 && (str_is(c->segments[1], "events") || str_is(c->segments[1], "tasks")));
 
-    if (json && !http_accepts_type(c->r->accept, "application/json") && !str_contains(c->r->accept, STR("text/html"))) {
+    if (json && !http_accepts_type(c->r->accept, "application/json") &&
+        !str_contains(c->r->accept, STR("text/html"))) {
         answer_message(c, 406, "Not Acceptable");
         return;
     }
@@ -270,7 +282,8 @@ static void dispatch(struct call *c)
         answer_message(c, 404, "URI not found");
 }
 
-/* Splits before decoding: an encoded slash is part of a segment. False: a broken escape, or too many segments. */
+/* Splits before decoding: an encoded slash is part of a segment. False: a broken escape, or too many
+ * segments. */
 static bool split(struct call *c)
 {
     struct str rest = c->r->path, raw;

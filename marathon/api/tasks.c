@@ -28,7 +28,8 @@ void app_tasks(struct call *c, struct str id, bool below)
     w = answer_json(c, 200);
     jsonw_open(&w);
     jsonw_key_array(&w, "tasks");
-    HASH_ITER(hh, c->m->slots, s, tmp) {
+    HASH_ITER(hh, c->m->slots, s, tmp)
+    {
         if (below ? !path_is_within(s->id, id) : !str_eq(s->id, id))
             continue;
         for (const struct instance *i = s->instances; i != NULL; i = i->next)
@@ -39,7 +40,8 @@ void app_tasks(struct call *c, struct str id, bool below)
     jsonw_close(&w);
 }
 
-/* --- killing ----------------------------------------------------------------------------------------------- */
+/* --- killing -----------------------------------------------------------------------------------------------
+ */
 struct victims {
     struct instance **v;
     size_t n;
@@ -48,7 +50,8 @@ struct victims {
 static void kill_and_replace(struct call *c, const struct victims *k, bool wipe)
 {
     struct str *ids = arena_array(&c->arena, k->n + 1, sizeof *ids);
-    struct marathon_event ev = { .type = EVENT_KILL, .kill = { .instance_ids = ids, .n = k->n, .wipe = wipe } };
+    struct marathon_event ev = { .type = EVENT_KILL,
+                                 .kill = { .instance_ids = ids, .n = k->n, .wipe = wipe } };
     const struct update_result *res;
 
     for (size_t i = 0; ids != NULL && i < k->n; i++)
@@ -67,7 +70,9 @@ static void kill_and_scale(struct call *c, const struct victims *k)
 {
     struct update_app *apps = arena_array(&c->arena, k->n + 1, sizeof *apps);
     struct str *ids = arena_array(&c->arena, k->n + 1, sizeof *ids);
-    struct root_update u = { .apps = apps, .kill_ids = ids, .force = query_flag(c, "force", false), .changed_group = STR("/") };
+    struct root_update u = {
+        .apps = apps, .kill_ids = ids, .force = query_flag(c, "force", false), .changed_group = STR("/")
+    };
     const struct update_result *res;
 
     if (apps == NULL || ids == NULL) {
@@ -138,8 +143,9 @@ void app_tasks_delete(struct call *c, struct str id, struct str task_id)
     }
     k.v = arena_array(&c->arena, s->instance_count + 1, sizeof *k.v);
     for (struct instance *i = s->instances; k.v != NULL && i != NULL; i = i->next)
-        if (instance_has_task(i) && (task_id.p != NULL ? str_eq(i->task_id, task_id) || str_eq(i->id, task_id)
-                                                       : host.p == NULL || str_is(host, "*") || str_eq(i->agent->hostname, host)))
+        if (instance_has_task(i) &&
+            (task_id.p != NULL ? str_eq(i->task_id, task_id) || str_eq(i->id, task_id)
+                               : host.p == NULL || str_is(host, "*") || str_eq(i->agent->hostname, host)))
             k.v[k.n++] = i;
     if (task_id.p != NULL && k.n == 0) {
         answer_message(c, 404, "Task '%.*s' does not exist", STR_ARG(str_sub(task_id, 0, 1000)));
@@ -175,16 +181,19 @@ static void tasks_delete(struct call *c)
         return;
     ids = body_get(json, "ids");
     if (!cJSON_IsArray(ids)) {
-        issue_at(&c->issues, &p, "%s", ids == NULL ? "'ids' is undefined on object" : "error.expected.jsarray");
+        issue_at(&c->issues, &p, "%s",
+                 ids == NULL ? "'ids' is undefined on object" : "error.expected.jsarray");
         answer_issues(c, "Invalid JSON");
         return;
     }
     k.v = arena_array(&c->arena, (size_t)cJSON_GetArraySize(ids) + 1, sizeof *k.v);
-    cJSON_ArrayForEach(e, ids) {
+    cJSON_ArrayForEach(e, ids)
+    {
         struct str id = cJSON_IsString(e) ? str_of(e->valuestring) : STR("");
         if (!task_id_is_formed(id)) {
-            answer_message(c, 400, "Invalid task id '%.*s'. [The id must have the form <app>.instance-<uuid>._app.<n>]",
-                           STR_ARG(str_sub(id, 0, 300)));
+            answer_message(
+                c, 400, "Invalid task id '%.*s'. [The id must have the form <app>.instance-<uuid>._app.<n>]",
+                STR_ARG(str_sub(id, 0, 300)));
             return;
         }
         struct instance *i = instance_of_task(c->m, id);
@@ -194,7 +203,8 @@ static void tasks_delete(struct call *c)
     kill_victims(c, &k, false);
 }
 
-/* --- all tasks ------------------------------------------------------------------------------------------------ */
+/* --- all tasks
+ * ------------------------------------------------------------------------------------------------ */
 struct status_filter {
     bool any, running, staging;
 };
@@ -211,7 +221,8 @@ static void add_status(void *arg, struct str v)
 
 static bool status_passes(const struct status_filter *f, const struct instance *i)
 {
-    bool staging = i->state == INSTANCE_PROVISIONED || i->state == INSTANCE_STAGING || i->state == INSTANCE_STARTING;
+    bool staging =
+        i->state == INSTANCE_PROVISIONED || i->state == INSTANCE_STAGING || i->state == INSTANCE_STARTING;
 
     return !f->any || (f->running && i->state == INSTANCE_RUNNING) || (f->staging && staging);
 }
@@ -228,9 +239,9 @@ static void tasks_json(struct call *c)
     jsonw_open(&w);
     jsonw_key_array(&w, "tasks");
     HASH_ITER(hh, c->m->slots, s, tmp)
-        for (const struct instance *i = s->instances; i != NULL; i = i->next)
-            if (instance_has_task(i) && status_passes(&f, i))
-                render_task(&w, i, true);
+    for (const struct instance *i = s->instances; i != NULL; i = i->next)
+        if (instance_has_task(i) && status_passes(&f, i))
+            render_task(&w, i, true);
     jsonw_array_close(&w);
     jsonw_close(&w);
 }
@@ -254,7 +265,8 @@ static void tasks_text(struct call *c)
     struct sbuf *b = &c->a->body;
 
     answer_text(c, 200, "text/plain", STR(""));
-    HASH_ITER(hh, c->m->slots, s, tmp) {
+    HASH_ITER(hh, c->m->slots, s, tmp)
+    {
         size_t n;
         if (s->spec == NULL)
             continue;

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GET /stoa/v1/apps/{id}/why: what an app waits for, in rules and numbers. An addition of ours; the reasons are those that
- * the matcher recorded for each agent's latest offer. docs/marathon.md describes the answer. */
+/* GET /stoa/v1/apps/{id}/why: what an app waits for, in rules and numbers. An addition of ours; the reasons
+ * are those that the matcher recorded for each agent's latest offer. docs/marathon.md describes the answer.
+ */
 #include "marathon/api/int.h"
 
 static void quantity(struct call *c, struct jsonw *w, const struct reject_note *n)
 {
-    static const char *const units[] = { [REJECT_CPUS] = "cpus", [REJECT_MEM] = "MB of mem", [REJECT_DISK] = "MB of disk",
-                                         [REJECT_GPUS] = "gpus", [REJECT_PORTS] = "ports" };
+    static const char *const units[] = { [REJECT_CPUS] = "cpus",
+                                         [REJECT_MEM] = "MB of mem",
+                                         [REJECT_DISK] = "MB of disk",
+                                         [REJECT_GPUS] = "gpus",
+                                         [REJECT_PORTS] = "ports" };
     const char *unit = n->reason <= REJECT_PORTS ? units[n->reason] : NULL;
 
     if (n->detail[0] != '\0' && unit == NULL) {
@@ -20,10 +24,11 @@ static void quantity(struct call *c, struct jsonw *w, const struct reject_note *
     struct str need = scalar_text(&c->arena, n->need_milli), have = scalar_text(&c->arena, n->have_milli);
     jsonw_key_milli(w, "needs", n->need_milli);
     jsonw_key_milli(w, "offered", n->have_milli);
-    jsonw_key_s(w, "text", n->detail[0] != '\0' && n->reason == REJECT_PORTS
-                               ? str_of(n->detail)
-                               : arena_fmt(&c->arena, "needs %.*s %s, agent %s offered %.*s", STR_ARG(need), unit, n->hostname,
-                                           STR_ARG(have)));
+    jsonw_key_s(w, "text",
+                n->detail[0] != '\0' && n->reason == REJECT_PORTS
+                    ? str_of(n->detail)
+                    : arena_fmt(&c->arena, "needs %.*s %s, agent %s offered %.*s", STR_ARG(need), unit,
+                                n->hostname, STR_ARG(have)));
 }
 
 static void agents(struct call *c, struct jsonw *w, const struct queue_stats *q)
@@ -55,7 +60,8 @@ static const char *summary(struct call *c, const struct slot *s)
     if (s->spec == NULL)
         return "the app is being removed";
     if (s->scheduled == NULL)
-        return s->running == s->spec->app.instances.v ? "all instances are running" : "all instances are placed; not all run yet";
+        return s->running == s->spec->app.instances.v ? "all instances are running"
+                                                      : "all instances are placed; not all run yet";
     if (!c->m->connected)
         return "no connection to a master";
     if (backoff_left(&s->backoff, c->api->mono(c->api->ctx)) > 0)
@@ -108,7 +114,8 @@ static void why(struct call *c, struct str id)
 
 void handle_stoa(struct call *c)
 {
-    if (c->n > 4 && str_is(c->segments[1], "v1") && str_is(c->segments[2], "apps") && str_is(c->segments[c->n - 1], "why")) {
+    if (c->n > 4 && str_is(c->segments[1], "v1") && str_is(c->segments[2], "apps") &&
+        str_is(c->segments[c->n - 1], "why")) {
         if (c->r->verb == HTTP_VERB_GET || c->r->verb == HTTP_VERB_HEAD)
             why(c, segments_path(c, 3, c->n - 1));
         else

@@ -1,45 +1,100 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tables. One line is one row of the reference; the macros only shorten it. A new field needs its member in app.h,
- * its row here, and its action in validate.c (refused) or wherever it acts. */
+/* The tables. One line is one row of the reference; the macros only shorten it. A new field needs its member
+ * in app.h, its row here, and its action in validate.c (refused) or wherever it acts. */
 #include "marathon/core/app.h"
 
 #define OFF(T, m) offsetof(struct T, m)
-#define NOBOUND   .min = 1, .max = 0
-#define TXT(T, n, m, fl) { .name = n, .type = ST_STR, .offset = OFF(T, m), .flags = (fl), NOBOUND }
-#define TXTLEN(T, n, m, fl, lo, hi) { .name = n, .type = ST_STR, .offset = OFF(T, m), .flags = (fl), .min = lo, .max = hi }
-#define TXTPAT(T, n, m, fl, pat) \
-    { .name = n, .type = ST_STR, .offset = OFF(T, m), .flags = (fl), .min = 1, .max = 1e9, .pattern = pat }
-#define BOOL(T, n, m, fl) { .name = n, .type = ST_BOOL, .offset = OFF(T, m), .flags = (fl) }
-#define BOOLDEF(T, n, m, d) { .name = n, .type = ST_BOOL, .offset = OFF(T, m), .flags = SF_DEFAULT, .dflt = d }
-#define I32(T, n, m, fl, lo, hi) \
-    { .name = n, .type = ST_I64, .offset = OFF(T, m), .flags = SF_INT32 | (fl), .min = lo, .max = hi }
-#define I32DEF(T, n, m, d, lo, hi) \
-    { .name = n, .type = ST_I64, .offset = OFF(T, m), .flags = SF_INT32 | SF_DEFAULT, .dflt = d, .min = lo, .max = hi }
-#define I64(T, n, m, fl, lo, hi) { .name = n, .type = ST_I64, .offset = OFF(T, m), .flags = (fl), .min = lo, .max = hi }
-#define I64DEF(T, n, m, d, lo, hi) \
-    { .name = n, .type = ST_I64, .offset = OFF(T, m), .flags = SF_DEFAULT, .dflt = d, .min = lo, .max = hi }
-#define F64(T, n, m, fl, lo, hi) { .name = n, .type = ST_F64, .offset = OFF(T, m), .flags = (fl), .min = lo, .max = hi }
-#define F64DEF(T, n, m, d, lo, hi) \
-    { .name = n, .type = ST_F64, .offset = OFF(T, m), .flags = SF_DEFAULT, .dflt = d, .min = lo, .max = hi }
-#define ENUM(T, n, m, fl, nm) { .name = n, .type = ST_ENUM, .offset = OFF(T, m), .flags = (fl), .names = nm }
-#define ENUMDEF(T, n, m, d, nm) \
-    { .name = n, .type = ST_ENUM, .offset = OFF(T, m), .flags = SF_DEFAULT, .dflt = d, .names = nm }
-#define TIME(T, n, m, fl) { .name = n, .type = ST_TIME, .offset = OFF(T, m), .flags = (fl), NOBOUND }
-#define OBJ(T, n, m, fl, s) { .name = n, .type = ST_OBJ, .offset = OFF(T, m), .flags = (fl), .sub = s }
-#define LISTOF(T, n, m, fl, s) \
-    { .name = n, .type = ST_OBJ, .shape = SH_LIST, .offset = OFF(T, m), .flags = (fl), .sub = s }
-#define TEXTS(T, n, m, fl) \
-    { .name = n, .type = ST_STR, .shape = SH_LIST, .offset = OFF(T, m), .flags = (fl), NOBOUND }
-#define TEXTSPAT(T, n, m, fl, pat, lo, hi) \
-    { .name = n, .type = ST_STR, .shape = SH_LIST, .offset = OFF(T, m), .flags = (fl), .min = lo, .max = hi, .pattern = pat }
-#define MAPTXT(T, n, m, fl) \
-    { .name = n, .type = ST_STR, .shape = SH_MAP, .offset = OFF(T, m), .flags = (fl), NOBOUND }
-#define MAPOF(T, n, m, fl, s) \
-    { .name = n, .type = ST_OBJ, .shape = SH_MAP, .offset = OFF(T, m), .flags = (fl), .sub = s }
+#define NOBOUND .min = 1, .max = 0
+#define TXT(T, n, m, fl)                                                       \
+    {                                                                          \
+        .name = n, .type = ST_STR, .offset = OFF(T, m), .flags = (fl), NOBOUND \
+    }
+#define TXTLEN(T, n, m, fl, lo, hi)                                                         \
+    {                                                                                       \
+        .name = n, .type = ST_STR, .offset = OFF(T, m), .flags = (fl), .min = lo, .max = hi \
+    }
+#define TXTPAT(T, n, m, fl, pat)                                                                            \
+    {                                                                                                       \
+        .name = n, .type = ST_STR, .offset = OFF(T, m), .flags = (fl), .min = 1, .max = 1e9, .pattern = pat \
+    }
+#define BOOL(T, n, m, fl)                                              \
+    {                                                                  \
+        .name = n, .type = ST_BOOL, .offset = OFF(T, m), .flags = (fl) \
+    }
+#define BOOLDEF(T, n, m, d)                                                             \
+    {                                                                                   \
+        .name = n, .type = ST_BOOL, .offset = OFF(T, m), .flags = SF_DEFAULT, .dflt = d \
+    }
+#define I32(T, n, m, fl, lo, hi)                                                                       \
+    {                                                                                                  \
+        .name = n, .type = ST_I64, .offset = OFF(T, m), .flags = SF_INT32 | (fl), .min = lo, .max = hi \
+    }
+#define I32DEF(T, n, m, d, lo, hi)                                                                 \
+    {                                                                                              \
+        .name = n, .type = ST_I64, .offset = OFF(T, m), .flags = SF_INT32 | SF_DEFAULT, .dflt = d, \
+        .min = lo, .max = hi                                                                       \
+    }
+#define I64(T, n, m, fl, lo, hi)                                                            \
+    {                                                                                       \
+        .name = n, .type = ST_I64, .offset = OFF(T, m), .flags = (fl), .min = lo, .max = hi \
+    }
+#define I64DEF(T, n, m, d, lo, hi)                                                                           \
+    {                                                                                                        \
+        .name = n, .type = ST_I64, .offset = OFF(T, m), .flags = SF_DEFAULT, .dflt = d, .min = lo, .max = hi \
+    }
+#define F64(T, n, m, fl, lo, hi)                                                            \
+    {                                                                                       \
+        .name = n, .type = ST_F64, .offset = OFF(T, m), .flags = (fl), .min = lo, .max = hi \
+    }
+#define F64DEF(T, n, m, d, lo, hi)                                                                           \
+    {                                                                                                        \
+        .name = n, .type = ST_F64, .offset = OFF(T, m), .flags = SF_DEFAULT, .dflt = d, .min = lo, .max = hi \
+    }
+#define ENUM(T, n, m, fl, nm)                                                       \
+    {                                                                               \
+        .name = n, .type = ST_ENUM, .offset = OFF(T, m), .flags = (fl), .names = nm \
+    }
+#define ENUMDEF(T, n, m, d, nm)                                                                      \
+    {                                                                                                \
+        .name = n, .type = ST_ENUM, .offset = OFF(T, m), .flags = SF_DEFAULT, .dflt = d, .names = nm \
+    }
+#define TIME(T, n, m, fl)                                                       \
+    {                                                                           \
+        .name = n, .type = ST_TIME, .offset = OFF(T, m), .flags = (fl), NOBOUND \
+    }
+#define OBJ(T, n, m, fl, s)                                                     \
+    {                                                                           \
+        .name = n, .type = ST_OBJ, .offset = OFF(T, m), .flags = (fl), .sub = s \
+    }
+#define LISTOF(T, n, m, fl, s)                                                                    \
+    {                                                                                             \
+        .name = n, .type = ST_OBJ, .shape = SH_LIST, .offset = OFF(T, m), .flags = (fl), .sub = s \
+    }
+#define TEXTS(T, n, m, fl)                                                                       \
+    {                                                                                            \
+        .name = n, .type = ST_STR, .shape = SH_LIST, .offset = OFF(T, m), .flags = (fl), NOBOUND \
+    }
+#define TEXTSPAT(T, n, m, fl, pat, lo, hi)                                                          \
+    {                                                                                               \
+        .name = n, .type = ST_STR, .shape = SH_LIST, .offset = OFF(T, m), .flags = (fl), .min = lo, \
+        .max = hi, .pattern = pat                                                                   \
+    }
+#define MAPTXT(T, n, m, fl)                                                                     \
+    {                                                                                           \
+        .name = n, .type = ST_STR, .shape = SH_MAP, .offset = OFF(T, m), .flags = (fl), NOBOUND \
+    }
+#define MAPOF(T, n, m, fl, s)                                                                    \
+    {                                                                                            \
+        .name = n, .type = ST_OBJ, .shape = SH_MAP, .offset = OFF(T, m), .flags = (fl), .sub = s \
+    }
 
-#define SCHEMA_J(var, T, fields_, lax_, json_)                                                    \
-    const struct schema var = { .name = #T, .size = sizeof(struct T), .json = json_, .lax = lax_, \
-                                .count = sizeof(fields_) / sizeof(fields_)[0], .fields = fields_ }
+#define SCHEMA_J(var, T, fields_, lax_, json_)                                 \
+    const struct schema var = { .name = #T,                                    \
+                                .size = sizeof(struct T),                      \
+                                .json = json_,                                 \
+                                .lax = lax_,                                   \
+                                .count = sizeof(fields_) / sizeof(fields_)[0], \
+                                .fields = fields_ }
 #define SCHEMA(var, T, fields_, lax_) SCHEMA_J(var, T, fields_, lax_, SJ_PLAIN)
 
 #define I32_MAX 2147483647.0
@@ -58,7 +113,8 @@ static const char *const ip_protocol_names[] = { "IPv4", "IPv6", NULL };
 static const char *const persistent_names[] = { "root", "path", "mount", NULL };
 static const char *const task_lost_names[] = { "WAIT_FOREVER", "RELAUNCH_AFTER_TIMEOUT", NULL };
 static const char *const ipc_names[] = { "PRIVATE", "SHARE_PARENT", NULL };
-const char *const constraint_op_names[] = { "UNIQUE", "CLUSTER", "GROUP_BY", "LIKE", "UNLIKE", "MAX_PER", "IS", NULL };
+const char *const constraint_op_names[] = { "UNIQUE", "CLUSTER", "GROUP_BY", "LIKE",
+                                            "UNLIKE", "MAX_PER", "IS",       NULL };
 
 static const struct schema_field env_fields[] = {
     TXT(env_value, "value", value, 0),
@@ -66,7 +122,8 @@ static const struct schema_field env_fields[] = {
 };
 static SCHEMA_J(schema_env, env_value, env_fields, false, SJ_ENV);
 
-static const struct schema_field secret_fields[] = { TXTLEN(secret_def, "source", source, SF_REQUIRED, 1, 1e9) };
+static const struct schema_field secret_fields[] = { TXTLEN(secret_def, "source", source, SF_REQUIRED, 1,
+                                                            1e9) };
 static SCHEMA(schema_secret, secret_def, secret_fields, false);
 
 static const struct schema_field constraint_fields[] = {
@@ -79,10 +136,8 @@ static const struct schema_field constraint_fields[] = {
 SCHEMA_J(schema_constraint, constraint, constraint_fields, false, SJ_CONSTRAINT);
 
 static const struct schema_field artifact_fields[] = {
-    TXTLEN(artifact, "uri", uri, SF_REQUIRED, 1, 1024),
-    BOOLDEF(artifact, "extract", extract, 1),
-    BOOLDEF(artifact, "executable", executable, 0),
-    BOOLDEF(artifact, "cache", cache, 0),
+    TXTLEN(artifact, "uri", uri, SF_REQUIRED, 1, 1024),  BOOLDEF(artifact, "extract", extract, 1),
+    BOOLDEF(artifact, "executable", executable, 0),      BOOLDEF(artifact, "cache", cache, 0),
     TXTLEN(artifact, "destPath", dest_path, 0, 1, 1024),
 };
 static SCHEMA(schema_artifact, artifact, artifact_fields, false);
@@ -138,17 +193,38 @@ static const struct schema_field app_check_fields[] = {
 static SCHEMA(schema_app_check, app_check, app_check_fields, true);
 
 static const struct schema_field readiness_fields[] = {
-    { .name = "name", .type = ST_STR, .offset = OFF(readiness_check, name), .flags = SF_DEFAULT, .min = 1, .max = 1e9,
+    { .name = "name",
+      .type = ST_STR,
+      .offset = OFF(readiness_check, name),
+      .flags = SF_DEFAULT,
+      .min = 1,
+      .max = 1e9,
       .dflt_text = "readinessCheck" },
     ENUMDEF(readiness_check, "protocol", protocol, SCHEME_HTTP, scheme_names),
-    { .name = "path", .type = ST_STR, .offset = OFF(readiness_check, path), .flags = SF_DEFAULT, .min = 1, .max = 1024,
+    { .name = "path",
+      .type = ST_STR,
+      .offset = OFF(readiness_check, path),
+      .flags = SF_DEFAULT,
+      .min = 1,
+      .max = 1024,
       .dflt_text = "/" },
-    { .name = "portName", .type = ST_STR, .offset = OFF(readiness_check, port_name), .flags = SF_DEFAULT, .min = 1,
-      .max = 1e9, .dflt_text = "http-api", .pattern = SP_LEGACY_NAME },
+    { .name = "portName",
+      .type = ST_STR,
+      .offset = OFF(readiness_check, port_name),
+      .flags = SF_DEFAULT,
+      .min = 1,
+      .max = 1e9,
+      .dflt_text = "http-api",
+      .pattern = SP_LEGACY_NAME },
     I32DEF(readiness_check, "intervalSeconds", interval_s, 30, 0, I32_MAX),
     I32DEF(readiness_check, "timeoutSeconds", timeout_s, 10, 1, I32_MAX),
-    { .name = "httpStatusCodesForReady", .type = ST_I64, .shape = SH_LIST, .offset = OFF(readiness_check, codes),
-      .flags = SF_UNIQUE, .min = 100, .max = 999 },
+    { .name = "httpStatusCodesForReady",
+      .type = ST_I64,
+      .shape = SH_LIST,
+      .offset = OFF(readiness_check, codes),
+      .flags = SF_UNIQUE,
+      .min = 100,
+      .max = 999 },
     BOOLDEF(readiness_check, "preserveLastResponse", preserve_last_response, 0),
 };
 static SCHEMA(schema_readiness, readiness_check, readiness_fields, true);
@@ -173,7 +249,12 @@ static const struct schema_field port_definition_fields[] = {
 SCHEMA(schema_port_definition, port_definition, port_definition_fields, true);
 
 static const struct schema_field network_fields[] = {
-    { .name = "name", .type = ST_STR, .offset = OFF(network, name), .min = 1, .max = 63, .pattern = SP_NETWORK_NAME },
+    { .name = "name",
+      .type = ST_STR,
+      .offset = OFF(network, name),
+      .min = 1,
+      .max = 63,
+      .pattern = SP_NETWORK_NAME },
     ENUMDEF(network, "mode", mode, NET_CONTAINER, net_mode_names),
     MAPTXT(network, "labels", labels, SF_NONEMPTY),
 };
@@ -203,7 +284,8 @@ static const struct schema_field docker_parameter_fields[] = {
     TXT(docker_parameter, "value", value, SF_REQUIRED),
 };
 static SCHEMA(schema_docker_parameter, docker_parameter, docker_parameter_fields, false);
-static const struct schema_field pull_config_fields[] = { TXTLEN(pull_config, "secret", secret, SF_REQUIRED, 1, 1e9) };
+static const struct schema_field pull_config_fields[] = { TXTLEN(pull_config, "secret", secret, SF_REQUIRED,
+                                                                 1, 1e9) };
 static SCHEMA(schema_pull_config, pull_config, pull_config_fields, false);
 static const struct schema_field credential_fields[] = {
     TXT(docker_credential, "principal", principal, SF_REQUIRED),
@@ -247,10 +329,8 @@ static const struct schema_field persistent_fields[] = {
 };
 static SCHEMA(schema_persistent, persistent_info, persistent_fields, false);
 static const struct schema_field external_fields[] = {
-    I64(external_info, "size", size, 0, 0, I64_MAX),
-    TXT(external_info, "name", name, 0),
-    TXT(external_info, "provider", provider, 0),
-    MAPTXT(external_info, "options", options, SF_NONEMPTY),
+    I64(external_info, "size", size, 0, 0, I64_MAX), TXT(external_info, "name", name, 0),
+    TXT(external_info, "provider", provider, 0),     MAPTXT(external_info, "options", options, SF_NONEMPTY),
     BOOLDEF(external_info, "shared", shared, 0),
 };
 static SCHEMA(schema_external, external_info, external_fields, true);
@@ -330,21 +410,36 @@ static const struct schema_field app_fields[] = {
     TEXTSPAT(app, "dependencies", dependencies, SF_NONEMPTY | SF_UNIQUE, SP_PATH_ID, 1, 1e9),
     F64DEF(app, "disk", disk, 0, 0, 1e12),
     MAPOF(app, "env", env, SF_NONEMPTY, &schema_env),
-    { .name = "executor", .type = ST_STR, .offset = OFF(app, executor), .flags = SF_DEFAULT, NOBOUND, .dflt_text = "",
+    { .name = "executor",
+      .type = ST_STR,
+      .offset = OFF(app, executor),
+      .flags = SF_DEFAULT,
+      NOBOUND,
+      .dflt_text = "",
       .pattern = SP_EXECUTOR },
     OBJ(app, "executorResources", executor_resources, SF_NOCMP, &schema_executor_resources),
     LISTOF(app, "fetch", fetch, SF_NONEMPTY, &schema_artifact),
     LISTOF(app, "healthChecks", health_checks, SF_NONEMPTY | SF_UNIQUE, &schema_health_check),
     OBJ(app, "check", check, 0, &schema_app_check),
-    { .name = "instances", .type = ST_I64, .offset = OFF(app, instances), .flags = SF_INT32 | SF_DEFAULT | SF_NOCMP,
-      .dflt = 1, .min = 0, .max = I32_MAX },
+    { .name = "instances",
+      .type = ST_I64,
+      .offset = OFF(app, instances),
+      .flags = SF_INT32 | SF_DEFAULT | SF_NOCMP,
+      .dflt = 1,
+      .min = 0,
+      .max = I32_MAX },
     MAPTXT(app, "labels", labels, SF_ALWAYS | SF_TOP),
     I32DEF(app, "maxLaunchDelaySeconds", launch_delay_max_s, 300, 0, I32_MAX),
     F64DEF(app, "mem", mem, 128, 0, 1e12),
     I32DEF(app, "gpus", gpus, 0, 0, I32_MAX),
     OBJ(app, "ipAddress", ip_address, SF_INPUT, &schema_ip_address),
     LISTOF(app, "networks", networks, SF_ALWAYS, &schema_network),
-    { .name = "ports", .type = ST_I64, .shape = SH_LIST, .offset = OFF(app, ports), .flags = SF_INPUT, .min = 0,
+    { .name = "ports",
+      .type = ST_I64,
+      .shape = SH_LIST,
+      .offset = OFF(app, ports),
+      .flags = SF_INPUT,
+      .min = 0,
       .max = 65535 },
     LISTOF(app, "portDefinitions", port_definitions, SF_ALWAYS, &schema_port_definition),
     LISTOF(app, "readinessChecks", readiness_checks, SF_NONEMPTY, &schema_readiness),
@@ -426,15 +521,15 @@ bool app_is_resident(const struct app *a)
     if (a->container == NULL)
         return false;
     LIST_EACH(a->container->volumes, struct volume, v)
-        if (v->persistent != NULL)
-            return true;
+    if (v->persistent != NULL)
+        return true;
     return false;
 }
 
 struct str app_label(const struct app *a, struct str key)
 {
     LIST_EACH(a->labels, struct kv, l)
-        if (str_eq(l->k, key))
-            return l->v;
+    if (str_eq(l->k, key))
+        return l->v;
     return (struct str){ NULL, 0 };
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The definition of an app: every field of Marathon's schema as a typed value, with the tables that describe it
- * (schema.h). An app value is made by the API from JSON, normalised, validated, and then kept as a spec (spec.h).
+/* The definition of an app: every field of Marathon's schema as a typed value, with the tables that describe
+ * it (schema.h). An app value is made by the API from JSON, normalised, validated, and then kept as a spec
+ * (spec.h).
  *
- * Fields are in the order in which they are rendered. A pointer or a str with p NULL is an absent field. After
- * app_normalise every field with a default has it.
- * Source: marathon-schemas. */
+ * Fields are in the order in which they are rendered. A pointer or a str with p NULL is an absent field.
+ * After app_normalise every field with a default has it. Source: marathon-schemas. */
 #ifndef STOA_MARATHON_APP_H
 #define STOA_MARATHON_APP_H
 
@@ -20,7 +20,7 @@ enum read_mode { MODE_RO, MODE_RW };
 enum kill_selection { KILL_YOUNGEST_FIRST, KILL_OLDEST_FIRST };
 enum constraint_op { OP_UNIQUE, OP_CLUSTER, OP_GROUP_BY, OP_LIKE, OP_UNLIKE, OP_MAX_PER, OP_IS, OP_UNKNOWN };
 
-struct env_value { /* map element */
+struct env_value {                  /* map element */
     struct str name, value, secret; /* value or secret is set */
 };
 
@@ -46,7 +46,8 @@ struct command_check {
 
 struct health_check {
     struct command_check *command;
-    struct opt_i64 grace_s, interval_s, failures_max, port, port_index, protocol, ip_protocol, timeout_s, delay_s;
+    struct opt_i64 grace_s, interval_s, failures_max, port, port_index, protocol, ip_protocol, timeout_s,
+        delay_s;
     struct str path;
     struct opt_bool ignore_http_1xx;
 };
@@ -291,8 +292,8 @@ enum protocol app_port_protocol(const struct app *a, size_t i);
 bool app_is_host_mode(const struct app *a);
 /* Checks that the service runs itself, as opposed to those of the executor. */
 bool hc_is_ours(enum hc_protocol p);
-bool hc_is_http(enum hc_protocol p); /* HTTP kinds of either side */
-bool app_is_resident(const struct app *a); /* has persistent volumes */
+bool hc_is_http(enum hc_protocol p);                       /* HTTP kinds of either side */
+bool app_is_resident(const struct app *a);                 /* has persistent volumes */
 struct str app_label(const struct app *a, struct str key); /* p NULL when absent */
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Launch delays of one app. The first failure delays by backoffSeconds, each further one by backoffFactor more, at most
- * maxLaunchDelaySeconds. A long time without failures forgets the delay. Source: marathon-behaviour §4. */
+/* Launch delays of one app. The first failure delays by backoffSeconds, each further one by backoffFactor
+ * more, at most maxLaunchDelaySeconds. A long time without failures forgets the delay. Source:
+ * marathon-behaviour §4. */
 #ifndef STOA_MARATHON_BACKOFF_H
 #define STOA_MARATHON_BACKOFF_H
 

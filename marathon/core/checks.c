@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Health and readiness checks of running instances. The core says when to probe what; the shell asks and reports. Checks
- * that the executor runs arrive with status updates. At most checks_max probes are in flight; further due ones wait in
- * order. Source: marathon-behaviour §7, §3 (readiness). */
+/* Health and readiness checks of running instances. The core says when to probe what; the shell asks and
+ * reports. Checks that the executor runs arrive with status updates. At most checks_max probes are in flight;
+ * further due ones wait in order. Source: marathon-behaviour §7, §3 (readiness). */
 #include <stdio.h>
 
 #include "marathon/core/internal.h"
@@ -23,7 +23,8 @@ void checks_register(struct marathon *m, struct slot *s, bool on)
     if (!on || spec == NULL || spec->app.health_checks.n == 0)
         return;
     s->health_registered = true;
-    LIST_EACH(spec->app.health_checks, struct health_check, h) {
+    LIST_EACH(spec->app.health_checks, struct health_check, h)
+    {
         struct bus_event *e = bus_emit(m, BUS_ADD_HEALTH_CHECK);
         e->app_id = s->id;
         e->version = spec->version;
@@ -33,7 +34,8 @@ void checks_register(struct marathon *m, struct slot *s, bool on)
 }
 
 /* Where a check of the instance goes. False: the instance has no such port. */
-static bool target(const struct instance *i, struct opt_i64 port, struct opt_i64 index, struct probe_request *p)
+static bool target(const struct instance *i, struct opt_i64 port, struct opt_i64 index,
+                   struct probe_request *p)
 {
     if (i->agent == NULL)
         return false;
@@ -103,7 +105,8 @@ static void check_enqueue(struct marathon *m, struct instance *i, size_t k)
     if (i->checks[k].waiting)
         return;
     if (m->check_head > 1024 && m->check_head * 2 > m->check_count) {
-        memmove(m->check_queue, m->check_queue + m->check_head, (m->check_count - m->check_head) * sizeof *m->check_queue);
+        memmove(m->check_queue, m->check_queue + m->check_head,
+                (m->check_count - m->check_head) * sizeof *m->check_queue);
         m->check_count -= m->check_head;
         m->check_head = 0;
     }
@@ -156,9 +159,11 @@ void checks_start(struct marathon *m, struct instance *i)
         i->checks[k].timer = (struct timer){ .kind = TIMER_CHECK, .owner = i };
         if (!hc_is_ours((enum hc_protocol)h->protocol.v))
             continue;
-        /* Spread over the first second, so that a thousand copies started together are not asked together for ever. */
+        /* Spread over the first second, so that a thousand copies started together are not asked together for
+         * ever. */
         uint64_t first_ns = (uint64_t)NS_PER_S;
-        timer_set(&m->timers, &i->checks[k].timer, mono_add(m->now, (int64_t)rng_below(m->rng, first_ns) + 1));
+        timer_set(&m->timers, &i->checks[k].timer,
+                  mono_add(m->now, (int64_t)rng_below(m->rng, first_ns) + 1));
     }
     if (i->readiness_asked && !i->ready)
         readiness_due(m, i);
@@ -190,7 +195,8 @@ void checks_stop(struct marathon *m, struct instance *i)
     }
 }
 
-/* --- judging ------------------------------------------------------------------------------------------------ */
+/* --- judging
+ * ------------------------------------------------------------------------------------------------ */
 static enum instance_health all_checks(const struct instance *i)
 {
     bool unknown = false;
@@ -208,7 +214,8 @@ static enum instance_health all_checks(const struct instance *i)
 static void kill_unhealthy(struct marathon *m, struct instance *i, const char *cause)
 {
     struct bus_event *e = bus_emit(m, BUS_UNHEALTHY_INSTANCE_KILL);
-    struct str text = arena_fmt(&m->out->arena, "Task was killed since health check failed. Reason: %s", cause);
+    struct str text =
+        arena_fmt(&m->out->arena, "Task was killed since health check failed. Reason: %s", cause);
 
     e->app_id = i->slot->id;
     e->task_id = step_keep(m, i->task_id);
@@ -221,11 +228,14 @@ static void kill_unhealthy(struct marathon *m, struct instance *i, const char *c
     instance_kill(m, i, GOAL_RUNNING);
 }
 
-static void judge(struct marathon *m, struct instance *i, size_t k, enum health_result r, const char *cause, bool ours)
+static void judge(struct marathon *m, struct instance *i, size_t k, enum health_result r, const char *cause,
+                  bool ours)
 {
     const struct health_check *h = check_of(i, k);
-    struct health_policy p = { .grace_ns = h->grace_s.v * NS_PER_S, .failures_max = ours ? (unsigned)h->failures_max.v : 0 };
-    unsigned out = health_feed(&i->checks[k].health, &p, r, mono_diff(m->now, i->running_since), m->wall, cause);
+    struct health_policy p = { .grace_ns = h->grace_s.v * NS_PER_S,
+                               .failures_max = ours ? (unsigned)h->failures_max.v : 0 };
+    unsigned out =
+        health_feed(&i->checks[k].health, &p, r, mono_diff(m->now, i->running_since), m->wall, cause);
     struct bus_event *e;
 
     if (ours && (out & HEALTH_STEP_COUNTED) != 0) {
@@ -259,7 +269,8 @@ void checks_mesos(struct marathon *m, struct instance *i, bool healthy, struct s
         }
 }
 
-static enum health_result verdict(const struct health_check *h, const struct probe_event *e, char *cause, size_t size)
+static enum health_result verdict(const struct health_check *h, const struct probe_event *e, char *cause,
+                                  size_t size)
 {
     if (!e->answered) {
         (void)snprintf(cause, size, "%.*s", STR_ARG(e->error));
@@ -275,7 +286,8 @@ static enum health_result verdict(const struct health_check *h, const struct pro
     return HEALTH_FAIL;
 }
 
-/* --- readiness ------------------------------------------------------------------------------------------------ */
+/* --- readiness
+ * ------------------------------------------------------------------------------------------------ */
 static const struct readiness_check *readiness_of(const struct instance *i)
 {
     return LIST_AT(i->spec->app.readiness_checks, struct readiness_check, 0);
@@ -289,8 +301,10 @@ void readiness_due(struct marathon *m, struct instance *i)
     if (i->ready || !i->readiness_asked || i->readiness_probe != 0 || i->spec->app.readiness_checks.n == 0)
         return;
     rc = readiness_of(i);
-    r = (struct probe_request){ .protocol = rc->protocol.v == SCHEME_HTTPS ? HC_HTTPS : HC_HTTP, .path = rc->path,
-                                .timeout_ns = rc->timeout_s.v * NS_PER_S, .keep_body = rc->preserve_last_response.v };
+    r = (struct probe_request){ .protocol = rc->protocol.v == SCHEME_HTTPS ? HC_HTTPS : HC_HTTP,
+                                .path = rc->path,
+                                .timeout_ns = rc->timeout_s.v * NS_PER_S,
+                                .keep_body = rc->preserve_last_response.v };
     for (size_t k = 0; k < i->port_count; k++)
         if (str_eq(app_port_name(&i->spec->app, k), rc->port_name)) {
             if (!target(i, (struct opt_i64){ 0 }, (struct opt_i64){ true, (int64_t)k }, &r))
@@ -316,12 +330,12 @@ static void readiness_result(struct marathon *m, struct instance *i, const struc
         i->readiness_body = xstrndup(e->answered ? str_sub(e->body, 0, 4096) : e->error);
     }
     LIST_EACH(rc->codes, int64_t, code)
-        if (*code == status) {
-            instance_change_begin(i);
-            i->ready = true;
-            instance_change_end(m, i);
-            return;
-        }
+    if (*code == status) {
+        instance_change_begin(i);
+        i->ready = true;
+        instance_change_end(m, i);
+        return;
+    }
     timer_set(&m->timers, &i->readiness_timer, mono_add(m->now, rc->interval_s.v * NS_PER_S));
 }
 

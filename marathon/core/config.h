@@ -11,30 +11,30 @@
 enum roles_default { ROLES_ANY, ROLES_UNRESERVED, ROLES_RESERVED };
 
 struct marathon_config {
-    struct str role;              /* --mesos_role */
-    struct str user;              /* --mesos_user; p NULL: the agent's */
-    struct str env_prefix;        /* --env_vars_prefix */
-    struct str default_network;   /* --default_network_name; p NULL: none */
-    struct str bridge_name;       /* --mesos_bridge_name */
+    struct str role;            /* --mesos_role */
+    struct str user;            /* --mesos_user; p NULL: the agent's */
+    struct str env_prefix;      /* --env_vars_prefix */
+    struct str default_network; /* --default_network_name; p NULL: none */
+    struct str bridge_name;     /* --mesos_bridge_name */
     int64_t local_port_min, local_port_max;
-    unsigned deployments_max;     /* --max_running_deployments */
-    unsigned versions_max;        /* --zk_max_versions: kept per app, and root changes */
+    unsigned deployments_max; /* --max_running_deployments */
+    unsigned versions_max;    /* --zk_max_versions: kept per app, and root changes */
     unsigned instances_per_offer_max;
     unsigned launch_tokens;
     int64_t launch_token_interval_ns;
     int64_t launch_confirm_ns, launch_timeout_ns;
-    int64_t decline_ns;           /* --decline_offer_duration */
-    int64_t revive_interval_ns;   /* --min_revive_offers_interval */
+    int64_t decline_ns;         /* --decline_offer_duration */
+    int64_t revive_interval_ns; /* --min_revive_offers_interval */
     bool suppress_offers;
     int64_t reconcile_first_ns, reconcile_interval_ns;
     int64_t expunge_first_ns, expunge_interval_ns;
-    int64_t kill_retry_ns;        /* --kill_retry_timeout */
-    unsigned kills_max;           /* --kill_chunk_size: kills in flight */
-    int64_t draining_ns;          /* --draining_seconds */
+    int64_t kill_retry_ns; /* --kill_retry_timeout */
+    unsigned kills_max;    /* --kill_chunk_size: kills in flight */
+    int64_t draining_ns;   /* --draining_seconds */
     bool maintenance_mode;
     bool gpu_restricted;
     enum roles_default roles_default;
-    unsigned checks_max;          /* --max_concurrent_marathon_health_checks: probes in flight */
+    unsigned checks_max; /* --max_concurrent_marathon_health_checks: probes in flight */
     /* --enable_features */
     bool secrets, gpus, external_volumes, task_killing;
     /* What the agents can act on; what they cannot is refused with an error that names the field. */

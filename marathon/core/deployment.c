@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Running a plan: one step after the other; a step is done when every slot's action is. Also its ends: success, and
- * cancellation, which leaves what is half-way or starts the way back. Source: marathon-behaviour §3.
+/* Running a plan: one step after the other; a step is done when every slot's action is. Also its ends:
+ * success, and cancellation, which leaves what is half-way or starts the way back. Source: marathon-behaviour
+ * §3.
  *
- * An empty plan ends in the next turn, not in the step that made it, so that its success event cannot overtake the answer
- * to the request. */
+ * An empty plan ends in the next turn, not in the step that made it, so that its success event cannot
+ * overtake the answer to the request. */
 #include "marathon/core/internal.h"
 
 struct deployment *deployment_new(struct marathon *m, struct wall version)
@@ -106,7 +107,8 @@ static void begin_restart(struct marathon *m, struct slot *s)
     backoff_reset(&s->backoff);
     timer_clear(&m->timers, &s->backoff_timer);
     c = slot_counts(s);
-    rolling_begin(&s->rolling, s->scale_to, u->health_capacity.v, u->over_capacity.v, app_is_resident(&s->spec->app), &c);
+    rolling_begin(&s->rolling, s->scale_to, u->health_capacity.v, u->over_capacity.v,
+                  app_is_resident(&s->spec->app), &c);
 }
 
 static void begin_action(struct marathon *m, struct deployment *d, const struct plan_action *a)
@@ -228,7 +230,8 @@ static int rollback(struct marathon *m, struct deployment *d, struct update_resu
             if (seen)
                 continue;
             ARRAY_ROOM(apps, n, cap);
-            apps[n++] = (struct update_app){ .id = a->slot->id, .app = a->from != NULL ? &a->from->app : NULL };
+            apps[n++] =
+                (struct update_app){ .id = a->slot->id, .app = a->from != NULL ? &a->from->app : NULL };
         }
     u.apps = apps;
     u.app_count = n;
@@ -237,12 +240,14 @@ static int rollback(struct marathon *m, struct deployment *d, struct update_resu
     return rc;
 }
 
-int deployment_cancel(struct marathon *m, struct str id, bool force, struct update_result *ret, struct error *err)
+int deployment_cancel(struct marathon *m, struct str id, bool force, struct update_result *ret,
+                      struct error *err)
 {
     struct deployment *d = deployment_find(m, id);
 
     if (d == NULL)
-        return error_set(err, ERR_NOT_FOUND, "DeploymentPlan %.*s does not exist", STR_ARG(str_sub(id, 0, 100)));
+        return error_set(err, ERR_NOT_FOUND, "DeploymentPlan %.*s does not exist",
+                         STR_ARG(str_sub(id, 0, 100)));
     if (!force)
         return rollback(m, d, ret, err);
     deployment_fail(m, d, "The upgrade has been cancelled");

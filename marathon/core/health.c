@@ -3,8 +3,8 @@
 
 #include <stdio.h>
 
-unsigned health_feed(struct health *h, const struct health_policy *p, enum health_result r, int64_t running_for_ns,
-                     struct wall now, const char *cause)
+unsigned health_feed(struct health *h, const struct health_policy *p, enum health_result r,
+                     int64_t running_for_ns, struct wall now, const char *cause)
 {
     enum health_alive before = h->alive;
     unsigned out = HEALTH_STEP_NONE;

@@ -24,17 +24,23 @@ struct health {
     } first_success, last_success, last_failure;
     unsigned failures; /* in a row */
     enum health_alive alive;
-    char cause[160];   /* of the last failure */
+    char cause[160]; /* of the last failure */
 };
 
-enum health_step { HEALTH_STEP_NONE = 0, HEALTH_STEP_COUNTED = 1, HEALTH_STEP_FLIPPED = 2, HEALTH_STEP_KILL = 4 };
+enum health_step {
+    HEALTH_STEP_NONE = 0,
+    HEALTH_STEP_COUNTED = 1,
+    HEALTH_STEP_FLIPPED = 2,
+    HEALTH_STEP_KILL = 4
+};
 
 /* Feeds one result; answers a set of health_step flags. COUNTED: the failure was counted (an event is due).
  *
- * Failures within the grace period are dropped until the first success. The failure that comes when failures_max in a
- * row have been counted already asks for a kill: the counter is looked at before it is raised (the original's code; its
- * documentation can be read either way). running_for_ns: since the instance is running. */
-unsigned health_feed(struct health *h, const struct health_policy *p, enum health_result r, int64_t running_for_ns,
-                     struct wall now, const char *cause);
+ * Failures within the grace period are dropped until the first success. The failure that comes when
+ * failures_max in a row have been counted already asks for a kill: the counter is looked at before it is
+ * raised (the original's code; its documentation can be read either way). running_for_ns: since the instance
+ * is running. */
+unsigned health_feed(struct health *h, const struct health_policy *p, enum health_result r,
+                     int64_t running_for_ns, struct wall now, const char *cause);
 
 #endif

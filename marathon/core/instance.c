@@ -1,34 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The life of an instance. Every change that a counter of the slot depends on stands between instance_change_begin and
- * _end, which take the instance out of the sums and put it back; so the sums cannot drift. */
+/* The life of an instance. Every change that a counter of the slot depends on stands between
+ * instance_change_begin and _end, which take the instance out of the sums and put it back; so the sums cannot
+ * drift. */
 #include "marathon/core/internal.h"
 
 #define BIT(s) (1u << INSTANCE_##s)
-#define ALIVE  (BIT(PROVISIONED) | BIT(STAGING) | BIT(STARTING) | BIT(RUNNING) | BIT(KILLING) | BIT(UNREACHABLE) | BIT(INACTIVE))
-#define ENDED  (BIT(FINISHED) | BIT(FAILED) | BIT(KILLED) | BIT(ERROR) | BIT(DROPPED) | BIT(GONE) | BIT(UNKNOWN))
+#define ALIVE                                                                                           \
+    (BIT(PROVISIONED) | BIT(STAGING) | BIT(STARTING) | BIT(RUNNING) | BIT(KILLING) | BIT(UNREACHABLE) | \
+     BIT(INACTIVE))
+#define ENDED \
+    (BIT(FINISHED) | BIT(FAILED) | BIT(KILLED) | BIT(ERROR) | BIT(DROPPED) | BIT(GONE) | BIT(UNKNOWN))
 
-/* From a living state a status may tell anything that lives or ends: updates may be lost and reconciliation jumps. */
+/* From a living state a status may tell anything that lives or ends: updates may be lost and reconciliation
+ * jumps. */
 static const unsigned allowed[INSTANCE_STATE_COUNT] = {
-    [INSTANCE_SCHEDULED] = BIT(PROVISIONED),
-    [INSTANCE_PROVISIONED] = ALIVE | ENDED,
-    [INSTANCE_STAGING] = ALIVE | ENDED,
-    [INSTANCE_STARTING] = ALIVE | ENDED,
-    [INSTANCE_RUNNING] = ALIVE | ENDED,
-    [INSTANCE_KILLING] = ALIVE | ENDED,
-    [INSTANCE_UNREACHABLE] = ALIVE | ENDED,
-    [INSTANCE_INACTIVE] = ALIVE | ENDED,
-    [INSTANCE_FINISHED] = BIT(SCHEDULED),
-    [INSTANCE_FAILED] = BIT(SCHEDULED),
-    [INSTANCE_KILLED] = BIT(SCHEDULED),
-    [INSTANCE_ERROR] = BIT(SCHEDULED),
-    [INSTANCE_DROPPED] = BIT(SCHEDULED),
-    [INSTANCE_GONE] = BIT(SCHEDULED),
+    [INSTANCE_SCHEDULED] = BIT(PROVISIONED), [INSTANCE_PROVISIONED] = ALIVE | ENDED,
+    [INSTANCE_STAGING] = ALIVE | ENDED,      [INSTANCE_STARTING] = ALIVE | ENDED,
+    [INSTANCE_RUNNING] = ALIVE | ENDED,      [INSTANCE_KILLING] = ALIVE | ENDED,
+    [INSTANCE_UNREACHABLE] = ALIVE | ENDED,  [INSTANCE_INACTIVE] = ALIVE | ENDED,
+    [INSTANCE_FINISHED] = BIT(SCHEDULED),    [INSTANCE_FAILED] = BIT(SCHEDULED),
+    [INSTANCE_KILLED] = BIT(SCHEDULED),      [INSTANCE_ERROR] = BIT(SCHEDULED),
+    [INSTANCE_DROPPED] = BIT(SCHEDULED),     [INSTANCE_GONE] = BIT(SCHEDULED),
     [INSTANCE_UNKNOWN] = BIT(SCHEDULED),
 };
 
 bool instance_is_ready(const struct instance *i)
 {
-    return i->state == INSTANCE_RUNNING && (i->health == INSTANCE_UNCHECKED || i->health == INSTANCE_HEALTHY) &&
+    return i->state == INSTANCE_RUNNING &&
+           (i->health == INSTANCE_UNCHECKED || i->health == INSTANCE_HEALTHY) &&
            (!i->readiness_asked || i->ready);
 }
 
@@ -188,7 +187,8 @@ void instance_set_old(struct marathon *m, struct instance *i, bool old)
     instance_change_end(m, i);
 }
 
-void instance_provision(struct marathon *m, struct instance *i, struct agent *agent, const struct match *match)
+void instance_provision(struct marathon *m, struct instance *i, struct agent *agent,
+                        const struct match *match)
 {
     struct sbuf b = SBUF_INIT(PATH_BYTES_MAX + 128);
 

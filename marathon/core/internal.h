@@ -14,27 +14,31 @@ struct bus_event *bus_emit(struct marathon *m, enum bus_type t);
 struct store_op *step_store(struct marathon *m, enum store_kind k, struct str id);
 struct str step_keep(struct marathon *m, struct str s); /* a copy that lives as long as the actions */
 
-/* --- state.c: objects ------------------------------------------------------------------------------------ */
+/* --- state.c: objects ------------------------------------------------------------------------------------
+ */
 struct str text_own(struct str s); /* terminated copy from malloc */
 void text_free(struct str s);
-struct spec *spec_new(const struct app *a, struct wall version, struct wall scaling_at, struct wall config_at);
+struct spec *spec_new(const struct app *a, struct wall version, struct wall scaling_at,
+                      struct wall config_at);
 struct spec *spec_ref(struct spec *s);
-void spec_unref(struct marathon *m, struct spec *s); /* the last one deletes the record; NULL is fine */
+void spec_unref(struct marathon *m, struct spec *s);      /* the last one deletes the record; NULL is fine */
 struct slot *slot_get(struct marathon *m, struct str id); /* made when missing */
 void slot_add_version(struct marathon *m, struct slot *s, struct spec *spec);
 void slot_maybe_free(struct marathon *m, struct slot *s);
-struct agent *seen_agent_get(struct marathon *m, struct str id, struct str hostname, struct str region, struct str zone,
-                        const struct attribute *attributes, size_t count); /* one reference */
+struct agent *seen_agent_get(struct marathon *m, struct str id, struct str hostname, struct str region,
+                             struct str zone, const struct attribute *attributes,
+                             size_t count); /* one reference */
 void seen_agent_unref(struct marathon *m, struct agent *a);
 struct group *group_get(struct marathon *m, struct str path);
 void group_free(struct marathon *m, struct group *g);
-void failure_set(struct task_failure *f, struct str host, struct str message, struct str task_id, struct str agent_id,
-                 const char *state, struct wall at, struct wall version);
+void failure_set(struct task_failure *f, struct str host, struct str message, struct str task_id,
+                 struct str agent_id, const char *state, struct wall at, struct wall version);
 void failure_clear(struct task_failure *f);
 void queue_stats_free(struct queue_stats *q);
 void marathon_free_dead(struct marathon *m);
 
-/* --- instance.c -------------------------------------------------------------------------------------------- */
+/* --- instance.c --------------------------------------------------------------------------------------------
+ */
 struct instance *instance_new(struct marathon *m, struct slot *s, struct spec *spec, struct str id);
 struct instance *instance_schedule_new(struct marathon *m, struct slot *s);
 void instance_change_begin(struct instance *i); /* around every change that counters depend on */
@@ -42,7 +46,8 @@ void instance_change_end(struct marathon *m, struct instance *i);
 void instance_set_state(struct marathon *m, struct instance *i, enum instance_state to);
 void instance_set_health(struct marathon *m, struct instance *i, enum instance_health h);
 bool instance_is_ready(const struct instance *i);
-void instance_provision(struct marathon *m, struct instance *i, struct agent *agent, const struct match *match);
+void instance_provision(struct marathon *m, struct instance *i, struct agent *agent,
+                        const struct match *match);
 /* After a terminal state: next incarnation, or gone. */
 void instance_end(struct marathon *m, struct instance *i);
 void instance_remove(struct marathon *m, struct instance *i);
@@ -50,61 +55,75 @@ void instance_store(struct marathon *m, struct instance *i);
 void instance_set_old(struct marathon *m, struct instance *i, bool old);
 void instance_free(struct instance *i);
 
-/* --- restore.c --------------------------------------------------------------------------------------------- */
+/* --- restore.c ---------------------------------------------------------------------------------------------
+ */
 void instance_resume(struct marathon *m, struct instance *i);
 
-/* --- lifecycle.c ------------------------------------------------------------------------------------------- */
-void slot_mark(struct marathon *m, struct slot *s);  /* look at it before the step ends */
+/* --- lifecycle.c -------------------------------------------------------------------------------------------
+ */
+void slot_mark(struct marathon *m, struct slot *s); /* look at it before the step ends */
 void slot_check(struct marathon *m, struct slot *s);
 void slot_set_spec(struct marathon *m, struct slot *s, struct spec *spec); /* the definition in the root */
 struct rolling_counts slot_counts(const struct slot *s);
 void marathon_settle(struct marathon *m); /* until nothing is dirty */
 
-/* --- kill.c ------------------------------------------------------------------------------------------------ */
+/* --- kill.c ------------------------------------------------------------------------------------------------
+ */
 void instance_kill(struct marathon *m, struct instance *i, enum goal goal);
 void kill_ended(struct marathon *m, struct instance *i); /* no task of it is left to kill */
 void kill_timer(struct marathon *m, struct instance *i);
 void kill_pump(struct marathon *m);
 
-/* --- deployment.c ------------------------------------------------------------------------------------------ */
+/* --- deployment.c ------------------------------------------------------------------------------------------
+ */
 struct deployment *deployment_new(struct marathon *m, struct wall version);
 void deployment_start(struct marathon *m, struct deployment *d);
 void deployment_poke(struct marathon *m, struct deployment *d); /* a slot of it is done */
 void deployment_check(struct marathon *m, struct deployment *d);
 void deployment_fail(struct marathon *m, struct deployment *d, const char *reason);
-int deployment_cancel(struct marathon *m, struct str id, bool force, struct update_result *ret, struct error *err);
-void deployment_bury(struct marathon *m, struct deployment *d); /* one that is in no table: freed at the next step */
+int deployment_cancel(struct marathon *m, struct str id, bool force, struct update_result *ret,
+                      struct error *err);
+void deployment_bury(struct marathon *m,
+                     struct deployment *d); /* one that is in no table: freed at the next step */
 void deployment_free(struct marathon *m, struct deployment *d);
 void plan_free(struct marathon *m, struct plan *p);
 
-/* --- plan.c ------------------------------------------------------------------------------------------------ */
-/* Builds the steps from the slots in changed (from = spec, to = next). False: a dependency cycle (text says where). */
-bool plan_build(struct marathon *m, struct slot *const *changed, size_t n, struct plan *ret, char *text, size_t text_size);
+/* --- plan.c ------------------------------------------------------------------------------------------------
+ */
+/* Builds the steps from the slots in changed (from = spec, to = next). False: a dependency cycle (text says
+ * where). */
+bool plan_build(struct marathon *m, struct slot *const *changed, size_t n, struct plan *ret, char *text,
+                size_t text_size);
 
-/* --- update.c ---------------------------------------------------------------------------------------------- */
-int root_update_apply(struct marathon *m, const struct root_update *u, struct update_result *ret, struct error *err);
+/* --- update.c ----------------------------------------------------------------------------------------------
+ */
+int root_update_apply(struct marathon *m, const struct root_update *u, struct update_result *ret,
+                      struct error *err);
 void change_free(struct marathon *m, struct root_change *c);
 void service_ports_count(struct marathon *m, const struct app *a, int by);
 
-/* --- launch.c ---------------------------------------------------------------------------------------------- */
+/* --- launch.c ----------------------------------------------------------------------------------------------
+ */
 void launch_offers(struct marathon *m, struct offer *offers, size_t n);
-void launch_wait(struct marathon *m, struct slot *s);   /* something is scheduled */
+void launch_wait(struct marathon *m, struct slot *s); /* something is scheduled */
 void launch_unwait(struct marathon *m, struct slot *s);
-void launch_demand(struct marathon *m);                 /* after settling: revive or suppress */
+void launch_demand(struct marathon *m); /* after settling: revive or suppress */
 void launch_failed(struct marathon *m, struct slot *s);
 void launch_tick_tokens(struct marathon *m);
 void launch_tick_backoff(struct marathon *m, struct slot *s);
 bool launch_delayed(struct marathon *m, struct slot *s);
 
-/* --- status.c ---------------------------------------------------------------------------------------------- */
+/* --- status.c ----------------------------------------------------------------------------------------------
+ */
 void status_apply(struct marathon *m, const struct status_event *e);
 void instance_timer(struct marathon *m, struct instance *i);
 void unreachable_arm(struct marathon *m, struct instance *i);
 void note_failure(struct marathon *m, struct instance *i, const char *state, struct str message);
 
-/* --- checks.c ---------------------------------------------------------------------------------------------- */
-void checks_start(struct marathon *m, struct instance *i);  /* it is running */
-void checks_stop(struct marathon *m, struct instance *i);   /* not running any more: results forgotten */
+/* --- checks.c ----------------------------------------------------------------------------------------------
+ */
+void checks_start(struct marathon *m, struct instance *i); /* it is running */
+void checks_stop(struct marathon *m, struct instance *i);  /* not running any more: results forgotten */
 void checks_due(struct marathon *m, struct instance *i, struct timer *t);
 void readiness_due(struct marathon *m, struct instance *i);
 void probe_result(struct marathon *m, const struct probe_event *e);

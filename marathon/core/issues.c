@@ -6,7 +6,8 @@
 
 #include "common/base/sbuf.h"
 
-__attribute__((format(printf, 3, 0))) static void add(struct issues *is, struct str path, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void add(struct issues *is, struct str path, const char *fmt,
+                                                      va_list ap)
 {
     char text[1024];
 

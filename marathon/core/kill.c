@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Killing: a queue, a limit of kills in flight, and a repeat until the task is gone. An instance without a task goes at
- * once; one whose agent is unreachable and that is not wanted any more is forgotten at once too (if its agent returns,
- * reconciliation finds an unknown task and kills it). Source: marathon-behaviour §8. */
+/* Killing: a queue, a limit of kills in flight, and a repeat until the task is gone. An instance without a
+ * task goes at once; one whose agent is unreachable and that is not wanted any more is forgotten at once too
+ * (if its agent returns, reconciliation finds an unknown task and kills it). Source: marathon-behaviour §8.
+ */
 #include "marathon/core/internal.h"
 
-/* The first repeat comes early: right after a failover the master may not know the agent yet, and says nothing. */
+/* The first repeat comes early: right after a failover the master may not know the agent yet, and says
+ * nothing. */
 #define FIRST_RETRY_NS (5 * NS_PER_S)
 
 static void send(struct marathon *m, struct instance *i)

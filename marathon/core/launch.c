@@ -1,26 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Launching: which apps wait, what an offer is used for, and when offers are wanted at all.
  *
- * Every offer is given to the waiting apps in the order in which they began to wait; each takes as many instances as fit
- * and rules allow, and all launches of an offer go out in one ACCEPT. Each refusal is recorded with its numbers: the
- * queue endpoint and `why` read that.
+ * Every offer is given to the waiting apps in the order in which they began to wait; each takes as many
+ * instances as fit and rules allow, and all launches of an offer go out in one ACCEPT. Each refusal is
+ * recorded with its numbers: the queue endpoint and `why` read that.
  *
- * Offers are asked for (REVIVE) when something new waits, at most once per revive interval, and not wanted (SUPPRESS)
- * when nothing does. Tokens limit how many launches may be under way: one is taken per launch and comes back when the
- * task runs; the interval refills them. Source: marathon-behaviour §4, §5. */
+ * Offers are asked for (REVIVE) when something new waits, at most once per revive interval, and not wanted
+ * (SUPPRESS) when nothing does. Tokens limit how many launches may be under way: one is taken per launch and
+ * comes back when the task runs; the interval refills them. Source: marathon-behaviour §4, §5. */
 #include <stdio.h>
 
 #include "marathon/core/internal.h"
 
 enum {
-    MATCHES_PER_STEP_MAX = 300000 /* so that a flood of offers does not hold the loop; the rest is declined for a second */
+    MATCHES_PER_STEP_MAX =
+        300000 /* so that a flood of offers does not hold the loop; the rest is declined for a second */
 };
 
 static struct backoff_policy policy_of(const struct slot *s)
 {
     const struct app *a = &s->spec->app;
 
-    return (struct backoff_policy){ .first_ns = a->backoff_s.v * NS_PER_S, .max_ns = a->launch_delay_max_s.v * NS_PER_S,
+    return (struct backoff_policy){ .first_ns = a->backoff_s.v * NS_PER_S,
+                                    .max_ns = a->launch_delay_max_s.v * NS_PER_S,
                                     .factor = a->backoff_factor.v };
 }
 
@@ -88,8 +90,8 @@ void launch_tick_tokens(struct marathon *m)
     if (dry && m->waiting != NULL)
         m->revive_wanted = true;
     HASH_ITER(hh, m->slots, s, tmp)
-        if (s->deferred > 0)
-            slot_mark(m, s);
+    if (s->deferred > 0)
+        slot_mark(m, s);
 }
 
 void launch_demand(struct marathon *m)
@@ -125,7 +127,8 @@ void launch_demand(struct marathon *m)
     m->counters.revives++;
 }
 
-/* --- records of refusals ---------------------------------------------------------------------------------- */
+/* --- records of refusals ----------------------------------------------------------------------------------
+ */
 static struct reject_note *note_of(struct queue_stats *q, struct str agent_id)
 {
     struct reject_note *n;
@@ -196,7 +199,8 @@ static void note_reject(struct marathon *m, struct slot *s, const struct offer *
     memcpy(n->detail, match->detail, sizeof n->detail);
 }
 
-/* --- matching ---------------------------------------------------------------------------------------------- */
+/* --- matching ----------------------------------------------------------------------------------------------
+ */
 static struct placed *placed_of(struct marathon *m, struct slot *s, const struct app *a)
 {
     if (s->placed_round == m->round && s->placed != NULL)
@@ -207,8 +211,9 @@ static struct placed *placed_of(struct marathon *m, struct slot *s, const struct
         s->placed[k].c = LIST_AT(a->constraints, struct constraint, k);
         for (const struct instance *i = s->instances; i != NULL; i = i->next)
             if (i->agent != NULL && !i->old && i->state != INSTANCE_SCHEDULED)
-                placed_add(&s->placed[k], field_value(s->placed[k].c->field, i->agent->hostname, i->agent->region,
-                                                      i->agent->zone, i->agent->attributes, i->agent->attribute_count),
+                placed_add(&s->placed[k],
+                           field_value(s->placed[k].c->field, i->agent->hostname, i->agent->region,
+                                       i->agent->zone, i->agent->attributes, i->agent->attribute_count),
                            &m->out->arena);
     }
     return s->placed;
@@ -220,7 +225,8 @@ struct batch {
     unsigned tries;
 };
 
-static void add_launch(struct marathon *m, struct batch *b, const struct instance *i, const struct match *match)
+static void add_launch(struct marathon *m, struct batch *b, const struct instance *i,
+                       const struct match *match)
 {
     if (b->n == b->cap) {
         size_t cap = b->cap != 0 ? b->cap * 2 : 4;
@@ -231,15 +237,24 @@ static void add_launch(struct marathon *m, struct batch *b, const struct instanc
         b->v = v;
         b->cap = cap;
     }
-    b->v[b->n++] = (struct launch){ .instance = i, .task_id = i->task_id, .spec = i->spec, .agent_id = i->agent->id,
-                                    .hostname = i->agent->hostname, .ports = i->ports, .container_ports = i->container_ports,
-                                    .port_count = i->port_count, .picks = match->picks, .pick_count = match->pick_count };
+    b->v[b->n++] = (struct launch){ .instance = i,
+                                    .task_id = i->task_id,
+                                    .spec = i->spec,
+                                    .agent_id = i->agent->id,
+                                    .hostname = i->agent->hostname,
+                                    .ports = i->ports,
+                                    .container_ports = i->container_ports,
+                                    .port_count = i->port_count,
+                                    .picks = match->picks,
+                                    .pick_count = match->pick_count };
 }
 
 static void use_offer_for(struct marathon *m, struct slot *s, struct offer *o, struct batch *b)
 {
     struct queue_stats *q = s->queue;
-    struct match_context mc = { .config = &m->config, .arena = &m->out->arena, .rng = m->rng, .now = m->wall };
+    struct match_context mc = {
+        .config = &m->config, .arena = &m->out->arena, .rng = m->rng, .now = m->wall
+    };
     size_t launched = 0;
 
     count_processed(m, q);
@@ -256,8 +271,10 @@ static void use_offer_for(struct marathon *m, struct slot *s, struct offer *o, s
                 note_reject(m, s, o, &match);
             break;
         }
-        instance_provision(m, i, seen_agent_get(m, o->agent_id, o->hostname, o->region, o->zone, o->attributes,
-                                           o->attribute_count), &match);
+        instance_provision(m, i,
+                           seen_agent_get(m, o->agent_id, o->hostname, o->region, o->zone, o->attributes,
+                                          o->attribute_count),
+                           &match);
         add_launch(m, b, i, &match);
         m->tokens--;
         launched++;
@@ -285,7 +302,8 @@ void launch_offers(struct marathon *m, struct offer *offers, size_t n)
         struct offer *o = &offers[k];
         struct batch b = { 0 };
         struct slot *s, *next;
-        for (s = m->waiting; s != NULL && m->tokens > 0 && b.n < m->config.instances_per_offer_max; s = next) {
+        for (s = m->waiting; s != NULL && m->tokens > 0 && b.n < m->config.instances_per_offer_max;
+             s = next) {
             next = s->wait_next;
             if (tries + b.tries > MATCHES_PER_STEP_MAX)
                 break;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an app needs now: compares the counters of a slot with what its definition or its deployment's step wants, and
- * starts or kills the difference. Runs for every slot that changed in a step; each look is O(1) when nothing is to do. */
+/* What an app needs now: compares the counters of a slot with what its definition or its deployment's step
+ * wants, and starts or kills the difference. Runs for every slot that changed in a step; each look is O(1)
+ * when nothing is to do. */
 #include "marathon/core/internal.h"
 
 void slot_mark(struct marathon *m, struct slot *s)
@@ -27,11 +28,16 @@ void slot_set_spec(struct marathon *m, struct slot *s, struct spec *spec)
 
 struct rolling_counts slot_counts(const struct slot *s)
 {
-    return (struct rolling_counts){ .old_live = s->live[1], .old_ready = s->ready[1], .old_dying = s->dying_counted[1],
-                                    .old_dying_all = s->dying[1], .new_live = s->live[0], .new_ready = s->ready[0] };
+    return (struct rolling_counts){ .old_live = s->live[1],
+                                    .old_ready = s->ready[1],
+                                    .old_dying = s->dying_counted[1],
+                                    .old_dying_all = s->dying[1],
+                                    .new_live = s->live[0],
+                                    .new_ready = s->ready[0] };
 }
 
-/* --- choosing victims ------------------------------------------------------------------------------------ */
+/* --- choosing victims ------------------------------------------------------------------------------------
+ */
 static int state_rank(enum instance_state s)
 {
     switch (s) {
@@ -95,8 +101,8 @@ static const struct constraint *group_by_of(const struct slot *s)
 {
     if (s->spec != NULL)
         LIST_EACH(s->spec->app.constraints, struct constraint, c)
-            if (c->op.v == OP_GROUP_BY)
-                return c;
+    if (c->op.v == OP_GROUP_BY)
+        return c;
     return NULL;
 }
 
@@ -109,7 +115,8 @@ static struct str value_of(const struct instance *i, const struct constraint *c)
     return field_value(c->field, a->hostname, a->region, a->zone, a->attributes, a->attribute_count);
 }
 
-/* Moves a member of the fullest group to place k, among those that are not ranked before by sentence or state. */
+/* Moves a member of the fullest group to place k, among those that are not ranked before by sentence or
+ * state. */
 static void prefer_full_group(struct instance **v, size_t k, size_t n, const struct constraint *c)
 {
     size_t best = k, best_count = 0;
@@ -194,9 +201,10 @@ static void kill_old(struct marathon *m, struct slot *s, int64_t count, bool cou
     free(v);
 }
 
-/* --- actions --------------------------------------------------------------------------------------------- */
-/* Instances that wait are made as far as they can soon be launched: a definition may ask for two thousand million of
- * them. More follow when these have been placed, or with the next refill of launch tokens. */
+/* --- actions ---------------------------------------------------------------------------------------------
+ */
+/* Instances that wait are made as far as they can soon be launched: a definition may ask for two thousand
+ * million of them. More follow when these have been placed, or with the next refill of launch tokens. */
 enum { WAITING_PER_APP_MAX = 20000, INSTANCES_MAX = 1000000 };
 
 static void schedule(struct marathon *m, struct slot *s, int64_t n)

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The service as a machine: events in, actions out. Pure: time and randomness come with the event.
  *
- * Order. The shell first makes the store operations of a step durable, and only then carries out its other actions and
- * answers the request that caused the step: no launch, kill, acknowledgement, event or answer leaves before the records
- * that it rests on. Steps may go on meanwhile; their actions queue behind.
+ * Order. The shell first makes the store operations of a step durable, and only then carries out its other
+ * actions and answers the request that caused the step: no launch, kill, acknowledgement, event or answer
+ * leaves before the records that it rests on. Steps may go on meanwhile; their actions queue behind.
  *
- * Events lend: what they point to is copied if kept. Actions and what they point to are the core's and valid until the
- * next step. A step that answers an error has changed nothing.
+ * Events lend: what they point to is copied if kept. Actions and what they point to are the core's and valid
+ * until the next step. A step that answers an error has changed nothing.
  *
- * Start: marathon_new, marathon_restore_* for every record in the order of the functions below, then EVENT_STARTED. */
+ * Start: marathon_new, marathon_restore_* for every record in the order of the functions below, then
+ * EVENT_STARTED. */
 #ifndef STOA_MARATHON_MARATHON_H
 #define STOA_MARATHON_MARATHON_H
 
@@ -37,9 +38,9 @@ struct root_update {
     size_t group_count;
     const struct str *kill_ids; /* tasks to be chosen first when scaling down */
     size_t kill_count;
-    struct str changed_group;   /* of group_change_success */
+    struct str changed_group; /* of group_change_success */
     bool force;
-    bool dry_run;               /* plan only: nothing changes, nothing is stored */
+    bool dry_run; /* plan only: nothing changes, nothing is stored */
 };
 
 enum { CONFLICTS_MAX = 100 };
@@ -50,28 +51,36 @@ struct update_result {
     struct wall version;
     const struct deployment *plan; /* dry run: valid until the next step */
     /* When not done: */
-    enum update_problem { UPDATE_OK, UPDATE_LOCKED, UPDATE_TOO_MANY, UPDATE_CYCLE, UPDATE_CLASH, UPDATE_PORTS } problem;
+    enum update_problem {
+        UPDATE_OK,
+        UPDATE_LOCKED,
+        UPDATE_TOO_MANY,
+        UPDATE_CYCLE,
+        UPDATE_CLASH,
+        UPDATE_PORTS
+    } problem;
     char conflicts[CONFLICTS_MAX][UUID_TEXT_SIZE];
     size_t conflict_count;
     char text[256];
 };
 
-/* --- events ---------------------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------------------
+ */
 struct status_event {
     struct str task_id, agent_id, message, reason; /* reason: "REASON_...", may be empty */
     enum task_state state;
-    int reason_number;     /* REASON_NONE when absent */
-    struct str uuid;       /* empty: needs no acknowledgement */
-    int healthy;           /* 1, 0, -1: not said */
+    int reason_number; /* REASON_NONE when absent */
+    struct str uuid;   /* empty: needs no acknowledgement */
+    int healthy;       /* 1, 0, -1: not said */
     const struct ip_addr *ips;
     unsigned ip_count;
 };
 
 struct probe_event {
     uint64_t id;
-    bool answered;         /* HTTP: an answer came; TCP: connected */
-    int status;            /* HTTP */
-    struct str error;      /* why not answered */
+    bool answered;                 /* HTTP: an answer came; TCP: connected */
+    int status;                    /* HTTP */
+    struct str error;              /* why not answered */
     struct str content_type, body; /* readiness */
 };
 
@@ -83,10 +92,10 @@ enum marathon_event_type {
     EVENT_STATUS,
     EVENT_MESSAGE,
     EVENT_PROBE,
-    EVENT_TICK,             /* wake_at has come */
+    EVENT_TICK, /* wake_at has come */
     EVENT_UPDATE,
-    EVENT_CANCEL,           /* of a deployment, with rollback unless force */
-    EVENT_KILL,             /* instances, to be replaced */
+    EVENT_CANCEL, /* of a deployment, with rollback unless force */
+    EVENT_KILL,   /* instances, to be replaced */
     EVENT_RESET_DELAY,
 };
 
@@ -121,21 +130,22 @@ struct marathon_event {
     };
 };
 
-/* --- actions --------------------------------------------------------------------------------------------- */
+/* --- actions ---------------------------------------------------------------------------------------------
+ */
 enum store_kind {
-    STORE_SPEC,          /* spec */
-    STORE_SPEC_DELETE,   /* spec */
-    STORE_CURRENT,       /* slot: which version is wanted */
+    STORE_SPEC,        /* spec */
+    STORE_SPEC_DELETE, /* spec */
+    STORE_CURRENT,     /* slot: which version is wanted */
     STORE_CURRENT_DELETE,
-    STORE_GROUP,         /* group */
-    STORE_GROUP_DELETE,  /* id: the path */
+    STORE_GROUP,        /* group */
+    STORE_GROUP_DELETE, /* id: the path */
     STORE_INSTANCE,
     STORE_INSTANCE_DELETE,
     STORE_DEPLOYMENT,
     STORE_DEPLOYMENT_DELETE,
     STORE_CHANGE,
     STORE_CHANGE_DELETE,
-    STORE_FAILURE,       /* slot */
+    STORE_FAILURE, /* slot */
     STORE_FAILURE_DELETE,
     STORE_FRAMEWORK_ID
 };
@@ -164,27 +174,32 @@ struct launch {
 };
 
 /* Names of the event bus; the keys are in marathon-schemas (Event:*). */
-#define BUS_EVENTS(X)                                                                                            \
-    X(STREAM_ATTACHED, "event_stream_attached") X(STREAM_DETACHED, "event_stream_detached")                      \
-    X(API_POST, "api_post_event") X(STATUS_UPDATE, "status_update_event")                                        \
-    X(FRAMEWORK_MESSAGE, "framework_message_event") X(ADD_HEALTH_CHECK, "add_health_check_event")                \
-    X(REMOVE_HEALTH_CHECK, "remove_health_check_event") X(FAILED_HEALTH_CHECK, "failed_health_check_event")      \
-    X(HEALTH_STATUS_CHANGED, "health_status_changed_event")                                                      \
-    X(UNHEALTHY_INSTANCE_KILL, "unhealthy_instance_kill_event") X(GROUP_CHANGE_SUCCESS, "group_change_success")  \
-    X(GROUP_CHANGE_FAILED, "group_change_failed") X(DEPLOYMENT_SUCCESS, "deployment_success")                    \
-    X(DEPLOYMENT_FAILED, "deployment_failed") X(DEPLOYMENT_INFO, "deployment_info")                              \
-    X(DEPLOYMENT_STEP_SUCCESS, "deployment_step_success") X(DEPLOYMENT_STEP_FAILURE, "deployment_step_failure")  \
-    X(APP_TERMINATED, "app_terminated_event") X(INSTANCE_CHANGED, "instance_changed_event")                      \
-    X(INSTANCE_HEALTH_CHANGED, "instance_health_changed_event")                                                  \
-    X(UNKNOWN_INSTANCE_TERMINATED, "unknown_instance_terminated_event")                                          \
-    X(SCHEDULER_REGISTERED, "scheduler_registered_event") X(SCHEDULER_REREGISTERED, "scheduler_reregistered_event") \
-    X(SCHEDULER_DISCONNECTED, "scheduler_disconnected_event")
+#define BUS_EVENTS(X)                                                                                        \
+    X(STREAM_ATTACHED, "event_stream_attached")                                                              \
+    X(STREAM_DETACHED, "event_stream_detached") X(API_POST, "api_post_event") X(                             \
+        STATUS_UPDATE, "status_update_event") X(FRAMEWORK_MESSAGE, "framework_message_event")                \
+        X(ADD_HEALTH_CHECK, "add_health_check_event") X(REMOVE_HEALTH_CHECK, "remove_health_check_event") X( \
+            FAILED_HEALTH_CHECK, "failed_health_check_event") X(HEALTH_STATUS_CHANGED,                       \
+                                                                "health_status_changed_event")               \
+            X(UNHEALTHY_INSTANCE_KILL, "unhealthy_instance_kill_event") X(GROUP_CHANGE_SUCCESS,              \
+                                                                          "group_change_success")            \
+                X(GROUP_CHANGE_FAILED, "group_change_failed") X(DEPLOYMENT_SUCCESS, "deployment_success")    \
+                    X(DEPLOYMENT_FAILED, "deployment_failed") X(DEPLOYMENT_INFO, "deployment_info")          \
+                        X(DEPLOYMENT_STEP_SUCCESS, "deployment_step_success") X(DEPLOYMENT_STEP_FAILURE,     \
+                                                                                "deployment_step_failure")   \
+                            X(APP_TERMINATED, "app_terminated_event") X(INSTANCE_CHANGED,                    \
+                                                                        "instance_changed_event")            \
+                                X(INSTANCE_HEALTH_CHANGED, "instance_health_changed_event")                  \
+                                    X(UNKNOWN_INSTANCE_TERMINATED, "unknown_instance_terminated_event")      \
+                                        X(SCHEDULER_REGISTERED, "scheduler_registered_event")                \
+                                            X(SCHEDULER_REREGISTERED, "scheduler_reregistered_event")        \
+                                                X(SCHEDULER_DISCONNECTED, "scheduler_disconnected_event")
 
 enum bus_type {
 #define X(sym, text) BUS_##sym,
     BUS_EVENTS(X)
 #undef X
-    BUS_TYPE_COUNT
+        BUS_TYPE_COUNT
 };
 const char *bus_type_name(enum bus_type t);
 
@@ -193,7 +208,7 @@ struct bus_event {
     enum bus_type type;
     struct wall at;
     struct str app_id, instance_id, task_id, agent_id, host, message, reason, group_id, master, client, uri;
-    const char *state;               /* TASK_* or Condition; static */
+    const char *state; /* TASK_* or Condition; static */
     struct wall version;
     const uint32_t *ports;
     size_t port_count;
@@ -204,17 +219,17 @@ struct bus_event {
     const struct health_check *check;
     const struct spec *spec;
     const struct deployment *deployment;
-    const struct plan_step *step;    /* of deployment_info and the step events */
+    const struct plan_step *step; /* of deployment_info and the step events */
 };
 
 enum action_type {
-    DO_ACCEPT,     /* launches on one offer */
+    DO_ACCEPT, /* launches on one offer */
     DO_DECLINE,
     DO_REVIVE,
     DO_SUPPRESS,
     DO_KILL,
     DO_ACKNOWLEDGE,
-    DO_RECONCILE,  /* all tasks that are known: read them from the tables */
+    DO_RECONCILE, /* all tasks that are known: read them from the tables */
     DO_PROBE,
     DO_EVENT
 };
@@ -225,7 +240,7 @@ struct probe_request {
     struct str host, path;
     uint32_t port;
     int64_t timeout_ns;
-    bool keep_body;            /* readiness with preserveLastResponse */
+    bool keep_body; /* readiness with preserveLastResponse */
 };
 
 struct marathon_action {
@@ -268,12 +283,13 @@ void marathon_free(struct marathon *m);
 void marathon_actions_init(struct marathon_actions *a);
 void marathon_actions_done(struct marathon_actions *a);
 
-/* One event. ret is cleared first. Errors: NOT_FOUND (cancel, reset delay), CONFLICT, LIMIT, INVALID (update; ret->result
- * tells more). */
-int marathon_step(struct marathon *m, const struct marathon_event *ev, struct rng *rng, struct marathon_actions *ret,
-                  struct error *err);
+/* One event. ret is cleared first. Errors: NOT_FOUND (cancel, reset delay), CONFLICT, LIMIT, INVALID (update;
+ * ret->result tells more). */
+int marathon_step(struct marathon *m, const struct marathon_event *ev, struct rng *rng,
+                  struct marathon_actions *ret, struct error *err);
 
-/* --- recovery --------------------------------------------------------------------------------------------- */
+/* --- recovery ---------------------------------------------------------------------------------------------
+ */
 void marathon_restore_framework_id(struct marathon *m, struct str id);
 /* app as it was stored, with version and versionInfo. */
 void marathon_restore_spec(struct marathon *m, const struct app *app);
@@ -296,7 +312,8 @@ struct stored_instance {
     struct opt_time staged_at, started_at;
     int mesos_state; /* -1: none */
 };
-int marathon_restore_instance(struct marathon *m, const struct stored_instance *si, struct mono now, struct error *err);
+int marathon_restore_instance(struct marathon *m, const struct stored_instance *si, struct mono now,
+                              struct error *err);
 
 struct stored_action {
     enum slot_action type;
@@ -317,7 +334,8 @@ struct stored_change_entry {
     struct str id;
     struct opt_time before;
 };
-void marathon_restore_change(struct marathon *m, struct wall version, const struct stored_change_entry *entries, size_t n,
+void marathon_restore_change(struct marathon *m, struct wall version,
+                             const struct stored_change_entry *entries, size_t n,
                              const struct str *new_groups, size_t new_group_count);
 struct stored_failure {
     struct str app_id, host, message, task_id, agent_id, state;
@@ -325,9 +343,10 @@ struct stored_failure {
 };
 void marathon_restore_failure(struct marathon *m, const struct stored_failure *f);
 
-/* --- reading ----------------------------------------------------------------------------------------------- */
-/* The definition of an app as the root was at that version; NULL when the app was not there. The version must be one of
- * marathon_root_versions. */
+/* --- reading -----------------------------------------------------------------------------------------------
+ */
+/* The definition of an app as the root was at that version; NULL when the app was not there. The version must
+ * be one of marathon_root_versions. */
 struct spec *marathon_app_at(const struct marathon *m, struct str id, struct wall version);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* All rules are looked at, so that a person sees everything that is wrong; the first in the order of the original is the
- * reason that is counted. Nothing is taken before everything fits. */
+/* All rules are looked at, so that a person sees everything that is wrong; the first in the order of the
+ * original is the reason that is counted. Nothing is taken before everything fits. */
 #include "marathon/core/match.h"
 
 #include <stdio.h>
@@ -87,7 +87,8 @@ static int64_t number(struct str s)
     return str_u64(&s, INT32_MAX, &n) ? (int64_t)n : 0;
 }
 
-static bool group_by_admits(const struct constraint *c, const struct placed *p, struct str value, int64_t instances)
+static bool group_by_admits(const struct constraint *c, const struct placed *p, struct str value,
+                            int64_t instances)
 {
     int64_t mine = count_of(p, value), groups = number(c->value), least = INT64_MAX, full = 0;
 
@@ -115,7 +116,8 @@ static bool same_value(struct str a, struct str b)
     return str_double(&ra, &x) && ra.n == 0 && str_double(&rb, &y) && rb.n == 0 && !(x < y || x > y);
 }
 
-bool constraint_admits(const struct constraint *c, const struct placed *p, struct str value, int64_t instances)
+bool constraint_admits(const struct constraint *c, const struct placed *p, struct str value,
+                       int64_t instances)
 {
     enum constraint_op op = (enum constraint_op)c->op.v;
 
@@ -151,8 +153,8 @@ static bool role_accepted(const struct app *a, const struct marathon_config *cfg
 
     if (a->accepted_roles.has) {
         LIST_EACH(a->accepted_roles, struct str, r)
-            if (str_eq(*r, role))
-                return true;
+        if (str_eq(*r, role))
+            return true;
         return false;
     }
     switch (cfg->roles_default) {
@@ -182,7 +184,8 @@ static int64_t milli_of(double v)
     return v > 9e15 ? INT64_MAX / 2 : (int64_t)(v * 1000 + (v < 0 ? -0.5 : 0.5));
 }
 
-static int64_t available(const struct app *a, const struct offer *o, const struct marathon_config *cfg, const char *name)
+static int64_t available(const struct app *a, const struct offer *o, const struct marathon_config *cfg,
+                         const char *name)
 {
     int64_t have = 0;
 
@@ -240,8 +243,8 @@ static bool port_taken(const struct match *m, uint32_t port)
     return false;
 }
 
-static bool port_offered(const struct app *a, const struct offer *o, const struct marathon_config *cfg, uint32_t port,
-                         size_t *ret_resource)
+static bool port_offered(const struct app *a, const struct offer *o, const struct marathon_config *cfg,
+                         uint32_t port, size_t *ret_resource)
 {
     for (size_t i = 0; i < o->resource_count; i++) {
         const struct offer_resource *r = &o->resources[i];
@@ -269,7 +272,8 @@ static uint64_t ports_offered(const struct app *a, const struct offer *o, const 
     return n;
 }
 
-static uint32_t nth_port(const struct app *a, const struct offer *o, const struct marathon_config *cfg, uint64_t n)
+static uint32_t nth_port(const struct app *a, const struct offer *o, const struct marathon_config *cfg,
+                         uint64_t n)
 {
     for (size_t i = 0; i < o->resource_count; i++) {
         const struct offer_resource *r = &o->resources[i];
@@ -285,8 +289,10 @@ static uint32_t nth_port(const struct app *a, const struct offer *o, const struc
     return PORT_NONE;
 }
 
-/* Fixed ports first, so that a random one does not take them; then one random start and the next free ones from it. */
-static void choose_ports(const struct app *a, const struct offer *o, const struct match_context *mc, struct match *m)
+/* Fixed ports first, so that a random one does not take them; then one random start and the next free ones
+ * from it. */
+static void choose_ports(const struct app *a, const struct offer *o, const struct match_context *mc,
+                         struct match *m)
 {
     size_t n = app_port_count(a), dummy, fixed = 0, random = 0;
     uint64_t total;
@@ -333,9 +339,12 @@ static void choose_ports(const struct app *a, const struct offer *o, const struc
 static void choose_container_ports(const struct app *a, const struct match_context *mc, struct match *m)
 {
     for (size_t i = 0; i < m->port_count; i++) {
-        int64_t cp = app_is_host_mode(a) ? 0 : LIST_AT(a->container->port_mappings, struct port_mapping, i)->container_port.v;
+        int64_t cp = app_is_host_mode(a)
+                         ? 0
+                         : LIST_AT(a->container->port_mappings, struct port_mapping, i)->container_port.v;
         if (cp == 0)
-            cp = m->ports[i] != PORT_NONE ? m->ports[i] : 1025 + (int64_t)rng_below(mc->rng, 65535 - 1025 + 1);
+            cp =
+                m->ports[i] != PORT_NONE ? m->ports[i] : 1025 + (int64_t)rng_below(mc->rng, 65535 - 1025 + 1);
         m->container_ports[i] = (uint32_t)cp;
     }
 }
@@ -344,30 +353,35 @@ static void choose_container_ports(const struct app *a, const struct match_conte
 static bool mentions_region(const struct app *a)
 {
     LIST_EACH(a->constraints, struct constraint, c)
-        if (str_is(c->field, "@region") || str_is(c->field, "@zone"))
-            return true;
+    if (str_is(c->field, "@region") || str_is(c->field, "@zone"))
+        return true;
     return false;
 }
 
-static void check_constraints(const struct app *a, const struct offer *o, const struct match_context *mc, struct match *m)
+static void check_constraints(const struct app *a, const struct offer *o, const struct match_context *mc,
+                              struct match *m)
 {
     size_t i = 0;
 
-    if (o->region.p != NULL && o->home_region.p != NULL && !str_eq(o->region, o->home_region) && !mentions_region(a)) {
+    if (o->region.p != NULL && o->home_region.p != NULL && !str_eq(o->region, o->home_region) &&
+        !mentions_region(a)) {
         reject(m, REJECT_CONSTRAINT, 0, 0);
-        (void)snprintf(m->detail, sizeof m->detail, "agent is in region %.*s, and the app has no @region or @zone constraint",
+        (void)snprintf(m->detail, sizeof m->detail,
+                       "agent is in region %.*s, and the app has no @region or @zone constraint",
                        STR_ARG(str_sub(o->region, 0, 60)));
     }
-    LIST_EACH(a->constraints, struct constraint, c) {
-        struct str v = field_value(c->field, o->hostname, o->region, o->zone, o->attributes, o->attribute_count);
+    LIST_EACH(a->constraints, struct constraint, c)
+    {
+        struct str v =
+            field_value(c->field, o->hostname, o->region, o->zone, o->attributes, o->attribute_count);
         if (!constraint_admits(c, &mc->placed[i++], v, a->instances.v)) {
             bool first = (m->reasons & (1u << REJECT_CONSTRAINT)) == 0;
             reject(m, REJECT_CONSTRAINT, 0, 0);
             if (first)
                 (void)snprintf(m->detail, sizeof m->detail, "constraint %.*s %s%s%.*s: the agent %s%.*s",
-                               STR_ARG(str_sub(c->field, 0, 40)), constraint_op_names[c->op.v], c->value.n != 0 ? " " : "",
-                               STR_ARG(str_sub(c->value, 0, 40)), v.p != NULL ? "has " : "lacks the field",
-                               STR_ARG(str_sub(v, 0, 40)));
+                               STR_ARG(str_sub(c->field, 0, 40)), constraint_op_names[c->op.v],
+                               c->value.n != 0 ? " " : "", STR_ARG(str_sub(c->value, 0, 40)),
+                               v.p != NULL ? "has " : "lacks the field", STR_ARG(str_sub(v, 0, 40)));
         }
     }
 }
@@ -391,7 +405,8 @@ static bool offers_gpus(const struct offer *o)
     return false;
 }
 
-static void check_scarce(const struct app *a, const struct offer *o, const struct match_context *mc, struct match *m)
+static void check_scarce(const struct app *a, const struct offer *o, const struct match_context *mc,
+                         struct match *m)
 {
     struct str label = app_label(a, STR("GPU_SCHEDULING_BEHAVIOR"));
     bool restricted = label.p != NULL ? str_eq_nocase(label, STR("restricted")) : mc->config->gpu_restricted;
@@ -404,14 +419,15 @@ static void check_scarce(const struct app *a, const struct offer *o, const struc
 }
 
 /* --- taking ------------------------------------------------------------------------------------------- */
-static bool take_scalar(const struct app *a, struct offer *o, const struct match_context *mc, const struct quantity *q,
-                        struct match *m, size_t *cap)
+static bool take_scalar(const struct app *a, struct offer *o, const struct match_context *mc,
+                        const struct quantity *q, struct match *m, size_t *cap)
 {
     int64_t need = q->need;
 
     for (size_t i = 0; i < o->resource_count && need > 0; i++) {
         struct offer_resource *r = &o->resources[i];
-        if (r->kind != VALUE_KIND_SCALAR || !str_is(r->name, q->name) || r->milli <= 0 || !usable(a, mc->config, r))
+        if (r->kind != VALUE_KIND_SCALAR || !str_is(r->name, q->name) || r->milli <= 0 ||
+            !usable(a, mc->config, r))
             continue;
         int64_t take = r->milli < need ? r->milli : need;
         if (!add_pick(m, mc->arena, (struct pick){ .resource = i, .milli = take }, cap))
@@ -456,7 +472,8 @@ static bool cut_port(struct offer_resource *r, uint32_t port, struct arena *aren
     return false;
 }
 
-static bool take_ports(const struct app *a, struct offer *o, const struct match_context *mc, struct match *m, size_t *cap)
+static bool take_ports(const struct app *a, struct offer *o, const struct match_context *mc, struct match *m,
+                       size_t *cap)
 {
     for (size_t i = 0; i < m->port_count; i++) {
         size_t res;
@@ -502,11 +519,13 @@ void match_try(const struct app *a, struct offer *o, const struct match_context 
         return;
     for (size_t k = 0; k < sizeof q / sizeof q[0]; k++)
         if (!take_scalar(a, o, mc, &q[k], ret, &cap))
-            reject(ret, q[k].reason, q[k].need, 0); /* the arena is spent: a rest of the offer is lost, never double used */
+            reject(ret, q[k].reason, q[k].need,
+                   0); /* the arena is spent: a rest of the offer is lost, never double used */
     if (!take_ports(a, o, mc, ret, &cap))
         reject(ret, REJECT_PORTS, 0, 0);
     choose_container_ports(a, mc, ret);
     LIST_EACH(a->constraints, struct constraint, c)
-        placed_add(&mc->placed[i++], field_value(c->field, o->hostname, o->region, o->zone, o->attributes,
-                                                 o->attribute_count), mc->arena);
+    placed_add(&mc->placed[i++],
+               field_value(c->field, o->hostname, o->region, o->zone, o->attributes, o->attribute_count),
+               mc->arena);
 }

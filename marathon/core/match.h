@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Does an app fit into an offer, and if not, which rule fails, with its numbers. Pure: the random choice of ports takes
- * an rng. An offer is worked off in place: what a match takes is gone for the next one, so that many instances share one
- * ACCEPT.
+/* Does an app fit into an offer, and if not, which rule fails, with its numbers. Pure: the random choice of
+ * ports takes an rng. An offer is worked off in place: what a match takes is gone for the next one, so that
+ * many instances share one ACCEPT.
  *
- * Sources: marathon-behaviour §5 (resources, roles, ports, constraints), marathon-api §9 (order of the reasons). */
+ * Sources: marathon-behaviour §5 (resources, roles, ports, constraints), marathon-api §9 (order of the
+ * reasons). */
 #ifndef STOA_MARATHON_MATCH_H
 #define STOA_MARATHON_MATCH_H
 
@@ -20,13 +21,13 @@ struct port_range {
 
 struct offer_resource {
     struct str name;
-    struct str role;           /* of the innermost reservation; "*" when unreserved */
+    struct str role; /* of the innermost reservation; "*" when unreserved */
     enum value_kind kind;
     int64_t milli;             /* scalar */
     struct port_range *ranges; /* sorted, disjoint; memory of the event */
     size_t range_count, range_cap;
-    bool volume;               /* persistent volume or whole disk: never plain disk */
-    bool labelled;             /* reserved with labels: for one instance only */
+    bool volume;   /* persistent volume or whole disk: never plain disk */
+    bool labelled; /* reserved with labels: for one instance only */
 };
 
 /* One agent attribute. text is the normalised form that constraints compare. */
@@ -37,8 +38,8 @@ struct attribute {
 
 struct offer {
     struct str id, agent_id, hostname, region, zone; /* p NULL when absent */
-    struct str role;                                  /* allocated to; "*" when not said */
-    struct str home_region;                           /* of the master; p NULL: unknown */
+    struct str role;                                 /* allocated to; "*" when not said */
+    struct str home_region;                          /* of the master; p NULL: unknown */
     const struct attribute *attributes;
     size_t attribute_count;
     struct offer_resource *resources;
@@ -68,20 +69,22 @@ struct str field_value(struct str field, struct str hostname, struct str region,
                        const struct attribute *attributes, size_t count);
 void placed_add(struct placed *p, struct str value, struct arena *a);
 /* instances: the app's target, for GROUP_BY. value p NULL: the agent lacks the field. */
-bool constraint_admits(const struct constraint *c, const struct placed *p, struct str value, int64_t instances);
+bool constraint_admits(const struct constraint *c, const struct placed *p, struct str value,
+                       int64_t instances);
 
 /* --- reasons ------------------------------------------------------------------------------------------ */
-#define REJECT_REASONS(X)                                                             \
-    X(ROLE, "UnfulfilledRole") X(CONSTRAINT, "UnfulfilledConstraint")                 \
-    X(RESERVATION, "NoCorrespondingReservationFound") X(MAINTENANCE, "AgentMaintenance") \
-    X(CPUS, "InsufficientCpus") X(MEM, "InsufficientMemory") X(DISK, "InsufficientDisk") \
-    X(GPUS, "InsufficientGpus") X(PORTS, "InsufficientPorts") X(SCARCE, "DeclinedScarceResources")
+#define REJECT_REASONS(X)                                                                           \
+    X(ROLE, "UnfulfilledRole")                                                                      \
+    X(CONSTRAINT, "UnfulfilledConstraint") X(RESERVATION, "NoCorrespondingReservationFound")        \
+        X(MAINTENANCE, "AgentMaintenance") X(CPUS, "InsufficientCpus") X(MEM, "InsufficientMemory") \
+            X(DISK, "InsufficientDisk") X(GPUS, "InsufficientGpus") X(PORTS, "InsufficientPorts")   \
+                X(SCARCE, "DeclinedScarceResources")
 
 enum reject_reason {
 #define X(sym, text) REJECT_##sym,
     REJECT_REASONS(X)
 #undef X
-    REJECT_COUNT,
+        REJECT_COUNT,
     REJECT_NONE = REJECT_COUNT
 };
 
@@ -98,11 +101,11 @@ struct pick {
 enum { PORT_NONE = 0 };
 
 struct match {
-    enum reject_reason reason; /* REJECT_NONE: it fits */
-    unsigned reasons;          /* bit per failing rule, all of them */
+    enum reject_reason reason;      /* REJECT_NONE: it fits */
+    unsigned reasons;               /* bit per failing rule, all of them */
     int64_t need_milli, have_milli; /* of the first failing quantity */
-    char detail[160];          /* "constraint rack UNIQUE: value r1 is taken" */
-    struct pick *picks;        /* arena of the round */
+    char detail[160];               /* "constraint rack UNIQUE: value r1 is taken" */
+    struct pick *picks;             /* arena of the round */
     size_t pick_count;
     uint32_t *ports;           /* host port per port of the app; PORT_NONE: none */
     uint32_t *container_ports; /* the container port per port of the app */
@@ -111,14 +114,14 @@ struct match {
 
 struct match_context {
     const struct marathon_config *config;
-    struct arena *arena;    /* of the round */
+    struct arena *arena; /* of the round */
     struct rng *rng;
     struct wall now;
-    struct placed *placed;  /* one per constraint of the app, in order */
+    struct placed *placed; /* one per constraint of the app, in order */
 };
 
-/* Tries a against the offer. On REJECT_NONE the resources are taken out of the offer and the placements counted. Otherwise
- * the offer is unchanged. */
+/* Tries a against the offer. On REJECT_NONE the resources are taken out of the offer and the placements
+ * counted. Otherwise the offer is unchanged. */
 void match_try(const struct app *a, struct offer *o, const struct match_context *mc, struct match *ret);
 
 #endif

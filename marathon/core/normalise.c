@@ -36,7 +36,8 @@ void marathon_config_init(struct marathon_config *c)
 
 static bool is_archive(struct str uri)
 {
-    static const char *const ends[] = { ".tar", ".tar.gz", ".tar.bz2", ".tar.xz", ".gz", ".tgz", ".tbz2", ".txz", ".zip" };
+    static const char *const ends[] = { ".tar", ".tar.gz", ".tar.bz2", ".tar.xz", ".gz",
+                                        ".tgz", ".tbz2",   ".txz",     ".zip" };
     struct str path = uri;
 
     path = str_sub(path, 0, str_index(path, '?'));
@@ -118,10 +119,12 @@ static void migrate_docker_network(struct app *a, struct arena *arena, struct is
     d->network = (struct opt_i64){ 0 };
 }
 
-static void migrate_ip_address(struct app *a, const struct marathon_config *c, struct arena *arena, struct issues *is)
+static void migrate_ip_address(struct app *a, const struct marathon_config *c, struct arena *arena,
+                               struct issues *is)
 {
     struct ip_address *ip = a->ip_address;
-    bool docker_engine = a->container != NULL && a->container->type.v == ENGINE_DOCKER && a->container->docker != NULL;
+    bool docker_engine =
+        a->container != NULL && a->container->type.v == ENGINE_DOCKER && a->container->docker != NULL;
 
     if (ip == NULL)
         return;
@@ -134,8 +137,8 @@ static void migrate_ip_address(struct app *a, const struct marathon_config *c, s
     }
     if (!a->networks.has) {
         bool bridge = ip->network_name.p != NULL && str_eq(ip->network_name, c->bridge_name);
-        (void)set_network(a, bridge ? NET_BRIDGE : NET_CONTAINER, bridge ? (struct str){ NULL, 0 } : ip->network_name,
-                          ip->labels, arena);
+        (void)set_network(a, bridge ? NET_BRIDGE : NET_CONTAINER,
+                          bridge ? (struct str){ NULL, 0 } : ip->network_name, ip->labels, arena);
     } else if (LIST_AT(a->networks, struct network, 0)->mode.v != NET_CONTAINER) {
         issue_add(is, STR("/"), "must not specify both networks and ipAddress");
     }
@@ -151,8 +154,11 @@ static void migrate_ip_address(struct app *a, const struct marathon_config *c, s
     struct port_mapping *m = arena_array(arena, ip->discovery->ports.n, sizeof *m);
     for (size_t i = 0; m != NULL && i < ip->discovery->ports.n; i++) {
         const struct discovery_port *p = LIST_AT(ip->discovery->ports, struct discovery_port, i);
-        m[i] = (struct port_mapping){ .container_port = p->number, .service_port = { true, 0 }, .protocol = p->protocol,
-                                      .labels = p->labels, .name = p->name };
+        m[i] = (struct port_mapping){ .container_port = p->number,
+                                      .service_port = { true, 0 },
+                                      .protocol = p->protocol,
+                                      .labels = p->labels,
+                                      .name = p->name };
         m[i].labels.has = true;
     }
     a->container->port_mappings = (struct list){ true, m != NULL ? ip->discovery->ports.n : 0, m };
@@ -168,7 +174,8 @@ static void migrate_ports(struct app *a, struct arena *arena, struct issues *is)
     }
     for (size_t i = 0; i < a->ports.n; i++)
         for (size_t k = 0; k < i; k++)
-            if (*LIST_AT(a->ports, int64_t, i) != 0 && *LIST_AT(a->ports, int64_t, i) == *LIST_AT(a->ports, int64_t, k)) {
+            if (*LIST_AT(a->ports, int64_t, i) != 0 &&
+                *LIST_AT(a->ports, int64_t, i) == *LIST_AT(a->ports, int64_t, k)) {
                 issue_add(is, STR("/"), "ports must be unique");
                 return;
             }
@@ -180,7 +187,8 @@ static void migrate_ports(struct app *a, struct arena *arena, struct issues *is)
     } else {
         struct port_definition *d = arena_array(arena, a->ports.n + 1, sizeof *d);
         for (size_t i = 0; d != NULL && i < a->ports.n; i++)
-            d[i] = (struct port_definition){ .port = { true, *LIST_AT(a->ports, int64_t, i) }, .protocol = { true, PROTO_TCP } };
+            d[i] = (struct port_definition){ .port = { true, *LIST_AT(a->ports, int64_t, i) },
+                                             .protocol = { true, PROTO_TCP } };
         a->port_definitions = (struct list){ true, d != NULL ? a->ports.n : 0, d };
     }
     a->ports = (struct list){ 0 };
@@ -194,7 +202,8 @@ void app_migrate(struct app *a, const struct marathon_config *c, struct arena *a
     migrate_docker_network(a, arena, is);
     migrate_ip_address(a, c, arena, is);
     migrate_ports(a, arena, is);
-    LIST_EACH(a->readiness_checks, struct readiness_check, r) {
+    LIST_EACH(a->readiness_checks, struct readiness_check, r)
+    {
         if (r->codes.has)
             continue;
         int64_t *code = arena_array(arena, 1, sizeof *code);
@@ -213,8 +222,8 @@ static void fill_networks(struct app *a, const struct marathon_config *c, struct
     if (a->networks.n == 0)
         (void)set_network(a, NET_HOST, (struct str){ NULL, 0 }, (struct list){ 0 }, arena);
     LIST_EACH(a->networks, struct network, n)
-        if (n->mode.v == NET_CONTAINER && n->name.p == NULL)
-            n->name = c->default_network;
+    if (n->mode.v == NET_CONTAINER && n->name.p == NULL)
+        n->name = c->default_network;
 }
 
 static void fill_ports(struct app *a, struct arena *arena)
@@ -224,7 +233,9 @@ static void fill_ports(struct app *a, struct arena *arena)
             return;
         struct port_definition *d = arena_array(arena, 1, sizeof *d);
         if (d != NULL)
-            *d = (struct port_definition){ .port = { true, 0 }, .protocol = { true, PROTO_TCP }, .name = STR("default") };
+            *d = (struct port_definition){ .port = { true, 0 },
+                                           .protocol = { true, PROTO_TCP },
+                                           .name = STR("default") };
         a->port_definitions = (struct list){ true, d != NULL, d };
         return;
     }
@@ -240,13 +251,16 @@ static void fill_ports(struct app *a, struct arena *arena)
     if (!a->container->port_mappings.has) {
         struct port_mapping *m = arena_array(arena, 1, sizeof *m);
         if (m != NULL)
-            *m = (struct port_mapping){ .container_port = { true, 0 }, .service_port = { true, 0 },
-                                        .protocol = { true, PROTO_TCP }, .name = STR("default"), .labels = { .has = true } };
+            *m = (struct port_mapping){ .container_port = { true, 0 },
+                                        .service_port = { true, 0 },
+                                        .protocol = { true, PROTO_TCP },
+                                        .name = STR("default"),
+                                        .labels = { .has = true } };
         a->container->port_mappings = (struct list){ true, m != NULL, m };
     }
     LIST_EACH(a->container->port_mappings, struct port_mapping, m)
-        if (bridge && !m->host_port.has)
-            m->host_port = (struct opt_i64){ true, 0 };
+    if (bridge && !m->host_port.has)
+        m->host_port = (struct opt_i64){ true, 0 };
 }
 
 static void fill_strategies(struct app *a, struct arena *arena)
@@ -254,7 +268,8 @@ static void fill_strategies(struct app *a, struct arena *arena)
     bool resident = app_is_resident(a), external = false;
 
     if (a->container != NULL)
-        LIST_EACH(a->container->volumes, struct volume, v) {
+        LIST_EACH(a->container->volumes, struct volume, v)
+        {
             external = external || v->external != NULL;
             if (v->persistent != NULL && v->persistent->profile.p != NULL)
                 v->persistent->type = (struct opt_i64){ true, 2 };
@@ -262,7 +277,8 @@ static void fill_strategies(struct app *a, struct arena *arena)
     if (a->unreachable == NULL) {
         a->unreachable = arena_array(arena, 1, sizeof *a->unreachable);
         if (a->unreachable != NULL)
-            *a->unreachable = (struct unreachable_strategy){ .disabled = { resident, resident }, .inactive_s = { true, 0 },
+            *a->unreachable = (struct unreachable_strategy){ .disabled = { resident, resident },
+                                                             .inactive_s = { true, 0 },
                                                              .expunge_s = { true, 0 } };
     }
     if (a->upgrade == NULL) {
@@ -281,7 +297,8 @@ static void fill_strategies(struct app *a, struct arena *arena)
     }
 }
 
-void app_fill(struct app *a, const struct marathon_config *c, struct str base, enum health_ports hp, struct arena *arena)
+void app_fill(struct app *a, const struct marathon_config *c, struct str base, enum health_ports hp,
+              struct arena *arena)
 {
     bool stated = a->port_definitions.n != 0;
 
@@ -292,7 +309,8 @@ void app_fill(struct app *a, const struct marathon_config *c, struct str base, e
     fill_ports(a, arena);
     stated = stated || (!app_is_host_mode(a) && a->container != NULL && a->container->port_mappings.n != 0);
     stated = hp == HEALTH_PORTS_ALL || (hp == HEALTH_PORTS_STATED && stated);
-    LIST_EACH(a->health_checks, struct health_check, h) {
+    LIST_EACH(a->health_checks, struct health_check, h)
+    {
         enum hc_protocol p = (enum hc_protocol)h->protocol.v;
         if (p != HC_COMMAND && !h->port.has && !h->port_index.has && stated && app_port_count(a) != 0)
             h->port_index = (struct opt_i64){ true, 0 };
@@ -302,7 +320,7 @@ void app_fill(struct app *a, const struct marathon_config *c, struct str base, e
     fill_strategies(a, arena);
     if (a->id.p != NULL)
         LIST_EACH(a->dependencies, struct str, d)
-            *d = path_resolve(arena, path_parent(a->id), *d);
+    *d = path_resolve(arena, path_parent(a->id), *d);
     if (a->role.p == NULL)
         a->role = c->role;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From what a user wrote to what is stored: deprecated forms become their present ones, defaults are filled in, ids
- * become absolute. Source: marathon-behaviour §2.
+/* From what a user wrote to what is stored: deprecated forms become their present ones, defaults are filled
+ * in, ids become absolute. Source: marathon-behaviour §2.
  *
  * Order for a create:  app_migrate, app_fill, app_validate.
  * For a partial update: app_migrate(update), app_merge(update over stored), app_fill, app_validate. */
@@ -11,20 +11,23 @@
 #include "marathon/core/config.h"
 #include "marathon/core/issues.h"
 
-/* Rewrites uris, ports, ipAddress, docker.network and docker.portMappings, and refuses mixtures of old and new. */
+/* Rewrites uris, ports, ipAddress, docker.network and docker.portMappings, and refuses mixtures of old and
+ * new. */
 void app_migrate(struct app *a, const struct marathon_config *c, struct arena *arena, struct issues *is);
 
 /* Which health checks without a port get index 0. */
 enum health_ports {
-    HEALTH_PORTS_STATED, /* on create: if the app states portDefinitions, or has port mappings (defaults included) */
+    HEALTH_PORTS_STATED, /* on create: if the app states portDefinitions, or has port mappings (defaults
+                            included) */
     HEALTH_PORTS_ALL,    /* on an update that carries healthChecks */
     HEALTH_PORTS_NONE    /* as it is stored */
 };
 /* Defaults that depend on other fields. base: the group against which a relative id is resolved. */
-void app_fill(struct app *a, const struct marathon_config *c, struct str base, enum health_ports hp, struct arena *arena);
+void app_fill(struct app *a, const struct marathon_config *c, struct str base, enum health_ports hp,
+              struct arena *arena);
 
-/* Writes the fields that update has over those of *a (a clone of the stored value, app_clone; the result shares
- * memory with update). executorResources and resourceLimits are dropped when update has none. */
+/* Writes the fields that update has over those of *a (a clone of the stored value, app_clone; the result
+ * shares memory with update). executorResources and resourceLimits are dropped when update has none. */
 void app_merge(struct app *a, const struct app *update);
 /* A deep copy; NULL when the arena is spent. */
 struct app *app_clone(const struct app *a, struct arena *arena);
@@ -33,8 +36,8 @@ struct app *app_clone(const struct app *a, struct arena *arena);
 struct validate_context {
     const struct marathon_config *config;
     struct str stored_role;
-    bool enforce_role;   /* of the top-level group */
-    bool in_group;       /* stated inside a group update */
+    bool enforce_role;         /* of the top-level group */
+    bool in_group;             /* stated inside a group update */
     const struct place *place; /* of the app in the request; NULL: it is the body */
 };
 void app_validate(const struct app *a, const struct validate_context *vc, struct issues *is);

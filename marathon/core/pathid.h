@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ids of apps, pods and groups: slash-separated paths, always absolute and without empty segments once resolved.
- * The root is "/". Source: marathon-behaviour §1. */
+/* Ids of apps, pods and groups: slash-separated paths, always absolute and without empty segments once
+ * resolved. The root is "/". Source: marathon-behaviour §1. */
 #ifndef STOA_MARATHON_PATHID_H
 #define STOA_MARATHON_PATHID_H
 
@@ -18,7 +18,7 @@ enum {
 
 /* The schema's pattern: segments of dot-joined labels or "..", optional slashes around. */
 bool path_matches_pattern(struct str s);
-bool label_is_valid(struct str s);       /* one segment: lower-case labels joined by dots */
+bool label_is_valid(struct str s);                /* one segment: lower-case labels joined by dots */
 bool name_matches(struct str s, bool underscore); /* ^[a-z0-9]([-a-z0-9]*[a-z0-9])?$, and _ inside */
 
 /* Absolute form: empty segments removed, "." and ".." resolved against base ("/" when relative to the root).
@@ -36,7 +36,7 @@ static inline bool path_is_root(struct str s)
     return s.n == 1;
 }
 
-void path_safe(struct sbuf *b, struct str s);      /* /a/b/c -> a_b_c */
+void path_safe(struct sbuf *b, struct str s);       /* /a/b/c -> a_b_c */
 void path_host_style(struct sbuf *b, struct str s); /* /a/b/c -> c.b.a */
 
 #endif

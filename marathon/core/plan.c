@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From a set of changed apps to steps: stop what is removed, start what is new, then scale or restart by dependency
- * level, independent ones first. Deterministic: within a step in the order of the ids.
- * Source: marathon-behaviour §3 (plan). */
+/* From a set of changed apps to steps: stop what is removed, start what is new, then scale or restart by
+ * dependency level, independent ones first. Deterministic: within a step in the order of the ids. Source:
+ * marathon-behaviour §3 (plan). */
 #include <stdio.h>
 
 #include "marathon/core/internal.h"
@@ -35,7 +35,8 @@ static int level_over(struct leveler *l, struct slot *self, struct str dep, int 
     }
     if (!path_is_root(dep) && group_find(l->m, dep) == NULL)
         return best; /* nothing of that name: no constraint */
-    HASH_ITER(hh, l->m->slots, s, tmp) {
+    HASH_ITER(hh, l->m->slots, s, tmp)
+    {
         if (target_of(s) == NULL || !path_is_within(s->id, dep))
             continue;
         if (s == self)
@@ -65,8 +66,8 @@ static int level_of(struct leveler *l, struct slot *s)
     s->plan_mark = l->round;
     s->level = -1;
     LIST_EACH(t->app.dependencies, struct str, d)
-        if ((best = level_over(l, s, *d, best)) < 0)
-            return -1;
+    if ((best = level_over(l, s, *d, best)) < 0)
+        return -1;
     for (struct str g = path_parent(s->id); !path_is_root(g); g = path_parent(g)) {
         struct group *group = group_find(l->m, g);
         for (size_t i = 0; group != NULL && i < group->dependency_count; i++)
@@ -125,7 +126,8 @@ static size_t draft_slot(struct leveler *l, struct slot *s, struct draft *out)
     return n;
 }
 
-bool plan_build(struct marathon *m, struct slot *const *changed, size_t n, struct plan *ret, char *text, size_t text_size)
+bool plan_build(struct marathon *m, struct slot *const *changed, size_t n, struct plan *ret, char *text,
+                size_t text_size)
 {
     struct leveler l = { .m = m, .round = ++m->plan_round, .text = text, .text_size = text_size };
     struct draft *d = xcalloc(n * 2 + 1, sizeof *d);
@@ -153,8 +155,11 @@ bool plan_build(struct marathon *m, struct slot *const *changed, size_t n, struc
         struct plan_step *st = &ret->steps[ret->n++];
         *st = (struct plan_step){ .actions = xcalloc(k - i, sizeof *st->actions), .n = k - i };
         for (size_t j = i; j < k; j++)
-            st->actions[j - i] = (struct plan_action){ .type = d[j].type, .slot = d[j].slot, .from = spec_ref(d[j].slot->spec),
-                                                       .to = spec_ref(d[j].slot->next), .scale_to = d[j].scale_to };
+            st->actions[j - i] = (struct plan_action){ .type = d[j].type,
+                                                       .slot = d[j].slot,
+                                                       .from = spec_ref(d[j].slot->spec),
+                                                       .to = spec_ref(d[j].slot->next),
+                                                       .scale_to = d[j].scale_to };
     }
     free(d);
     return true;

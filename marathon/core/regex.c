@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A ring of compiled patterns: constraints are matched against every offer, compiling each time would dominate. The
- * cache is a memo of a pure function, so that the same input still gives the same output. */
+/* A ring of compiled patterns: constraints are matched against every offer, compiling each time would
+ * dominate. The cache is a memo of a pure function, so that the same input still gives the same output. */
 #include "marathon/core/regex.h"
 
 #include <regex.h>
@@ -25,8 +25,8 @@ static void put_class(struct sbuf *b, char c, bool inside)
         char c;
         const char *set;
         bool negated;
-    } classes[] = { { 'd', "0-9", false },        { 'D', "0-9", true },        { 's', "[:space:]", false },
-                    { 'S', "[:space:]", true },   { 'w', "[:alnum:]_", false }, { 'W', "[:alnum:]_", true } };
+    } classes[] = { { 'd', "0-9", false },      { 'D', "0-9", true },         { 's', "[:space:]", false },
+                    { 'S', "[:space:]", true }, { 'w', "[:alnum:]_", false }, { 'W', "[:alnum:]_", true } };
 
     for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++)
         if (classes[i].c == c) {
@@ -86,7 +86,8 @@ static bool translate(struct str s, struct sbuf *b)
 static bool compile(struct str pattern, regex_t *re)
 {
     struct sbuf b = SBUF_INIT(REGEX_BYTES_MAX * 16);
-    bool ok = pattern.n <= REGEX_BYTES_MAX && translate(pattern, &b) && regcomp(re, b.p, REG_EXTENDED | REG_NOSUB) == 0;
+    bool ok = pattern.n <= REGEX_BYTES_MAX && translate(pattern, &b) &&
+              regcomp(re, b.p, REG_EXTENDED | REG_NOSUB) == 0;
 
     sbuf_done(&b);
     return ok;
@@ -95,7 +96,8 @@ static bool compile(struct str pattern, regex_t *re)
 static unsigned lookup(struct str pattern)
 {
     for (unsigned i = 0; i < CACHE_SIZE; i++)
-        if (cache[i].pattern != NULL && cache[i].n == pattern.n && memcmp(cache[i].pattern, pattern.p, pattern.n) == 0)
+        if (cache[i].pattern != NULL && cache[i].n == pattern.n &&
+            memcmp(cache[i].pattern, pattern.p, pattern.n) == 0)
             return i;
     unsigned i = cache_next++ % CACHE_SIZE;
     if (cache[i].pattern != NULL) {

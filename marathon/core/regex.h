@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whole-value matching of user-given regular expressions (LIKE, UNLIKE). POSIX extended syntax with the common
- * Perl classes \d \D \s \S \w \W; no look-around and no lazy repetition. */
+/* Whole-value matching of user-given regular expressions (LIKE, UNLIKE). POSIX extended syntax with the
+ * common Perl classes \d \D \s \S \w \W; no look-around and no lazy repetition. */
 #ifndef STOA_MARATHON_REGEX_H
 #define STOA_MARATHON_REGEX_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From records to tables. Records may refer to what is not there (a crash between two versions of this program, a hand
- * edited store): such a record is an error value that the shell logs; the others are used. */
+/* From records to tables. Records may refer to what is not there (a crash between two versions of this
+ * program, a hand edited store): such a record is an error value that the shell logs; the others are used. */
 #include "marathon/core/internal.h"
 
 void marathon_restore_framework_id(struct marathon *m, struct str id)
@@ -64,7 +64,8 @@ static void restore_placement(struct marathon *m, struct instance *i, const stru
 {
     struct sbuf b = SBUF_INIT(PATH_BYTES_MAX + 128);
 
-    i->agent = seen_agent_get(m, si->agent_id, si->hostname, si->region, si->zone, si->attributes, si->attribute_count);
+    i->agent = seen_agent_get(m, si->agent_id, si->hostname, si->region, si->zone, si->attributes,
+                              si->attribute_count);
     sbuf_str(&b, i->id);
     sbuf_fmt(&b, "._app.%u", i->incarnation);
     i->task_id = text_own(sbuf_view(&b));
@@ -77,7 +78,8 @@ static void restore_placement(struct marathon *m, struct instance *i, const stru
         memcpy(i->ips, si->ips, i->ip_count * sizeof *i->ips);
 }
 
-int marathon_restore_instance(struct marathon *m, const struct stored_instance *si, struct mono now, struct error *err)
+int marathon_restore_instance(struct marathon *m, const struct stored_instance *si, struct mono now,
+                              struct error *err)
 {
     struct slot *s = slot_find(m, si->app_id);
     struct spec *spec = s != NULL ? slot_version(s, si->spec_version) : NULL;
@@ -87,7 +89,8 @@ int marathon_restore_instance(struct marathon *m, const struct stored_instance *
         return error_set(err, ERR_NOT_FOUND, "instance %.*s: the definition it runs is missing",
                          STR_ARG(str_sub(si->id, 0, 150)));
     if (instance_find(m, si->id) != NULL || instance_state_is_terminal(si->state))
-        return error_set(err, ERR_CONFLICT, "instance %.*s: a second record, or an ended state", STR_ARG(str_sub(si->id, 0, 150)));
+        return error_set(err, ERR_CONFLICT, "instance %.*s: a second record, or an ended state",
+                         STR_ARG(str_sub(si->id, 0, 150)));
     m->now = now;
     i = instance_new(m, s, spec, si->id);
     i->stored = true;
@@ -131,7 +134,8 @@ int marathon_restore_deployment(struct marathon *m, const struct stored_deployme
             if (s == NULL || (s->deployment != NULL && !str_eq(str_of(s->deployment->id), sd->id)) ||
                 (a->to.has && slot_version(s, a->to.v) == NULL) ||
                 (a->type != ACTION_STOP && a->type != ACTION_NONE && s->spec == NULL))
-                return error_set(err, ERR_NOT_FOUND, "deployment %.*s: app %.*s or a version of it is missing", STR_ARG(sd->id),
+                return error_set(err, ERR_NOT_FOUND,
+                                 "deployment %.*s: app %.*s or a version of it is missing", STR_ARG(sd->id),
                                  STR_ARG(str_sub(a->app_id, 0, 100)));
         }
     d = xcalloc(1, sizeof *d);
@@ -148,9 +152,12 @@ int marathon_restore_deployment(struct marathon *m, const struct stored_deployme
         for (size_t k = 0; k < st->n; k++, at++) {
             const struct stored_action *a = &sd->actions[at];
             struct slot *s = slot_find(m, a->app_id);
-            st->actions[k] = (struct plan_action){ .type = a->type, .slot = s, .scale_to = a->scale_to,
-                                                   .from = a->from.has ? spec_ref(slot_version(s, a->from.v)) : NULL,
-                                                   .to = a->to.has ? spec_ref(slot_version(s, a->to.v)) : NULL };
+            st->actions[k] =
+                (struct plan_action){ .type = a->type,
+                                      .slot = s,
+                                      .scale_to = a->scale_to,
+                                      .from = a->from.has ? spec_ref(slot_version(s, a->from.v)) : NULL,
+                                      .to = a->to.has ? spec_ref(slot_version(s, a->to.v)) : NULL };
             s->deployment = d;
         }
     }
@@ -160,7 +167,8 @@ int marathon_restore_deployment(struct marathon *m, const struct stored_deployme
     return 0;
 }
 
-void marathon_restore_change(struct marathon *m, struct wall version, const struct stored_change_entry *entries, size_t n,
+void marathon_restore_change(struct marathon *m, struct wall version,
+                             const struct stored_change_entry *entries, size_t n,
                              const struct str *new_groups, size_t new_group_count)
 {
     struct root_change *c = xcalloc(1, sizeof *c);
@@ -170,7 +178,8 @@ void marathon_restore_change(struct marathon *m, struct wall version, const stru
     c->entries = xcalloc(n + 1, sizeof *c->entries);
     for (size_t i = 0; i < n; i++) {
         struct slot *s = slot_find(m, entries[i].id);
-        struct spec *before = entries[i].before.has && s != NULL ? slot_version(s, entries[i].before.v) : NULL;
+        struct spec *before =
+            entries[i].before.has && s != NULL ? slot_version(s, entries[i].before.v) : NULL;
         c->entries[c->n++] = (struct root_entry){ text_own(entries[i].id), spec_ref(before) };
     }
     c->new_group_count = new_group_count;
@@ -188,15 +197,17 @@ void marathon_restore_change(struct marathon *m, struct wall version, const stru
 
 void marathon_restore_failure(struct marathon *m, const struct stored_failure *f)
 {
-    static const char *const states[] = { "TASK_FAILED", "TASK_ERROR", "TASK_LOST", "TASK_DROPPED", "TASK_GONE",
-                                          "TASK_GONE_BY_OPERATOR", "TASK_UNKNOWN", "TASK_KILLED" };
+    static const char *const states[] = { "TASK_FAILED",  "TASK_ERROR", "TASK_LOST",
+                                          "TASK_DROPPED", "TASK_GONE",  "TASK_GONE_BY_OPERATOR",
+                                          "TASK_UNKNOWN", "TASK_KILLED" };
     struct slot *s = slot_find(m, f->app_id);
 
     if (s == NULL)
         return;
     for (size_t i = 0; i < sizeof states / sizeof states[0]; i++)
         if (str_is(f->state, states[i]))
-            failure_set(&s->failure, f->host, f->message, f->task_id, f->agent_id, states[i], f->at, f->version);
+            failure_set(&s->failure, f->host, f->message, f->task_id, f->agent_id, states[i], f->at,
+                        f->version);
 }
 
 struct spec *marathon_app_at(const struct marathon *m, struct str id, struct wall version)
@@ -211,7 +222,8 @@ struct spec *marathon_app_at(const struct marathon *m, struct str id, struct wal
     return spec;
 }
 
-/* Timers as if the state had just begun: nobody knows how long we were away, and reconciliation tells soon. */
+/* Timers as if the state had just begun: nobody knows how long we were away, and reconciliation tells soon.
+ */
 void instance_resume(struct marathon *m, struct instance *i)
 {
     if (i->goal != GOAL_RUNNING) {

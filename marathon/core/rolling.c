@@ -23,8 +23,8 @@ static int64_t floor_of(double v)
     return (int64_t)(v + 1e-9);
 }
 
-void rolling_begin(struct rolling *r, int64_t target, double health_capacity, double over_capacity, bool resident,
-                   const struct rolling_counts *c)
+void rolling_begin(struct rolling *r, int64_t target, double health_capacity, double over_capacity,
+                   bool resident, const struct rolling_counts *c)
 {
     int64_t ready = c->old_ready + c->new_ready, all = c->old_live + c->new_live;
 
@@ -69,7 +69,8 @@ struct rolling_move rolling_next(struct rolling *r, const struct rolling_counts 
     int64_t used = c->old_live + c->old_dying + c->new_live - (r->first ? m.kill : 0);
 
     m.start = max(0, min(r->target - c->new_live, r->capacity_max - used));
-    if (m.kill == 0 && m.start == 0 && c->new_live < r->target && c->old_dying_all == 0 && c->new_live == c->new_ready) {
+    if (m.kill == 0 && m.start == 0 && c->new_live < r->target && c->old_dying_all == 0 &&
+        c->new_live == c->new_ready) {
         if (c->old_live > c->old_ready || (r->resident && c->old_live > 0)) {
             m.kill = 1;
             m.kill_counted = true;

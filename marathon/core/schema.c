@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table walkers. Each is one switch over the shapes; the order of fields is the order of the table. To add a type,
- * touch every switch here and the two in marathon/api (decode.c, encode.c). */
+/* The table walkers. Each is one switch over the shapes; the order of fields is the order of the table. To
+ * add a type, touch every switch here and the two in marathon/api (decode.c, encode.c). */
 #include "marathon/core/schema.h"
 
 #include <string.h>
@@ -117,7 +117,8 @@ static bool equal_one(const struct schema_field *f, const void *a, const void *b
 static bool equal_element(const struct schema_field *f, const void *a, const void *b)
 {
     if (f->type == ST_OBJ)
-        return (f->shape != SH_MAP || str_eq(*(const struct str *)a, *(const struct str *)b)) && schema_equal(f->sub, a, b);
+        return (f->shape != SH_MAP || str_eq(*(const struct str *)a, *(const struct str *)b)) &&
+               schema_equal(f->sub, a, b);
     if (f->shape == SH_MAP) {
         const struct kv *x = a, *y = b;
         return str_eq(x->k, y->k) && str_eq(x->v, y->v);

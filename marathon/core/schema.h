@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Definitions as values described by tables. An app, its health checks, its volumes and so on are plain structs; one
- * table per struct says for each field its JSON name, type, range, default and place. Decoding, rendering, defaults,
- * comparing and copying all read the same tables, so a field is added in one place.
+/* Definitions as values described by tables. An app, its health checks, its volumes and so on are plain
+ * structs; one table per struct says for each field its JSON name, type, range, default and place. Decoding,
+ * rendering, defaults, comparing and copying all read the same tables, so a field is added in one place.
  *
- * Memory: a value decoded from a request points into the request's arena. schema_bytes + schema_copy make a compact
- * copy in one block, for values that live on. Nothing in a value is freed piece by piece.
+ * Memory: a value decoded from a request points into the request's arena. schema_bytes + schema_copy make a
+ * compact copy in one block, for values that live on. Nothing in a value is freed piece by piece.
  *
- * Sources: marathon-schemas (field tables), marathon-api §1 (null is absent, enumerations read in any case, when empty
- * collections are rendered). */
+ * Sources: marathon-schemas (field tables), marathon-api §1 (null is absent, enumerations read in any case,
+ * when empty collections are rendered). */
 #ifndef STOA_MARATHON_SCHEMA_H
 #define STOA_MARATHON_SCHEMA_H
 
@@ -70,7 +70,8 @@ enum schema_shape {
     SH_MAP   /* struct list of struct kv, or of sub-structs whose first member is the struct str key */
 };
 
-/* How the value looks in JSON where that is not the plain form. In memory it is a regular struct all the same. */
+/* How the value looks in JSON where that is not the plain form. In memory it is a regular struct all the
+ * same. */
 enum schema_json {
     SJ_PLAIN,
     SJ_ENV,         /* "text" or {"secret": name} */
@@ -104,9 +105,9 @@ struct schema_field {
     enum schema_shape shape;
     size_t offset;
     unsigned flags;
-    double min, max;          /* of numbers; of texts the length; min > max: no bound */
-    double dflt;              /* number, boolean or enum index */
-    const char *dflt_text;    /* default of a text */
+    double min, max;       /* of numbers; of texts the length; min > max: no bound */
+    double dflt;           /* number, boolean or enum index */
+    const char *dflt_text; /* default of a text */
     enum schema_pattern pattern;
     const char *const *names; /* of enumerations, NULL at the end */
     const struct schema *sub;
@@ -121,7 +122,8 @@ struct schema {
     const struct schema_field *fields;
 };
 
-/* Sets absent fields that have a default, in sub-objects that are present too; texts point to static memory. */
+/* Sets absent fields that have a default, in sub-objects that are present too; texts point to static memory.
+ */
 void schema_defaults(const struct schema *s, void *obj);
 
 /* Configuration of a and b is the same (SF_NOCMP and SF_INPUT fields are skipped at every level). */

@@ -217,11 +217,16 @@ void failure_clear(struct task_failure *f)
     *f = (struct task_failure){ 0 };
 }
 
-void failure_set(struct task_failure *f, struct str host, struct str message, struct str task_id, struct str agent_id,
-                 const char *state, struct wall at, struct wall version)
+void failure_set(struct task_failure *f, struct str host, struct str message, struct str task_id,
+                 struct str agent_id, const char *state, struct wall at, struct wall version)
 {
-    struct task_failure n = { .has = true, .host = xstrndup(host), .message = xstrndup(message), .task_id = xstrndup(task_id),
-                              .agent_id = agent_id.p != NULL ? xstrndup(agent_id) : NULL, .state = state, .at = at,
+    struct task_failure n = { .has = true,
+                              .host = xstrndup(host),
+                              .message = xstrndup(message),
+                              .task_id = xstrndup(task_id),
+                              .agent_id = agent_id.p != NULL ? xstrndup(agent_id) : NULL,
+                              .state = state,
+                              .at = at,
                               .version = version };
 
     failure_clear(f);
@@ -269,8 +274,8 @@ static void agent_free(struct agent *a)
     free(a);
 }
 
-struct agent *seen_agent_get(struct marathon *m, struct str id, struct str hostname, struct str region, struct str zone,
-                        const struct attribute *attributes, size_t count)
+struct agent *seen_agent_get(struct marathon *m, struct str id, struct str hostname, struct str region,
+                             struct str zone, const struct attribute *attributes, size_t count)
 {
     struct agent *a;
 
@@ -280,11 +285,16 @@ struct agent *seen_agent_get(struct marathon *m, struct str id, struct str hostn
         return a;
     }
     a = xcalloc(1, sizeof *a);
-    *a = (struct agent){ .id = text_own(id), .hostname = text_own(hostname), .region = own_or_null(region),
-                         .zone = own_or_null(zone), .attribute_count = count, .refs = 1 };
+    *a = (struct agent){ .id = text_own(id),
+                         .hostname = text_own(hostname),
+                         .region = own_or_null(region),
+                         .zone = own_or_null(zone),
+                         .attribute_count = count,
+                         .refs = 1 };
     a->attributes = count != 0 ? xcalloc(count, sizeof *a->attributes) : NULL;
     for (size_t i = 0; i < count; i++)
-        a->attributes[i] = (struct attribute){ text_own(attributes[i].name), text_own(attributes[i].text), attributes[i].kind };
+        a->attributes[i] = (struct attribute){ text_own(attributes[i].name), text_own(attributes[i].text),
+                                               attributes[i].kind };
     HASH_ADD_KEYPTR(hh, m->agents, a->id.p, a->id.n, a);
     return a;
 }
@@ -348,6 +358,6 @@ void marathon_free_dead(struct marathon *m)
     }
     m->dead_spec_count = 0;
     LL_FOREACH_SAFE2(m->dead_slots, s, st, wait_next)
-        slot_free(s);
+    slot_free(s);
     m->dead_slots = NULL;
 }

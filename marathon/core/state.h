@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tables of the service: apps, their instances, agents seen, deployments. Read by the API for its answers; changed
- * by the core alone.
+/* The tables of the service: apps, their instances, agents seen, deployments. Read by the API for its
+ * answers; changed by the core alone.
  *
- *  spec        one version of an app's definition; immutable, counted. Its record in the store lives exactly as long.
- *  slot        everything about one app id: the definition wanted, versions kept, instances, backoff, the deployment that
- *              holds it. Lives while any of these is there.
- *  instance    one wanted or running copy. Owned by its slot.
- *  deployment  a plan being carried out. Holds (locks) the slots it touches: a slot is in at most one.
+ *  spec        one version of an app's definition; immutable, counted. Its record in the store lives exactly
+ * as long. slot        everything about one app id: the definition wanted, versions kept, instances, backoff,
+ * the deployment that holds it. Lives while any of these is there. instance    one wanted or running copy.
+ * Owned by its slot. deployment  a plan being carried out. Holds (locks) the slots it touches: a slot is in
+ * at most one.
  *
- * Invariants: an instance's state changes in instance_set_state alone; the counters of a slot are the sums over its
- * instances; whatever is not transient is in the store before anybody hears of it (marathon.h). */
+ * Invariants: an instance's state changes in instance_set_state alone; the counters of a slot are the sums
+ * over its instances; whatever is not transient is in the store before anybody hears of it (marathon.h). */
 #ifndef STOA_MARATHON_STATE_H
 #define STOA_MARATHON_STATE_H
 
@@ -31,28 +31,28 @@
  *      +------- goal RUNNING: next incarnation -------------------------------+
  *
  * symbol, Condition in the API, state shown for its task, terminal */
-#define INSTANCE_STATES(X)                                             \
-    X(SCHEDULED, "Scheduled", "TASK_STAGING", false)                   \
-    X(PROVISIONED, "Provisioned", "TASK_STAGING", false)               \
-    X(STAGING, "Staging", "TASK_STAGING", false)                       \
-    X(STARTING, "Starting", "TASK_STARTING", false)                    \
-    X(RUNNING, "Running", "TASK_RUNNING", false)                       \
-    X(KILLING, "Killing", "TASK_KILLING", false)                       \
-    X(UNREACHABLE, "Unreachable", "TASK_UNREACHABLE", false)           \
-    X(INACTIVE, "UnreachableInactive", "TASK_UNREACHABLE", false)      \
-    X(FINISHED, "Finished", "TASK_FINISHED", true)                     \
-    X(FAILED, "Failed", "TASK_FAILED", true)                           \
-    X(KILLED, "Killed", "TASK_KILLED", true)                           \
-    X(ERROR, "Error", "TASK_ERROR", true)                              \
-    X(DROPPED, "Dropped", "TASK_DROPPED", true)                        \
-    X(GONE, "Gone", "TASK_GONE", true)                                 \
+#define INSTANCE_STATES(X)                                        \
+    X(SCHEDULED, "Scheduled", "TASK_STAGING", false)              \
+    X(PROVISIONED, "Provisioned", "TASK_STAGING", false)          \
+    X(STAGING, "Staging", "TASK_STAGING", false)                  \
+    X(STARTING, "Starting", "TASK_STARTING", false)               \
+    X(RUNNING, "Running", "TASK_RUNNING", false)                  \
+    X(KILLING, "Killing", "TASK_KILLING", false)                  \
+    X(UNREACHABLE, "Unreachable", "TASK_UNREACHABLE", false)      \
+    X(INACTIVE, "UnreachableInactive", "TASK_UNREACHABLE", false) \
+    X(FINISHED, "Finished", "TASK_FINISHED", true)                \
+    X(FAILED, "Failed", "TASK_FAILED", true)                      \
+    X(KILLED, "Killed", "TASK_KILLED", true)                      \
+    X(ERROR, "Error", "TASK_ERROR", true)                         \
+    X(DROPPED, "Dropped", "TASK_DROPPED", true)                   \
+    X(GONE, "Gone", "TASK_GONE", true)                            \
     X(UNKNOWN, "Unknown", "TASK_UNKNOWN", true)
 
 enum instance_state {
 #define X(sym, cond, task, term) INSTANCE_##sym,
     INSTANCE_STATES(X)
 #undef X
-    INSTANCE_STATE_COUNT
+        INSTANCE_STATE_COUNT
 };
 
 const char *instance_state_name(enum instance_state s);      /* "Running" */
@@ -81,76 +81,76 @@ struct ip_addr {
 };
 
 struct check {
-    struct timer timer;   /* next probe; kind TIMER_CHECK, owner the instance */
+    struct timer timer; /* next probe; kind TIMER_CHECK, owner the instance */
     struct health health;
-    uint64_t probe;       /* in flight; 0: none */
-    bool waiting;         /* due, but too many probes are in flight */
+    uint64_t probe; /* in flight; 0: none */
+    bool waiting;   /* due, but too many probes are in flight */
 };
 
 struct spec;
 struct slot;
 
 struct instance {
-    struct str id;              /* "web.instance-<uuid>"; owned, terminated */
+    struct str id; /* "web.instance-<uuid>"; owned, terminated */
     struct slot *slot;
-    struct spec *spec;          /* counted */
+    struct spec *spec; /* counted */
     enum instance_state state;
     enum goal goal;
-    unsigned incarnation;       /* of the task that runs or ran last; 1 is the first */
-    struct str task_id;         /* "<id>._app.<incarnation>"; owned; valid from PROVISIONED on */
-    struct agent *agent;        /* NULL while SCHEDULED for the first time */
-    uint32_t *ports;            /* host ports, PORT_NONE: none; port_count of them */
+    unsigned incarnation; /* of the task that runs or ran last; 1 is the first */
+    struct str task_id;   /* "<id>._app.<incarnation>"; owned; valid from PROVISIONED on */
+    struct agent *agent;  /* NULL while SCHEDULED for the first time */
+    uint32_t *ports;      /* host ports, PORT_NONE: none; port_count of them */
     uint32_t *container_ports;
     size_t port_count;
     struct ip_addr ips[4];
     unsigned ip_count;
-    struct wall since;          /* of the present state */
+    struct wall since; /* of the present state */
     struct opt_time staged_at, started_at;
     struct mono running_since;
     enum task_state mesos_state; /* last one told; valid once has_mesos_state */
     bool has_mesos_state;
-    struct check *checks;       /* one per health check of the spec; NULL before running */
+    struct check *checks; /* one per health check of the spec; NULL before running */
     size_t check_count;
     enum instance_health health;
-    bool ready;                 /* readiness check passed, or not asked for */
-    bool readiness_asked;       /* under a deployment that waits for it */
+    bool ready;           /* readiness check passed, or not asked for */
+    bool readiness_asked; /* under a deployment that waits for it */
     uint64_t readiness_probe;
     bool readiness_has_response;
     int readiness_status;
     char *readiness_type, *readiness_body; /* with preserveLastResponse; owned */
-    bool sentenced;             /* chosen by a user for the next scale-down */
-    bool dying_counted;         /* rolling restart: see struct rolling_counts */
-    bool old;                   /* of an earlier configuration than the slot's */
+    bool sentenced;                        /* chosen by a user for the next scale-down */
+    bool dying_counted;                    /* rolling restart: see struct rolling_counts */
+    bool old;                              /* of an earlier configuration than the slot's */
     bool kill_sent, kill_queued;
     bool store_dirty, stored, dead;
-    bool counted;               /* part of the slot's counters at this moment */
+    bool counted; /* part of the slot's counters at this moment */
     unsigned kill_attempts;
-    int64_t sequence;           /* order of creation */
-    struct timer timer;         /* launch guard, kill retry or unreachable step, by state */
+    int64_t sequence;   /* order of creation */
+    struct timer timer; /* launch guard, kill retry or unreachable step, by state */
     struct timer readiness_timer;
     struct instance *prev, *next;             /* slot's list */
     struct instance *sched_prev, *sched_next; /* slot's waiting list, while SCHEDULED */
     struct instance *kill_prev, *kill_next;   /* marathon.kills, while kill_queued */
     struct instance *queue_next;              /* grave */
     struct instance *dirty_next;
-    UT_hash_handle hh;          /* marathon.instances, by id */
+    UT_hash_handle hh; /* marathon.instances, by id */
 };
 
 /* --- definitions -------------------------------------------------------------------------------------- */
 struct spec {
     unsigned refs;
-    bool stored;                /* its record exists */
+    bool stored; /* its record exists */
     struct wall version, scaling_at, config_at;
-    struct app app;             /* points into this block */
+    struct app app; /* points into this block */
     struct version_info info;
-    char *json;                 /* rendered by the API and kept; NULL: not yet; owned */
+    char *json; /* rendered by the API and kept; NULL: not yet; owned */
     size_t json_size;
 };
 
 struct task_failure {
     bool has;
     char *host, *message, *task_id, *agent_id; /* owned; agent_id may be NULL */
-    const char *state;                          /* static */
+    const char *state;                         /* static */
     struct wall at, version;
 };
 
@@ -158,7 +158,7 @@ struct task_failure {
 struct reject_note {
     char *agent_id, *hostname, *offer_id; /* owned */
     struct {
-        const char *name;      /* static: cpus, mem, disk, gpus */
+        const char *name; /* static: cpus, mem, disk, gpus */
         int64_t milli;
     } scalars[4];
     unsigned scalar_count;
@@ -172,10 +172,10 @@ struct reject_note {
 enum { REJECT_NOTES_MAX = 16 };
 
 struct queue_stats {
-    struct wall since;            /* first launch attempt of this wait */
+    struct wall since; /* first launch attempt of this wait */
     int64_t processed, unused;
     struct opt_time last_unused_at, last_used_at;
-    int64_t last_declined[REJECT_COUNT];    /* of the latest round of offers */
+    int64_t last_declined[REJECT_COUNT]; /* of the latest round of offers */
     int64_t last_processed;
     uint64_t last_round;
     int64_t attempt_declined[REJECT_COUNT]; /* since the attempt began */
@@ -189,36 +189,37 @@ enum slot_action { ACTION_NONE, ACTION_START, ACTION_STOP, ACTION_SCALE, ACTION_
 struct deployment;
 
 struct slot {
-    struct str id;               /* owned, terminated */
-    struct spec *spec;           /* the definition in the root now; NULL: removed */
-    struct spec **versions;      /* kept versions, oldest first, the present one included; counted */
+    struct str id;          /* owned, terminated */
+    struct spec *spec;      /* the definition in the root now; NULL: removed */
+    struct spec **versions; /* kept versions, oldest first, the present one included; counted */
     size_t version_count, version_cap;
-    struct instance *instances;  /* by creation */
-    struct instance *scheduled;  /* waiting for offers */
+    struct instance *instances; /* by creation */
+    struct instance *scheduled; /* waiting for offers */
     size_t instance_count, scheduled_count;
-    int64_t live[2], ready[2];   /* [old]: goal running and not INACTIVE; and of these running, healthy, ready */
+    int64_t live[2],
+        ready[2]; /* [old]: goal running and not INACTIVE; and of these running, healthy, ready */
     int64_t dying[2], dying_counted[2]; /* goal not running, still there */
     int64_t staged, running, healthy, unhealthy;
     struct deployment *deployment;
-    enum slot_action action;     /* of the deployment's current step */
+    enum slot_action action; /* of the deployment's current step */
     bool action_done;
     int64_t scale_to;
-    int64_t deferred;            /* wanted instances that are not made yet (WAITING_PER_APP_MAX) */
+    int64_t deferred; /* wanted instances that are not made yet (WAITING_PER_APP_MAX) */
     struct rolling rolling;
     struct backoff backoff;
     struct timer backoff_timer;
-    struct queue_stats *queue;   /* while something waits */
+    struct queue_stats *queue; /* while something waits */
     struct task_failure failure;
     bool waiting_listed, dirty, health_registered, dead;
-    struct spec *next;           /* while an update is planned: what it will want; NULL: nothing */
+    struct spec *next; /* while an update is planned: what it will want; NULL: nothing */
     bool has_next;
-    uint64_t plan_mark;          /* level is of this planning */
-    struct placed *placed;       /* of the round of offers placed_round: memory of its arena */
+    uint64_t plan_mark;    /* level is of this planning */
+    struct placed *placed; /* of the round of offers placed_round: memory of its arena */
     uint64_t placed_round;
-    int level;                   /* length of the longest dependency chain; -1 while it is being found */
+    int level; /* length of the longest dependency chain; -1 while it is being found */
     struct slot *wait_prev, *wait_next; /* slots with something to launch */
     struct slot *dirty_next;
-    UT_hash_handle hh;           /* by id */
+    UT_hash_handle hh; /* by id */
 };
 
 struct group {
@@ -252,9 +253,9 @@ struct deployment {
     char id[UUID_TEXT_SIZE];
     struct wall version;
     struct plan plan;
-    size_t current;        /* index of the running step */
+    size_t current; /* index of the running step */
     bool started, dead, poked;
-    struct timer timer;    /* an empty plan ends in the next turn */
+    struct timer timer;             /* an empty plan ends in the next turn */
     struct deployment *prev, *next; /* by age */
     struct deployment *queue_next;
     UT_hash_handle hh;
@@ -264,52 +265,53 @@ struct deployment {
 struct root_change {
     struct wall version;
     struct root_entry {
-        struct str id;           /* owned */
-        struct spec *before;     /* counted; NULL: created */
-    } *entries;
+        struct str id;       /* owned */
+        struct spec *before; /* counted; NULL: created */
+    } * entries;
     size_t n;
-    struct str *new_groups;      /* owned */
+    struct str *new_groups; /* owned */
     size_t new_group_count;
 };
 
 struct probe {
     uint64_t id;
     struct instance *instance;
-    size_t check;     /* index; READINESS for the readiness check */
+    size_t check; /* index; READINESS for the readiness check */
     UT_hash_handle hh;
 };
 #define PROBE_READINESS SIZE_MAX
 
 struct counters {
-    uint64_t tasks_launched, offers_incoming, offers_used, offers_declined, revives, suppresses, launch_operations;
+    uint64_t tasks_launched, offers_incoming, offers_used, offers_declined, revives, suppresses,
+        launch_operations;
     uint64_t deployments, deployments_dismissed, task_updates[TASK_STATE_COUNT], oom;
     uint64_t kills_in_flight;
 };
 
 struct marathon {
     struct marathon_config config;
-    struct rng *rng;             /* of the present step */
+    struct rng *rng; /* of the present step */
     struct mono now;
     struct wall wall;
-    struct slot *slots;          /* by id */
-    struct group *groups;        /* by path, without the root */
-    struct instance *instances;  /* by id */
+    struct slot *slots;         /* by id */
+    struct group *groups;       /* by path, without the root */
+    struct instance *instances; /* by id */
     struct agent *agents;
     struct deployment *deployments, *deployment_list;
     size_t deployment_count, app_count;
     struct root_change **changes; /* oldest first */
     size_t change_count, change_cap;
-    struct wall version;         /* of the root */
+    struct wall version; /* of the root */
     struct list root_dependencies;
-    uint32_t *service_ports;     /* how many apps use each number */
-    char *framework_id;          /* NULL: never subscribed; owned */
-    char *master;                /* "host:port" while connected */
+    uint32_t *service_ports; /* how many apps use each number */
+    char *framework_id;      /* NULL: never subscribed; owned */
+    char *master;            /* "host:port" while connected */
     bool connected, registered_before, started;
     bool suppressed, revive_wanted;
-    bool starved;                /* offers were declined because the tokens were spent */
+    bool starved; /* offers were declined because the tokens were spent */
     int64_t tokens;
     struct mono revived_at;
-    bool revived;                /* revived_at counts */
+    bool revived; /* revived_at counts */
     struct timerq timers;
     struct timer token_timer, revive_timer, reconcile_timer;
     struct slot *waiting, *dirty, *dead_slots;
@@ -320,10 +322,10 @@ struct marathon {
     struct agent *dead_agents;
     struct spec **dead_specs;
     size_t dead_spec_count, dead_spec_cap;
-    struct waiting_check {       /* due checks over the limit, oldest first from check_head on */
+    struct waiting_check {         /* due checks over the limit, oldest first from check_head on */
         struct instance *instance; /* NULL: gone meanwhile */
         size_t check;
-    } *check_queue;
+    } * check_queue;
     size_t check_head, check_count, check_cap;
     struct probe *probes;
     size_t probe_count;
@@ -335,7 +337,14 @@ struct marathon {
 };
 
 enum timer_kind {
-    TIMER_TOKENS, TIMER_REVIVE, TIMER_RECONCILE, TIMER_INSTANCE, TIMER_CHECK, TIMER_READINESS, TIMER_BACKOFF, TIMER_DEPLOYMENT
+    TIMER_TOKENS,
+    TIMER_REVIVE,
+    TIMER_RECONCILE,
+    TIMER_INSTANCE,
+    TIMER_CHECK,
+    TIMER_READINESS,
+    TIMER_BACKOFF,
+    TIMER_DEPLOYMENT
 };
 
 /* Lookups. NULL when not there. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the master tells of tasks, and what time does to instances that nobody tells about. Every update is acknowledged,
- * after its effect is stored. Source: marathon-behaviour §4 (failures, guards), §8, §9. */
+/* What the master tells of tasks, and what time does to instances that nobody tells about. Every update is
+ * acknowledged, after its effect is stored. Source: marathon-behaviour §4 (failures, guards), §8, §9. */
 #include <stdio.h>
 
 #include "marathon/core/internal.h"
@@ -62,7 +62,8 @@ static enum instance_state state_of(enum task_state s, int reason)
 
 static bool counts_as_failure(enum instance_state s)
 {
-    return s == INSTANCE_FAILED || s == INSTANCE_ERROR || s == INSTANCE_DROPPED || s == INSTANCE_GONE || s == INSTANCE_FINISHED;
+    return s == INSTANCE_FAILED || s == INSTANCE_ERROR || s == INSTANCE_DROPPED || s == INSTANCE_GONE ||
+           s == INSTANCE_FINISHED;
 }
 
 void note_failure(struct marathon *m, struct instance *i, const char *state, struct str message)
@@ -192,7 +193,8 @@ static void now_unreachable(struct marathon *m, struct instance *i)
     unreachable_arm(m, i);
 }
 
-static void now_ended(struct marathon *m, struct instance *i, enum instance_state s, const struct status_event *e)
+static void now_ended(struct marathon *m, struct instance *i, enum instance_state s,
+                      const struct status_event *e)
 {
     bool draining = e->reason_number == REASON_AGENT_DRAINING;
 
@@ -238,7 +240,8 @@ static void apply(struct marathon *m, struct instance *i, const struct status_ev
             checks_stop(m, i);
             instance_set_state(m, i, INSTANCE_KILLING);
         }
-    } else if (i->state == INSTANCE_PROVISIONED || (i->state == INSTANCE_STAGING && to == INSTANCE_STARTING) ||
+    } else if (i->state == INSTANCE_PROVISIONED ||
+               (i->state == INSTANCE_STAGING && to == INSTANCE_STARTING) ||
                i->state == INSTANCE_UNREACHABLE || i->state == INSTANCE_INACTIVE) {
         instance_set_state(m, i, to);
         if (!i->kill_sent)

@@ -15,7 +15,8 @@ const char *bus_type_name(enum bus_type t)
     return bus_names[t];
 }
 
-/* --- output ---------------------------------------------------------------------------------------------- */
+/* --- output ----------------------------------------------------------------------------------------------
+ */
 struct marathon_action *step_action(struct marathon *m, enum action_type t)
 {
     struct marathon_actions *out = m->out;
@@ -78,7 +79,8 @@ static void flush_instances(struct marathon *m)
     m->store_dirty = NULL;
 }
 
-/* --- life ------------------------------------------------------------------------------------------------ */
+/* --- life ------------------------------------------------------------------------------------------------
+ */
 struct marathon *marathon_new(const struct marathon_config *c)
 {
     struct marathon *m = xcalloc(1, sizeof *m);
@@ -142,7 +144,8 @@ void marathon_free(struct marathon *m)
     free(m);
 }
 
-/* --- events ---------------------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------------------
+ */
 static void started(struct marathon *m)
 {
     struct slot *s, *tmp;
@@ -150,7 +153,8 @@ static void started(struct marathon *m)
     m->started = true;
     m->tokens = m->config.launch_tokens;
     timer_set(&m->timers, &m->token_timer, mono_add(m->now, m->config.launch_token_interval_ns));
-    HASH_ITER(hh, m->slots, s, tmp) {
+    HASH_ITER(hh, m->slots, s, tmp)
+    {
         slot_mark(m, s);
         launch_wait(m, s);
         s->health_registered = s->spec != NULL && s->spec->app.health_checks.n != 0;
@@ -257,7 +261,8 @@ static int reset_delay(struct marathon *m, struct str id, struct error *err)
     struct slot *s = slot_find(m, id);
 
     if (s == NULL || s->scheduled_count == 0)
-        return error_set(err, ERR_NOT_FOUND, "Application %.*s not found in tasks queue.", STR_ARG(str_sub(id, 0, 150)));
+        return error_set(err, ERR_NOT_FOUND, "Application %.*s not found in tasks queue.",
+                         STR_ARG(str_sub(id, 0, 150)));
     backoff_reset(&s->backoff);
     timer_clear(&m->timers, &s->backoff_timer);
     m->revive_wanted = true;
@@ -303,8 +308,8 @@ static int dispatch(struct marathon *m, const struct marathon_event *ev, struct 
     return error_set(err, ERR_INVALID, "unknown event type %d", (int)ev->type);
 }
 
-int marathon_step(struct marathon *m, const struct marathon_event *ev, struct rng *rng, struct marathon_actions *ret,
-                  struct error *err)
+int marathon_step(struct marathon *m, const struct marathon_event *ev, struct rng *rng,
+                  struct marathon_actions *ret, struct error *err)
 {
     struct timer *t;
     int rc;

@@ -66,7 +66,8 @@ static void put_labels(struct env *e, const struct app *app)
 {
     struct sbuf names = SBUF_INIT(1 << 20);
 
-    LIST_EACH(app->labels, struct kv, l) {
+    LIST_EACH(app->labels, struct kv, l)
+    {
         if (l->k.n > LABEL_NAME_MAX || l->v.n > LABEL_VALUE_MAX)
             continue;
         struct str name = upper(e->a, l->k, true);
@@ -86,8 +87,9 @@ static struct str prefixed(struct env *e, const struct marathon_config *c, const
 
 static int64_t declared_port(const struct app *app, size_t i)
 {
-    return app_is_host_mode(app) ? LIST_AT(app->port_definitions, struct port_definition, i)->port.v
-                                 : LIST_AT(app->container->port_mappings, struct port_mapping, i)->container_port.v;
+    return app_is_host_mode(app)
+               ? LIST_AT(app->port_definitions, struct port_definition, i)->port.v
+               : LIST_AT(app->container->port_mappings, struct port_mapping, i)->container_port.v;
 }
 
 static void put_ports(struct env *e, const struct launch *l, const struct marathon_config *c)
@@ -102,9 +104,14 @@ static void put_ports(struct env *e, const struct launch *l, const struct marath
         bool fixed_container = l->ports[i] == PORT_NONE && declared != 0;
 
         put(e, arena_fmt(e->a, "%.*sPORT%zu", STR_ARG(c->env_prefix), i), value);
-        put(e, arena_fmt(e->a, "%.*sPORT_%lld", STR_ARG(c->env_prefix), (long long)(declared != 0 ? declared : port)), value);
+        put(e,
+            arena_fmt(e->a, "%.*sPORT_%lld", STR_ARG(c->env_prefix),
+                      (long long)(declared != 0 ? declared : port)),
+            value);
         if (name.p != NULL)
-            put(e, arena_fmt(e->a, "%.*sPORT_%.*s", STR_ARG(c->env_prefix), STR_ARG(upper(e->a, name, false))), value);
+            put(e,
+                arena_fmt(e->a, "%.*sPORT_%.*s", STR_ARG(c->env_prefix), STR_ARG(upper(e->a, name, false))),
+                value);
         if (fixed_container)
             continue;
         if (list.n != 0)
@@ -121,7 +128,8 @@ static void put_ports(struct env *e, const struct launch *l, const struct marath
     sbuf_done(&list);
 }
 
-struct list task_env(const struct launch *l, const struct marathon_config *c, bool enforce_role, struct arena *a)
+struct list task_env(const struct launch *l, const struct marathon_config *c, bool enforce_role,
+                     struct arena *a)
 {
     const struct app *app = &l->spec->app;
     struct env e = { .a = a };
@@ -143,7 +151,7 @@ struct list task_env(const struct launch *l, const struct marathon_config *c, bo
     put(&e, prefixed(&e, c, "HOST"), l->hostname);
     put_ports(&e, l, c);
     LIST_EACH(app->env, struct env_value, v)
-        if (v->secret.p == NULL)
-            put(&e, v->name, v->value);
+    if (v->secret.p == NULL)
+        put(&e, v->name, v->value);
     return (struct list){ true, e.n, e.v };
 }

@@ -5,8 +5,9 @@
 
 #include "marathon/core/marathon.h"
 
-/* Names and values in the order of setting, the user's own last; a later one of the same name wins (and is the only one
- * in the result). Memory of the arena. Empty when the arena is spent. */
-struct list task_env(const struct launch *l, const struct marathon_config *c, bool enforce_role, struct arena *a);
+/* Names and values in the order of setting, the user's own last; a later one of the same name wins (and is
+ * the only one in the result). Memory of the arena. Empty when the arena is spent. */
+struct list task_env(const struct launch *l, const struct marathon_config *c, bool enforce_role,
+                     struct arena *a);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Timers of a core: a binary heap over nodes that live in their owners. Ties fire in the order of arming, so that the
- * same input gives the same order. A node is removed before its owner is freed. Arming, removing: O(log n). */
+/* Timers of a core: a binary heap over nodes that live in their owners. Ties fire in the order of arming, so
+ * that the same input gives the same order. A node is removed before its owner is freed. Arming, removing:
+ * O(log n). */
 #ifndef STOA_MARATHON_TIMERQ_H
 #define STOA_MARATHON_TIMERQ_H
 
@@ -12,8 +13,8 @@
 struct timer {
     struct mono at;
     uint64_t seq;
-    size_t pos;  /* 1-based place in the heap; 0: not armed */
-    int kind;    /* the owner's business */
+    size_t pos; /* 1-based place in the heap; 0: not armed */
+    int kind;   /* the owner's business */
     void *owner;
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Changing the root: the one way in which apps and groups come, change and go. First everything is worked out beside the
- * root (slot->next, an undo list for groups); when a check fails, or for a dry run, that is dropped and nothing has
- * happened. Then the conflicting deployments are cancelled (force), the new definitions stored, and the plan started. */
+/* Changing the root: the one way in which apps and groups come, change and go. First everything is worked out
+ * beside the root (slot->next, an undo list for groups); when a check fails, or for a dry run, that is
+ * dropped and nothing has happened. Then the conflicting deployments are cancelled (force), the new
+ * definitions stored, and the plan started. */
 #include <stdio.h>
 
 #include "marathon/core/internal.h"
@@ -27,7 +28,8 @@ struct draft {
     struct plan plan;
 };
 
-/* --- service ports --------------------------------------------------------------------------------------- */
+/* --- service ports ---------------------------------------------------------------------------------------
+ */
 void service_ports_count(struct marathon *m, const struct app *a, int by)
 {
     for (size_t i = 0; i < app_port_count(a); i++) {
@@ -53,7 +55,8 @@ static bool states_port(const struct app *a, int64_t port)
     return false;
 }
 
-/* Zeros get numbers: first those that the app had, then the lowest free ones. taken: of apps in the same update. */
+/* Zeros get numbers: first those that the app had, then the lowest free ones. taken: of apps in the same
+ * update. */
 static bool assign_service_ports(struct marathon *m, struct app *a, const struct app *before)
 {
     size_t reuse = 0;
@@ -80,7 +83,8 @@ static bool assign_service_ports(struct marathon *m, struct app *a, const struct
     return true;
 }
 
-/* --- working out ----------------------------------------------------------------------------------------- */
+/* --- working out -----------------------------------------------------------------------------------------
+ */
 static void touch(struct draft *d, struct slot *s, struct spec *next)
 {
     if (s->has_next) {
@@ -93,8 +97,8 @@ static void touch(struct draft *d, struct slot *s, struct spec *next)
     s->next = next;
 }
 
-/* The new version of an app, or the present one when nothing differs. Version texts have milliseconds, and several updates
- * may come within one: d->version is always above the root's. */
+/* The new version of an app, or the present one when nothing differs. Version texts have milliseconds, and
+ * several updates may come within one: d->version is always above the root's. */
 static struct spec *next_spec(struct draft *d, struct slot *s, const struct update_app *ua)
 {
     struct spec *old = s->spec, *spec;
@@ -165,9 +169,11 @@ static struct group_undo *undo_of(struct draft *d, struct group *g, bool created
         if (d->groups[i].group == g)
             return &d->groups[i];
     ARRAY_ROOM(d->groups, d->group_count, d->group_cap);
-    d->groups[d->group_count] = (struct group_undo){ .group = g, .dependencies = g->dependencies,
+    d->groups[d->group_count] = (struct group_undo){ .group = g,
+                                                     .dependencies = g->dependencies,
                                                      .dependency_count = g->dependency_count,
-                                                     .enforce_role = g->enforce_role, .created = created };
+                                                     .enforce_role = g->enforce_role,
+                                                     .created = created };
     if (!created) { /* the undo list owns the old ones now */
         g->dependencies = NULL;
         size_t n = g->dependency_count;
@@ -219,7 +225,8 @@ static void draft_groups(struct draft *d)
                 text_free(g->dependencies[k]);
             free(g->dependencies);
             g->dependency_count = ug->dependencies->n;
-            g->dependencies = g->dependency_count != 0 ? xcalloc(g->dependency_count, sizeof *g->dependencies) : NULL;
+            g->dependencies =
+                g->dependency_count != 0 ? xcalloc(g->dependency_count, sizeof *g->dependencies) : NULL;
             for (size_t k = 0; k < g->dependency_count; k++)
                 g->dependencies[k] = text_own(*LIST_AT(*ug->dependencies, struct str, k));
         }
@@ -274,7 +281,8 @@ static bool find_conflicts(const struct draft *d, struct update_result *ret)
     return ret->conflict_count != 0;
 }
 
-/* --- dropping and taking --------------------------------------------------------------------------------- */
+/* --- dropping and taking ---------------------------------------------------------------------------------
+ */
 static void free_dependencies(struct str *v, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -364,7 +372,8 @@ static void note_change(struct draft *d)
     c->version = d->version;
     c->entries = xcalloc(d->changed_count + 1, sizeof *c->entries);
     for (size_t i = 0; i < d->changed_count; i++)
-        c->entries[c->n++] = (struct root_entry){ text_own(d->changed[i]->id), spec_ref(d->changed[i]->spec) };
+        c->entries[c->n++] =
+            (struct root_entry){ text_own(d->changed[i]->id), spec_ref(d->changed[i]->spec) };
     for (size_t i = 0; i < d->group_count; i++)
         if (d->groups[i].created) {
             ARRAY_ROOM(c->new_groups, c->new_group_count, cap);
@@ -484,7 +493,8 @@ static int work_out(struct draft *d, struct update_result *ret, struct error *er
     return 0;
 }
 
-int root_update_apply(struct marathon *m, const struct root_update *u, struct update_result *ret, struct error *err)
+int root_update_apply(struct marathon *m, const struct root_update *u, struct update_result *ret,
+                      struct error *err)
 {
     struct draft d = { .m = m, .u = u, .version = m->wall };
     int rc;
@@ -494,8 +504,10 @@ int root_update_apply(struct marathon *m, const struct root_update *u, struct up
     if (m->deployment_count >= m->config.deployments_max && !u->dry_run) {
         ret->problem = UPDATE_TOO_MANY;
         return error_set(err, ERR_LIMIT,
-                         "Max number (%u) of running deployments is achieved. Wait for existing deployments to complete or "
-                         "cancel oneusing force=true parameter.", m->config.deployments_max);
+                         "Max number (%u) of running deployments is achieved. Wait for existing deployments "
+                         "to complete or "
+                         "cancel oneusing force=true parameter.",
+                         m->config.deployments_max);
     }
     rc = work_out(&d, ret, err);
     if (rc < 0 || u->dry_run) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Semantic checks of a filled app. The texts are Marathon's: clients and tests match them (marathon-api §3.2). What
- * cannot act yet is refused here, with the field's path: never silently ignored.
- * Constraint regular expressions are compiled once here; matching trusts them. */
+/* Semantic checks of a filled app. The texts are Marathon's: clients and tests match them (marathon-api
+ * §3.2). What cannot act yet is refused here, with the field's path: never silently ignored. Constraint
+ * regular expressions are compiled once here; matching trusts them. */
 #include "marathon/core/normalise.h"
 
 #include <stdio.h>
@@ -12,8 +12,8 @@
 static bool has_secret(const struct app *a, struct str name)
 {
     LIST_EACH(a->secrets, struct secret_def, s)
-        if (str_eq(s->name, name))
-            return true;
+    if (str_eq(s->name, name))
+        return true;
     return false;
 }
 
@@ -28,19 +28,23 @@ static void check_id(const struct app *a, const struct place *root, struct issue
     struct place p = PLACE_FIELD(root, "id");
 
     if (a->id.n > APP_ID_BYTES_MAX)
-        issue_at(is, &p, "is %zu characters long; task ids are made of it, so %d is the limit", a->id.n, APP_ID_BYTES_MAX);
+        issue_at(is, &p, "is %zu characters long; task ids are made of it, so %d is the limit", a->id.n,
+                 APP_ID_BYTES_MAX);
     if (path_is_root(a->id)) {
         issue_at(is, &p, "Path must contain at least one path element");
         return;
     }
     for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
         if (str_is(path_last(a->id), reserved[i]))
-            issue_at(is, &p, "must not end with any of the following reserved keywords: restart, tasks, versions, ., ..");
+            issue_at(
+                is, &p,
+                "must not end with any of the following reserved keywords: restart, tasks, versions, ., ..");
 }
 
 static void check_command(const struct app *a, const struct place *root, struct issues *is)
 {
-    bool cmd = a->cmd.p != NULL, args = a->args.n != 0, image = a->container != NULL && a->container->docker != NULL;
+    bool cmd = a->cmd.p != NULL, args = a->args.n != 0,
+         image = a->container != NULL && a->container->docker != NULL;
 
     if ((cmd && args) || (!cmd && !args && !image))
         issue_at(is, root, "AppDefinition must either contain one of 'cmd' or 'args', and/or a 'container'.");
@@ -83,15 +87,19 @@ static void check_constraint(const struct constraint *c, const struct place *p, 
         break;
     case OP_IS:
         if (c->value.p == NULL || (c->value.n != 0 && (c->value.p[0] == '[' || c->value.p[0] == '{')))
-            issue_at(is, p, "IS only supports Mesos text and float values (sets and ranges are not supported)");
+            issue_at(is, p,
+                     "IS only supports Mesos text and float values (sets and ranges are not supported)");
         break;
     case OP_UNKNOWN:
-        issue_at(is, p, "operator must be one of the following UNIQUE, CLUSTER, GROUP_BY, LIKE, MAX_PER, UNLIKE or IS");
+        issue_at(
+            is, p,
+            "operator must be one of the following UNIQUE, CLUSTER, GROUP_BY, LIKE, MAX_PER, UNLIKE or IS");
         break;
     }
 }
 
-static void check_port_names(const struct app *a, const struct place *p, const char *ports_text, struct issues *is)
+static void check_port_names(const struct app *a, const struct place *p, const char *ports_text,
+                             struct issues *is)
 {
     size_t n = app_port_count(a);
 
@@ -127,11 +135,13 @@ static void check_ports(const struct app *a, const struct place *root, struct is
         issue_at(is, root, "portDefinitions are only allowed with host-networking");
     check_port_names(a, &pm, NULL, is);
     size_t i = 0;
-    LIST_EACH(a->container->port_mappings, struct port_mapping, m) {
+    LIST_EACH(a->container->port_mappings, struct port_mapping, m)
+    {
         struct place p = PLACE_INDEX(&ct, "portMappings", i++);
         if (m->host_port.has && a->networks.n > 1 && m->network_names.n != 1)
-            issue_at(is, &p, "networkNames must be a single item list when hostPort is specified and more than 1 "
-                             "container network is defined");
+            issue_at(is, &p,
+                     "networkNames must be a single item list when hostPort is specified and more than 1 "
+                     "container network is defined");
     }
 }
 
@@ -141,7 +151,8 @@ static void check_networks(const struct app *a, const struct validate_context *v
     struct place p = PLACE_FIELD(root, "networks");
     size_t hosts = 0, bridges = 0, containers = 0, i = 0;
 
-    LIST_EACH(a->networks, struct network, n) {
+    LIST_EACH(a->networks, struct network, n)
+    {
         switch ((enum net_mode)n->mode.v) {
         case NET_HOST:
             hosts++;
@@ -165,9 +176,12 @@ static void check_networks(const struct app *a, const struct validate_context *v
         i++;
     }
     if (hosts + bridges > 1 || (hosts + bridges == 1 && containers != 0))
-        issue_at(is, &p, "May specify a single host network, single bridge network, or else 1-to-n container networks");
+        issue_at(
+            is, &p,
+            "May specify a single host network, single bridge network, or else 1-to-n container networks");
     if (containers > 1 && a->container != NULL && a->container->type.v == ENGINE_DOCKER)
-        issue_at(is, &p, "may only specify a single container network when using the Docker container engine");
+        issue_at(is, &p,
+                 "may only specify a single container network when using the Docker container engine");
     if (bridges + containers != 0 && !vc->config->container_networks)
         issue_at(is, &p, "networks of mode %s are not supported by this version; use host networking",
                  bridges != 0 ? "container/bridge" : "container");
@@ -177,7 +191,8 @@ static void check_health(const struct app *a, const struct place *root, struct i
 {
     size_t mesos = 0, i = 0;
 
-    LIST_EACH(a->health_checks, struct health_check, h) {
+    LIST_EACH(a->health_checks, struct health_check, h)
+    {
         struct place p = PLACE_INDEX(root, "healthChecks", i++);
         enum hc_protocol proto = (enum hc_protocol)h->protocol.v;
         mesos += !hc_is_ours(proto);
@@ -190,11 +205,16 @@ static void check_health(const struct app *a, const struct place *root, struct i
             issue_at(is, &p, "command is only allowed with protocol COMMAND");
         if (h->port.has && h->port_index.has)
             issue_at(is, &p, "HealthCheck must specify either a port or a portIndex");
-        if (h->port_index.has ? h->port_index.v >= (int64_t)app_port_count(a) : !h->port.has && app_port_count(a) == 0)
-            issue_at(is, &p, "Health check port indices must address an element of the ports array or container port "
-                             "mappings.");
-        if (h->ip_protocol.v == 1 && (hc_is_ours(proto) || a->container == NULL || a->container->type.v != ENGINE_DOCKER))
-            issue_at(is, root, "IPv6 can only be used for container type DOCKER and Mesos http/https/tcp health checks");
+        if (h->port_index.has ? h->port_index.v >= (int64_t)app_port_count(a)
+                              : !h->port.has && app_port_count(a) == 0)
+            issue_at(is, &p,
+                     "Health check port indices must address an element of the ports array or container port "
+                     "mappings.");
+        if (h->ip_protocol.v == 1 &&
+            (hc_is_ours(proto) || a->container == NULL || a->container->type.v != ENGINE_DOCKER))
+            issue_at(
+                is, root,
+                "IPv6 can only be used for container type DOCKER and Mesos http/https/tcp health checks");
         if (h->timeout_s.v < 0) {
             struct place t = PLACE_FIELD(&p, "timeoutSeconds");
             issue_at(is, &t, "got %lld, expected 0 or more", (long long)h->timeout_s.v);
@@ -212,7 +232,8 @@ static void check_readiness(const struct app *a, const struct place *root, struc
         struct place p = PLACE_FIELD(root, "readinessChecks");
         issue_at(is, &p, "may not have more than 1 elements");
     }
-    LIST_EACH(a->readiness_checks, struct readiness_check, r) {
+    LIST_EACH(a->readiness_checks, struct readiness_check, r)
+    {
         struct place p = PLACE_INDEX(root, "readinessChecks", i++), pn = PLACE_FIELD(&p, "portName"),
                      pt = PLACE_FIELD(&p, "timeoutSeconds");
         bool found = false;
@@ -267,7 +288,8 @@ static void check_container(const struct app *a, const struct validate_context *
                             struct issues *is)
 {
     const struct container *c = a->container;
-    struct place p = PLACE_FIELD(root, "container"), pd = PLACE_FIELD(&p, "docker"), pc = PLACE_FIELD(&pd, "pullConfig");
+    struct place p = PLACE_FIELD(root, "container"), pd = PLACE_FIELD(&p, "docker"),
+                 pc = PLACE_FIELD(&pd, "pullConfig");
     size_t i = 0;
 
     if (c == NULL)
@@ -276,8 +298,10 @@ static void check_container(const struct app *a, const struct validate_context *
         issue_at(is, &pd, "not defined");
     if (c->docker != NULL && !vc->config->images) {
         struct place pi = PLACE_FIELD(&pd, "image");
-        issue_at(is, &pi, "container images are not supported by this version ('%.*s'); use cmd with host files or fetch",
-                 STR_ARG(c->docker->image));
+        issue_at(
+            is, &pi,
+            "container images are not supported by this version ('%.*s'); use cmd with host files or fetch",
+            STR_ARG(c->docker->image));
     }
     if (c->docker != NULL && c->docker->pull_config != NULL) {
         if (c->type.v == ENGINE_DOCKER)
@@ -289,7 +313,8 @@ static void check_container(const struct app *a, const struct validate_context *
             issue_at(is, &pc, "pullConfig.secret must refer to an existing secret");
         }
     }
-    LIST_EACH(c->volumes, struct volume, v) {
+    LIST_EACH(c->volumes, struct volume, v)
+    {
         struct place pv = PLACE_INDEX(&p, "volumes", i++);
         check_volume(a, v, vc, &pv, is);
     }
@@ -319,14 +344,17 @@ static void check_secrets(const struct app *a, const struct validate_context *vc
         else
             issue_at(is, &p, "secrets are not supported by this version");
     }
-    LIST_EACH(a->env, struct env_value, e) {
+    LIST_EACH(a->env, struct env_value, e)
+    {
         if (e->secret.p == NULL)
             continue;
         struct place k = PLACE_KEY(&pe, e->name), ks = PLACE_FIELD(&k, "secret");
         if (!has_secret(a, e->secret))
             issue_at(is, &ks, "references an undefined secret");
         if (!vc->config->secrets)
-            issue_at(is, root, "use of secret-references in the environment requires the secrets feature to be enabled");
+            issue_at(
+                is, root,
+                "use of secret-references in the environment requires the secrets feature to be enabled");
     }
 }
 
@@ -351,7 +379,8 @@ static void check_strategies(const struct app *a, const struct place *root, stru
     if (resident && !a->unreachable->disabled.v)
         issue_at(is, &pr, "unreachableStrategy must be disabled for resident tasks");
     if (!a->unreachable->disabled.v && a->unreachable->inactive_s.v > a->unreachable->expunge_s.v)
-        issue_at(is, &pr, "inactiveAfterSeconds (%lld) must be less or equal to expungeAfterSeconds, which is %lld",
+        issue_at(is, &pr,
+                 "inactiveAfterSeconds (%lld) must be less or equal to expungeAfterSeconds, which is %lld",
                  (long long)a->unreachable->inactive_s.v, (long long)a->unreachable->expunge_s.v);
     if (str_eq_nocase(app_label(a, STR("MARATHON_SINGLE_INSTANCE_APP")), STR("true")) && a->instances.v > 1) {
         struct place p = PLACE_FIELD(root, "instances");
@@ -359,21 +388,24 @@ static void check_strategies(const struct app *a, const struct place *root, stru
     }
 }
 
-static void check_limit(const struct resource_limit *l, double requested, const struct place *up, const char *name,
-                        struct issues *is)
+static void check_limit(const struct resource_limit *l, double requested, const struct place *up,
+                        const char *name, struct issues *is)
 {
     struct place p = PLACE_FIELD(up, name);
 
     if (l == NULL)
         return;
     if (l->bad.p != NULL)
-        issue_at(is, &p, "'%.*s' is an invalid resource limit. It must be 'unlimited' or a number", STR_ARG(l->bad));
+        issue_at(is, &p, "'%.*s' is an invalid resource limit. It must be 'unlimited' or a number",
+                 STR_ARG(l->bad));
     else if (!l->unlimited.v && l->value.v < requested)
-        issue_at(is, &p, "resource limit must be greater than or equal to requested resource (%g%s)", requested,
-                 requested < (double)(int64_t)requested || requested > (double)(int64_t)requested ? "" : ".0");
+        issue_at(
+            is, &p, "resource limit must be greater than or equal to requested resource (%g%s)", requested,
+            requested < (double)(int64_t)requested || requested > (double)(int64_t)requested ? "" : ".0");
 }
 
-static void check_roles(const struct app *a, const struct validate_context *vc, const struct place *root, struct issues *is)
+static void check_roles(const struct app *a, const struct validate_context *vc, const struct place *root,
+                        struct issues *is)
 {
     struct place p = PLACE_FIELD(root, "role"), pa = PLACE_FIELD(root, "acceptedResourceRoles");
     struct str top = path_top_group(a->id), valid[3];
@@ -395,17 +427,18 @@ static void check_roles(const struct app *a, const struct validate_context *vc, 
         for (size_t k = 0; k < i; k++)
             twice = twice || str_eq(valid[i], valid[k]);
         if (!twice && at < sizeof text - 140)
-            at += (size_t)snprintf(text + at, 130, "%s%.*s", at != 0 ? ", " : "", STR_ARG(str_sub(valid[i], 0, 120)));
+            at += (size_t)snprintf(text + at, 130, "%s%.*s", at != 0 ? ", " : "",
+                                   STR_ARG(str_sub(valid[i], 0, 120)));
     }
     if (!good)
         issue_at(is, &p, "got %.*s, expected one of: [%s]", STR_ARG(a->role), text);
     if (a->accepted_roles.has && a->accepted_roles.n == 0)
         issue_at(is, &pa, "must not be empty");
     LIST_EACH(a->accepted_roles, struct str, r)
-        if (!str_is(*r, "*") && !str_eq(*r, a->role)) {
-            issue_at(is, &pa, "acceptedResourceRoles can only contain * and %.*s", STR_ARG(a->role));
-            break;
-        }
+    if (!str_is(*r, "*") && !str_eq(*r, a->role)) {
+        issue_at(is, &pa, "acceptedResourceRoles can only contain * and %.*s", STR_ARG(a->role));
+        break;
+    }
 }
 
 static void check_numbers(const struct app *a, const struct validate_context *vc, const struct place *root,
@@ -438,7 +471,8 @@ void app_validate(const struct app *a, const struct validate_context *vc, struct
 
     check_id(a, root, is);
     check_command(a, root, is);
-    LIST_EACH(a->constraints, struct constraint, c) {
+    LIST_EACH(a->constraints, struct constraint, c)
+    {
         struct place p = PLACE_INDEX(root, "constraints", i++);
         check_constraint(c, &p, is);
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests to the REST API, several in a row against one small cluster. The input is cut at bytes 0xff; a piece is a verb
- * (first byte), a target up to the line feed, and a body. Between requests the cluster moves on. Sanitizers and the
- * core's assertions are the oracle; counters are recounted at the end. */
+/* Requests to the REST API, several in a row against one small cluster. The input is cut at bytes 0xff; a
+ * piece is a verb (first byte), a target up to the line feed, and a body. Between requests the cluster moves
+ * on. Sanitizers and the core's assertions are the oracle; counters are recounted at the end. */
 #include <stdarg.h>
 
 #include "tests/unit/marathon/apiworld.h"
@@ -41,7 +41,8 @@ static void recount(void)
 {
     struct slot *s, *tmp;
 
-    HASH_ITER(hh, aw.w.m->slots, s, tmp) {
+    HASH_ITER(hh, aw.w.m->slots, s, tmp)
+    {
         int64_t live = 0;
         for (const struct instance *i = s->instances; i != NULL; i = i->next)
             live += i->goal == GOAL_RUNNING && i->state != INSTANCE_INACTIVE;

@@ -61,7 +61,8 @@ static void apiworld_check(struct world *w)
     apiworld_store((struct apiworld *)(void *)w);
 }
 
-static int apiworld_step(void *ctx, const struct marathon_event *ev, const struct update_result **ret, struct error *err)
+static int apiworld_step(void *ctx, const struct marathon_event *ev, const struct update_result **ret,
+                         struct error *err)
 {
     struct apiworld *aw = ctx;
     int rc = world_step(&aw->w, *ev, err);
@@ -88,9 +89,16 @@ static struct mono apiworld_mono(void *ctx)
 
 static void apiworld_attach(struct apiworld *aw)
 {
-    aw->api = (struct api){ .m = aw->w.m, .flags = &aw->flags, .version = STR("1.11.24"), .buildref = STR("stoa"),
-                            .leader = STR("127.0.0.1:8080"), .step = apiworld_step, .publish = apiworld_publish,
-                            .wall = apiworld_wall, .mono = apiworld_mono, .ctx = aw };
+    aw->api = (struct api){ .m = aw->w.m,
+                            .flags = &aw->flags,
+                            .version = STR("1.11.24"),
+                            .buildref = STR("stoa"),
+                            .leader = STR("127.0.0.1:8080"),
+                            .step = apiworld_step,
+                            .publish = apiworld_publish,
+                            .wall = apiworld_wall,
+                            .mono = apiworld_mono,
+                            .ctx = aw };
 }
 
 static void apiworld_init(struct apiworld *aw, int agents)
@@ -121,11 +129,15 @@ static void apiworld_done(struct apiworld *aw)
 }
 
 /* Answers the status; the body is in aw->answer. */
-static unsigned call_as(struct apiworld *aw, const char *method, const char *target, const char *body, const char *accept)
+static unsigned call_as(struct apiworld *aw, const char *method, const char *target, const char *body,
+                        const char *accept)
 {
     static const char *const verbs[] = { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" };
     struct str path = str_of(target), query = { NULL, 0 }, rest = path;
-    struct api_request r = { .verb = HTTP_VERB_OTHER, .body = str_of(body), .accept = str_of(accept), .host = STR("h:8080"),
+    struct api_request r = { .verb = HTTP_VERB_OTHER,
+                             .body = str_of(body),
+                             .accept = str_of(accept),
+                             .host = STR("h:8080"),
                              .client = STR("127.0.0.1") };
 
     if (str_cut(&rest, '?', &path))
@@ -154,7 +166,8 @@ static inline struct str body_of(const struct apiworld *aw)
     return sbuf_view(&aw->answer.body);
 }
 
-/* The value at a path like "app/tasks/0/id" of the answer as JSON text without spaces; "" when it is not there. */
+/* The value at a path like "app/tasks/0/id" of the answer as JSON text without spaces; "" when it is not
+ * there. */
 static inline const char *at(struct apiworld *aw, const char *path)
 {
     static char text[4][4096];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The REST API by request and answer: codes, shapes and texts of the reference. Each case names what it shows. */
+/* The REST API by request and answer: codes, shapes and texts of the reference. Each case names what it
+ * shows. */
 #include "tests/unit/marathon/apiworld.h"
 
 static struct apiworld aw;
@@ -81,14 +82,18 @@ static const struct {
     { "{\"id\":\"/a\",\"cmd\":\"xx\",\"labels\":[]}", 422, "/labels", "error.expected.jsobject" },
     { "{\"id\":\"/a\",\"cmd\":\"xx\",\"args\":{}}", 422, "/args", "error.expected.jsarray" },
     { "{\"id\":\"/a\",\"cmd\":\"xx\",\"requirePorts\":1}", 422, "/requirePorts", "error.expected.jsboolean" },
-    { "{\"id\":\"/a\",\"cmd\":\"xx\",\"killSelection\":\"X\"}", 422, "/killSelection", "error.unknown.enum.literal" },
-    { "{\"id\":\"/a\",\"cmd\":\"xx\",\"portDefinitions\":[{\"port\":70000}]}", 422, "/portDefinitions(0)/port", "error.max" },
+    { "{\"id\":\"/a\",\"cmd\":\"xx\",\"killSelection\":\"X\"}", 422, "/killSelection",
+      "error.unknown.enum.literal" },
+    { "{\"id\":\"/a\",\"cmd\":\"xx\",\"portDefinitions\":[{\"port\":70000}]}", 422,
+      "/portDefinitions(0)/port", "error.max" },
     { "{\"id\":\"/a\",\"cmd\":\"xx\",\"upgradeStrategy\":{\"maximumOverCapacity\":1}}", 422,
       "/upgradeStrategy/minimumHealthCapacity",
       "'minimumHealthCapacity' is undefined on object: {\"maximumOverCapacity\":1}" },
-    { "{\"id\":\"/a\",\"cmd\":\"xx\",\"upgradeStrategy\":{\"maximumOverCapacity\":1.2,\"minimumHealthCapacity\":1}}", 422,
-      "/upgradeStrategy/maximumOverCapacity", "got 1.2, expected between 0.0 and 1.0" },
-    { "{\"id\":\"/a\"}", 422, "/", "AppDefinition must either contain one of 'cmd' or 'args', and/or a 'container'." },
+    { "{\"id\":\"/"
+      "a\",\"cmd\":\"xx\",\"upgradeStrategy\":{\"maximumOverCapacity\":1.2,\"minimumHealthCapacity\":1}}",
+      422, "/upgradeStrategy/maximumOverCapacity", "got 1.2, expected between 0.0 and 1.0" },
+    { "{\"id\":\"/a\"}", 422, "/",
+      "AppDefinition must either contain one of 'cmd' or 'args', and/or a 'container'." },
     { "{\"id\":\"/a\",\"cmd\":\"xx\",\"args\":[\"y\"]}", 422, "/",
       "AppDefinition must either contain one of 'cmd' or 'args', and/or a 'container'." },
     { "{\"id\":\"/a/restart\",\"cmd\":\"xx\"}", 422, "/id",
@@ -97,28 +102,34 @@ static const struct {
       "cannot specify both ports and port definitions" },
     { "{\"id\":\"/a\",\"cmd\":\"xx\",\"uris\":[\"u\"],\"fetch\":[{\"uri\":\"v\"}]}", 422, "/uris",
       "may not be set in conjunction with fetch" },
-    { "{\"id\":\"/a\",\"cmd\":\"xx\",\"portDefinitions\":[{\"port\":0,\"name\":\"p\"},{\"port\":0,\"name\":\"p\"}]}", 422,
-      "/portDefinitions", "Port names must be unique." },
+    { "{\"id\":\"/"
+      "a\",\"cmd\":\"xx\",\"portDefinitions\":[{\"port\":0,\"name\":\"p\"},{\"port\":0,\"name\":\"p\"}]}",
+      422, "/portDefinitions", "Port names must be unique." },
     { "{\"id\":\"/a\",\"cmd\":\"xx\",\"healthChecks\":[{\"portIndex\":1}]}", 422, "/healthChecks(0)",
       "Health check port indices must address an element of the ports array or container port mappings." },
-    { "{\"id\":\"/a\",\"cmd\":\"xx\",\"healthChecks\":[{\"protocol\":\"COMMAND\",\"command\":{\"value\":\"x\"}},"
-      "{\"protocol\":\"MESOS_TCP\",\"port\":1}]}", 422, "/", "AppDefinition can contain at most one Mesos health check" },
+    { "{\"id\":\"/"
+      "a\",\"cmd\":\"xx\",\"healthChecks\":[{\"protocol\":\"COMMAND\",\"command\":{\"value\":\"x\"}},"
+      "{\"protocol\":\"MESOS_TCP\",\"port\":1}]}",
+      422, "/", "AppDefinition can contain at most one Mesos health check" },
     { "{\"id\":\"/a\",\"cmd\":\"xx\",\"readinessChecks\":[{}]}", 422, "/readinessChecks(0)/portName",
       "No port definition reference for portName http-api" },
-    { "{\"id\":\"/a\",\"cmd\":\"xx\",\"constraints\":[[\"hostname\",\"UNIQUE\",\"x\"]]}", 422, "/constraints(0)",
-      "UNIQUE does not accept a value" },
+    { "{\"id\":\"/a\",\"cmd\":\"xx\",\"constraints\":[[\"hostname\",\"UNIQUE\",\"x\"]]}", 422,
+      "/constraints(0)", "UNIQUE does not accept a value" },
     { "{\"id\":\"/a\",\"cmd\":\"xx\",\"constraints\":[[\"hostname\"]]}", 422, "/constraints(0)",
       "Each constraint must have either 2 or 3 fields" },
     { "{\"id\":\"/a\",\"cmd\":\"xx\",\"constraints\":[[\"hostname\",\"NEAR\"]]}", 422, "/constraints(0)",
       "operator must be one of the following UNIQUE, CLUSTER, GROUP_BY, LIKE, MAX_PER, UNLIKE or IS" },
-    { "{\"id\":\"/a\",\"cmd\":\"xx\",\"constraints\":[[\"hostname\",\"LIKE\",\"(\"]]}", 422, "/constraints(0)",
-      "is not a valid regular expression" },
-    { "{\"id\":\"/a\",\"cmd\":\"xx\",\"constraints\":[[\"hostname\",\"MAX_PER\",\"x\"]]}", 422, "/constraints(0)",
-      "MAX_PER requires an integer value" },
-    { "{\"id\":\"/a\",\"cmd\":\"xx\",\"unreachableStrategy\":{\"inactiveAfterSeconds\":5,\"expungeAfterSeconds\":2}}", 422,
-      "/unreachableStrategy", "inactiveAfterSeconds (5) must be less or equal to expungeAfterSeconds, which is 2" },
+    { "{\"id\":\"/a\",\"cmd\":\"xx\",\"constraints\":[[\"hostname\",\"LIKE\",\"(\"]]}", 422,
+      "/constraints(0)", "is not a valid regular expression" },
+    { "{\"id\":\"/a\",\"cmd\":\"xx\",\"constraints\":[[\"hostname\",\"MAX_PER\",\"x\"]]}", 422,
+      "/constraints(0)", "MAX_PER requires an integer value" },
+    { "{\"id\":\"/"
+      "a\",\"cmd\":\"xx\",\"unreachableStrategy\":{\"inactiveAfterSeconds\":5,\"expungeAfterSeconds\":2}}",
+      422, "/unreachableStrategy",
+      "inactiveAfterSeconds (5) must be less or equal to expungeAfterSeconds, which is 2" },
     { "{\"id\":\"/a\",\"cmd\":\"xx\",\"role\":\"x\"}", 422, "/role", "got x, expected one of: [*]" },
-    { "{\"id\":\"/a\",\"cmd\":\"xx\",\"acceptedResourceRoles\":[]}", 422, "/acceptedResourceRoles", "must not be empty" },
+    { "{\"id\":\"/a\",\"cmd\":\"xx\",\"acceptedResourceRoles\":[]}", 422, "/acceptedResourceRoles",
+      "must not be empty" },
     { "{\"id\":\"/a\",\"cmd\":\"xx\",\"acceptedResourceRoles\":[\"x\"]}", 422, "/acceptedResourceRoles",
       "acceptedResourceRoles can only contain * and *" },
     { "{\"id\":\"/a\",\"cmd\":\"xx\",\"gpus\":1}", 422, "/",
@@ -131,14 +142,17 @@ static const struct {
       "resource limit must be greater than or equal to requested resource (128.0)" },
     { "{\"id\":\"/a\",\"cmd\":\"xx\",\"resourceLimits\":{\"mem\":\"lots\"}}", 422, "/resourceLimits/mem",
       "'lots' is an invalid resource limit. It must be 'unlimited' or a number" },
-    { "{\"id\":\"/a\",\"cmd\":\"xx\",\"instances\":2,\"labels\":{\"MARATHON_SINGLE_INSTANCE_APP\":\"true\"}}", 422,
-      "/instances", "Single instance app may only have one instance" },
+    { "{\"id\":\"/a\",\"cmd\":\"xx\",\"instances\":2,\"labels\":{\"MARATHON_SINGLE_INSTANCE_APP\":\"true\"}}",
+      422, "/instances", "Single instance app may only have one instance" },
     /* Not built yet: said, never ignored. */
-    { "{\"id\":\"/a\",\"container\":{\"type\":\"DOCKER\",\"docker\":{\"image\":\"nginx\"}}}", 422, "/container/docker/image",
+    { "{\"id\":\"/a\",\"container\":{\"type\":\"DOCKER\",\"docker\":{\"image\":\"nginx\"}}}", 422,
+      "/container/docker/image",
       "container images are not supported by this version ('nginx'); use cmd with host files or fetch" },
-    { "{\"id\":\"/a\",\"cmd\":\"xx\",\"container\":{\"type\":\"MESOS\",\"volumes\":[{\"containerPath\":\"d\",\"mode\":\"RW\","
-      "\"persistent\":{\"size\":1}}]}}", 422, "/container/volumes(0)/persistent",
-      "persistent volumes are not supported by this version" },
+    { "{\"id\":\"/"
+      "a\",\"cmd\":\"xx\",\"container\":{\"type\":\"MESOS\",\"volumes\":[{\"containerPath\":\"d\",\"mode\":"
+      "\"RW\","
+      "\"persistent\":{\"size\":1}}]}}",
+      422, "/container/volumes(0)/persistent", "persistent volumes are not supported by this version" },
     { "{\"id\":\"/a\",\"cmd\":\"xx\",\"executor\":\"/my/executor\"}", 422, "/executor",
       "custom executors are not supported by this version ('/my/executor'); leave executor empty" },
 };
@@ -152,9 +166,10 @@ TEST("bad definitions are refused with path and text, and change nothing")
         cJSON *j = cJSON_ParseWithLength(aw.answer.body.p, aw.answer.body.n);
         const cJSON *d, *e;
         cJSON_ArrayForEach(d, cJSON_GetObjectItem(j, "details"))
-            cJSON_ArrayForEach(e, cJSON_GetObjectItem(d, "errors"))
-                found = found || (bad[i].path != NULL && strcmp(cJSON_GetObjectItem(d, "path")->valuestring, bad[i].path) == 0 &&
-                                  strcmp(e->valuestring, bad[i].text) == 0);
+            cJSON_ArrayForEach(e, cJSON_GetObjectItem(d, "errors")) found =
+                found || (bad[i].path != NULL &&
+                          strcmp(cJSON_GetObjectItem(d, "path")->valuestring, bad[i].path) == 0 &&
+                          strcmp(e->valuestring, bad[i].text) == 0);
         cJSON_Delete(j);
         if (status != bad[i].status || !found)
             test_fail(__FILE__, __LINE__, "%s: %u %.*s", bad[i].body, status, STR_ARG(body_of(&aw)));
@@ -167,14 +182,24 @@ TEST("bad definitions are refused with path and text, and change nothing")
 TEST("deprecated forms become their present ones")
 {
     apiworld_init(&aw, 0);
-    CHECK_INT(call(&aw, "POST", "/v2/apps", "{\"id\":\"a\",\"cmd\":\"xx\",\"ports\":[0,9000],\"uris\":[\"http://x/y.tgz\",\"z\"]}"), 201);
-    CHECK_CSTR(at(&aw, "portDefinitions"), "[{\"port\":10000,\"protocol\":\"tcp\"},{\"port\":9000,\"protocol\":\"tcp\"}]");
-    CHECK_CSTR(at(&aw, "fetch/0"), "{\"uri\":\"http://x/y.tgz\",\"extract\":true,\"executable\":false,\"cache\":false}");
+    CHECK_INT(call(&aw, "POST", "/v2/apps",
+                   "{\"id\":\"a\",\"cmd\":\"xx\",\"ports\":[0,9000],\"uris\":[\"http://x/y.tgz\",\"z\"]}"),
+              201);
+    CHECK_CSTR(at(&aw, "portDefinitions"),
+               "[{\"port\":10000,\"protocol\":\"tcp\"},{\"port\":9000,\"protocol\":\"tcp\"}]");
+    CHECK_CSTR(at(&aw, "fetch/0"),
+               "{\"uri\":\"http://x/y.tgz\",\"extract\":true,\"executable\":false,\"cache\":false}");
     CHECK_CSTR(at(&aw, "fetch/1/extract"), "false");
-    CHECK_INT(call(&aw, "POST", "/v2/apps", "{\"id\":\"b\",\"cmd\":\"xx\",\"portDefinitions\":[],\"constraints\":[[\"hostname\",\"unique\"]]}"), 201);
+    CHECK_INT(call(&aw, "POST", "/v2/apps",
+                   "{\"id\":\"b\",\"cmd\":\"xx\",\"portDefinitions\":[],\"constraints\":[[\"hostname\","
+                   "\"unique\"]]}"),
+              201);
     CHECK_CSTR(at(&aw, "portDefinitions"), "[]");
     CHECK_CSTR(at(&aw, "constraints"), "[[\"hostname\",\"UNIQUE\"]]");
-    CHECK_INT(call(&aw, "POST", "/v2/apps", "{\"id\":\"c\",\"cmd\":\"xx\",\"unreachableStrategy\":\"disabled\",\"nope\":1,\"user\":null}"), 201);
+    CHECK_INT(
+        call(&aw, "POST", "/v2/apps",
+             "{\"id\":\"c\",\"cmd\":\"xx\",\"unreachableStrategy\":\"disabled\",\"nope\":1,\"user\":null}"),
+        201);
     CHECK_CSTR(at(&aw, "unreachableStrategy"), "\"disabled\"");
     apiworld_done(&aw);
 }
@@ -236,8 +261,10 @@ TEST("conflicts answer 409: with deployments when locked, without when the id is
     CHECK_INT(call(&aw, "POST", "/v2/apps", WEB), 409);
     CHECK_STR(body_of(&aw), STR("{\"message\":\"An app with id [/web] already exists.\"}"));
     CHECK_INT(call(&aw, "PUT", "/v2/apps/web", "{\"instances\":7}"), 409);
-    CHECK(str_starts(body_of(&aw), STR("{\"message\":\"App is locked by one or more deployments. Override with the option "
-                                       "'?force=true'. View details at '/v2/deployments/<DEPLOYMENT_ID>'.\",\"deployments\":[{\"id\":\"")));
+    CHECK(str_starts(body_of(&aw),
+                     STR("{\"message\":\"App is locked by one or more deployments. Override with the option "
+                         "'?force=true'. View details at "
+                         "'/v2/deployments/<DEPLOYMENT_ID>'.\",\"deployments\":[{\"id\":\"")));
     CHECK_INT(call(&aw, "PUT", "/v2/apps/web?force=True", "{\"instances\":7}"), 200);
     CHECK_INT(call(&aw, "DELETE", "/v2/apps/web?force=false", NULL), 409);
     CHECK_INT(call(&aw, "DELETE", "/v2/apps/web", NULL), 200);
@@ -251,7 +278,8 @@ TEST("deployments are listed with steps and actions, and deleted with and withou
     CHECK_INT(call(&aw, "GET", "/v2/deployments", NULL), 200);
     CHECK_CSTR(at(&aw, "0/steps"), "[{\"actions\":[{\"action\":\"StartApplication\",\"app\":\"/web\"}]},"
                                    "{\"actions\":[{\"action\":\"ScaleApplication\",\"app\":\"/web\"}]}]");
-    CHECK_CSTR(at(&aw, "0/currentActions"), "[{\"action\":\"ScaleApplication\",\"app\":\"/web\",\"readinessCheckResults\":[]}]");
+    CHECK_CSTR(at(&aw, "0/currentActions"),
+               "[{\"action\":\"ScaleApplication\",\"app\":\"/web\",\"readinessCheckResults\":[]}]");
     CHECK_CSTR(at(&aw, "0/currentStep"), "2");
     CHECK_CSTR(at(&aw, "0/totalSteps"), "2");
     CHECK_CSTR(at(&aw, "0/affectedApps"), "[\"/web\"]");
@@ -330,8 +358,13 @@ TEST("groups: created nested, read as a tree, replaced by omission, scaled, roll
     char body[256];
     apiworld_init(&aw, 2);
     CHECK_INT(call(&aw, "POST", "/v2/groups",
-                   "{\"id\":\"/prod\",\"apps\":[{\"id\":\"db\",\"cmd\":\"xx\",\"cpus\":0.1}],\"groups\":[{\"id\":\"web\",\"dependencies\":"
-                   "[\"/prod/db\"],\"apps\":[{\"id\":\"front\",\"cmd\":\"xx\",\"cpus\":0.1},{\"id\":\"back\",\"cmd\":\"xx\",\"cpus\":0.1}]}]}"), 201);
+                   "{\"id\":\"/"
+                   "prod\",\"apps\":[{\"id\":\"db\",\"cmd\":\"xx\",\"cpus\":0.1}],\"groups\":[{\"id\":"
+                   "\"web\",\"dependencies\":"
+                   "[\"/prod/"
+                   "db\"],\"apps\":[{\"id\":\"front\",\"cmd\":\"xx\",\"cpus\":0.1},{\"id\":\"back\",\"cmd\":"
+                   "\"xx\",\"cpus\":0.1}]}]}"),
+              201);
     CHECK_STR(sbuf_view(&aw.answer.location), STR("http://h:8080/prod"));
     CHECK_INT(aw.w.m->deployment_list->plan.n, 3);
     CHECK_INT(call(&aw, "POST", "/v2/groups", "{\"id\":\"/prod\"}"), 409);
@@ -377,15 +410,18 @@ TEST("groups: created nested, read as a tree, replaced by omission, scaled, roll
 TEST("a group update with one bad app changes nothing")
 {
     apiworld_init(&aw, 0);
-    CHECK_INT(call(&aw, "PUT", "/v2/groups/g", "{\"apps\":[{\"id\":\"a\",\"cmd\":\"xx\"},{\"id\":\"b\"}]}"), 422);
+    CHECK_INT(call(&aw, "PUT", "/v2/groups/g", "{\"apps\":[{\"id\":\"a\",\"cmd\":\"xx\"},{\"id\":\"b\"}]}"),
+              422);
     CHECK_CSTR(at(&aw, "details/0/path"), "\"/apps(1)\"");
     CHECK_INT(aw.w.m->app_count, 0);
     CHECK(group_find(aw.w.m, STR("/g")) == NULL);
     CHECK_INT(call(&aw, "PUT", "/v2/groups/g", "{\"apps\":[{\"id\":\"/other/a\",\"cmd\":\"xx\"}]}"), 422);
-    CHECK_CSTR(at(&aw, "details/0"), "{\"path\":\"/apps(0)/id\",\"errors\":[\"Identifier is not child of '/g'\"]}");
+    CHECK_CSTR(at(&aw, "details/0"),
+               "{\"path\":\"/apps(0)/id\",\"errors\":[\"Identifier is not child of '/g'\"]}");
     CHECK_INT(call(&aw, "POST", "/v2/apps", "{\"id\":\"/g\",\"cmd\":\"xx\"}"), 201);
     CHECK_INT(call(&aw, "POST", "/v2/apps", "{\"id\":\"/g/h\",\"cmd\":\"xx\"}"), 422);
-    CHECK_CSTR(at(&aw, "details/0/errors/0"), "\"Groups and Applications may not have the same identifier.\"");
+    CHECK_CSTR(at(&aw, "details/0/errors/0"),
+               "\"Groups and Applications may not have the same identifier.\"");
     CHECK_INT(call(&aw, "POST", "/v2/groups", "{\"id\":\"/g\"}"), 409);
     CHECK_CSTR(at(&aw, "message"), "\"An app with the path /g already exists.\"");
     apiworld_done(&aw);
@@ -426,7 +462,8 @@ TEST("small endpoints and error shapes")
     for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) {
         unsigned status = call_as(&aw, plain[i].method, plain[i].target, NULL, plain[i].accept);
         if (status != plain[i].status || !str_eq(body_of(&aw), str_of(plain[i].body)))
-            test_fail(__FILE__, __LINE__, "%s %s: %u %.*s", plain[i].method, plain[i].target, status, STR_ARG(body_of(&aw)));
+            test_fail(__FILE__, __LINE__, "%s %s: %u %.*s", plain[i].method, plain[i].target, status,
+                      STR_ARG(body_of(&aw)));
     }
     CHECK_INT(call(&aw, "GET", "/v2/info", NULL), 200);
     CHECK_CSTR(at(&aw, "frameworkId"), "\"fw-1\"");
@@ -445,12 +482,19 @@ TEST("label selectors: all terms must hold, and != needs the label")
     static const struct {
         const char *label, *want;
     } cases[] = {
-        { "env", "\"/web\"" },        { "env==prod", "\"/web\"" },          { "env!=prod", "" },    { "env!=dev", "\"/web\"" },
-        { "other!=x", "" },           { "env%20in%20(prod,dev)", "\"/web\"" }, { "env%20notin%20(prod)", "" },
-        { "env==prod,tier==1", "\"/web\"" }, { "env==prod,tier==2", "" },
+        { "env", "\"/web\"" },
+        { "env==prod", "\"/web\"" },
+        { "env!=prod", "" },
+        { "env!=dev", "\"/web\"" },
+        { "other!=x", "" },
+        { "env%20in%20(prod,dev)", "\"/web\"" },
+        { "env%20notin%20(prod)", "" },
+        { "env==prod,tier==1", "\"/web\"" },
+        { "env==prod,tier==2", "" },
     };
     apiworld_init(&aw, 0);
-    (void)call(&aw, "POST", "/v2/apps", "{\"id\":\"/web\",\"cmd\":\"xx\",\"labels\":{\"env\":\"prod\",\"tier\":\"1\"}}");
+    (void)call(&aw, "POST", "/v2/apps",
+               "{\"id\":\"/web\",\"cmd\":\"xx\",\"labels\":{\"env\":\"prod\",\"tier\":\"1\"}}");
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char target[128];
         (void)snprintf(target, sizeof target, "/v2/apps?label=%s", cases[i].label);
@@ -471,7 +515,8 @@ TEST("too many deployments: 403, force or not; deleting with force makes room")
     apiworld_done(&aw);
 }
 
-/* --- restart ------------------------------------------------------------------------------------------------- */
+/* --- restart
+ * ------------------------------------------------------------------------------------------------- */
 static void on_report(void *ctx, struct str key, const char *what)
 {
     (void)ctx;
@@ -496,7 +541,9 @@ TEST("a restart loses no app, version, group, framework id or task, and launches
     char before[4096];
     apiworld_init(&aw, 2);
     (void)call(&aw, "POST", "/v2/apps", WEB);
-    (void)call(&aw, "PUT", "/v2/groups/g", "{\"dependencies\":[\"/web\"],\"apps\":[{\"id\":\"a\",\"cmd\":\"xx\",\"cpus\":0.1,\"env\":{\"K\":\"v\"}}]}");
+    (void)call(&aw, "PUT", "/v2/groups/g",
+               "{\"dependencies\":[\"/"
+               "web\"],\"apps\":[{\"id\":\"a\",\"cmd\":\"xx\",\"cpus\":0.1,\"env\":{\"K\":\"v\"}}]}");
     world_run(&aw.w, 500);
     (void)call(&aw, "PUT", "/v2/apps/web", "{\"instances\":3}");
     world_run(&aw.w, 500);
@@ -527,7 +574,9 @@ TEST("a deployment goes on after a crash at any of its steps")
         apiworld_init(&aw, 2);
         (void)call(&aw, "POST", "/v2/apps", WEB);
         world_run(&aw.w, 500);
-        (void)call(&aw, "PUT", "/v2/apps/web", "{\"cmd\":\"sleep 5\",\"upgradeStrategy\":{\"minimumHealthCapacity\":0.5,\"maximumOverCapacity\":0}}");
+        (void)call(&aw, "PUT", "/v2/apps/web",
+                   "{\"cmd\":\"sleep "
+                   "5\",\"upgradeStrategy\":{\"minimumHealthCapacity\":0.5,\"maximumOverCapacity\":0}}");
         for (int k = 0; k < stop && world_act(&aw.w); k++)
             ;
         crash_and_restart();
@@ -552,7 +601,8 @@ TEST("removed apps leave no record behind but what history needs")
         world_run(&aw.w, 500);
     }
     for (size_t i = 0; i < aw.record_count; i++)
-        CHECK(!str_starts(str_of(aw.records[i].key), STR("instance/")) && !str_starts(str_of(aw.records[i].key), STR("current")) &&
+        CHECK(!str_starts(str_of(aw.records[i].key), STR("instance/")) &&
+              !str_starts(str_of(aw.records[i].key), STR("current")) &&
               !str_starts(str_of(aw.records[i].key), STR("deployment/")));
     CHECK(aw.record_count <= 5); /* framework, two changes, and the definition one of them goes back to */
     apiworld_done(&aw);

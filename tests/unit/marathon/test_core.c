@@ -138,7 +138,8 @@ TEST("cancelling without force goes back to the version before")
     world_run(&w, 500);
     w.agents = 0;
     (void)world_put(&w, world_app(&a, "/web", "sleep 200", 2), false, NULL);
-    struct marathon_event ev = { .type = EVENT_CANCEL, .cancel = { .deployment_id = str_of(w.m->deployment_list->id) } };
+    struct marathon_event ev = { .type = EVENT_CANCEL,
+                                 .cancel = { .deployment_id = str_of(w.m->deployment_list->id) } };
     CHECK_INT(world_step(&w, ev, NULL), 0);
     w.agents = 2;
     w.offers_wanted = true;
@@ -172,9 +173,14 @@ TEST("an unreachable task is replaced at once by default, and killed when it com
 static void add_http_check(struct app *app, struct arena *a, int64_t failures)
 {
     struct health_check *h = arena_alloc(a, sizeof *h);
-    *h = (struct health_check){ .grace_s = { true, 0 }, .interval_s = { true, 1 }, .failures_max = { true, failures },
-                                .protocol = { true, HC_HTTP }, .timeout_s = { true, 1 }, .delay_s = { true, 15 },
-                                .ip_protocol = { true, 0 }, .port_index = { true, 0 } };
+    *h = (struct health_check){ .grace_s = { true, 0 },
+                                .interval_s = { true, 1 },
+                                .failures_max = { true, failures },
+                                .protocol = { true, HC_HTTP },
+                                .timeout_s = { true, 1 },
+                                .delay_s = { true, 15 },
+                                .ip_protocol = { true, 0 },
+                                .port_index = { true, 0 } };
     app->health_checks = (struct list){ true, 1, h };
 }
 
@@ -208,7 +214,9 @@ TEST("UNIQUE hostname places one instance per agent and says why the rest waits"
     world_start(&w);
     struct app *app = world_app(&a, "/web", "sleep 100", 5);
     struct constraint *c = arena_alloc(&a, sizeof *c);
-    *c = (struct constraint){ .field = STR("hostname"), .op = { true, OP_UNIQUE }, .op_text = STR("UNIQUE"), .parts = { true, 2 } };
+    *c = (struct constraint){
+        .field = STR("hostname"), .op = { true, OP_UNIQUE }, .op_text = STR("UNIQUE"), .parts = { true, 2 }
+    };
     app->constraints = (struct list){ true, 1, c };
     (void)world_put(&w, app, false, NULL);
     world_run(&w, 500);

@@ -29,7 +29,8 @@ static void check_counters(const struct slot *s)
         else if (i->state != INSTANCE_INACTIVE)
             live[i->old]++;
         ready[i->old] += i->goal == GOAL_RUNNING && i->state == INSTANCE_RUNNING &&
-                         (i->health == INSTANCE_UNCHECKED || i->health == INSTANCE_HEALTHY) && (!i->readiness_asked || i->ready);
+                         (i->health == INSTANCE_UNCHECKED || i->health == INSTANCE_HEALTHY) &&
+                         (!i->readiness_asked || i->ready);
     }
     for (int k = 0; k < 2; k++) {
         CHECK_INT(s->live[k], live[k]);
@@ -61,7 +62,8 @@ static void remember_ready(struct world *x)
     size_t n = 0;
 
     memset(last, 0, sizeof last);
-    HASH_ITER(hh, x->m->slots, s, tmp) {
+    HASH_ITER(hh, x->m->slots, s, tmp)
+    {
         (void)snprintf(last[n].id, sizeof last[n].id, "%s", s->id.p);
         last[n++].ready = s->ready[0] + s->ready[1];
     }
@@ -94,19 +96,20 @@ static void check_restart(const struct slot *s)
             x->floor = ready_before(s); /* began below: must not get worse */
     }
     if (ready < x->floor)
-        test_fail(__FILE__, __LINE__, "seed %llu: %s has %lld ready, floor %lld", (unsigned long long)seed_now, s->id.p,
-                  (long long)ready, (long long)x->floor);
+        test_fail(__FILE__, __LINE__, "seed %llu: %s has %lld ready, floor %lld",
+                  (unsigned long long)seed_now, s->id.p, (long long)ready, (long long)x->floor);
     if (s->live[0] + s->live[1] + s->dying_counted[1] > r->capacity_max + 1 && s->live[1] > 0 &&
         s->live[0] > r->target)
-        test_fail(__FILE__, __LINE__, "seed %llu: %s is over its capacity of %lld", (unsigned long long)seed_now, s->id.p,
-                  (long long)r->capacity_max);
+        test_fail(__FILE__, __LINE__, "seed %llu: %s is over its capacity of %lld",
+                  (unsigned long long)seed_now, s->id.p, (long long)r->capacity_max);
 }
 
 static void check_all(struct world *x)
 {
     struct slot *s, *tmp;
 
-    HASH_ITER(hh, x->m->slots, s, tmp) {
+    HASH_ITER(hh, x->m->slots, s, tmp)
+    {
         check_counters(s);
         if (s->action == ACTION_RESTART && !s->action_done)
             check_restart(s);
@@ -138,9 +141,14 @@ static struct app *random_app(struct arena *a, int k)
     }
     if (rng_below(&w.rng, 3) == 0) {
         struct health_check *h = arena_alloc(a, sizeof *h);
-        *h = (struct health_check){ .grace_s = { true, 300 }, .interval_s = { true, 1 }, .failures_max = { true, 3 },
-                                    .protocol = { true, HC_TCP }, .timeout_s = { true, 1 }, .delay_s = { true, 15 },
-                                    .ip_protocol = { true, 0 }, .port_index = { true, 0 } };
+        *h = (struct health_check){ .grace_s = { true, 300 },
+                                    .interval_s = { true, 1 },
+                                    .failures_max = { true, 3 },
+                                    .protocol = { true, HC_TCP },
+                                    .timeout_s = { true, 1 },
+                                    .delay_s = { true, 15 },
+                                    .ip_protocol = { true, 0 },
+                                    .port_index = { true, 0 } };
         app->health_checks = (struct list){ true, 1, h };
     }
     return app;
@@ -156,7 +164,8 @@ static void random_update(struct arena *a)
         if (rng_below(&w.rng, 2) == 0)
             continue;
         struct app *app = random_app(a, k);
-        ua[u.app_count++] = (struct update_app){ .id = app->id, .app = rng_below(&w.rng, 5) == 0 ? NULL : app };
+        ua[u.app_count++] =
+            (struct update_app){ .id = app->id, .app = rng_below(&w.rng, 5) == 0 ? NULL : app };
     }
     (void)world_step(&w, (struct marathon_event){ .type = EVENT_UPDATE, .update = &u }, &err);
 }
@@ -189,7 +198,8 @@ static uint64_t run(uint64_t seed)
     if (w.m->deployment_count != 0)
         test_fail(__FILE__, __LINE__, "seed %llu: %zu deployments have not ended", (unsigned long long)seed,
                   w.m->deployment_count);
-    HASH_ITER(hh, w.m->slots, s, tmp) {
+    HASH_ITER(hh, w.m->slots, s, tmp)
+    {
         if (s->spec == NULL || s->running != s->spec->app.instances.v)
             test_fail(__FILE__, __LINE__, "seed %llu: %s has %lld running", (unsigned long long)seed, s->id.p,
                       (long long)s->running);

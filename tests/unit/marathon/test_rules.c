@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The small pure parts, by table: rolling arithmetic, backoff, health, paths, constraints, patterns, timers. */
+/* The small pure parts, by table: rolling arithmetic, backoff, health, paths, constraints, patterns, timers.
+ */
 #include <stdio.h>
 
 #include "marathon/core/backoff.h"
@@ -36,10 +37,11 @@ TEST("rolling restarts begin as the reference says")
         struct rolling r;
         rolling_begin(&r, courses[i].n, courses[i].mh, courses[i].oc, courses[i].resident, &c);
         struct rolling_move m = rolling_next(&r, &c);
-        if (r.healthy_min != courses[i].healthy_min || r.capacity_max != courses[i].capacity_max || m.kill != courses[i].kill ||
-            m.start != courses[i].start)
+        if (r.healthy_min != courses[i].healthy_min || r.capacity_max != courses[i].capacity_max ||
+            m.kill != courses[i].kill || m.start != courses[i].start)
             test_fail(__FILE__, __LINE__, "%s: min %lld max %lld kill %lld start %lld", courses[i].name,
-                      (long long)r.healthy_min, (long long)r.capacity_max, (long long)m.kill, (long long)m.start);
+                      (long long)r.healthy_min, (long long)r.capacity_max, (long long)m.kill,
+                      (long long)m.start);
     }
 }
 
@@ -133,16 +135,20 @@ TEST("health by its results")
             if ((out & HEALTH_STEP_KILL) != 0 && killed < 0)
                 killed = k;
         }
-        if (h.alive != healths[i].alive || killed != healths[i].killed_at || h.failures != healths[i].failures)
-            test_fail(__FILE__, __LINE__, "%s: alive %d killed at %d failures %u", healths[i].name, h.alive, killed, h.failures);
+        if (h.alive != healths[i].alive || killed != healths[i].killed_at ||
+            h.failures != healths[i].failures)
+            test_fail(__FILE__, __LINE__, "%s: alive %d killed at %d failures %u", healths[i].name, h.alive,
+                      killed, h.failures);
     }
 }
 
 static const struct {
     const char *base, *id, *want;
 } paths[] = {
-    { "/", "web", "/web" },       { "/", "/a//b/", "/a/b" }, { "/a/b", "c", "/a/b/c" }, { "/a/b", "../c", "/a/c" },
-    { "/a/b", "../../..", "/" },  { "/a", "/x", "/x" },      { "/a", "./b", "/a/b" },   { "/", "", "/" },
+    { "/", "web", "/web" },      { "/", "/a//b/", "/a/b" },
+    { "/a/b", "c", "/a/b/c" },   { "/a/b", "../c", "/a/c" },
+    { "/a/b", "../../..", "/" }, { "/a", "/x", "/x" },
+    { "/a", "./b", "/a/b" },     { "/", "", "/" },
 };
 
 TEST("ids resolve against their base")
@@ -176,7 +182,8 @@ TEST("patterns match whole values, with the classes people use")
     CHECK(!regex_is_valid(STR("x\\")));
 }
 
-static bool admits(enum constraint_op op, const char *value, const char *placed, const char *offered, int64_t instances)
+static bool admits(enum constraint_op op, const char *value, const char *placed, const char *offered,
+                   int64_t instances)
 {
     struct arena a = ARENA_INIT(65536);
     struct constraint c = { .field = STR("rack"), .op = { true, op }, .value = str_of(value) };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A small cluster for tests of the core: agents, a master that offers what is free, tasks that start and die. All in
- * memory, virtual time, one seed. */
+/* A small cluster for tests of the core: agents, a master that offers what is free, tasks that start and die.
+ * All in memory, virtual time, one seed. */
 #ifndef STOA_TESTS_MARATHON_WORLD_H
 #define STOA_TESTS_MARATHON_WORLD_H
 
@@ -34,7 +34,7 @@ struct world {
     int64_t agent_cpus;
     struct world_task tasks[WORLD_TASKS_MAX];
     bool suppressed, offers_wanted;
-    bool start_fails;   /* tasks end with FAILED instead of running */
+    bool start_fails; /* tasks end with FAILED instead of running */
     bool checks_fail;
     unsigned counts[BUS_TYPE_COUNT];
     unsigned kills, launches, revives, suppresses, stores, reconciles, probes;
@@ -46,7 +46,7 @@ struct world {
     struct world_record {
         char key[300];
         bool there;
-    } *records;
+    } * records;
     /* called after every step */
     void (*check)(struct world *w);
 };
@@ -167,8 +167,10 @@ static void world_start(struct world *w)
     if (w->m == NULL)
         w->m = marathon_new(&w->config);
     (void)world_step(w, (struct marathon_event){ .type = EVENT_STARTED }, NULL);
-    (void)world_step(w, (struct marathon_event){ .type = EVENT_SUBSCRIBED,
-                                                 .subscribed = { STR("fw-1"), STR("127.0.0.1:5050") } }, NULL);
+    (void)world_step(w,
+                     (struct marathon_event){ .type = EVENT_SUBSCRIBED,
+                                              .subscribed = { STR("fw-1"), STR("127.0.0.1:5050") } },
+                     NULL);
 }
 
 static void world_done(struct world *w)
@@ -199,7 +201,8 @@ static void world_offer(struct world *w)
         for (uint32_t p = 31000; p <= 31050 && n < 63; p++) {
             bool used = false;
             for (int i = 0; i < WORLD_TASKS_MAX && !used; i++)
-                for (size_t k = 0; w->tasks[i].id != NULL && w->tasks[i].agent == a && k < w->tasks[i].port_count; k++)
+                for (size_t k = 0;
+                     w->tasks[i].id != NULL && w->tasks[i].agent == a && k < w->tasks[i].port_count; k++)
                     used = used || w->tasks[i].ports[k] == p;
             if (!used)
                 continue;
@@ -214,22 +217,37 @@ static void world_offer(struct world *w)
         (void)snprintf(names[a][3], 16, "r%d", a % 2);
         res[a][0] = (struct offer_resource){ .name = STR("cpus"), .role = STR("*"), .milli = cpus };
         res[a][1] = (struct offer_resource){ .name = STR("mem"), .role = STR("*"), .milli = 100000000 };
-        res[a][2] = (struct offer_resource){ .name = STR("ports"), .role = STR("*"), .kind = VALUE_KIND_RANGES,
-                                             .ranges = ranges[a], .range_count = n, .range_cap = n };
+        res[a][2] = (struct offer_resource){ .name = STR("ports"),
+                                             .role = STR("*"),
+                                             .kind = VALUE_KIND_RANGES,
+                                             .ranges = ranges[a],
+                                             .range_count = n,
+                                             .range_cap = n };
         attrs[a][0] = (struct attribute){ STR("rack"), str_of(names[a][3]), VALUE_KIND_TEXT };
-        offers[a] = (struct offer){ .id = str_of(names[a][2]), .agent_id = str_of(names[a][0]), .hostname = str_of(names[a][1]),
-                                    .role = STR("*"), .attributes = attrs[a], .attribute_count = 1, .resources = res[a],
+        offers[a] = (struct offer){ .id = str_of(names[a][2]),
+                                    .agent_id = str_of(names[a][0]),
+                                    .hostname = str_of(names[a][1]),
+                                    .role = STR("*"),
+                                    .attributes = attrs[a],
+                                    .attribute_count = 1,
+                                    .resources = res[a],
                                     .resource_count = 3 };
     }
-    (void)world_step(w, (struct marathon_event){ .type = EVENT_OFFERS, .offers = { offers, (size_t)w->agents } }, NULL);
+    (void)world_step(
+        w, (struct marathon_event){ .type = EVENT_OFFERS, .offers = { offers, (size_t)w->agents } }, NULL);
 }
 
 static void world_status(struct world *w, const char *task_id, enum task_state s, int healthy)
 {
     struct marathon_event ev = { .type = EVENT_STATUS };
 
-    ev.status = (struct status_event){ .task_id = str_of(task_id), .agent_id = STR("a0"), .state = s, .healthy = healthy,
-                                       .reason_number = REASON_NONE, .uuid = STR("0123456789abcdef"), .message = STR("m") };
+    ev.status = (struct status_event){ .task_id = str_of(task_id),
+                                       .agent_id = STR("a0"),
+                                       .state = s,
+                                       .healthy = healthy,
+                                       .reason_number = REASON_NONE,
+                                       .uuid = STR("0123456789abcdef"),
+                                       .message = STR("m") };
     (void)world_step(w, ev, NULL);
 }
 
@@ -262,7 +280,8 @@ static bool world_act(struct world *w)
     }
     if (w->probe_pending != 0) {
         struct marathon_event ev = { .type = EVENT_PROBE };
-        ev.probe = (struct probe_event){ .id = w->probe_ids[--w->probe_pending], .answered = true,
+        ev.probe = (struct probe_event){ .id = w->probe_ids[--w->probe_pending],
+                                         .answered = true,
                                          .status = w->checks_fail ? 500 : 200 };
         (void)world_step(w, ev, NULL);
         return true;
