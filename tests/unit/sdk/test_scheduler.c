@@ -23,6 +23,7 @@ struct master {
     unsigned subscriptions;
     char redirect[200]; /* set: answers with 307 to it */
     unsigned refuse;    /* set: answers with this status */
+    bool abort_calls;   /* set: drops the connection of the next call, unanswered */
     struct sbuf trace;  /* calls as they came */
 };
 
@@ -92,6 +93,9 @@ static void on_request(void *ctx, struct http_req *r)
     } else if (wire_field_u64(sbuf_view(&bytes), 2, 0) == 1) {
         m->json = is_json;
         subscribe(m, r);
+    } else if (m->abort_calls) {
+        m->abort_calls = false;
+        http_abort(r);
     } else {
         http_reply(r, 202, NULL, STR(""));
     }
@@ -375,6 +379,20 @@ TEST("a lost stream: offers are void, the same framework subscribes again with w
               STR("subscribed fw-1 master-1\ndisconnected\nsubscribed fw-1 again master-1\n"));
     CHECK(str_contains(sbuf_view(&w.m.trace), STR("\"id\":{\"value\":\"fw-1\"}")));
     CHECK(str_ends(sbuf_view(&w.m.trace), STR("\"suppressed_roles\":[\"batch\",\"web\"]}}\n")));
+    world_done(&w);
+}
+
+TEST("a lost connection for calls ends the subscription too: what was in it is missed by nobody else")
+{
+    struct world w;
+
+    world_init(&w, (struct stoa_options){ .backoff_min_ms = 1 });
+    run_until(&w, 1, &w.m, 1);
+    w.m.abort_calls = true;
+    CHECK_INT(stoa_revive(w.s, NULL, 0, NULL), 0);
+    run_until(&w, 3, &w.m, 3); /* subscribed, disconnected, subscribed */
+    CHECK_INT(w.m.subscriptions, 2);
+    CHECK_STR(sbuf_view(&w.trace), STR("subscribed fw-1 master-1\ndisconnected\nsubscribed fw-1 again master-1\n"));
     world_done(&w);
 }
 
