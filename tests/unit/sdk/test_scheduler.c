@@ -392,7 +392,8 @@ TEST("a lost connection for calls ends the subscription too: what was in it is m
     CHECK_INT(stoa_revive(w.s, NULL, 0, NULL), 0);
     run_until(&w, 3, &w.m, 3); /* subscribed, disconnected, subscribed */
     CHECK_INT(w.m.subscriptions, 2);
-    CHECK_STR(sbuf_view(&w.trace), STR("subscribed fw-1 master-1\ndisconnected\nsubscribed fw-1 again master-1\n"));
+    CHECK_STR(sbuf_view(&w.trace),
+              STR("subscribed fw-1 master-1\ndisconnected\nsubscribed fw-1 again master-1\n"));
     world_done(&w);
 }
 
