@@ -18,3 +18,13 @@ $(SIM_BLOBS):
 
 $(L)/libsim.a: $(SIM_BLOBS)
 $(call obj,$(SIM_FRAMEWORK_SRC) $(SIM_EXECUTOR_SRC)): | $(GEN_H)
+
+# A small program with the simulator alone: quick to build for mutants, and with sanitizers.
+SIM_LIBS := $(call libs,sim master-wire master-core agent-wire agent-core marathon marathon-core sdk-core webui io wire proto model base)
+$(B)/stoa-sim: $(call obj,tests/sim/standalone/main.c) $(SIM_LIBS)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $< -Wl,--start-group $(SIM_LIBS) -Wl,--end-group $(PKG_LIBS)
+
+mutants: ## break one line at a time and show that simulation notices
+	$(Q)tests/sim/mutants.sh
+.PHONY: mutants

@@ -141,6 +141,19 @@ static void do_store(struct agent_node *n, const struct agent_action *act)
     f->ev.u.stored.message = failed ? STR("No space left on device") : STR("");
 }
 
+/* What is said must survive: an update of a checkpointing framework is in its log. */
+static void check_stored(struct agent_node *n, const struct agent_stream *f, const struct task_status *status)
+{
+    char key[1024];
+
+    (void)snprintf(key, sizeof key, "slaves/%s/frameworks/%s/executors/%s/runs/%s/tasks/%s/task.updates", n->core->id,
+                   f->framework_id, f->executor_id, f->container_id, f->task_id);
+    const struct vkv_entry *e = kv_get(&n->disk, key);
+    if (e == NULL || memmem(e->value.p, e->value.n, status->uuid.b, sizeof status->uuid.b) == NULL)
+        sim_fail(n->sim, "%s sends %s of task %s, which is not on its disk", n->p->name, task_state_name(status->state),
+                 f->task_id);
+}
+
 static void do_send(struct agent_node *n, const struct agent_action *act)
 {
     struct str to = act->to.n != 0 ? act->to : str_of(n->master);
@@ -152,6 +165,8 @@ static void do_send(struct agent_node *n, const struct agent_action *act)
     if (act->type == AGENT_DO_SEND_UPDATE) {
         sim_trace(n->sim, n->p->name, "sends update %s of %.*s", task_state_name(act->update->status->state),
                   STR_ARG(subject(act)));
+        if (!n->p->dying && act->flow->checkpoint)
+            check_stored(n, act->flow, act->update->status);
         if (!n->p->dying)
             ledger_update_sent(n->sim, n->index, str_of(act->flow->framework_id), act->update->status,
                                act->flow->checkpoint);

@@ -224,12 +224,42 @@ void random_rng(struct rng *r)
 
 /* --- for the ledger: what goes in and out of marathon, which tells nothing itself --- */
 
+/* A launch may leave only when the instance is in the store, or a crash makes a task that nobody knows. Task ids are
+ * "<instance>._app.<n>". */
+static void launch_sent(struct proc *p, struct str task)
+{
+    struct str id = wire_path(task, 2, 1, 0);
+    char key[300];
+
+    for (size_t i = 0; i + 6 < id.n; i++)
+        if (str_starts(str_sub(id, i, id.n - i), STR("._app.")))
+            id.n = i;
+    (void)snprintf(key, sizeof key, "instance/%.*s", STR_ARG(id));
+    if (kv_get(&p->sim->marathon_store.kv, key) == NULL)
+        sim_fail(p->sim, "marathon launches %.*s, which is not in its store", STR_ARG(id));
+}
+
+static void accept_sent(struct proc *p, struct str accept)
+{
+    struct wire_field op, task;
+
+    while (wire_field_next(&accept, &op) == 1) {
+        struct str launch = op.number == 2 ? wire_field_bytes(op.bytes, 3) : (struct str){ NULL, 0 };
+        while (wire_field_next(&launch, &task) == 1)
+            launch_sent(p, task.bytes);
+    }
+}
+
 static void call_sent(struct proc *p, struct str call)
 {
     struct str ack = wire_field_bytes(call, 8), uuid = wire_field_bytes(ack, 3);
     struct uuid u;
 
-    if (p != p->sim->marathon || wire_field_u64(call, 2, 0) != 8 || uuid.n != sizeof u.b || p->dying)
+    if (p != p->sim->marathon || p->dying)
+        return;
+    if (wire_field_u64(call, 2, 0) == 3)
+        accept_sent(p, wire_field_bytes(call, 4));
+    if (wire_field_u64(call, 2, 0) != 8 || uuid.n != sizeof u.b)
         return;
     memcpy(u.b, uuid.p, sizeof u.b);
     ledger_acknowledged(p->sim, wire_path(call, 1, 1, 0), wire_path(ack, 2, 1, 0), &u);

@@ -46,6 +46,13 @@ struct fw_node {
     struct late_ack *acks;
     char held[8][64];          /* offers that are neither used nor declined */
     size_t held_count;
+    struct refusal {
+        char agent_id[64];
+        int64_t cpus, mem, disk, from, until;
+        struct stoa_range ports[16];
+        size_t port_count;
+    } refusals[AGENTS_MAX];    /* the latest long one per agent */
+    size_t refusal_count;
     bool suppressed;
 };
 
@@ -121,19 +128,83 @@ static void launch(struct fw_node *n, const struct stoa_offer *o)
         sim_trace(sim_of(n), n->p->name, "launch: %s", err.msg);
 }
 
+static const struct stoa_resource *ports_of(const struct stoa_offer *o)
+{
+    for (size_t i = 0; i < o->resource_count; i++)
+        if (strcmp(o->resources[i].name, "ports") == 0)
+            return &o->resources[i];
+    return NULL;
+}
+
+static bool ports_within(const struct stoa_offer *o, const struct refusal *r)
+{
+    const struct stoa_resource *p = ports_of(o);
+    bool all = true;
+
+    for (size_t i = 0; p != NULL && i < p->range_count; i++) {
+        bool one = false;
+        for (size_t k = 0; k < r->port_count; k++)
+            one = one || (p->ranges[i].begin >= r->ports[k].begin && p->ranges[i].end <= r->ports[k].end);
+        all = all && one;
+    }
+    return all;
+}
+
+static void refuse(struct fw_node *n, const struct stoa_offer *o, int64_t seconds)
+{
+    struct refusal *r = n->refusals;
+
+    (void)stoa_decline(n->s, &o->id, 1, (double)seconds, NULL);
+    while (r < n->refusals + n->refusal_count && strcmp(r->agent_id, o->agent_id) != 0)
+        r++;
+    if (r == n->refusals + AGENTS_MAX)
+        return;
+    if (r == n->refusals + n->refusal_count)
+        n->refusal_count++;
+    (void)snprintf(r->agent_id, sizeof r->agent_id, "%s", o->agent_id);
+    r->cpus = stoa_offer_scalar_milli(o, "cpus");
+    r->mem = stoa_offer_scalar_milli(o, "mem");
+    r->disk = stoa_offer_scalar_milli(o, "disk");
+    const struct stoa_resource *p = ports_of(o);
+    r->port_count = p != NULL && p->range_count <= 16 ? p->range_count : 0;
+    if (r->port_count != 0)
+        memcpy(r->ports, p->ranges, r->port_count * sizeof r->ports[0]);
+    r->from = sim_of(n)->now;
+    r->until = r->from + SEC(seconds);
+}
+
+/* A filter ends early with its agent or its master; with machines that work it lasts. An offer may have been on its way when
+ * the refusal was said. */
+static void check_refusals(struct fw_node *n, const struct stoa_offer *o)
+{
+    int64_t now = sim_of(n)->now;
+
+    if ((sim_of(n)->o.faults & ~(unsigned)(FAULT_DELAY | FAULT_CLOCK | FAULT_TORN)) != 0)
+        return;
+    for (const struct refusal *r = n->refusals; r < n->refusals + n->refusal_count; r++)
+        if (strcmp(r->agent_id, o->agent_id) == 0 && now > r->from + SEC(8) && now < r->until &&
+            stoa_offer_scalar_milli(o, "cpus") <= r->cpus && stoa_offer_scalar_milli(o, "mem") <= r->mem &&
+            stoa_offer_scalar_milli(o, "disk") <= r->disk && ports_within(o, r))
+            sim_fail(sim_of(n), "%s is offered what it refused %d s ago for %d s", n->p->name,
+                     (int)((now - r->from) / NS_PER_S), (int)((r->until - r->from) / NS_PER_S));
+}
+
 static void on_offers(struct stoa_scheduler *s, const struct stoa_offer *offers, size_t count, void *user)
 {
     struct fw_node *n = user;
     bool calm = sim_of(n)->calm;
 
     for (size_t i = 0; i < count; i++) {
+        check_refusals(n, &offers[i]);
         unsigned dice = (unsigned)rng_below(n->r, 100);
         if (calm || live_tasks(n) >= TASKS_AT_ONCE)
-            (void)stoa_decline(s, &offers[i].id, 1, calm ? 20 : (double)rng_below(n->r, 4), NULL);
+            refuse(n, &offers[i], calm ? 20 : (int64_t)rng_below(n->r, 4));
         else if (dice < 60)
             launch(n, &offers[i]);
+        else if (dice < 80)
+            (void)stoa_decline(s, &offers[i].id, 1, STOA_REFUSE_DEFAULT, NULL);
         else if (dice < 95)
-            (void)stoa_decline(s, &offers[i].id, 1, dice < 80 ? STOA_REFUSE_DEFAULT : (double)rng_below(n->r, 10), NULL);
+            refuse(n, &offers[i], (int64_t)rng_below(n->r, 30));
         else if (n->held_count < 8) /* until it is rescinded, or the framework goes, or all is well */
             (void)snprintf(n->held[n->held_count++], sizeof n->held[0], "%s", offers[i].id);
     }
@@ -250,7 +321,7 @@ static void on_disconnected(struct stoa_scheduler *s, const char *why, void *use
     struct fw_node *n = user;
 
     (void)s;
-    n->held_count = 0;
+    n->held_count = n->refusal_count = 0;
     sim_trace(sim_of(n), n->p->name, "has lost the master: %s", why);
 }
 
@@ -332,6 +403,7 @@ static void whim(struct stoa_scheduler *s, void *arg)
         n->suppressed = true;
     } else if (dice < 75) {
         (void)stoa_revive(s, NULL, 0, NULL);
+        n->refusal_count = 0;
         n->suppressed = false;
     }
     (void)stoa_scheduler_after(s, calm ? 5000 : between(n->r, 300, 4000), whim, n, NULL);
@@ -359,7 +431,7 @@ static void fw_start(struct proc *p)
     sim_trace(p->sim, p->name, "starts");
     fake_process(p);
     n->suppressed = false;
-    n->held_count = 0;
+    n->held_count = n->refusal_count = 0;
     n->s = stoa_scheduler_new(&o, &callbacks, n, &err);
     if (n->s == NULL) {
         sim_fail(p->sim, "%s: %s", p->name, err.msg);
