@@ -153,13 +153,9 @@ static void get_flags(struct shell *sh, struct http_req *r, struct str rest, str
 
 static void get_redirect(struct shell *sh, struct http_req *r, struct str rest, struct str principal)
 {
-    char location[400];
-    int n = snprintf(location, sizeof location, "//%s:%u", sh->hostname, sh->addr.port);
-
     (void)rest;
     (void)principal;
-    http_reply_header(r, "Location", str_mem(location, (size_t)n));
-    reply_empty(r, 307);
+    election_redirect(sh, r, STR(""));
 }
 
 static void get_metrics(struct shell *sh, struct http_req *r, struct str rest, struct str principal)

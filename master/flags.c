@@ -6,6 +6,7 @@
 #include "common/base/str.h"
 #include "common/base/time.h"
 #include "common/model/resources.h"
+#include "master/election.h"
 
 #define B(name_, default_, help_) FLAG_BOOL(struct master_flags, name_, #name_, default_, help_)
 #define S(name_, default_, help_) FLAG_STRING(struct master_flags, name_, #name_, default_, help_)
@@ -36,8 +37,8 @@ static const struct flag flags[] = {
     D(registry_max_agent_age, "2weeks", "Unreachable and gone agents are forgotten after this."),
     I(registry_max_agent_count, "102400", 1, 10000000, "At most so many unreachable, and gone, agents are kept."),
     B(log_auto_initialize, "true", "Accepted; the store needs no initialisation."),
-    I(quorum, NULL, 1, 99, "Accepted; used with several masters."),
-    S(zk, NULL, "ZooKeeper for several masters."),
+    I(quorum, NULL, 1, 99, "Accepted: ZooKeeper has its own."),
+    S(zk, NULL, "Several masters: zk://[user:password@]host:port,host:port/path, or file:// with it. The registry is kept there too."),
     D(zk_session_timeout, "10secs", "Session timeout with ZooKeeper."),
     S(cluster, NULL, "Name of the cluster, shown in the web UI."),
     S(domain, NULL, "Fault domain of this master as JSON."),
@@ -160,7 +161,6 @@ int master_flags_check(const struct master_flags *f, const struct flags *parsed,
     static const struct {
         const char *name, *instead;
     } refused[] = {
-        { "zk", "several masters with ZooKeeper are not built yet; leave it out to run a single master" },
         { "acls", "authorization is not built yet; leave it out only where everyone who can connect may do everything" },
         { "modules", "modules cannot be loaded; leave it out" },
         { "modules_dir", "modules cannot be loaded; leave it out" },
@@ -183,7 +183,9 @@ int master_flags_check(const struct master_flags *f, const struct flags *parsed,
                                            "yet; HTTP frameworks have --authenticate_http_frameworks");
     if (f->registry_strict)
         return error_set(err, ERR_INVALID, "--registry_strict is true: only false is supported");
-    if (strcmp(f->registry, "replicated_log") == 0 && f->work_dir == NULL)
+    if (f->zk != NULL && election_check_flag(f->zk, err) != 0)
+        return -(int)err->code;
+    if (f->zk == NULL && strcmp(f->registry, "replicated_log") == 0 && f->work_dir == NULL)
         return error_set(err, ERR_INVALID, "--work_dir is not set: the registry needs a folder; or use --registry=in_memory");
     if (strcmp(f->role_sorter, "drf") != 0 && strcmp(f->role_sorter, "random") != 0)
         return error_set(err, ERR_INVALID, "--role_sorter is %s; use drf or random", f->role_sorter);

@@ -74,14 +74,12 @@ static void on_head(void *ctx, struct http_req *r)
     (void)msg_take(sh->msg, r);
 }
 
-static void on_request(void *ctx, struct http_req *r)
+void http_request(struct shell *sh, struct http_req *r)
 {
-    struct shell *sh = ctx;
     struct str path = http_req_path(r), rest;
     char principal_buf[512];
     struct str principal;
 
-    sh->http_requests++;
     if (firewall_blocks(sh, path)) {
         http_reply_text(r, 403, "Endpoint '%.*s' is disabled", STR_ARG(path));
         return;
@@ -94,7 +92,19 @@ static void on_request(void *ctx, struct http_req *r)
     }
     if (!auth_check(sh, r, master_endpoints[i].realm, principal_buf, sizeof principal_buf, &principal))
         return;
-    master_endpoints[i].fn(sh, r, rest, principal);
+    /* Before any look at method and body. */
+    if (master_endpoints[i].leader && !election_leads(sh))
+        election_redirect(sh, r, path);
+    else if (!election_holds(sh, r, path))
+        master_endpoints[i].fn(sh, r, rest, principal);
+}
+
+static void on_request(void *ctx, struct http_req *r)
+{
+    struct shell *sh = ctx;
+
+    sh->http_requests++;
+    http_request(sh, r);
 }
 
 void http_init_handler(struct http_handler *h)

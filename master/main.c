@@ -13,6 +13,7 @@
 #include "common/base/log.h"
 #include "common/io/fs.h"
 #include "common/io/random.h"
+#include "common/io/restart.h"
 #include "common/wire/json.h"
 #include "master/main.h"
 #include "master/shell.h"
@@ -236,12 +237,27 @@ static int open_store(struct shell *sh, struct error *err)
 
     if (strcmp(sh->flags.registry, "in_memory") == 0)
         return store_open_memory(&sh->store, sh->loop, err);
+    if (election_with_zk(sh))
+        return election_open_store(sh, err);
     rc = fs_mkdirs(sh->flags.work_dir, 0755, err);
     if (rc != 0)
         return error_wrap(err, "--work_dir=%s", sh->flags.work_dir);
     sbuf_fmt(&path, "%s/registry.db", sh->flags.work_dir);
     struct store_sqlite_options o = { .path = path.p };
     return store_open_sqlite(&sh->store, sh->loop, &o, err);
+}
+
+static void lead(struct shell *sh)
+{
+    struct error err;
+
+    sh->view.elected_time = (double)loop_wall(sh->loop).ms / 1000.0;
+    if (open_store(sh, &err) != 0) {
+        mshell_fail(sh, "registry_unusable", err.msg);
+        return;
+    }
+    sh->fetch_started = loop_clock();
+    store_list(sh->store, STR(REGISTRY_PREFIX), on_registry, sh);
 }
 
 static void on_signal(void *arg, int signo)
@@ -318,8 +334,6 @@ static int start(struct shell *sh, struct error *err)
     rc = listen_http(sh, err);
     if (rc == 0)
         rc = advertise(sh, err);
-    if (rc == 0)
-        rc = open_store(sh, err);
     if (rc != 0)
         return rc;
     make_core(sh);
@@ -329,8 +343,9 @@ static int start(struct shell *sh, struct error *err)
         return rc;
     sh->sig_int = loop_signal(sh->loop, SIGINT, on_signal, sh);
     sh->sig_term = loop_signal(sh->loop, SIGTERM, on_signal, sh);
-    sh->fetch_started = loop_clock();
-    store_list(sh->store, STR(REGISTRY_PREFIX), on_registry, sh);
+    rc = election_open(sh, lead, err);
+    if (rc != 0)
+        return rc;
     log_info("started", "pid=%s id=%s version=%s", sh->pid, sh->m->id, MASTER_VERSION);
     return 0;
 }
@@ -344,6 +359,7 @@ static void stop(struct shell *sh)
     http_server_free(sh->http);
     msg_free(sh->msg);
     store_close(sh->store);
+    election_close(sh);
     HASH_ITER(hh, sh->streams, s, s_next) {
         HASH_DELETE(hh, sh->streams, s);
         free(s);
@@ -399,5 +415,7 @@ int master_main(int argc, char **argv)
     }
     stop(sh);
     flags_done(&sh->parsed, &sh->flags);
-    return code;
+    if (sh->restart && code == 0)
+        restart_program(); /* returns only when that failed: then a supervisor has to */
+    return sh->restart ? 1 : code;
 }

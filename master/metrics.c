@@ -379,15 +379,16 @@ static void put_allocator(struct pairs *p, const struct master *m)
 static void put_rest(struct pairs *p, const struct shell *sh)
 {
     struct sysinfo si = { 0 };
-    struct store_stats st;
+    struct store_stats st = { .bytes = 0 };
 
-    store_stats(sh->store, &st);
+    if (sh->store != NULL)
+        store_stats(sh->store, &st);
     put(p, (double)st.bytes, "registrar/registry_size_bytes");
-    put(p, (double)store_pending(sh->store), "registrar/queued_operations");
+    put(p, sh->store != NULL ? (double)store_pending(sh->store) : 0, "registrar/queued_operations");
     put(p, 1, "registrar/log/recovered");
     put(p, 1, "registrar/log/ensemble_size");
     put(p, (double)loop_wall(sh->loop).ms / 1000.0 - sh->view.start_time, "master/uptime_secs");
-    put(p, 1, "master/elected");
+    put(p, election_leads(sh), "master/elected");
     put(p, 0, "master/event_queue_messages");
     put(p, 0, "master/event_queue_dispatches");
     put(p, 0, "master/event_queue_http_requests");

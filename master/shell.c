@@ -22,6 +22,9 @@ struct view *mshell_view(struct shell *sh)
     return &sh->view;
 }
 
+/* While it is not sure that it leads, a master looks again after this. */
+#define UNSURE_NS (100 * NS_PER_MS)
+
 /* --- the store --- */
 
 struct stored {
@@ -41,7 +44,9 @@ static void on_stored(void *arg, const struct store_result *r)
     free(s);
     if (sh->stopping)
         return;
-    if (r->err != NULL) /* what others would see must not run ahead of what is kept */
+    if (r->err != NULL && r->err->code == ERR_CONFLICT && election_with_zk(sh))
+        election_step_down(sh, "another master has taken the registry over");
+    else if (r->err != NULL) /* what others would see must not run ahead of what is kept */
         mshell_fail(sh, "registry_store_failed", r->err->msg);
     else
         mshell_step(sh, &ev);
@@ -224,6 +229,10 @@ static void run_step(void *arg)
     if (sh->stopping)
         return;
     streams_tell_closed(sh);
+    if (!election_is_sure(sh)) {
+        loop_timer_in(&sh->timer, UNSURE_NS);
+        return;
+    }
     if (sh->wake_at.ns <= loop_now(sh->loop).ns) {
         struct mono before = loop_clock();
         int64_t late = loop_now(sh->loop).ns - sh->wake_at.ns;

@@ -17,6 +17,7 @@
 #include "common/io/metrics.h"
 #include "common/io/msg.h"
 #include "common/io/store.h"
+#include "master/election.h"
 #include "master/flags.h"
 #include "master/wire/decode.h"
 #include "master/wire/view.h"
@@ -53,7 +54,9 @@ struct shell {
     struct loop *loop;
     struct http_server *http;
     struct msg *msg;
-    struct store *store;
+    struct store *store; /* NULL while this master does not lead */
+    struct election *election;
+    bool restart;        /* begin again in the same process when the loop ends */
     struct master *m;
     struct rng rng;
     struct metrics *metrics;
@@ -114,6 +117,8 @@ void watchers_beat(void *arg); /* timer */
 
 /* --- http.c --- */
 void http_init_handler(struct http_handler *h);
+/* Answers r, now or later. */
+void http_request(struct shell *sh, struct http_req *r);
 /* A v1 pipeline: method, Content-Type, body. False: answered. */
 bool api_begin(struct http_req *r, bool *ret_json);
 /* Whether the answer is to be JSON; false: answered with 406. */

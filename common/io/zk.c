@@ -54,6 +54,7 @@ struct zk {
     struct loop_work interest_work, failed_work, renew_work, free_work;
     struct loop_timer complain, again;
     struct mono since; /* without a connection */
+    struct mono heard;
     bool connected, had_session, expired, freeing;
     unsigned inside; /* library calls that may call us back */
 };
@@ -101,6 +102,8 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
         ((what & EV_READ) != 0 ? ZOOKEEPER_READ : 0) | ((what & EV_WRITE) != 0 ? ZOOKEEPER_WRITE : 0);
 
     int more = 1;
+    if ((what & EV_READ) != 0)
+        zk->heard = loop_now(zk->loop);
     zk->inside++;
     /* The library takes one answer per call; what went wrong comes as an event or with the operations. */
     for (unsigned i = 0; i < ANSWERS_MAX && more > 0; i++) {
@@ -482,6 +485,11 @@ void zk_unlisten(struct zk *zk, struct zk_listener *l)
 bool zk_is_connected(const struct zk *zk)
 {
     return zk->connected;
+}
+
+bool zk_is_fresh(const struct zk *zk)
+{
+    return zk->connected && mono_diff(loop_now(zk->loop), zk->heard) < zk_session_timeout_ns(zk);
 }
 
 int64_t zk_session_id(const struct zk *zk)

@@ -73,6 +73,9 @@ void zk_free(struct zk *zk);
 void zk_listen(struct zk *zk, struct zk_listener *l);
 void zk_unlisten(struct zk *zk, struct zk_listener *l);
 bool zk_is_connected(const struct zk *zk);
+/* Connected, and something was heard from a server within the session's timeout: a process that was stopped for longer learns
+ * here that it cannot know any more, before the library notices. */
+bool zk_is_fresh(const struct zk *zk);
 int64_t zk_session_id(const struct zk *zk);         /* 0: none yet */
 int64_t zk_session_timeout_ns(const struct zk *zk); /* as agreed with the server */
 bool zk_has_credentials(const struct zk *zk);

@@ -358,3 +358,65 @@ class Stream:
         except OSError:
             pass
         self.s.close()
+
+
+class ZooKeeper:
+    """One server, or an ensemble of three, on ports of its own. Raises Skip where the machine has none."""
+    JARS = ["/usr/share/java/zookeeper.jar", "/usr/share/java/slf4j-simple.jar"]
+
+    def __init__(self, servers=1):
+        for f in self.JARS + ["/usr/bin/java"]:
+            if not os.path.exists(f):
+                raise Skip(f"{f} is not there; scripts/install-packages test installs it")
+        self.dir = tempfile.mkdtemp(prefix="zk.", dir=scratch())
+        ports = free_ports(servers * 3)
+        self.ports, self.servers = ports[:servers], []
+        peers = "".join(f"server.{i + 1}=127.0.0.1:{ports[servers + i]}:{ports[2 * servers + i]}\n" for i in range(servers))
+        for i, port in enumerate(self.ports):
+            d = os.path.join(self.dir, str(i + 1))
+            os.makedirs(d + "/data")
+            open(d + "/data/myid", "w").write(str(i + 1))
+            open(d + "/zoo.cfg", "w").write(
+                f"tickTime=200\ninitLimit=50\nsyncLimit=25\nminSessionTimeout=400\nmaxSessionTimeout=60000\ndataDir={d}/data\n"
+                f"clientPort={port}\nclientPortAddress=127.0.0.1\n4lw.commands.whitelist=*\nmaxClientCnxns=0\n"
+                + (peers if servers > 1 else ""))
+            self.servers.append(Process(f"zookeeper{i + 1}", [
+                "/usr/bin/java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+                "-Dzookeeper.admin.enableServer=false", "-Djava.net.preferIPv4Stack=true", "-cp", ":".join(self.JARS),
+                "org.apache.zookeeper.server.quorum.QuorumPeerMain", d + "/zoo.cfg"]))
+        self.wait_up()
+
+    @property
+    def hosts(self):
+        return ",".join(f"127.0.0.1:{p}" for p in self.ports)
+
+    def url(self, path):
+        return f"zk://{self.hosts}{path}"
+
+    def command(self, word, i=0):
+        with socket.create_connection(("127.0.0.1", self.ports[i]), 1) as s:
+            s.settimeout(1)
+            s.sendall(word.encode())
+            out = b""
+            while (b := s.recv(65536)):
+                out += b
+            return out.decode()
+
+    def mode(self, i=0):
+        """"leader", "follower", "standalone", or None while it does not serve."""
+        try:
+            m = re.search(r"^Mode: (\w+)", self.command("srvr", i), re.M)
+            return m and m.group(1)
+        except OSError:
+            return None
+
+    def wait_up(self):
+        for i in range(len(self.servers)):
+            wait_for(f"ZooKeeper server {i + 1} serves", lambda: self.mode(i), 60)
+
+    def kill(self, i=0):
+        self.servers[i].kill().wait()
+
+    def start(self, i=0):
+        self.servers[i].start()
+        wait_for("ZooKeeper serves", lambda: self.mode(i), 60)
