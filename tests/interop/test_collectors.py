@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Metric collectors: every name that collectors in use look up is there and is a number, on master and agent; and
+mesos_exporter, unmodified from the Go module proxy where it can be had, scraped with an empty error log."""
+import os, sys
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "support"))
+from cluster import *
+
+SYSTEM = "system/{cpus_total,load_1min,load_5min,load_15min,mem_free_bytes,mem_total_bytes}"
+TIMER = "{,/count,/min,/max,/p50,/p90,/p95,/p99,/p999,/p9999}"
+AMOUNTS = "{cpus,gpus,mem,disk}_{,revocable_}{percent,total,used}"
+MASTER = f"""{SYSTEM}
+allocator/event_queue_dispatches
+allocator/mesos/{{allocation_runs,event_queue_dispatches}}
+allocator/mesos/allocation_run_ms{TIMER}
+allocator/mesos/allocation_run_latency_ms{TIMER}
+allocator/mesos/resources/{{cpus,mem,disk}}/{{offered_or_allocated,total}}
+master/{AMOUNTS}
+master/{{dropped_messages,elected,event_queue_dispatches,event_queue_http_requests,event_queue_messages,outstanding_offers,uptime_secs}}
+master/frameworks_{{active,connected,disconnected,inactive}}
+master/{{invalid,valid}}_{{executor_to_framework_messages,framework_to_executor_messages}}
+master/{{invalid,valid}}_{{operation_status_update_acknowledgements,status_update_acknowledgements,status_updates}}
+master/messages_{{authenticate,deactivate_framework,decline_offers,executor_to_framework,exited_executor,framework_to_executor}}
+master/messages_{{kill_task,launch_tasks,operation_status_update_acknowledgement,reconcile_operations,reconcile_tasks}}
+master/messages_{{register_framework,register_slave,reregister_framework,reregister_slave,resource_request,revive_offers}}
+master/messages_{{status_update,status_update_acknowledgement,suppress_offers,unregister_framework,unregister_slave,update_slave}}
+master/{{operator_event_stream_subscribers,recovery_slave_removals,slave_registrations,slave_removals,slave_reregistrations}}
+master/slave_removals/reason_{{registered,unhealthy,unregistered}}
+master/slave_shutdowns_{{canceled,completed,scheduled}}
+master/slave_unreachable_{{canceled,completed,scheduled}}
+master/slaves_{{active,connected,disconnected,inactive,unreachable}}
+master/tasks_{{dropped,error,failed,finished,gone,gone_by_operator,killed,killing,lost,running,staging,starting,unreachable}}
+registrar/log/{{ensemble_size,recovered}}
+registrar/{{queued_operations,registry_size_bytes,state_fetch_ms}}
+registrar/state_store_ms{TIMER}"""
+AGENT = f"""{SYSTEM}
+containerizer/fetcher/{{cache_size_total_bytes,cache_size_used_bytes,task_fetches_failed,task_fetches_succeeded}}
+containerizer/mesos/{{container_destroy_errors,filesystem/containers_new_rootfs}}
+containerizer/mesos/disk/project_ids_{{free,total}}
+containerizer/mesos/provisioner/{{bind/remove_rootfs_errors,remove_container_errors}}
+gc/path_removals_{{failed,pending,succeeded}}
+slave/{AMOUNTS}
+slave/{{container_launch_errors,executor_directory_max_allowed_age_secs,executors_preempted,frameworks_active,recovery_errors}}
+slave/executors_{{registering,running,terminated,terminating}}
+slave/{{invalid,valid}}_{{framework_messages,status_updates}}
+slave/{{recovery_time_secs,registered,uptime_secs}}
+slave/tasks_{{error,failed,finished,gone,killed,killing,lost,running,staging,starting}}"""
+dev = None
+
+
+def expand(text):
+    """Like the shell's braces."""
+    m = re.search(r"\{([^{}]*)\}", text)
+    if not m:
+        return [text]
+    return [e for part in m.group(1).split(",") for e in expand(text[:m.start()] + part + text[m.end():])]
+
+
+def missing(port, names):
+    snapshot = get(port, "/metrics/snapshot").json
+    bad = [k for k, v in snapshot.items() if isinstance(v, bool) or not isinstance(v, (int, float))]
+    equal(bad, [], "values that are no numbers")
+    return sorted(n for line in names.split("\n") for n in expand(line) if n not in snapshot)
+
+
+def start():
+    global dev
+    if dev is None:
+        dev = Dev()
+        dev.deploy(hello_app("/web", instances=1))
+
+
+@case("the master has every metric that collectors look up, all of them numbers")
+def _():
+    start()
+    equal(missing(dev.master, MASTER), [], "missing")
+
+
+@case("the agent has every metric that collectors look up, all of them numbers")
+def _():
+    start()
+    equal(missing(dev.agents[0], AGENT), [], "missing")
+
+
+@case("what collectors compute from is consistent")
+def _():
+    start()
+    m, a = get(dev.master, "/metrics/snapshot?timeout=100ms").json, get(dev.agents[0], "/metrics/snapshot").json
+    equal((m["master/elected"], m["master/slaves_active"], m["master/frameworks_active"], m["master/tasks_running"]), (1, 1, 1, 1), "master")
+    equal((a["slave/registered"], a["slave/tasks_running"], a["slave/executors_running"]), (1, 1, 1), "agent")
+    equal(m["master/cpus_total"], a["slave/cpus_total"], "cpus of master and agent")
+    check(abs(m["master/cpus_percent"] - m["master/cpus_used"] / m["master/cpus_total"]) < 1e-9, "cpus_percent")
+
+
+@case("mesos_exporter scrapes master and agent without an error")
+def _():
+    start()
+    if not shutil.which("go"):
+        raise Skip("the go command is not installed")
+    d = os.path.join(BUILD, "interop", "mesos_exporter")
+    program = os.path.join(d, "mesos_exporter")
+    if not os.path.exists(program):
+        os.makedirs(d, exist_ok=True)
+        r = subprocess.run(["go", "install", "github.com/mesos/mesos_exporter@latest"], capture_output=True, text=True, timeout=400, env={**os.environ, "GOBIN": d})
+        if r.returncode != 0:
+            raise Skip("mesos_exporter could not be installed: " + r.stderr.strip().replace("\n", " ")[-160:])
+    for flag, port, wanted in (("-master", dev.master, ["mesos_master_uptime_seconds", "mesos_master_task_states_current", "mesos_master_slaves_state"]),
+                               ("-slave", dev.agents[0], ["mesos_slave_uptime_seconds", "mesos_slave_task_states_current"])):
+        own = free_ports()[0]
+        p = Process("exporter", [program, "-addr", f"127.0.0.1:{own}", flag, f"http://127.0.0.1:{port}"])
+        text = wait_for("it answers", lambda: get(own, "/metrics").text)
+        for name in wanted:
+            check(re.search(rf"^{name}\b", text, re.M), f"{name} is missing; {p.tail()}")
+        p.stop()
+        errors = [l for l in open(p.log_path) if re.search("error|warn", l, re.I)]
+        equal(errors, [], f"error log of mesos_exporter {flag}")
+
+
+@case("stopping leaves nothing behind")
+def _():
+    dev.stop()
+
+
+main()
