@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Requests in, answers out, through the API; headers that every answer carries. Source: marathon-api §1. */
+#include <event2/buffer.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -11,13 +12,66 @@
 
 enum { REQUEST_BYTES_MAX = 64 << 20 };
 
+/* Large answers to reads are kept until the next step changes anything: a crowd that asks for all apps at
+ * once is given one rendering and one copy in memory. */
+enum { SHARED_BYTES_MIN = 64 * 1024 };
+
 /* An answer on its way. r is NULL once the peer has gone. */
 struct reply {
     struct output o;
     struct shell *sh;
     struct http_req *r;
     struct api_answer a;
+    struct http_blob *shared; /* instead of a.body; NULL: not shared */
 };
+
+void http_shared_drop(struct shell *sh)
+{
+    http_blob_unref(sh->shared);
+    sh->shared = NULL;
+}
+
+static bool shared_fits(const struct shell *sh, const struct api_request *q)
+{
+    return sh->shared != NULL && q->verb == HTTP_VERB_GET && str_is(q->target, sh->shared_target) &&
+           str_eq(q->accept, str_of(sh->shared_accept));
+}
+
+static void shared_keep(struct shell *sh, struct reply *p, const struct api_request *q)
+{
+    if (q->verb != HTTP_VERB_GET || p->a.status != 200 || p->a.body.n < SHARED_BYTES_MIN ||
+        p->a.body.failed || q->target.n >= sizeof sh->shared_target ||
+        q->accept.n >= sizeof sh->shared_accept)
+        return;
+    p->shared = http_blob_new(&p->a.body);
+    if (p->shared == NULL)
+        return;
+    http_shared_drop(sh);
+    sh->shared = http_blob_ref(p->shared);
+    sh->shared_type = p->a.content_type;
+    (void)snprintf(sh->shared_target, sizeof sh->shared_target, "%.*s", STR_ARG(q->target));
+    (void)snprintf(sh->shared_accept, sizeof sh->shared_accept, "%.*s", STR_ARG(q->accept));
+}
+
+static void blob_done(const void *data, size_t n, void *blob)
+{
+    (void)data;
+    (void)n;
+    http_blob_unref(blob);
+}
+
+static void reply_shared(struct http_req *r, const struct api_answer *a, struct http_blob *blob)
+{
+    struct evbuffer *b = evbuffer_new();
+    struct str bytes = http_blob_bytes(blob);
+
+    if (b == NULL || evbuffer_add_reference(b, bytes.p, bytes.n, blob_done, http_blob_ref(blob)) < 0)
+        http_reply(r, a->status, a->content_type, bytes);
+    else
+        http_reply_evbuffer(r, a->status, a->content_type, b);
+    if (b != NULL)
+        evbuffer_free(b);
+}
 
 static void cors(struct shell *sh, struct http_req *r)
 {
@@ -67,7 +121,9 @@ static void send_reply(struct shell *sh, struct output *o, bool run)
             http_reply_header(p->r, "Location", sbuf_view(&a->location));
         if (a->allow != NULL)
             http_reply_header(p->r, "Allow", str_of(a->allow));
-        if (a->body.n != 0 || a->body.failed)
+        if (p->shared != NULL)
+            reply_shared(p->r, a, p->shared);
+        else if (a->body.n != 0 || a->body.failed)
             http_reply_sbuf(p->r, a->status, a->content_type, &a->body);
         else
             http_reply(p->r, a->status, NULL, STR(""));
@@ -79,6 +135,7 @@ static void send_reply(struct shell *sh, struct output *o, bool run)
         http_req_on_gone(p->r, NULL, NULL);
         http_abort(p->r);
     }
+    http_blob_unref(p->shared);
     api_answer_done(a);
     free(p);
 }
@@ -137,7 +194,13 @@ static void handle(struct shell *sh, struct http_req *r)
     q.client = str_of(client);
     *p = (struct reply){ .o = { .fn = send_reply }, .sh = sh, .r = r };
     api_answer_init(&p->a);
-    api_handle(&sh->api, &q, &p->a);
+    if (shared_fits(sh, &q)) {
+        p->shared = http_blob_ref(sh->shared);
+        p->a.content_type = sh->shared_type;
+    } else {
+        api_handle(&sh->api, &q, &p->a);
+        shared_keep(sh, p, &q);
+    }
     if (p->a.is_stream) {
         api_answer_done(&p->a);
         free(p);
@@ -202,6 +265,7 @@ int http_open(struct shell *sh, struct error *err)
 
 void http_close(struct shell *sh)
 {
+    http_shared_drop(sh);
     http_server_free(sh->http);
     sh->http = NULL;
 }

@@ -3,6 +3,7 @@
  * answer before that would be wrong. */
 #include "marathon/main.h"
 
+#include <openssl/ssl.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -99,6 +100,8 @@ static void fill_flags(struct shell *sh)
         (void)snprintf(url, sizeof url, "http://%s:%lld", f->hostname, (long long)f->http_port);
         f->webui_url = xstrdup(url);
     }
+    if (f->http_credentials == NULL && getenv("MESOSPHERE_HTTP_CREDENTIALS") != NULL)
+        f->http_credentials = xstrdup(getenv("MESOSPHERE_HTTP_CREDENTIALS"));
     if (f->logging_level != NULL) {
         struct str l = str_of(f->logging_level);
         log_set_level(str_eq_nocase(l, STR("debug")) || str_eq_nocase(l, STR("trace")) ? LOG_DEBUG
@@ -158,6 +161,9 @@ static int open_all(struct shell *sh, struct error *err)
                             .wall = api_wall,
                             .mono = api_mono,
                             .ctx = sh };
+    /* For HTTPS checks, which ask whether somebody answers and not who: certificates are not verified. */
+    sh->tls = SSL_CTX_new(TLS_client_method());
+    co.tls = sh->tls;
     rc = http_client_new(&sh->client, sh->loop, &co, err);
     if (rc == 0)
         rc = worker_new(&sh->worker, sh->loop, 2, err);
@@ -195,6 +201,7 @@ static void close_all(struct shell *sh)
     sched_close(sh);
     http_close(sh);
     http_client_free(sh->client);
+    SSL_CTX_free(sh->tls);
     worker_free(sh->worker);
     loop_timer_done(&sh->wake);
     loop_watch_free(sh->signals[0]);

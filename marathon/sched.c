@@ -201,8 +201,10 @@ static void on_update(struct stoa_scheduler *s, const struct stoa_status *st, vo
         .ips = ips,
         .ip_count = n,
     };
-    log_info("task_status", "task=" LOG_Q " state=%s message=" LOG_Q, LOG_QARG(ev.status.task_id),
-             st->state_name, LOG_QARG(ev.status.message));
+    /* Answers to reconciliation repeat what is known, by the thousand. */
+    log_event(st->reason == REASON_RECONCILIATION ? LOG_DEBUG : LOG_INFO, "task_status",
+              "task=" LOG_Q " state=%s message=" LOG_Q, LOG_QARG(ev.status.task_id), st->state_name,
+              LOG_QARG(ev.status.message));
     (void)marathon_shell_step(user, &ev, NULL);
 }
 

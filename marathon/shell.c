@@ -93,6 +93,7 @@ int marathon_shell_step(struct shell *sh, struct marathon_event *ev, struct erro
 {
     int rc;
 
+    http_shared_drop(sh);
     ev->now = loop_now(sh->loop);
     ev->wall = loop_wall(sh->loop);
     rc = marathon_step(sh->m, ev, &sh->rng, &sh->actions, err);

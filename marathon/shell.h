@@ -60,9 +60,13 @@ struct shell {
     struct chunked *chunked;
     struct sbuf key, value; /* scratch for records */
     struct http_server *http;
+    struct http_blob *shared; /* the latest large answer to a read; NULL when something has changed since */
+    const char *shared_type;
+    char shared_target[512], shared_accept[128];
     struct stream *streams;
     size_t requests_open;
     struct http_client *client;
+    struct ssl_ctx_st *tls; /* of HTTPS checks */
     struct worker *worker;
     struct stoa_scheduler *scheduler;
     char **roles; /* subscribed to */
@@ -88,6 +92,7 @@ void persist_close(struct shell *sh);
 /* --- http.c */
 int http_open(struct shell *sh, struct error *err);
 void http_close(struct shell *sh);
+void http_shared_drop(struct shell *sh); /* something may have changed */
 
 /* --- streams.c */
 void streams_open(struct shell *sh, struct http_req *r);
