@@ -118,6 +118,7 @@ static void begin_action(struct marathon *m, struct deployment *d, const struct 
     s->action = a->type;
     s->action_done = false;
     s->scale_to = a->scale_to;
+    s->scale_down = s->live[0] + s->live[1] > a->scale_to;
     if (a->type == ACTION_RESTART)
         begin_restart(m, s);
     if (a->type == ACTION_START || a->type == ACTION_RESTART)

@@ -226,6 +226,9 @@ static void scale_to(struct marathon *m, struct slot *s, int64_t n)
 static bool check_scale(struct marathon *m, struct slot *s)
 {
     scale_to(m, s, s->scale_to);
+    /* Going down is done when the surplus is gone, whatever the health of the rest. */
+    if (s->scale_down && s->live[0] + s->live[1] == s->scale_to)
+        return s->dying[0] + s->dying[1] == 0;
     return s->live[0] + s->live[1] == s->scale_to && s->ready[0] + s->ready[1] == s->scale_to &&
            s->dying[0] + s->dying[1] == 0;
 }

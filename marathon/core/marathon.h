@@ -176,8 +176,9 @@ struct launch {
 /* Names of the event bus; the keys are in marathon-schemas (Event:*). */
 #define BUS_EVENTS(X)                                                                                        \
     X(STREAM_ATTACHED, "event_stream_attached")                                                              \
-    X(STREAM_DETACHED, "event_stream_detached") X(API_POST, "api_post_event") X(                             \
-        STATUS_UPDATE, "status_update_event") X(FRAMEWORK_MESSAGE, "framework_message_event")                \
+    X(STREAM_DETACHED, "event_stream_detached")                                                              \
+    X(API_POST, "api_post_event") X(STATUS_UPDATE, "status_update_event") X(FRAMEWORK_MESSAGE,               \
+                                                                            "framework_message_event")       \
         X(ADD_HEALTH_CHECK, "add_health_check_event") X(REMOVE_HEALTH_CHECK, "remove_health_check_event") X( \
             FAILED_HEALTH_CHECK, "failed_health_check_event") X(HEALTH_STATUS_CHANGED,                       \
                                                                 "health_status_changed_event")               \

@@ -73,12 +73,12 @@ bool constraint_admits(const struct constraint *c, const struct placed *p, struc
                        int64_t instances);
 
 /* --- reasons ------------------------------------------------------------------------------------------ */
-#define REJECT_REASONS(X)                                                                           \
-    X(ROLE, "UnfulfilledRole")                                                                      \
-    X(CONSTRAINT, "UnfulfilledConstraint") X(RESERVATION, "NoCorrespondingReservationFound")        \
-        X(MAINTENANCE, "AgentMaintenance") X(CPUS, "InsufficientCpus") X(MEM, "InsufficientMemory") \
-            X(DISK, "InsufficientDisk") X(GPUS, "InsufficientGpus") X(PORTS, "InsufficientPorts")   \
-                X(SCARCE, "DeclinedScarceResources")
+#define REJECT_REASONS(X)                                                                    \
+    X(ROLE, "UnfulfilledRole")                                                               \
+    X(CONSTRAINT, "UnfulfilledConstraint")                                                   \
+    X(RESERVATION, "NoCorrespondingReservationFound") X(MAINTENANCE, "AgentMaintenance")     \
+        X(CPUS, "InsufficientCpus") X(MEM, "InsufficientMemory") X(DISK, "InsufficientDisk") \
+            X(GPUS, "InsufficientGpus") X(PORTS, "InsufficientPorts") X(SCARCE, "DeclinedScarceResources")
 
 enum reject_reason {
 #define X(sym, text) REJECT_##sym,

@@ -204,6 +204,7 @@ struct slot {
     enum slot_action action; /* of the deployment's current step */
     bool action_done;
     int64_t scale_to;
+    bool scale_down;  /* more than scale_to were there when the action began */
     int64_t deferred; /* wanted instances that are not made yet (WAITING_PER_APP_MAX) */
     struct rolling rolling;
     struct backoff backoff;

@@ -313,3 +313,25 @@ TEST("two thousand million instances are asked for, and made as they are placed"
     world_done(&w);
     arena_done(&a);
 }
+
+TEST("scaling down does not wait for the health of the rest")
+{
+    struct arena a = ARENA_INIT(1 << 20);
+    world_init(&w, 2, 4000, 14);
+    world_start(&w);
+    struct app *app = world_app(&a, "/web", "sleep 100", 3);
+    add_http_check(app, &a, 0);
+    (void)world_put(&w, app, false, NULL);
+    world_run(&w, 2000);
+    CHECK_INT(w.m->deployment_count, 0);
+    w.checks_fail = true;
+    world_run(&w, 3000);
+    CHECK_INT(slot_find(w.m, STR("/web"))->unhealthy, 3);
+    app->instances.v = 1;
+    CHECK_INT(world_put(&w, app, false, NULL), 0);
+    world_run(&w, 500);
+    CHECK_INT(w.m->deployment_count, 0);
+    CHECK_INT(slot_find(w.m, STR("/web"))->running, 1);
+    world_done(&w);
+    arena_done(&a);
+}
