@@ -12,7 +12,7 @@
 static const struct flag flags[] = {
     /* who and where */
     { .name = "master", .type = FLAG_TYPE_STRING, .offset = offsetof(T, master), .required = true,
-      .help = "The master: host:port." },
+      .help = "The master: host:port, zk://[user:password@]host:port,.../path, or file:// with one of them." },
     { .name = "work_dir", .type = FLAG_TYPE_STRING, .offset = offsetof(T, work_dir), .required = true,
       .help = "Where sandboxes and checkpoints are kept; must survive restarts." },
     FLAG_STRING(T, runtime_dir, "runtime_dir", NULL, "Where the state of running containers is kept; <work_dir>/run unless "
@@ -198,7 +198,7 @@ static const struct flag flags[] = {
     UNUSED_BOOL(20, "xfs_kill_containers", NULL),
     UNUSED(75, "xfs_project_range", NULL),
     UNUSED(76, "xfs_quota_headroom", NULL),
-    UNUSED_DURATION(12, "zk_session_timeout", "10secs"),
+    FLAG_DURATION(T, zk_session_timeout, "zk_session_timeout", "10secs", "Session timeout with ZooKeeper."),
 };
 
 const struct flags_spec agent_flags_spec = {
@@ -244,9 +244,6 @@ static int check_true_flags(const struct flags *f, struct error *err)
 
 int agent_flags_check(const struct flags *f, const struct agent_flags *v, struct sbuf *ignored, struct error *err)
 {
-    if (strncmp(v->master, "zk://", 5) == 0)
-        return error_set(err, ERR_INVALID, "--master=%s: finding the master through ZooKeeper is not built in this "
-                         "version; give host:port", v->master);
     if (strcmp(v->containerizers, "mesos") != 0)
         return error_set(err, ERR_INVALID, "--containerizers=%s: only mesos is built", v->containerizers);
     if (v->work_dir[0] != '/')

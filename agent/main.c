@@ -518,33 +518,6 @@ static int recover(struct shell *s, struct error *err)
     return rc;
 }
 
-static int find_master(struct shell *s, struct error *err)
-{
-    struct agent_event ev = { .type = AGENT_EV_MASTER };
-    struct str rest = str_of(s->flags.master), host;
-    struct msg_pid pid;
-    struct net_addr addr;
-    char text[MSG_PID_TEXT_SIZE], name[256];
-    uint64_t port;
-
-    (void)str_skip(&rest, STR("master@"));
-    if (!net_parse(rest, &addr)) {
-        struct str whole = rest;
-        if (!str_cut(&rest, ':', &host) || !str_u64(&rest, 65535, &port) || rest.n != 0 || host.n == 0 ||
-            host.n >= sizeof name)
-            return error_set(err, ERR_INVALID, "--master=%.*s is not host:port", STR_ARG(whole));
-        (void)snprintf(name, sizeof name, "%.*s", STR_ARG(host));
-        int rc = net_resolve(name, (uint16_t)port, &addr, err);
-        if (rc != 0)
-            return error_wrap(err, "--master");
-    }
-    (void)msg_pid_make(STR("master"), &addr, &pid);
-    msg_pid_text(&pid, text);
-    ev.u.master.pid = str_of(text);
-    shell_step(s, &ev);
-    return 0;
-}
-
 static void new_core(struct shell *s)
 {
     struct agent_flags *f = &s->flags;
@@ -618,11 +591,12 @@ static int start(struct shell *s, struct error *err)
     rc = gauges_init(s, err);
     if (rc == 0)
         rc = recover(s, err);
-    return rc == 0 && !s->exiting ? find_master(s, err) : rc;
+    return rc == 0 && !s->exiting ? master_follow(s, err) : rc;
 }
 
 static void stop(struct shell *s)
 {
+    master_unfollow(s);
     api_free(s);
     exec_api_free(s);
     http_server_free(s->server);

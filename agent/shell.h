@@ -33,6 +33,8 @@ struct shell {
     struct flags parsed;
     struct checkpoint checkpoint;
     struct msg_pid self, master;
+    struct detector *detector;         /* of the master */
+    char master_id[256];               /* of the one detected last; "": none, or it does not say */
     char pid_text[MSG_PID_TEXT_SIZE];
     char ip_text[NET_TEXT_SIZE];
     char endpoint[NET_TEXT_SIZE];      /* ip:port */
@@ -117,5 +119,10 @@ int gauges_init(struct shell *s, struct error *err);
 /* --- detect.c --- */
 /* Fills env.resources and env.attributes from flags and machine. */
 int detect_resources(struct shell *s, struct error *err);
+
+/* --- follow.c --- */
+/* Finds the master, and tells the core of it and of every change. */
+int master_follow(struct shell *s, struct error *err);
+void master_unfollow(struct shell *s);
 
 #endif

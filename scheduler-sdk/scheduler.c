@@ -319,6 +319,26 @@ static int init_values(struct stoa_scheduler *s, const struct stoa_options *o, s
     return rc;
 }
 
+static void on_detector_log(void *arg, enum zk_log_level level, const char *event, const char *text)
+{
+    sdk_log(arg, level == ZK_LOG_WARN ? 1 : 2, "%s: %s", event, text);
+}
+
+/* Without a leader, or unsure, the session goes on with the one that it knows. */
+static void on_master(void *arg, const struct master_addr *m, bool unsure)
+{
+    struct stoa_scheduler *s = arg;
+    char address[NET_TEXT_SIZE + 8];
+
+    if (m == NULL || unsure || (m->id[0] != '\0' && strcmp(m->id, s->detected) == 0))
+        return;
+    (void)snprintf(s->detected, sizeof s->detected, "%s", m->id);
+    (void)snprintf(address, sizeof address, strchr(m->ip, ':') != NULL && m->ip[0] != '[' ? "[%s]:%u" : "%s:%u", m->ip,
+                   m->port);
+    sdk_log(s, 2, "master %s leads", address);
+    sdk_step(s, (struct session_event){ .type = SESSION_EV_MASTER, .text = str_of(address) });
+}
+
 static int init_io(struct stoa_scheduler *s, const struct stoa_options *o, struct error *err)
 {
     struct http_client_options http = { .queue_bytes_max = s->queued_bytes_max + ((size_t)1 << 20) };
@@ -331,6 +351,10 @@ static int init_io(struct stoa_scheduler *s, const struct stoa_options *o, struc
     random_rng(&s->rng);
     loop_timer_init(&s->timer, s->loop, on_timer, s);
     loop_timer_in(&s->timer, 0);
+    if (s->session.master_count == 0) {
+        struct detector_options d = { .master = str_of(o->master), .log = on_detector_log, .log_arg = s };
+        return detector_new(&s->detector, s->loop, &d, on_master, s, err);
+    }
     return 0;
 }
 
@@ -468,6 +492,7 @@ void stoa_scheduler_free(struct stoa_scheduler *s)
         loop_undefer(s->loop, &s->drained_work);
         loop_timer_done(&s->timer);
     }
+    detector_free(s->detector);
     http_client_free(s->http);
     sdk_calls_done(s);
     loop_free(s->loop);

@@ -11,6 +11,7 @@
 #include "common/base/arena.h"
 #include "common/base/rng.h"
 #include "common/base/sbuf.h"
+#include "common/io/detector.h"
 #include "common/io/http_client.h"
 #include "common/io/loop.h"
 #include "common/wire/recordio.h"
@@ -69,6 +70,8 @@ struct stoa_scheduler {
     struct event_base *base; /* the caller's; NULL: the loop has its own */
     struct http_client *http;
     struct loop_timer timer; /* at session.wake_at */
+    struct detector *detector; /* NULL: masters are given by address */
+    char detected[256];        /* id of the master found last */
     struct loop_work drained_work;
     struct rng rng;
     struct session session;

@@ -79,11 +79,8 @@ int session_init(struct session *s, const struct session_config *config, struct 
     bool more;
 
     *s = (struct session){ .config = *config, .state = SESSION_IDLE, .wake_at = MONO_NEVER };
-    if (str_starts(masters, STR("zk://")))
-        return error_set(
-            err, ERR_INVALID,
-            "master %.*s: finding masters through ZooKeeper is not supported yet; give host:port,host:port",
-            STR_ARG(masters));
+    if (str_starts(masters, STR("zk://")) || str_starts(masters, STR("file://")))
+        return 0;
     do {
         more = str_cut(&masters, ',', &one);
         one = str_trim(one);
@@ -335,6 +332,37 @@ static void fatal(struct session *s, const struct session_event *ev, struct sess
     end(s, !stopping, a);
 }
 
+/* Another master leads. */
+static void found(struct session *s, const struct session_event *ev, struct session_actions *a)
+{
+    if (!address_copy(ev->text, s->masters[0], SESSION_ADDRESS_MAX))
+        return;
+    s->master_count = 1;
+    s->master_next = 0;
+    s->failures = 0;
+    switch (s->state) {
+    case SESSION_SUBSCRIBED:
+        (void)act(a, SESSION_DISCONNECT);
+        act_text(a, SESSION_TELL_DISCONNECTED, 0, "another master leads: %s", s->masters[0]);
+        connect_next(s, ev->now, a);
+        break;
+    case SESSION_CONNECTING:
+        (void)act(a, SESSION_DISCONNECT);
+        connect_next(s, ev->now, a);
+        break;
+    case SESSION_WAITING:
+        connect_next(s, ev->now, a);
+        break;
+    case SESSION_IDLE:
+        if (s->started)
+            connect_next(s, ev->now, a);
+        break;
+    case SESSION_STOPPING:
+    case SESSION_ENDED:
+        break;
+    }
+}
+
 static bool is_old(const struct session *s, const struct session_event *ev)
 {
     switch (ev->type) {
@@ -346,6 +374,7 @@ static bool is_old(const struct session *s, const struct session_event *ev)
         return ev->attempt != s->attempt;
     case SESSION_EV_START:
     case SESSION_EV_TICK:
+    case SESSION_EV_MASTER:
     case SESSION_EV_STOP:
     case SESSION_EV_DRAINED:
         break;
@@ -361,8 +390,12 @@ void session_step(struct session *s, const struct session_event *ev, struct rng 
         return;
     switch (ev->type) {
     case SESSION_EV_START:
-        if (s->state == SESSION_IDLE)
+        s->started = true;
+        if (s->state == SESSION_IDLE && s->master_count != 0)
             connect_next(s, ev->now, ret);
+        break;
+    case SESSION_EV_MASTER:
+        found(s, ev, ret);
         break;
     case SESSION_EV_TICK:
         tick(s, ev->now, rng, ret);

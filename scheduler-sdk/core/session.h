@@ -9,6 +9,9 @@
  *                  TICK    |   |                           | end of stream, or silence for heartbeats_missed
  * intervals |   v  no answer, 5xx           v WAITING <-------------------------+
  *
+ * With masters "zk://..." or "file://..." the shell finds the leading one and tells it by MASTER: IDLE waits for the first, WAITING
+ * and CONNECTING turn to it at once, SUBSCRIBED gives the old one up.
+ *
  *        any --- STOP ---> STOPPING (SUBSCRIBED before: calls are being written) ---> ENDED
  *        any --- ERROR event, or an answer that asking again would not change (400, 401, 403, 406, 415) --->
  * ENDED
@@ -61,6 +64,7 @@ enum session_event_type {
     SESSION_EV_HEARD,      /* any other event came */
     SESSION_EV_CLOSED,     /* the stream ended, or the connection could not be made; text says why */
     SESSION_EV_ERROR,      /* an ERROR event; text is its message */
+    SESSION_EV_MASTER, /* text: "host:port" of the master that leads now; another than before */
     SESSION_EV_STOP,
     SESSION_EV_DRAINED /* all calls are written and answered */
 };
@@ -111,12 +115,13 @@ struct session {
     unsigned failures;                 /* since the last subscription: grows the pause */
     unsigned attempt;
     bool was_subscribed; /* at least once */
+    bool started;        /* waiting for the first MASTER */
     bool failed;         /* ended by an error */
     int64_t heartbeat_ns;
     struct mono wake_at; /* MONO_NEVER: no TICK wanted */
 };
 
-/* masters: "host:port,host" with port 5050 by default. The error of a bad list names the part. */
+/* masters: "host:port,host" with port 5050 by default; "zk://..." and "file://...": none yet, MASTER tells. The error of a bad list names the part. */
 int session_init(struct session *s, const struct session_config *config, struct str masters,
                  struct error *err);
 

@@ -339,7 +339,8 @@ enum stoa_capability {
 
 struct stoa_options {
     /* Masters as "host:port,host:port"; a missing port is 5050. Names are resolved when the scheduler is
-     * made. "zk://..." is not supported yet and refused. */
+     * made. Or "zk://[user:password@]host:port,host:port/path": the leading master is found through ZooKeeper
+     * and followed; "file://path": the file has "zk://..." or one "host:port". */
     const char *master;
     enum stoa_content content; /* of calls and events */
     struct event_base

@@ -234,8 +234,6 @@ static const struct {
     { "m1:99999", "master \"m1:99999\" is not an address of the form host:port" },
     { "m1:0", "master \"m1:0\" is not an address of the form host:port" },
     { "m1/x", "master \"m1/x\" is not an address of the form host:port" },
-    { "zk://a:2181/mesos", "master zk://a:2181/mesos: finding masters through ZooKeeper is not supported "
-                           "yet; give host:port,host:port" },
 };
 
 TEST("wrong master lists are refused by name")
@@ -275,4 +273,46 @@ TEST("suppressed roles are a set that knows when it changed")
     CHECK(suppressed_has(&s, STR("web")));
     CHECK_INT(s.version, 3);
     suppressed_done(&s);
+}
+
+/* --- the leading master is told --- */
+static struct session_actions told(struct session *s, struct rng *rng, enum session_event_type type, const char *text)
+{
+    struct session_actions a;
+    struct session_event ev = { .type = type, .now = { 0 }, .attempt = s->attempt, .text = str_of(text),
+                                .heartbeat_ns = NS_PER_S };
+
+    session_step(s, &ev, rng, &a);
+    return a;
+}
+
+TEST("with ZooKeeper the session waits for a leader, and turns to a new one at once")
+{
+    struct session_config c = { .backoff_min_ns = NS_PER_S, .backoff_max_ns = NS_PER_S, .connect_timeout_ns = NS_PER_S,
+                                     .heartbeats_missed = 5 };
+    struct session s;
+    struct rng rng = { { 1 } };
+    struct session_actions a;
+
+    REQUIRE(session_init(&s, &c, STR("zk://a:1/m"), NULL) == 0);
+    a = told(&s, &rng, SESSION_EV_START, "");
+    CHECK_INT(a.count, 0);
+    a = told(&s, &rng, SESSION_EV_MASTER, "10.0.0.1:5050");
+    REQUIRE(a.count == 1);
+    CHECK_INT(a.list[0].type, SESSION_CONNECT);
+    CHECK_CSTR(a.list[0].address, "10.0.0.1:5050");
+    a = told(&s, &rng, SESSION_EV_SUBSCRIBED, "");
+    CHECK_INT(s.state, SESSION_SUBSCRIBED);
+    a = told(&s, &rng, SESSION_EV_MASTER, "10.0.0.2:5050");
+    REQUIRE(a.count == 3);
+    CHECK_INT(a.list[0].type, SESSION_DISCONNECT);
+    CHECK_INT(a.list[1].type, SESSION_TELL_DISCONNECTED);
+    CHECK_INT(a.list[2].type, SESSION_CONNECT);
+    CHECK_CSTR(a.list[2].address, "10.0.0.2:5050");
+    a = told(&s, &rng, SESSION_EV_CLOSED, "refused");
+    CHECK_INT(s.state, SESSION_WAITING);
+    a = told(&s, &rng, SESSION_EV_MASTER, "10.0.0.3:5050");
+    CHECK_INT(s.state, SESSION_CONNECTING);
+    a = told(&s, &rng, SESSION_EV_MASTER, "no address/");
+    CHECK_INT(a.count, 0);
 }
