@@ -241,6 +241,7 @@ static void carry_out(struct agent_node *n, const struct agent_action *act)
     case AGENT_DO_STORE_FRAMEWORK:
     case AGENT_DO_STORE_EXECUTOR:
     case AGENT_DO_STORE_HTTP_MARKER:
+    case AGENT_DO_STORE_EXECUTOR_PID:
     case AGENT_DO_STORE_SENTINEL:
     case AGENT_DO_STORE_TASK:
     case AGENT_DO_STORE_UPDATE:
@@ -279,6 +280,7 @@ static void carry_out(struct agent_node *n, const struct agent_action *act)
     case AGENT_DO_GC_EXECUTOR:
     case AGENT_DO_GC_FRAMEWORK:
     case AGENT_DO_UNGC:
+    case AGENT_DO_EXECUTOR_RECONNECT: /* executors here speak HTTP */
     case AGENT_DO_COUNT: break;
     }
 }

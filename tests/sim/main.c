@@ -16,7 +16,7 @@ int sim_main(int argc, char **argv);
 struct options {
     struct sim_options sim;
     uint64_t seeds;
-    bool twice, quiet;
+    bool twice, quiet, until_failure;
 };
 
 /* --- one history --- */
@@ -158,7 +158,8 @@ static void usage(void)
          "  --seed=N         the first history (1)         --seeds=K       how many (1)\n"
          "  --twice          run each twice and compare    --faults=LIST   crash,pause,partition,break,delay,clock,torn\n"
          "  --duration=S     seconds with faults (60)      --trace         print everything that happens\n"
-         "  --lines=N        of the trace of a failure (200)");
+         "  --lines=N        of the trace of a failure (200)\n"
+         "  --quiet          no trace of failures          --until-failure stops at the first one");
 }
 
 static bool number(struct str value, uint64_t max, uint64_t *ret)
@@ -184,6 +185,8 @@ static int parse(struct options *o, int argc, char **argv)
             o->sim.trace = true;
         else if (str_is(name, "--quiet"))
             o->quiet = true;
+        else if (str_is(name, "--until-failure"))
+            o->until_failure = true;
         else if (str_is(name, "--no-marathon"))
             o->sim.marathon = false;
         else if (str_is(name, "--faults"))
@@ -257,7 +260,7 @@ int sim_main(int argc, char **argv)
         return rc - 1;
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
     uint64_t first = o.sim.seed;
-    for (uint64_t i = 0; i < o.seeds; i++) {
+    for (uint64_t i = 0; i < o.seeds && !(o.until_failure && failed != 0); i++) {
         struct outcome a = { 0 }, b = { 0 };
         o.sim.seed = first + i;
         run_history(&o.sim, o.quiet, &a);

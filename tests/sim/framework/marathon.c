@@ -114,6 +114,11 @@ int http_open(struct shell *sh, struct error *err)
     return 0;
 }
 
+void http_shared_drop(struct shell *sh)
+{
+    (void)sh;
+}
+
 void log_event(enum log_level level, const char *event, const char *fmt, ...)
 {
     struct proc *p = fake_current();
@@ -162,14 +167,18 @@ static void check_slot(struct marathon_node *n, const struct slot *s, size_t k)
                  s->scheduled_count, count, scheduled);
     if (s->action != ACTION_RESTART || s->action_done)
         return;
+    /* Reckoned here again: what the core makes of the app's strategy is part of what is checked. */
+    const struct app *app = s->spec != NULL ? &s->spec->app : NULL;
+    double exact = app != NULL && app->upgrade != NULL ? (double)app->instances.v * app->upgrade->health_capacity.v : 0;
+    int64_t floor = (int64_t)exact + ((double)(int64_t)exact < exact);
     /* One more than the capacity is started when nothing else can move (rolling.h). */
     if (live > r->capacity_max + 1 && s->instance_count > n->before[k].instances)
         sim_fail(sim_of(n), "%s starts beyond its capacity: %lld instances, at most %lld", s->id.p, (long long)live,
                  (long long)r->capacity_max);
     /* What dies by itself is nobody's fault; what marathon tells to go counts against the floor. */
-    if (s->dying[0] + s->dying[1] > n->before[k].dying && ready < ready_before && ready < r->healthy_min - r->below_floor)
+    if (s->dying[0] + s->dying[1] > n->before[k].dying && ready < ready_before && ready < floor - r->below_floor)
         sim_fail(sim_of(n), "%s kills below its floor: %lld ready, %lld before, floor %lld", s->id.p, (long long)ready,
-                 (long long)ready_before, (long long)r->healthy_min);
+                 (long long)ready_before, (long long)floor);
 }
 
 static void check(struct marathon_node *n)

@@ -1,0 +1,63 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# The simulator's own test: each file of tests/sim/mutants breaks a line of a copy of the tree, and some seed must notice.
+#   tests/sim/mutants.sh [NAME...]      SEEDS=1000: how many seeds a mutant may survive
+# A mutant that is not noticed, or whose line is not there any more, is a failure.
+set -u
+cd "$(dirname "$0")/../.."
+ROOT=$PWD
+TREE=$ROOT/build/mutants
+SEEDS=${SEEDS:-1000}
+passed=0 failed=0
+
+mkdir -p "$TREE"
+# Only what is different is copied, so that make builds only what is different.
+git ls-files -co --exclude-standard | while read -r f; do
+    [ -f "$f" ] || continue
+    cmp -s "$f" "$TREE/$f" && continue
+    mkdir -p "$TREE/$(dirname "$f")" && cp "$f" "$TREE/$f"
+done
+
+cat >"$TREE/apply.py" <<'PY'
+import re, sys
+text = open(sys.argv[1]).read()
+file = re.search(r'^file: (.*)$', text, re.M).group(1)
+source = open(file).read()
+for find, put in re.findall(r'^find: (.*)\nput: (.*)$', text, re.M):
+    if source.count(find + '\n') != 1:
+        sys.exit('%s has this line %d times: %s' % (file, source.count(find + '\n'), find))
+    source = source.replace(find + '\n', put + '\n')
+open(file + '.orig', 'w').write(open(file).read())
+open(file, 'w').write(source)
+print(file)
+PY
+
+build() {
+    make -C "$TREE" --no-print-directory B=build CFLAGS='-O1 -g0 -w' build/stoa-sim >"$TREE/make.log" 2>&1
+}
+
+build || { tail -5 "$TREE/make.log"; echo "the tree does not build"; exit 1; }
+for m in ${*:-$(ls tests/sim/mutants)}; do
+    why=$(sed -n 's/^why: //p' "tests/sim/mutants/$m")
+    if ! file=$(cd "$TREE" && python3 apply.py "$ROOT/tests/sim/mutants/$m" 2>&1); then
+        echo "not ok - $m: $file"
+        failed=$((failed + 1))
+        continue
+    fi
+    if ! build; then
+        echo "not ok - $m: does not build"
+        tail -3 "$TREE/make.log"
+        failed=$((failed + 1))
+    elif out=$("$TREE/build/stoa-sim" --seeds="$SEEDS" --quiet --until-failure 2>&1); then
+        echo "not ok - $m survives $SEEDS seeds: $why"
+        failed=$((failed + 1))
+    else
+        seed=$(printf '%s\n' "$out" | sed -n 's/^\(seed [0-9]* failed\|.*assert.*\)/\1/p' | head -1)
+        echo "ok - $m: $why"
+        echo "#    ${seed:-it crashes: $(printf '%s\n' "$out" | tail -1)}"
+        passed=$((passed + 1))
+    fi
+    mv "$TREE/$file.orig" "$TREE/$file" && touch "$TREE/$file"
+done
+echo "$passed passed, $failed failed, 0 skipped"
+[ "$failed" = 0 ]
