@@ -4,7 +4,7 @@
 
 # Of marathon: its shell without HTTP and probes, and what turns records and launches into bytes.
 SIM_MARATHON_SRC  := marathon/shell.c marathon/sched.c marathon/persist.c marathon/task.c marathon/flags.c marathon/api/records.c \
-  marathon/api/decode.c marathon/api/encode.c
+  marathon/api/decode.c marathon/api/encode.c marathon/api/render.c
 SIM_FRAMEWORK_SRC := $(SDK_SRC) $(SIM_MARATHON_SRC) $(wildcard tests/sim/framework/*.c)
 SIM_EXECUTOR_SRC  := $(EXEC_CORE_SRC) executor/sdk/wire.c $(wildcard tests/sim/executor/*.c)
 SIM_BLOBS := $(O)/tests/sim/framework.blob.o $(O)/tests/sim/executor.blob.o
@@ -20,7 +20,7 @@ $(L)/libsim.a: $(SIM_BLOBS)
 $(call obj,$(SIM_FRAMEWORK_SRC) $(SIM_EXECUTOR_SRC)): | $(GEN_H)
 
 # A small program with the simulator alone: quick to build for mutants, and with sanitizers.
-SIM_LIBS := $(call libs,sim master-wire master-core agent-wire agent-core marathon marathon-core sdk-core webui io wire proto model base)
+SIM_LIBS := $(call libs,sim master-wire master-core agent-wire agent-core marathon-core sdk-core io wire proto model base)
 $(B)/stoa-sim: $(call obj,tests/sim/standalone/main.c) $(SIM_LIBS)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $< -Wl,--start-group $(SIM_LIBS) -Wl,--end-group $(PKG_LIBS)

@@ -144,10 +144,6 @@ void agent_set_state(struct agent *a, enum agent_state to)
     ASSERT(allowed[a->state][to]);
     if (a->state != to)
         agent_note(a, false, "agent is %s, was %s", agent_state_name(to), agent_state_name(a->state));
-    /* A launch may still be on its way over the old connection and arrive when the master has already given the task up, or
-     * has counted it as missing. It carries the version of that time: the new one keeps it out. */
-    if (a->state == AGENT_RUNNING && to == AGENT_DISCONNECTED)
-        a->resource_version = uuid_make(&a->rng);
     a->state = to;
     if (to != AGENT_RUNNING) {
         a->ping_by = MONO_NEVER;
@@ -180,6 +176,11 @@ static void try_registration(struct agent *a)
         a->register_at = MONO_NEVER;
         return;
     }
+    /* A launch that is still on its way was sent before the master knows of this report: the task is not in it, so the
+     * master will give it up, or count it as missing. It carries an older version, which keeps it out. Should the answer
+     * to an earlier report be what lets us in, UpdateSlave tells the master the version. */
+    if (a->id != NULL)
+        a->resource_version = uuid_make(&a->rng);
     agent_do(a, a->id == NULL ? AGENT_DO_REGISTER : AGENT_DO_REREGISTER)->to = str_of(a->master);
     a->register_backoff_ns = a->register_backoff_ns * 2 < AGENT_REGISTER_MAX_NS ? a->register_backoff_ns * 2
                                                                                : AGENT_REGISTER_MAX_NS;

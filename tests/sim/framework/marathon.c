@@ -114,9 +114,26 @@ int http_open(struct shell *sh, struct error *err)
     return 0;
 }
 
+/* Of files that are not part of this: answers that are shared, and the election, which this one instance always wins. */
+void http_shared_drop(struct shell *sh);
+void marathon_election_step_down(struct shell *sh, const char *why);
+int marathon_election_open_store(struct shell *sh, struct error *err);
+
 void http_shared_drop(struct shell *sh)
 {
     (void)sh;
+}
+
+void marathon_election_step_down(struct shell *sh, const char *why)
+{
+    (void)why;
+    marathon_shell_stop(sh, 106);
+}
+
+int marathon_election_open_store(struct shell *sh, struct error *err)
+{
+    (void)sh;
+    return error_set(err, ERR_INVALID, "there is no ZooKeeper here");
 }
 
 void log_event(enum log_level level, const char *event, const char *fmt, ...)

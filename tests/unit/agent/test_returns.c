@@ -2,7 +2,7 @@
 /* What an agent makes of late messages and of its own restart, in the cases that simulation found. */
 #include "tests/unit/agent/scene.h"
 
-TEST("a launch that was sent before the agent lost its master is refused: the master counts without it by now")
+TEST("a launch that was sent before the agent reported again is refused: the master counts without it by now")
 {
     struct scene *s = scene_registered();
     CLEANUP(sbuf_done_p) struct sbuf b64 = SBUF_INIT(64);
@@ -15,10 +15,10 @@ TEST("a launch that was sent before the agent lost its master is refused: the ma
     sbuf_fmt(&run, ",'resource_version_uuids':[{'uuid':{'value':'%s'}}]}", b64.p);
     (void)scene_message_from(s, "slave-observer(2)@10.0.0.1:5050", "PingSlaveMessage", "{'connected':false}");
     CHECK_INT(s->agent->state, AGENT_DISCONNECTED);
+    CHECK_TRACE(scene_after(s, 2000), "reregister\n");
     CHECK(!uuid_eq(&s->agent->resource_version, &old));
     (void)scene_message(s, "RunTaskMessage", run.p);
     CHECK(s->agent->task_count == 0);
-    (void)scene_after(s, 2000);
     CHECK_TRACE(scene_message(s, "SlaveReregisteredMessage", "{'slave_id':{'value':'S0'}}"),
                 "store_info\nupdate_agent\nupdate t1 DROPPED INVALID_OFFERS\n");
     scene_free(s);
