@@ -18,7 +18,7 @@
 
 #define POLL_NS (50 * NS_PER_MS)
 
-enum { SESSIONS_MAX = 1000, PIECE_BYTES = 64 * 1024, PENDING_MAX = 4 << 20 };
+enum { SESSIONS_MAX = 1000, ENDED_MAX = 1000, PIECE_BYTES = 64 * 1024, PENDING_MAX = 4 << 20 };
 
 struct session {
     struct session *prev, *next;
@@ -33,6 +33,10 @@ struct session {
 
 static struct session *sessions; /* of the one agent of this process */
 static size_t session_count;
+/* Ids of the last sessions that ended, a ring: clients ask for the exit status after the end of the output. What falls out
+ * is removed; the rest goes with its parent. */
+static char *ended_ids[ENDED_MAX];
+static size_t ended_next;
 
 static void session_release(void *arg)
 {
@@ -54,6 +58,16 @@ static void session_drop(struct session *x)
     loop_timer_cancel(&x->poll);
     x->done = LOOP_WORK(LOOP_FREE, session_release, x);
     loop_defer(x->shell->loop, &x->done);
+}
+
+static void keep_ended(struct shell *s, const char *id)
+{
+    char **slot = &ended_ids[ended_next++ % ENDED_MAX];
+
+    if (*slot != NULL)
+        (void)containerizer_remove(s->containers, *slot, NULL); /* gone with its parent, or removed by its client */
+    free(*slot);
+    *slot = xstrdup(id);
 }
 
 static void write_record(struct session *x, int stream, struct str data)
@@ -108,7 +122,7 @@ static void poll_files(void *arg)
         http_req_on_gone(x->req, NULL, NULL);
         http_stream_end(x->req);
         x->req = NULL;
-        (void)containerizer_remove(x->shell->containers, x->id, NULL); /* nobody will wait for it */
+        keep_ended(x->shell, x->id);
         session_drop(x);
         return;
     }
@@ -185,6 +199,10 @@ void session_free_all(struct shell *s)
     struct session *x, *next;
 
     (void)s;
+    for (size_t i = 0; i < ENDED_MAX; i++) {
+        free(ended_ids[i]);
+        ended_ids[i] = NULL;
+    }
     DL_FOREACH_SAFE(sessions, x, next) {
         if (x->req != NULL) {
             http_req_on_gone(x->req, NULL, NULL);
