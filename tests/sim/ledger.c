@@ -349,6 +349,14 @@ static const char *agents_unsettled(struct sim *s, const struct master *m)
     return "";
 }
 
+bool ledger_agent_lives(struct sim *s, const char *agent_id)
+{
+    for (unsigned i = 0; i < s->agent_count; i++)
+        if (strcmp(sim_agent_facts(s, i).id, agent_id) == 0)
+            return true;
+    return false;
+}
+
 static bool is_of(const struct entry *e, const char *framework_id)
 {
     return framework_id[0] != 0 && str_starts(str_of(e->key), str_of(framework_id)) && e->key[strlen(framework_id)] == '/';
@@ -378,7 +386,7 @@ const char *ledger_unsettled(struct sim *s)
                              e->told < 0 ? "nothing" : task_state_name((enum task_state)e->told));
         if (s->marathon != NULL && is_of(e, sim_marathon_books(s->marathon).framework_id))
             continue; /* it forgets what it gave up; its books are compared as a whole */
-        if (e->running == 0 && e->told >= 0 && (is_alive(e->told) || e->told == TASK_UNREACHABLE))
+        if (e->running == 0 && e->told >= 0 && is_alive(e->told))
             return open_text(s, "task %s does not run, its framework thinks it is %s", e->key,
                              task_state_name((enum task_state)e->told));
     }

@@ -53,6 +53,8 @@ const char *ledger_unsettled(struct sim *s);
 /* Whether exactly so many tasks of this framework run. */
 const char *ledger_compare(struct sim *s, const char *framework_id, size_t tasks);
 
+bool ledger_agent_lives(struct sim *s, const char *agent_id); /* some agent has this id now */
+
 /* --- ports of running tasks --- */
 /* A lasting text for the machine's name or address. */
 const char *ledger_host(struct sim *s, struct str host);

@@ -487,11 +487,15 @@ const char *sim_framework_unsettled(struct proc *p)
         (void)snprintf(text, sizeof text, "framework %s is not subscribed", p->name);
         return text;
     }
-    for (size_t i = 0; i < n->task_count; i++)
-        if (!n->tasks[i].over && (n->tasks[i].state < 0 || n->tasks[i].state == STOA_TASK_UNREACHABLE ||
-                                  n->tasks[i].state == STOA_TASK_UNKNOWN)) {
-            (void)snprintf(text, sizeof text, "framework %s does not know what became of %s", p->name, n->tasks[i].id);
-            return text;
-        }
+    for (size_t i = 0; i < n->task_count; i++) {
+        const struct fw_task *k = &n->tasks[i];
+        /* UNKNOWN is an answer, and so is UNREACHABLE when nobody has that agent's id any more: the agent died before it
+         * wrote down what it had been told, and is another one now. */
+        bool waits = k->state < 0 || (k->state == STOA_TASK_UNREACHABLE && ledger_agent_lives(p->sim, k->agent_id));
+        if (k->over || !waits)
+            continue;
+        (void)snprintf(text, sizeof text, "framework %s does not know what became of %s", p->name, k->id);
+        return text;
+    }
     return "";
 }
