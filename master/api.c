@@ -118,10 +118,8 @@ static void get_flags(struct shell *sh, struct http_req *r, bool json)
 
 static void question(struct shell *sh, struct http_req *r, int type, struct str bytes, bool json)
 {
-    struct sbuf b = SBUF_INIT(SIZE_MAX / 4);
-
-    if (view_v1(mshell_view(sh), type, json, &b)) {
-        http_reply_sbuf(r, 200, media_type(json), &b);
+    if (view_v1_has(type)) {
+        render_answer(sh, r, &(struct render_doc){ .what = RENDER_V1, .call_type = type, .json = json });
         return;
     }
     switch (type) {

@@ -50,12 +50,32 @@ static void reply_json(struct http_req *r, struct sbuf *b)
         reply_json(r, &b);                                                                                   \
     }
 VIEW(version)
-VIEW(state)
-VIEW(state_summary)
 VIEW(roles)
 VIEW(maintenance_status)
 VIEW(registry)
 VIEW(constraints_debug)
+
+static void big(struct shell *sh, struct http_req *r, enum render_what what)
+{
+    CLEANUP(sbuf_done_p) struct sbuf query = SBUF_INIT(4096);
+    struct render_doc doc = { .what = what, .jsonp = param(r, "jsonp", &query) };
+
+    render_answer(sh, r, &doc);
+}
+
+static void get_state(struct shell *sh, struct http_req *r, struct str rest, struct str principal)
+{
+    (void)rest;
+    (void)principal;
+    big(sh, r, RENDER_STATE);
+}
+
+static void get_state_summary(struct shell *sh, struct http_req *r, struct str rest, struct str principal)
+{
+    (void)rest;
+    (void)principal;
+    big(sh, r, RENDER_SUMMARY);
+}
 
 static bool number_of(struct http_req *r, struct str text, const char *name, int64_t *ret)
 {
@@ -69,17 +89,15 @@ static bool number_of(struct http_req *r, struct str text, const char *name, int
     return false;
 }
 
-enum listing { LIST_SLAVES, LIST_FRAMEWORKS, LIST_TASKS, LIST_DECISIONS, LIST_WHY };
-
-static void list(struct shell *sh, struct http_req *r, enum listing what, struct str rest)
+/* A list by its query; without what: the decision log, which is short. */
+static void list(struct shell *sh, struct http_req *r, const enum render_what *what, struct str rest)
 {
-    struct sbuf b = SBUF_INIT(SIZE_MAX / 4);
-    CLEANUP(sbuf_done_p) struct sbuf text = SBUF_INIT(16384);
+    CLEANUP(sbuf_done_p) struct sbuf text = SBUF_INIT(32768);
     struct view_query q = { .limit = 100 };
 
-    (void)sbuf_room(&text, 8192); /* so that the views below do not move */
+    (void)sbuf_room(&text, 16384); /* so that the views below do not move */
     q.slave_id = param(r, "slave_id", &text);
-    if (q.slave_id.n == 0 && what == LIST_SLAVES)
+    if (q.slave_id.n == 0 && what != NULL && *what == RENDER_SLAVES)
         q.slave_id = rest; /* /slaves/<id> */
     q.framework_id = param(r, "framework_id", &text);
     q.task_id = param(r, "task_id", &text);
@@ -87,48 +105,32 @@ static void list(struct shell *sh, struct http_req *r, enum listing what, struct
     if (!number_of(r, param(r, "limit", &text), "limit", &q.limit) ||
         !number_of(r, param(r, "offset", &text), "offset", &q.offset))
         return;
+    if (what != NULL) {
+        render_answer(sh, r, &(struct render_doc){ .what = *what, .q = q, .jsonp = param(r, "jsonp", &text) });
+        return;
+    }
+    struct sbuf b = SBUF_INIT(SIZE_MAX / 4);
     struct view_now now = { loop_now(sh->loop), loop_wall(sh->loop) };
-    if (what == LIST_DECISIONS)
-        view_decisions(mshell_view(sh), &now, &q, &b);
-    else if (what == LIST_WHY)
-        view_why(mshell_view(sh), &now, &q, &b);
-    else if (what == LIST_SLAVES)
-        view_slaves(mshell_view(sh), &q, &b);
-    else if (what == LIST_FRAMEWORKS)
-        view_frameworks(mshell_view(sh), &q, &b);
-    else
-        view_tasks(mshell_view(sh), &q, &b);
+    view_decisions(mshell_view(sh), &now, &q, &b);
     reply_json(r, &b);
 }
 
-static void get_slaves(struct shell *sh, struct http_req *r, struct str rest, struct str principal)
-{
-    (void)principal;
-    list(sh, r, LIST_SLAVES, rest);
-}
-
-static void get_frameworks(struct shell *sh, struct http_req *r, struct str rest, struct str principal)
-{
-    (void)principal;
-    list(sh, r, LIST_FRAMEWORKS, rest);
-}
-
-static void get_tasks(struct shell *sh, struct http_req *r, struct str rest, struct str principal)
-{
-    (void)principal;
-    list(sh, r, LIST_TASKS, rest);
-}
+#define LIST(name_, what_)                                                                               \
+    static void get_##name_(struct shell *sh, struct http_req *r, struct str rest, struct str principal) \
+    {                                                                                                    \
+        static const enum render_what what = what_;                                                      \
+        (void)principal;                                                                                 \
+        list(sh, r, &what, rest);                                                                        \
+    }
+LIST(slaves, RENDER_SLAVES)
+LIST(frameworks, RENDER_FRAMEWORKS)
+LIST(tasks, RENDER_TASKS)
+LIST(why, RENDER_WHY)
 
 static void get_decisions(struct shell *sh, struct http_req *r, struct str rest, struct str principal)
 {
     (void)principal;
-    list(sh, r, LIST_DECISIONS, rest);
-}
-
-static void get_why(struct shell *sh, struct http_req *r, struct str rest, struct str principal)
-{
-    (void)principal;
-    list(sh, r, LIST_WHY, rest);
+    list(sh, r, NULL, rest);
 }
 
 static void get_health(struct shell *sh, struct http_req *r, struct str rest, struct str principal)

@@ -368,6 +368,7 @@ static void stop(struct shell *sh)
         HASH_DELETE(hh, sh->parked, p);
         free(p);
     }
+    renders_done(sh);
     master_free(sh->m);
     if (sh->loop != NULL) {
         loop_undefer(sh->loop, &sh->step_work);

@@ -394,6 +394,8 @@ static void put_rest(struct pairs *p, const struct shell *sh)
     put(p, 0, "master/event_queue_http_requests");
     put(p, 0, "master/http_cache_hits");
     put(p, sh->watcher_count, "master/operator_event_stream_subscribers");
+    put(p, (double)sh->watchers_dropped, "master/operator_event_stream_subscribers_dropped");
+    put(p, (double)sh->renderings, "master/big_answers");
     put(p, HASH_COUNT(sh->m->offers), "master/outstanding_offers");
     put(p, (double)(sh->dropped + sh->m->metrics.dropped_messages), "master/dropped_messages");
     (void)sysinfo(&si); /* zeros when it fails */

@@ -19,6 +19,7 @@
 #include "common/io/store.h"
 #include "master/election.h"
 #include "master/flags.h"
+#include "master/render.h"
 #include "master/wire/decode.h"
 #include "master/wire/view.h"
 
@@ -45,6 +46,7 @@ struct stream {
     bool json, watcher;
     struct stream *next, *prev; /* shell->watchers; or shell->closed */
     struct mono heartbeat_at;   /* of a watcher */
+    struct render_reader *first; /* of a watcher: its first event is being written */
     UT_hash_handle hh;
 };
 
@@ -81,6 +83,9 @@ struct shell {
     struct stream *watchers;    /* oldest first */
     unsigned watcher_count;
     struct stream *closed;      /* to be told to the core at LOOP_STEP */
+    struct render *renders;     /* big answers under way, oldest first */
+    unsigned render_readers;
+    uint64_t renderings, watchers_dropped; /* so far */
     struct loop_work step_work;
     struct loop_timer timer, watch_timer, verbose_timer;
     struct mono wake_at;
@@ -114,6 +119,9 @@ void streams_tell_closed(struct shell *sh);
 void streams_watch(struct shell *sh, const struct master_action *a);
 void watcher_add(struct shell *sh, struct http_req *r, bool json);
 void watchers_beat(void *arg); /* timer */
+void stream_write_record(struct http_req *r, struct str record);
+void stream_first_written(struct stream *s); /* of a watcher: it is live now */
+void stream_abort(struct stream *s);         /* cuts a watcher off */
 
 /* --- http.c --- */
 void http_init_handler(struct http_handler *h);

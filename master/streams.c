@@ -16,13 +16,10 @@
 
 enum { STREAM_PENDING_MAX = 64 << 20, WATCHER_PENDING_MAX = 8 << 20 };
 
-static void stream_gone(void *arg, struct http_req *r, enum http_gone why)
+static void stream_lost(struct stream *s)
 {
-    struct stream *s = arg;
-
-    (void)r;
-    if (why == HTTP_GONE_SLOW)
-        log_warn("stream_dropped", "stream=%llu reason=\"the reader is too slow\"", (unsigned long long)s->n);
+    if (s->first != NULL)
+        render_forget(s->first);
     s->r = NULL;
     if (s->watcher) {
         DL_DELETE(s->sh->watchers, s);
@@ -30,6 +27,26 @@ static void stream_gone(void *arg, struct http_req *r, enum http_gone why)
     }
     DL_APPEND(s->sh->closed, s);
     mshell_wake(s->sh);
+}
+
+static void stream_gone(void *arg, struct http_req *r, enum http_gone why)
+{
+    struct stream *s = arg;
+
+    (void)r;
+    if (why == HTTP_GONE_SLOW) {
+        s->sh->watchers_dropped += s->watcher;
+        log_warn("stream_dropped", "stream=%llu reason=\"the reader is too slow\"", (unsigned long long)s->n);
+    }
+    stream_lost(s);
+}
+
+void stream_abort(struct stream *s)
+{
+    struct http_req *r = s->r;
+
+    stream_lost(s);
+    http_abort(r);
 }
 
 struct stream *stream_new(struct shell *sh, struct http_req *r, bool json, bool watcher)
@@ -76,7 +93,7 @@ void stream_open(struct shell *sh, const struct master_action *a)
     begin(s, STREAM_PENDING_MAX);
 }
 
-static void write_record(struct http_req *r, struct str record)
+void stream_write_record(struct http_req *r, struct str record)
 {
     char line[24], *at = line + sizeof line;
     size_t n = record.n;
@@ -97,12 +114,12 @@ void stream_event(struct shell *sh, const struct master_action *a)
     sbuf_clear(&sh->out);
     encode_event(sh->m, &sh->view.who, a, &sh->out);
     if (!s->json) {
-        write_record(s->r, sbuf_view(&sh->out));
+        stream_write_record(s->r, sbuf_view(&sh->out));
         return;
     }
     sbuf_clear(&sh->text);
     (void)json_from_wire(&sh->text, &mesos__v1__scheduler__event__descriptor, sbuf_view(&sh->out));
-    write_record(s->r, sbuf_view(&sh->text));
+    stream_write_record(s->r, sbuf_view(&sh->text));
 }
 
 void stream_close(struct shell *sh, uint64_t n)
@@ -179,7 +196,7 @@ static void heartbeat(struct stream *s)
 {
     static const char packed[] = { 0x08, 0x09 }; /* Event{type: HEARTBEAT} */
 
-    write_record(s->r, s->json ? STR("{\"type\":\"HEARTBEAT\"}") : str_mem(packed, sizeof packed));
+    stream_write_record(s->r, s->json ? STR("{\"type\":\"HEARTBEAT\"}") : str_mem(packed, sizeof packed));
     s->heartbeat_at = mono_add(loop_now(s->sh->loop), HEARTBEAT_SECONDS * NS_PER_S);
 }
 
@@ -190,6 +207,8 @@ void watchers_beat(void *arg)
     struct mono at = MONO_NEVER;
 
     DL_FOREACH_SAFE(sh->watchers, s, next) {
+        if (s->first != NULL)
+            continue; /* its first event is still on its way */
         if (s->heartbeat_at.ns <= loop_now(sh->loop).ns)
             heartbeat(s);
         at = mono_min(at, s->heartbeat_at);
@@ -197,11 +216,22 @@ void watchers_beat(void *arg)
     loop_timer_at(&sh->watch_timer, at);
 }
 
+void stream_first_written(struct stream *s)
+{
+    http_stream_set_cap(s->r, http_stream_pending(s->r) + WATCHER_PENDING_MAX);
+    heartbeat(s);
+    watchers_beat(s->sh);
+}
+
 static void watcher_evict(struct shell *sh)
 {
     struct stream *s = sh->watchers;
 
     log_warn("watcher_evicted", "reason=\"more than --max_operator_event_stream_subscribers\"");
+    if (s->first != NULL) {
+        stream_abort(s);
+        return;
+    }
     DL_DELETE(sh->watchers, s);
     sh->watcher_count--;
     http_stream_end(s->r);
@@ -216,14 +246,11 @@ void watcher_add(struct shell *sh, struct http_req *r, bool json)
     while (sh->watcher_count >= (unsigned)sh->flags.max_operator_event_stream_subscribers)
         watcher_evict(sh);
     begin(s, WATCHER_PENDING_MAX);
-    http_stream_set_cap(r, SIZE_MAX / 2); /* the first event may be large */
-    sbuf_clear(&sh->text);
-    view_subscribed(mshell_view(sh), json, &sh->text);
-    write_record(r, sbuf_view(&sh->text));
-    http_stream_set_cap(r, http_stream_pending(r) + WATCHER_PENDING_MAX);
-    heartbeat(s);
     DL_APPEND(sh->watchers, s);
     sh->watcher_count++;
+    http_stream_set_cap(r, SIZE_MAX / 2); /* the first event may be large */
+    render_first_event(sh, s);
+    if (s->first == NULL)
+        stream_first_written(s);
     mshell_step(sh, &on);
-    watchers_beat(sh);
 }

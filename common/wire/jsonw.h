@@ -24,6 +24,10 @@
 struct jsonw {
     struct sbuf *b;
     bool comma; /* the next value or key needs a comma in front */
+    /* Set: jsonw_spill gives what is written already away once it is spill_bytes or more; b is empty afterwards. */
+    void (*spill)(void *arg, struct sbuf *b);
+    void *spill_arg;
+    size_t spill_bytes;
 };
 
 #define JSONW(b_) ((struct jsonw){ .b = (b_) })
@@ -49,6 +53,13 @@ void jsonw_null(struct jsonw *w);
 void jsonw_base64(struct jsonw *w, struct str bytes);
 /* Text that is a JSON value already. */
 void jsonw_raw(struct jsonw *w, struct str json);
+
+/* Between two elements of a long list: what is written so far may go, see spill. */
+static inline void jsonw_spill(struct jsonw *w)
+{
+    if (w->spill != NULL && w->b->n >= w->spill_bytes)
+        w->spill(w->spill_arg, w->b);
+}
 
 /* Key and value at once. */
 void jsonw_key_s(struct jsonw *w, const char *key, struct str v);

@@ -20,10 +20,20 @@ struct view {
     const char *cluster, *log_dir, *external_log_file; /* NULL: unset */
     struct str region, zone;
     struct str flags_json;       /* {"name":"value",...} */
+    /* Set: long answers in JSON are given away in pieces of about spill_bytes (struct jsonw); the last one is in the buffer. */
+    void (*spill)(void *arg, struct sbuf *b);
+    void *spill_arg;
+    size_t spill_bytes;
 };
+
+static inline struct jsonw view_jsonw(const struct view *v, struct sbuf *b)
+{
+    return (struct jsonw){ .b = b, .spill = v->spill, .spill_arg = v->spill_arg, .spill_bytes = v->spill_bytes };
+}
 
 /* The whole Response to a GET_* call of the state (type is mesos.v1.master.Call.Type). False: not one of these. */
 bool view_v1(const struct view *v, int call_type, bool json, struct sbuf *b);
+bool view_v1_has(int call_type);
 /* The SUBSCRIBED event of the operator stream. */
 void view_subscribed(const struct view *v, bool json, struct sbuf *b);
 

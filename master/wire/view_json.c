@@ -158,6 +158,7 @@ static void write_task(struct jsonw *w, const struct task *t)
     if (wire_field_find(record, 15, &f))
         key_wire(w, "health_check", &mesos__v1__health_check__descriptor, f.bytes);
     jsonw_close(w);
+    jsonw_spill(w);
 }
 
 /* --- agents --- */
@@ -268,6 +269,7 @@ static void write_agent(struct jsonw *w, const struct agent *a, bool full)
         key_full(w, "offered_resources_full", agent_offered(a));
     }
     jsonw_close(w);
+    jsonw_spill(w);
 }
 
 static void write_recovered(struct jsonw *w, const struct lost_agent *l)
@@ -350,6 +352,7 @@ static void write_executor(struct jsonw *w, const struct executor *e)
         jsonw_key_c(w, "type", i->type == EXECUTOR_DEFAULT ? "DEFAULT" : i->type == EXECUTOR_CUSTOM ? "CUSTOM" : "UNKNOWN");
     jsonw_key_s(w, "slave_id", agent_id_str(e->slot->agent));
     jsonw_close(w);
+    jsonw_spill(w);
 }
 
 static void write_offer(struct jsonw *w, const struct offer *o)
@@ -526,7 +529,7 @@ static void state_head(struct jsonw *w, const struct view *v)
 
 void view_state(const struct view *v, struct sbuf *b)
 {
-    struct jsonw w = JSONW(b);
+    struct jsonw w = view_jsonw(v, b);
 
     jsonw_open(&w);
     state_head(&w, v);
@@ -539,7 +542,7 @@ void view_state(const struct view *v, struct sbuf *b)
 
 void view_slaves(const struct view *v, const struct view_query *q, struct sbuf *b)
 {
-    struct jsonw w = JSONW(b);
+    struct jsonw w = view_jsonw(v, b);
 
     jsonw_open(&w);
     agent_lists(&w, v->m, q->slave_id, true);
@@ -548,7 +551,7 @@ void view_slaves(const struct view *v, const struct view_query *q, struct sbuf *
 
 void view_frameworks(const struct view *v, const struct view_query *q, struct sbuf *b)
 {
-    struct jsonw w = JSONW(b);
+    struct jsonw w = view_jsonw(v, b);
 
     jsonw_open(&w);
     framework_arrays(&w, v->m, q->framework_id);
@@ -595,6 +598,7 @@ static void summary_agent(struct jsonw *w, const struct master *m, const struct 
         jsonw_str(w, s->framework->id.s);
     jsonw_array_close(w);
     jsonw_close(w);
+    jsonw_spill(w);
 }
 
 static void summary_framework(struct jsonw *w, const struct framework *f)
@@ -611,11 +615,12 @@ static void summary_framework(struct jsonw *w, const struct framework *f)
         jsonw_str(w, agent_id_str(s->agent));
     jsonw_array_close(w);
     jsonw_close(w);
+    jsonw_spill(w);
 }
 
 void view_state_summary(const struct view *v, struct sbuf *b)
 {
-    struct jsonw w = JSONW(b);
+    struct jsonw w = view_jsonw(v, b);
 
     jsonw_open(&w);
     jsonw_key_c(&w, "hostname", v->hostname);
@@ -691,7 +696,7 @@ static void task_set_framework(struct task_set *s, const struct framework *f)
 void view_tasks(const struct view *v, const struct view_query *q, struct sbuf *b)
 {
     struct task_set s = { .q = q };
-    struct jsonw w = JSONW(b);
+    struct jsonw w = view_jsonw(v, b);
 
     for (const struct framework *f = v->m->frameworks; f != NULL; f = f->hh.next)
         task_set_framework(&s, f);

@@ -20,7 +20,7 @@ struct sink {
 
 static void sink_init(struct sink *s, const struct view *v, bool json, struct sbuf *b)
 {
-    *s = (struct sink){ .v = v, .json = json, .b = b, .w = JSONW(b), .one = SBUF_INIT(SIZE_MAX / 4) };
+    *s = (struct sink){ .v = v, .json = json, .b = b, .w = view_jsonw(v, b), .one = SBUF_INIT(SIZE_MAX / 4) };
 }
 
 static size_t sink_open(struct sink *s, uint32_t number, const char *key)
@@ -57,6 +57,7 @@ static void sink_one(struct sink *s, const ProtobufCMessageDescriptor *type)
 {
     (void)json_write_wire(&s->w, type, wire_field_bytes(sbuf_view(&s->one), 1), NULL);
     sbuf_clear(&s->one);
+    jsonw_spill(&s->w);
 }
 
 static void sink_task(struct sink *s, uint32_t number, const struct task *t)
@@ -444,6 +445,14 @@ static bool big_view(const struct view *v, int call_type, uint32_t type, uint32_
         return true;
     }
     return false;
+}
+
+bool view_v1_has(int call_type)
+{
+    uint32_t type, field;
+
+    response_of(call_type, &type, &field);
+    return field != 0;
 }
 
 bool view_v1(const struct view *v, int call_type, bool json, struct sbuf *b)

@@ -7,14 +7,18 @@
  *   driver --master=IP:PORT --agents=N --tasks=T --per_accept=K --window=W [--stay] [--latency]
  *
  * Default: a task finishes as soon as its TASK_RUNNING is acknowledged, so resources recycle. --stay: tasks stay.
+ * --hold: with --stay: after the report everything goes on until standard input ends, so that others can measure what such a
+ * cluster costs; --rate=R then launches R tasks a second, which finish, and a second report tells their latency.
  * --latency: one task at a time. --agents=0 --real=CMD: no simulated agents, the tasks run CMD on the real ones that the
  * master has, at most `window` starting at once; when all run, all are killed, and that is timed too. The figure counts from the first ACCEPT to the last acknowledged TASK_RUNNING. */
 #include <arpa/inet.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "common/base/alloc.h"
 #include "common/base/hash.h"
@@ -49,9 +53,11 @@ struct task {
 static struct {
     const char *master_text;
     unsigned agents, tasks, per_accept, window;
-    bool stay, latency;
+    bool stay, latency, hold;
     const char *real;
-} opt = { "127.0.0.1:5050", 1, 1000, 1, 100, false, false, NULL };
+    unsigned rate;
+} opt = { "127.0.0.1:5050", 1, 1000, 1, 100, false, false, false, NULL, 0 };
+static bool holding;
 
 static struct sockaddr_in master;
 static struct agent *agents;
@@ -208,7 +214,7 @@ static void on_acknowledged(struct agent *a, struct str body)
         running_acked++;
         last_ns = last_progress_ns;
         t->phase = TASK_DONE;
-        if (!opt.stay)
+        if (!opt.stay || holding)
             send_status(a, str_of(t->id), 2 /* TASK_FINISHED */);
         else
             outstanding--;
@@ -603,6 +609,10 @@ static void parse(int argc, char **argv)
             opt.stay = true;
         else if (strcmp(argv[i], "--latency") == 0)
             opt.latency = true;
+        else if (strcmp(argv[i], "--hold") == 0)
+            opt.hold = true;
+        else if (strncmp(argv[i], "--rate=", 7) == 0)
+            opt.rate = number(v + 1);
         else if (v == NULL)
             bench_die("unknown argument %s", argv[i]);
         else if (strncmp(argv[i], "--master=", 9) == 0)
@@ -627,6 +637,43 @@ static void parse(int argc, char **argv)
         bench_die("--master=%s: use IP:PORT", opt.master_text);
     master.sin_family = AF_INET;
     master.sin_port = htons((uint16_t)port);
+}
+
+static bool input_ended(void)
+{
+    struct pollfd p = { .fd = 0, .events = POLLIN };
+    char c;
+
+    return poll(&p, 1, 0) > 0 && read(0, &c, 1) <= 0;
+}
+
+/* Keeps everything alive, launches at the rate, until standard input ends. */
+static void hold(void)
+{
+    unsigned base = opt.tasks, max = 4000000;
+    int64_t start = net_now_ns(), looked = start;
+
+    holding = true;
+    opt.window = opt.rate + 1000;
+    free(latencies);
+    latencies = xcalloc(max, sizeof *latencies);
+    latency_count = 0;
+    for (;;) {
+        int64_t now = net_now_ns();
+        uint64_t due = (uint64_t)opt.rate * (uint64_t)(now - start) / 1000000000U;
+        opt.tasks = base + (unsigned)(due < max - 1 ? due : max - 1);
+        pump();
+        net_turn(opt.rate != 0 ? 1 : 100);
+        if (now - looked < 50000000)
+            continue;
+        looked = now;
+        if (input_ended())
+            break;
+    }
+    qsort(latencies, latency_count, sizeof *latencies, compare);
+    printf("{\"held_s\":%.2f,\"launched\":%u,\"finished\":%u,\"tasks_per_s\":%.0f,\"p50_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f}\n",
+           (double)(net_now_ns() - start) / 1e9, launched - base, finished, finished / ((double)(net_now_ns() - start) / 1e9), us(500), us(990),
+           us(1000));
 }
 
 int main(int argc, char **argv)
@@ -666,6 +713,10 @@ int main(int argc, char **argv)
         }
     }
     report(register_ns, offer_ns);
+    if (opt.hold) {
+        (void)fflush(stdout);
+        hold();
+    }
     call_begin(&scratch, 2); /* TEARDOWN */
     post(calls, sbuf_view(&scratch));
     net_turn(0);
