@@ -3,6 +3,7 @@
 #include "agent/shell.h"
 
 #include "agent/files.h"
+#include "agent/input.h"
 #include "common/base/cleanup.h"
 
 enum { BODY_BYTES_MAX = 64 << 20 };
@@ -28,6 +29,14 @@ static void route_providers(struct shell *s, struct http_req *r)
     http_reply_text(r, 501, "501 Not Implemented. Resource providers are not built in this version.");
 }
 
+static void route_processes(struct shell *s, struct http_req *r)
+{
+    (void)s;
+    http_reply(r, 200, "application/json", STR("[{\"events\":[],\"id\":\"slave(1)\"}]"));
+}
+
+static void route_help(struct shell *s, struct http_req *r);
+
 struct route {
     const char *path;
     void (*handle)(struct shell *s, struct http_req *r);
@@ -50,14 +59,18 @@ static const struct route routes[] = {
     { "/metrics", endpoint_metrics, false },
     { "/logging/toggle", endpoint_logging, false },
     { "/system/stats.json", endpoint_system_stats, false },
+    { "/help", route_help, false },
+    { "/__processes__", route_processes, false },
 };
 
-void routes_head(void *ctx, struct http_req *r)
+static void route_help(struct shell *s, struct http_req *r)
 {
-    struct shell *s = ctx;
+    CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(65536);
 
-    if (!msg_take(s->msg, r))
-        http_body_collect(r, BODY_BYTES_MAX);
+    (void)s;
+    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++)
+        sbuf_fmt(&b, "%s\n", routes[i].path);
+    http_reply_sbuf(r, 200, "text/plain; charset=utf-8", &b);
 }
 
 /* "/slave(1)/state" gives "/state" and true. */
@@ -73,6 +86,18 @@ static bool skip_process(struct str *path)
         }
     }
     return false;
+}
+
+void routes_head(void *ctx, struct http_req *r)
+{
+    struct shell *s = ctx;
+
+    if (msg_take(s->msg, r))
+        return;
+    struct str path = http_req_path(r);
+    (void)skip_process(&path);
+    if (!str_is(path, "/api/v1") || !input_take(s, r))
+        http_body_collect(r, BODY_BYTES_MAX);
 }
 
 void routes_request(void *ctx, struct http_req *r)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The commands on the operator APIs, each against a running cluster: what it does as the cluster's own state shows it, what
 it prints, and what it says to bad input."""
-import os, sys
+import fcntl, os, pty, select, struct, sys, termios
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
 from cluster import *
@@ -272,6 +272,97 @@ def _():
     p.kill()
     p.wait()
     wait_for("it is gone", lambda: subprocess.run(["pgrep", "-x", "-f", "sleep 4321.5"], capture_output=True).returncode != 0)
+
+
+def has_input():
+    """Whether the agent takes input for containers; refusing is told by the same words as for a task without a terminal."""
+    record = json.dumps({"type": "ATTACH_CONTAINER_INPUT", "attach_container_input": {"type": "CONTAINER_ID", "container_id": {"value": "nobody"}}})
+    r = post(dev.agents[0], "/api/v1", f"{len(record)}\n{record}", headers={"Content-Type": "application/recordio", "Message-Content-Type": "application/json"})
+    return "I/O switchboard" not in r.text
+
+
+def in_terminal(args, keys, seconds=40):
+    """Runs a command in a terminal, types keys when it has been quiet for a moment, and returns (exit status, what was shown)."""
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execve(STOA, [STOA, *args], {**os.environ, **dev.env})
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 101, 0, 0))
+    out, deadline, waiting = b"", time.monotonic() + seconds, list(keys)
+    try:
+        while time.monotonic() < deadline:
+            if select.select([fd], [], [], 0.7)[0]:
+                try:
+                    data = os.read(fd, 65536)
+                except OSError:
+                    break
+                out += data
+                if not data:
+                    break
+            elif waiting:
+                os.write(fd, waiting.pop(0))
+        status = wait_for("its end", lambda: (lambda p: p if p[0] else None)(os.waitpid(pid, os.WNOHANG)), 10)[1]
+        return os.waitstatus_to_exitcode(status), out.decode(errors="replace")
+    except Failed as e:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise Failed(f"{e}; shown: {out[-800:]!r}")
+    finally:
+        os.close(fd)
+
+
+@case("exec -i passes standard input on: a pipe, a file, binary, its end")
+def _():
+    task = sleeper()
+    if not has_input():
+        r = subprocess.run([STOA, "exec", "-i", task, "cat"], env={**os.environ, **dev.env}, capture_output=True, text=True, timeout=60, input="typed")
+        check(r.returncode != 0 and "I/O switchboard" in r.stderr, f"{r.returncode} {r.stderr}")
+        raise Skip("the agent takes no input; the command says so")
+    equal(run("exec", "-i", task, "cat", stdin="typed\nlines\n"), "typed\nlines\n", "a pipe")
+    data = os.urandom(1500000)
+    path = os.path.join(scratch(), "input")
+    open(path, "wb").write(data)
+    with open(path, "rb") as f:
+        r = subprocess.run([STOA, "exec", "-i", task, "cat"], env={**os.environ, **dev.env}, stdin=f, capture_output=True, timeout=60)
+    equal((r.returncode, r.stdout == data), (0, True), f"a file ({len(r.stdout)} bytes; {r.stderr[-200:]})")
+    equal(run("exec", "-i", task, "wc -c", stdin=""), "0\n", "no input")
+
+
+@case("exec -t gives the command a terminal of the right size")
+def _():
+    task = sleeper()
+    r = dev.cli("exec", "-t", task, "tty", ok=False)
+    if "tty_info' is not built" in r.stderr:
+        raise Skip("the agent has no terminals; the command says so")
+    status, out = in_terminal(["exec", "-i", "-t", task, "sh"], [b"stty size; test -t 0 && echo ter''minal\r", b"exit 6\r"])
+    equal(status, 6, f"exit status ({out})")
+    check("33 101" in out and "terminal" in out, out)
+
+
+@case("attach follows a task that has a terminal, and types into it")
+def _():
+    s = Stream(dev.master, {"type": "SUBSCRIBE", "subscribe": {"framework_info": {"user": "root", "name": "tty"}}}, path="/api/v1/scheduler")
+    id = s.next()["subscribed"]["framework_id"]
+    o = s.until("an offer", lambda e: e["type"] == "OFFERS")["offers"]["offers"][0]
+    send = lambda type, **more: post(dev.master, "/api/v1/scheduler", {"framework_id": id, "type": type, **more}, headers={"Mesos-Stream-Id": s.stream_id})
+    resources = [{"name": n, "type": "SCALAR", "scalar": {"value": v}} for n, v in (("cpus", 0.1), ("mem", 32))]
+    send("ACCEPT", accept={"offer_ids": [o["id"]], "operations": [{"type": "LAUNCH", "launch": {"task_infos": [
+        {"name": "term", "task_id": {"value": "terminal-1"}, "agent_id": o["agent_id"], "resources": resources, "command": {"value": "exec sh"},
+         "container": {"type": "MESOS", "tty_info": {}}}]}}]})
+    try:
+        while True:
+            u = s.until("an update", lambda e: e["type"] == "UPDATE")["update"]["status"]
+            if u["state"] not in ("TASK_STARTING", "TASK_RUNNING"):
+                raise Skip(f"the agent runs no tasks with terminals: {u['state']} {u.get('message')}")
+            send("ACKNOWLEDGE", acknowledge={"agent_id": u["agent_id"], "task_id": u["task_id"], "uuid": u["uuid"]})
+            if u["state"] == "TASK_RUNNING":
+                break
+        if not has_input():
+            raise Skip("the agent takes no input")
+        status, out = in_terminal(["attach", "-i", "terminal-1"], [b"echo he''llo\r", b"exit\r"])
+        check("hello" in out, out)
+    finally:
+        send("TEARDOWN")
+        s.close()
 
 
 @case("cp: a file, a file into a directory, standard output, a directory, the sandbox")

@@ -243,11 +243,13 @@ def _():
     agent("/files/read?path=/etc/passwd&offset=0", status=404)
 
 
-@case("agent: /metrics/snapshot /logging/toggle /system/stats.json /api/v1/resource_provider")
+@case("agent: /metrics/snapshot /logging/toggle /system/stats.json /help /__processes__ /api/v1/resource_provider")
 def _():
     equal(a_json("/metrics/snapshot")["slave/registered"], 1, "registered")
     equal(agent("/logging/toggle"), b"0\n", "level")
     check(a_json("/system/stats.json")["mem_total_bytes"] > 0, "memory")
+    check(b"/state" in agent("/help"), "help")
+    equal(a_json("/__processes__")[0]["id"], "slave(1)", "process")
     agent("/api/v1/resource_provider", "-X", "POST", "-d", "{}", "-H", "Content-Type: application/json", status=501)
 
 
