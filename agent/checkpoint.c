@@ -140,6 +140,12 @@ int checkpoint_mark(const struct checkpoint *c, const struct agent *a, const str
     return store(path_fmt("%s/%s", path_run(c->meta, a->id, e).p, name).p, (struct str){ NULL, 0 }, 0644, err);
 }
 
+int checkpoint_executor_pid(const struct checkpoint *c, const struct agent *a, const struct agent_executor *e,
+                            struct error *err)
+{
+    return store(path_fmt("%s/pids/libprocess.pid", path_run(c->meta, a->id, e).p).p, str_of(e->pid), 0600, err);
+}
+
 int checkpoint_task(const struct checkpoint *c, const struct agent *a, const struct agent_executor *e,
                     const struct agent_task *t, struct error *err)
 {

@@ -30,6 +30,9 @@ int checkpoint_executor(const struct checkpoint *c, const struct agent *a, const
 /* http.marker or executor.sentinel. */
 int checkpoint_mark(const struct checkpoint *c, const struct agent *a, const struct agent_executor *e, const char *name,
                     struct error *err);
+/* pids/libprocess.pid of a v0 executor. */
+int checkpoint_executor_pid(const struct checkpoint *c, const struct agent *a, const struct agent_executor *e,
+                            struct error *err);
 int checkpoint_task(const struct checkpoint *c, const struct agent *a, const struct agent_executor *e,
                     const struct agent_task *t, struct error *err);
 /* Appends to task.updates; on failure nothing is left of the record. ack NULL: the update. */

@@ -8,6 +8,7 @@
 #include "agent/isolation/containerizer.h"
 #include "agent/wire/call.h"
 #include "agent/wire/decode.h"
+#include "agent/wire/driver.h"
 #include "agent/wire/encode.h"
 #include "common/base/alloc.h"
 #include "common/base/cleanup.h"
@@ -24,6 +25,7 @@ struct exec_stream {
     uint64_t number;
     struct shell *shell;
     struct http_req *req;
+    struct msg_pid pid;       /* of a v0 executor (exec_driver.c); unset: HTTP */
     bool json;
     char *framework_id, *executor_id;
     struct loop_timer heartbeat;
@@ -105,19 +107,60 @@ static void heartbeat(void *arg)
     loop_timer_in(&x->heartbeat, EXECUTOR_HEARTBEAT_NS);
 }
 
-static struct exec_stream *stream_new(struct shell *s, struct http_req *r, struct str fid, struct str eid, bool json)
+static struct exec_stream *stream_add(struct shell *s, struct str fid, struct str eid)
 {
     struct exec_stream *x = xcalloc(1, sizeof *x);
 
     x->number = ++s->next_stream;
     x->shell = s;
-    x->req = r;
-    x->json = json;
     x->framework_id = xstrndup(fid);
     x->executor_id = xstrndup(eid);
     loop_timer_init(&x->heartbeat, s->loop, heartbeat, x);
-    loop_timer_in(&x->heartbeat, EXECUTOR_HEARTBEAT_NS);
     HASH_ADD(hh, s->streams, number, sizeof x->number, x);
+    return x;
+}
+
+uint64_t exec_api_add_driver(struct shell *s, const struct msg_pid *pid, const struct agent_executor *e)
+{
+    struct exec_stream *x = stream_add(s, str_of(e->framework->id), str_of(e->id));
+
+    x->pid = *pid;
+    (void)msg_link(s->msg, pid); /* over a limit: its messages get connections for the moment */
+    return x->number;
+}
+
+/* The link goes with the last connection of that pid. */
+static void driver_unlink(const struct exec_stream *gone)
+{
+    struct exec_stream *x, *next;
+
+    HASH_ITER(hh, gone->shell->streams, x, next)
+        if (x != gone && msg_pid_eq(&x->pid, &gone->pid))
+            return;
+    msg_unlink(gone->shell->msg, &gone->pid);
+}
+
+static void driver_send(struct exec_stream *x, const struct agent_action *act)
+{
+    struct shell *s = x->shell;
+    CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(EVENT_BYTES_MAX);
+    size_t n = act->type == AGENT_DO_EXECUTOR_LAUNCH_GROUP ? act->task_count : 1;
+
+    for (size_t i = 0; i < n; i++) { /* there is no message for a group: its tasks one by one */
+        sbuf_clear(&b);
+        const char *name = agent_encode_driver_message(s->core, &s->env, act, i, &b);
+        if (name == NULL || !sbuf_ok(&b) || msg_send(s->msg, &s->self, &x->pid, str_of(name), sbuf_view(&b)) != 0)
+            log_error("executor_message", "executor=" LOG_Q " bytes=%zu: not sent", LOG_QARG(str_of(x->executor_id)), b.n);
+    }
+}
+
+static struct exec_stream *stream_new(struct shell *s, struct http_req *r, struct str fid, struct str eid, bool json)
+{
+    struct exec_stream *x = stream_add(s, fid, eid);
+
+    x->req = r;
+    x->json = json;
+    loop_timer_in(&x->heartbeat, EXECUTOR_HEARTBEAT_NS);
     http_req_on_gone(r, stream_gone, x);
     http_stream_begin(r, 200, json ? "application/json" : "application/x-protobuf");
     return x;
@@ -130,6 +173,10 @@ void exec_api_send(struct shell *s, const struct agent_action *act)
 
     if (x == NULL)
         return;
+    if (msg_pid_is_set(&x->pid)) {
+        driver_send(x, act);
+        return;
+    }
     if (agent_encode_executor_event(s->core, &s->env, act, &b) && sbuf_ok(&b))
         stream_write(x, sbuf_view(&b));
     else
@@ -147,6 +194,8 @@ void exec_api_close(struct shell *s, uint64_t number)
         http_stream_end(x->req);
         x->req = NULL;
     }
+    if (msg_pid_is_set(&x->pid))
+        driver_unlink(x);
     stream_drop(x);
 }
 
@@ -221,7 +270,7 @@ static bool accepts(struct call *c)
     return true;
 }
 
-static void fill_of(struct shell *s, const struct agent_executor *e, struct agent_status_fill *fill)
+void exec_api_fill(struct shell *s, const struct agent_executor *e, struct agent_status_fill *fill)
 {
     struct container_status st;
 
@@ -247,7 +296,7 @@ static void handle(struct call *c, struct agent_executor *e)
     uint64_t number = 0;
     bool subscribe = c->msg->type == MESOS__V1__EXECUTOR__CALL__TYPE__SUBSCRIBE;
 
-    fill_of(s, e, &fill);
+    exec_api_fill(s, e, &fill);
     if (subscribe)
         number = s->next_stream + 1;
     if (agent_decode_executor_call(&ev, c->msg, number, &fill, &c->arena, &err) != 0) {

@@ -46,7 +46,7 @@ static bool on_message(void *ctx, const struct msg_in *m)
         return false;
     if (msg_pid_is_set(&m->from))
         msg_pid_text(&m->from, from);
-    if (s->exiting)
+    if (s->exiting || exec_driver_take(s, m))
         return true;
     if (agent_decode_message(&ev, &s->env, str_of(from), m->name, m->body, &arena, &err) != 0) {
         log_warn("message_dropped", "from=" LOG_Q " error=" LOG_Q, LOG_QARG(str_of(from)), LOG_QARG(str_of(err.msg)));

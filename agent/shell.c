@@ -220,6 +220,9 @@ static void carry_out(struct shell *s, const struct agent_action *act)
     case AGENT_DO_STORE_HTTP_MARKER:
         stored("http.marker", act->executor->id, checkpoint_mark(c, a, act->executor, "http.marker", &err), &err);
         break;
+    case AGENT_DO_STORE_EXECUTOR_PID:
+        stored("libprocess.pid", act->executor->id, checkpoint_executor_pid(c, a, act->executor, &err), &err);
+        break;
     case AGENT_DO_STORE_SENTINEL:
         stored("executor.sentinel", act->executor->id,
                checkpoint_mark(c, a, act->executor, "executor.sentinel", &err), &err);
@@ -254,6 +257,7 @@ static void carry_out(struct shell *s, const struct agent_action *act)
     case AGENT_DO_SEND_EXITED:
     case AGENT_DO_SEND_MESSAGE:
     case AGENT_DO_SEND_OPERATION: do_send(s, act); break;
+    case AGENT_DO_EXECUTOR_RECONNECT: exec_driver_reconnect(s, act); break;
     case AGENT_DO_EXECUTOR_SUBSCRIBED:
     case AGENT_DO_EXECUTOR_LAUNCH:
     case AGENT_DO_EXECUTOR_LAUNCH_GROUP:

@@ -299,15 +299,15 @@ static void put_one_framework(struct pairs *p, const struct master *m, const str
 static void put_frameworks(struct pairs *p, const struct shell *sh)
 {
     const struct master *m = sh->m;
-    size_t connected = 0;
+    size_t connected = 0, active = 0;
 
     for (const struct framework *f = m->frameworks; f != NULL; f = f->hh.next)
-        connected += framework_is_connected(f);
+        connected += framework_is_connected(f), active += framework_is_active(f);
     size_t all = HASH_COUNT(m->frameworks);
     put(p, (double)connected, "master/frameworks_connected");
     put(p, (double)(all - connected), "master/frameworks_disconnected");
-    put(p, (double)connected, "master/frameworks_active");
-    put(p, (double)(all - connected), "master/frameworks_inactive");
+    put(p, (double)active, "master/frameworks_active");
+    put(p, (double)(all - active), "master/frameworks_inactive");
     for (const struct framework *f = m->frameworks; f != NULL; f = f->hh.next) {
         if (sh->flags.publish_per_framework_metrics)
             put_one_framework(p, m, f);

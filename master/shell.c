@@ -95,6 +95,19 @@ static void do_send(struct shell *sh, const struct master_action *a)
         log_warn("message_dropped", "pid=" LOG_Q " message=%s reason=\"over a limit\"", LOG_QARG(a->send.to), name);
 }
 
+static void do_driver_event(struct shell *sh, const struct master_action *a)
+{
+    struct msg_pid to;
+
+    sbuf_clear(&sh->out);
+    const char *name = encode_driver_event(sh->m, &sh->view.who, a, &sh->out);
+    if (name == NULL)
+        return; /* drivers know nothing of it */
+    if (!msg_pid_parse(a->event.to, &to) || !sbuf_ok(&sh->out) ||
+        msg_send(sh->msg, &sh->self, &to, str_of(name), sbuf_view(&sh->out)) != 0)
+        log_warn("message_dropped", "pid=" LOG_Q " message=%s reason=\"over a limit\"", LOG_QARG(a->event.to), name);
+}
+
 static void do_link(struct shell *sh, const struct master_action *a)
 {
     struct msg_pid pid;
@@ -150,7 +163,10 @@ static void carry_out(struct shell *sh, const struct master_action *a)
         stream_open(sh, a);
         break;
     case MASTER_ACT_EVENT:
-        stream_event(sh, a);
+        if (a->event.to.n != 0)
+            do_driver_event(sh, a);
+        else
+            stream_event(sh, a);
         break;
     case MASTER_ACT_STREAM_CLOSE:
         stream_close(sh, a->event.stream.n);
@@ -273,6 +289,8 @@ static bool on_message(void *ctx, const struct msg_in *in)
         msg_pid_text(&in->from, pid);
     decoded_init(&d);
     int rc = decode_message(sh->m, in->to, in->name, str_of(pid), in->body, &d, &err);
+    if (rc == -(int)ERR_NOT_FOUND && !observer)
+        rc = decode_driver_message(sh->m, in->name, str_of(pid), (struct str){ NULL, 0 }, in->body, &d, &err);
     if (rc == 0)
         mshell_step(sh, &d.ev);
     else {

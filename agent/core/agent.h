@@ -262,6 +262,8 @@ struct agent_event {
             struct framework_id framework;
             struct executor_id executor;
             uint64_t stream;               /* the shell's number of the connection; never 0 */
+            struct str pid;                /* of an executor that speaks messages (v0); empty: HTTP */
+            bool again;                    /* v0: ReregisterExecutor */
             const struct task_id *unacknowledged_tasks;
             size_t unacknowledged_task_count;
             struct task_status *const *updates;
@@ -311,6 +313,7 @@ enum agent_action_type {
     AGENT_DO_STORE_EXECUTOR,       /* executor.info, runs/<id>, latest; only with checkpointing */
     AGENT_DO_MAKE_SANDBOX,
     AGENT_DO_STORE_HTTP_MARKER,
+    AGENT_DO_STORE_EXECUTOR_PID,   /* libprocess.pid of a v0 executor */
     AGENT_DO_STORE_SENTINEL,
     AGENT_DO_STORE_TASK,
     AGENT_DO_STORE_UPDATE,         /* append; answer with AGENT_EV_UPDATE_STORED */
@@ -330,6 +333,7 @@ enum agent_action_type {
     AGENT_DO_SEND_EXITED,          /* ExitedExecutorMessage */
     AGENT_DO_SEND_MESSAGE,         /* ExecutorToFrameworkMessage, to = master or framework pid */
     AGENT_DO_SEND_OPERATION,       /* UpdateOperationStatusMessage */
+    AGENT_DO_EXECUTOR_RECONNECT,   /* ReconnectExecutorMessage, to = a v0 executor of an earlier run */
     AGENT_DO_EXECUTOR_SUBSCRIBED,
     AGENT_DO_EXECUTOR_LAUNCH,      /* task */
     AGENT_DO_EXECUTOR_LAUNCH_GROUP,/* tasks */
@@ -367,6 +371,7 @@ struct agent_action {
     uint64_t stream;
     int status;                    /* SEND_EXITED: wait status or -1; EXIT: exit code */
     bool warn;                     /* NOTE */
+    bool again;                    /* EXECUTOR_SUBSCRIBED: the answer to ReregisterExecutor */
 };
 
 struct agent_actions {

@@ -7,6 +7,8 @@
  * Source: reference, §4, §11; golden sequences. */
 #include "agent/core/internal.h"
 
+#include <stdlib.h>
+
 #include "common/base/alloc.h"
 
 static struct agent_executor *executor_of(const struct agent *a, struct framework_id fid, struct executor_id eid)
@@ -121,6 +123,32 @@ static void reject(struct agent *a, struct agent_executor *e, uint64_t stream)
 
 static void take_update(struct agent *a, struct agent_executor *e, struct task_status *status);
 
+/* A v0 executor registers once, and again only when it is asked to after a restart of the agent. */
+static bool register_refused(const struct agent *a, const struct agent_executor *e, const struct agent_event *ev)
+{
+    if (ev->u.subscribe.pid.n == 0 || ev->u.subscribe.again)
+        return false;
+    return a->state == AGENT_RECOVERING || e->state != EXECUTOR_REGISTERING;
+}
+
+/* How it is reached is stored, so that a restarted agent finds it. */
+static void store_kind(struct agent *a, struct agent_executor *e, struct str pid)
+{
+    if (pid.n == 0) {
+        if (!e->http && e->checkpoint)
+            agent_do(a, AGENT_DO_STORE_HTTP_MARKER)->executor = e;
+        e->http = true;
+        return;
+    }
+    bool known = e->pid != NULL && str_is(pid, e->pid);
+    if (!known) {
+        free(e->pid);
+        e->pid = xstrndup(pid);
+    }
+    if (!known && e->checkpoint)
+        agent_do(a, AGENT_DO_STORE_EXECUTOR_PID)->executor = e;
+}
+
 void agent_on_subscribe(struct agent *a, const struct agent_event *ev)
 {
     uint64_t stream = ev->u.subscribe.stream;
@@ -132,7 +160,7 @@ void agent_on_subscribe(struct agent *a, const struct agent_event *ev)
         return;
     }
     if (a->state == AGENT_TERMINATING || e->framework->state == AGENT_FRAMEWORK_TERMINATING ||
-        e->state == EXECUTOR_TERMINATING || e->state == EXECUTOR_TERMINATED) {
+        e->state == EXECUTOR_TERMINATING || e->state == EXECUTOR_TERMINATED || register_refused(a, e, ev)) {
         reject(a, e, stream);
         return;
     }
@@ -141,10 +169,9 @@ void agent_on_subscribe(struct agent *a, const struct agent_event *ev)
     e->stream = stream;
     e->register_by = MONO_NEVER;
     agent_executor_set_state(e, EXECUTOR_RUNNING);
-    if (!e->http && e->checkpoint)
-        agent_do(a, AGENT_DO_STORE_HTTP_MARKER)->executor = e;
-    e->http = true;
+    store_kind(a, e, ev->u.subscribe.pid);
     say(a, e, AGENT_DO_EXECUTOR_SUBSCRIBED, stream);
+    a->actions[a->action_count - 1].again = ev->u.subscribe.again;
     for (size_t i = 0; i < ev->u.subscribe.update_count; i++)
         take_update(a, e, ev->u.subscribe.updates[i]);
     drop_lost_launches(a, e, ev);

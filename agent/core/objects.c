@@ -209,6 +209,7 @@ void agent_executor_free(struct agent_executor *e)
     executor_info_unref(e->info);
     free(e->id);
     free(e->container_id);
+    free(e->pid);
     free(e->pending_message);
     free(e);
 }

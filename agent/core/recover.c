@@ -32,7 +32,12 @@ static void recover_executor(struct agent *a, struct agent_framework *f, const s
     e->container_live = true;
     e->container_running = r->forked_pid != 0;
     e->recovered = true;
-    if (!r->http) {
+    if (r->pid.n != 0 && !r->http) {
+        e->pid = xstrndup(r->pid);
+        struct agent_action *act = agent_do(a, AGENT_DO_EXECUTOR_RECONNECT);
+        act->executor = e;
+        act->to = str_of(e->pid);
+    } else if (!r->http) {
         /* It never subscribed, so nothing was ever handed to it. */
         agent_executor_set_pending(e, TASK_GONE, REASON_EXECUTOR_REREGISTRATION_TIMEOUT,
                                    "Executor never registered with the agent before it restarted");

@@ -83,6 +83,7 @@ struct agent_executor {
     bool generated;           /* for a command task */
     bool checkpoint;
     bool http;                /* http.marker was written */
+    char *pid;                /* of a v0 executor; NULL: HTTP, or not registered yet */
     bool ever_launched;       /* a task was handed to it */
     bool recovered;           /* from the disk, has not come back yet */
     bool container_live;      /* launch was asked for and no exit was reported */

@@ -34,10 +34,11 @@ void wire_put_container_id(struct sbuf *b, uint32_t number, struct str id)
     wire_close(b, mark);
 }
 
-static void put_info_fields(struct sbuf *b, const struct agent_env *env, struct str id, bool v0)
+static void put_info_fields(struct sbuf *b, const struct agent_env *env, struct str id, bool v0,
+                            enum resource_format format)
 {
     wire_put_bytes(b, 1, str_of(env->hostname));
-    wire_put_resources(b, 3, &env->resources, v0 ? RESOURCE_PRE : RESOURCE_POST, false);
+    wire_put_resources(b, 3, &env->resources, format, false);
     wire_put_attributes(b, 5, &env->attributes);
     if (id.n != 0)
         wire_put_id(b, 6, id);
@@ -56,12 +57,22 @@ static void put_info_fields(struct sbuf *b, const struct agent_env *env, struct 
 
 void wire_put_agent_info(struct sbuf *b, uint32_t number, const struct agent_env *env, struct str id, bool v0)
 {
+    enum resource_format format = v0 ? RESOURCE_PRE : RESOURCE_POST;
+
     if (number == 0) {
-        put_info_fields(b, env, id, v0);
+        put_info_fields(b, env, id, v0, format);
         return;
     }
     size_t mark = wire_open(b, number);
-    put_info_fields(b, env, id, v0);
+    put_info_fields(b, env, id, v0, format);
+    wire_close(b, mark);
+}
+
+void wire_put_executor_agent_info(struct sbuf *b, uint32_t number, const struct agent_env *env, struct str id)
+{
+    size_t mark = wire_open(b, number);
+
+    put_info_fields(b, env, id, true, RESOURCE_POST);
     wire_close(b, mark);
 }
 

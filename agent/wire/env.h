@@ -24,6 +24,8 @@ struct agent_env {
 /* AgentInfo as field number (0: the fields themselves). v0: with checkpoint and the pre-refinement resources, as
  * masters and disks have it; else as the v1 API shows it. */
 void wire_put_agent_info(struct sbuf *b, uint32_t number, const struct agent_env *env, struct str agent_id, bool v0);
+/* SlaveInfo as v0 executors get it: with checkpoint, resources without the old fields. */
+void wire_put_executor_agent_info(struct sbuf *b, uint32_t number, const struct agent_env *env, struct str id);
 
 /* A Task as field number. */
 void wire_put_agent_task(struct sbuf *b, uint32_t number, const struct agent_task *t, enum resource_format format);

@@ -356,7 +356,10 @@ void call_accept(struct master *m, struct framework *f, const struct call_reques
         case OPERATION_DESTROY:
         case OPERATION_GROW_VOLUME:
         case OPERATION_SHRINK_VOLUME:
-            accept_operation(m, &x, op);
+            if (f->pid != NULL && operation_id_is_set(op->id))
+                driver_refuse(m, str_of(f->pid), STR("Operation ids are for frameworks that use the HTTP API"));
+            else
+                accept_operation(m, &x, op);
             break;
         case OPERATION_CREATE_DISK:
         case OPERATION_DESTROY_DISK:

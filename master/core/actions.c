@@ -27,7 +27,10 @@ struct master_action *act_event(struct master *m, struct framework *f, enum fram
 {
     struct master_action *a = act(m, MASTER_ACT_EVENT);
 
-    a->event.stream = f->stream;
+    if (f->pid != NULL)
+        a->event.to = act_keep(m, str_of(f->pid)); /* it may change within this step */
+    else
+        a->event.stream = f->stream;
     a->event.framework = f;
     a->event.kind = kind;
     f->n.events++;

@@ -292,6 +292,7 @@ void framework_free(struct master *m, struct framework *f)
     task_ring_free(m, &f->completed);
     framework_info_unref(f->info);
     framework_id_done(&f->id);
+    free(f->pid);
     offer_constraints_unref(f->constraints);
     free(f->batch);
     free(f->inverse_batch);

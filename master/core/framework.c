@@ -6,6 +6,8 @@
  *                                      └────────────────────subscribe──────────────────────────┘
  *
  * Sources: scheduler API, sections 4, 5, 6. */
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/model/role.h"
@@ -106,10 +108,14 @@ struct framework *framework_add_hearsay(struct master *m, struct framework_info 
 
 /* --- the stream --- */
 
-static void stream_attach(struct master *m, struct framework *f, struct stream_ref s)
+static void stream_attach(struct master *m, struct framework *f, const struct master_event *ev, bool again)
 {
+    if (ev->pid.n != 0) {
+        driver_attach(m, f, ev->pid, again);
+        return;
+    }
     struct uuid u = uuid_make(m->rng);
-
+    struct stream_ref s = ev->subscribe.stream;
     f->stream = s;
     uuid_text(&u, f->stream_id);
     f->state = FRAMEWORK_ACTIVE;
@@ -126,8 +132,10 @@ static void stream_attach(struct master *m, struct framework *f, struct stream_r
 static void stream_detach(struct master *m, struct framework *f)
 {
     ASSERT(f->state == FRAMEWORK_ACTIVE);
-    DL_DELETE2(m->heartbeats, f, hb_prev, hb_next);
+    if (f->pid == NULL)
+        DL_DELETE2(m->heartbeats, f, hb_prev, hb_next);
     f->state = FRAMEWORK_DISCONNECTED;
+    f->aborted = false;
     f->stream = (struct stream_ref){ 0 };
 }
 
@@ -251,32 +259,46 @@ static void subscribe_new(struct master *m, const struct master_event *ev)
     framework_table_add(m, f);
     framework_set_ref(m, f, allocator_framework_add(m->allocator, &spec, true));
     act_note(m, NOTE_INFO, "framework_added", "framework=%.*s name=\"%s\"", STR_ARG(f->id.s), q->info->name);
-    stream_attach(m, f, ev->subscribe.stream);
+    stream_attach(m, f, ev, false);
     f->n.calls++;
     f->n.call[CALL_SUBSCRIBE]++;
     watch_framework(m, f, WATCH_FRAMEWORK_ADDED);
+}
+
+/* Who is connected now learns that it no longer is, unless it is the same driver that subscribes once more. */
+static void connection_replaced(struct master *m, struct framework *f, bool same)
+{
+    struct stream_ref old = f->stream;
+
+    if (!same)
+        act_event(m, f, EVENT_ERROR)->event.bytes = STR("Framework failed over");
+    if (f->pid == NULL)
+        act(m, MASTER_ACT_STREAM_CLOSE)->event.stream = old;
+    while (same && f->offers != NULL)
+        offer_rescind(m, f->offers, RESCIND_TELL, 0);
+    stream_detach(m, f);
+    offers_rescind_framework(m, f);
 }
 
 static void subscribe_again(struct master *m, struct framework *f, const struct master_event *ev)
 {
     const struct subscribe_request *q = ev->subscribe.req;
     enum framework_state before = f->state;
+    bool inactive = !framework_is_active(f);
+    bool same = ev->pid.n != 0 && f->pid != NULL && str_is(ev->pid, f->pid);
 
-    if (before == FRAMEWORK_ACTIVE) {
-        struct stream_ref old = f->stream;
-        act_event(m, f, EVENT_ERROR)->event.bytes = STR("Framework failed over");
-        act(m, MASTER_ACT_STREAM_CLOSE)->event.stream = old;
-        stream_detach(m, f);
-        offers_rescind_framework(m, f);
-    }
+    if (before == FRAMEWORK_ACTIVE)
+        connection_replaced(m, f, same);
+    if (f->pid != NULL && !same)
+        driver_detach(m, f);
     framework_apply(m, f, q);
     f->reregistered = m->wall;
     if (before == FRAMEWORK_RECOVERED)
         f->registered = m->wall;
-    if (before != FRAMEWORK_ACTIVE)
+    if (inactive)
         allocator_framework_activate(m->allocator, f->ref);
     act_note(m, NOTE_INFO, "framework_resubscribed", "framework=%.*s", STR_ARG(f->id.s));
-    stream_attach(m, f, ev->subscribe.stream);
+    stream_attach(m, f, ev, same && !q->force);
     f->n.calls++;
     f->n.call[CALL_SUBSCRIBE]++;
     tell_agents(m, f);
@@ -292,13 +314,36 @@ void on_subscribe(struct master *m, const struct master_event *ev)
     m->metrics.call[CALL_SUBSCRIBE]++;
     if (why.p != NULL) {
         act_note(m, NOTE_INFO, "subscription_refused", "reason=\"%.*s\"", STR_ARG(why));
-        stream_refuse(m, ev->subscribe.stream, why);
+        if (ev->pid.n != 0)
+            driver_refuse(m, ev->pid, why);
+        else
+            stream_refuse(m, ev->subscribe.stream, why);
+    } else if (ev->pid.n != 0 && driver_subscribe_answered(m, ev, f)) {
+        return;
     } else if (f == NULL) {
         subscribe_new(m, ev);
     } else {
         m->metrics.resubscribes++;
         subscribe_again(m, f, ev);
     }
+}
+
+/* An old driver is told by an error. */
+static void update_refused(struct master *m, struct request_ref r, struct framework *f, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+static void update_refused(struct master *m, struct request_ref r, struct framework *f, const char *fmt, ...)
+{
+    char text[1024];
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, ap); /* a cut text is still a text */
+    va_end(ap);
+    if (f->pid != NULL)
+        driver_refuse(m, str_of(f->pid), str_of(text));
+    else
+        act_answer(m, r, 400, "%s", text);
 }
 
 void call_update_framework(struct master *m, struct request_ref r, struct framework *f, const struct call_request *c)
@@ -308,11 +353,11 @@ void call_update_framework(struct master *m, struct request_ref r, struct framew
     const char *field = NULL, *from = "", *to = "";
 
     if (q->invalid != NULL) {
-        act_answer(m, r, 400, "%s", q->invalid);
+        update_refused(m, r, f, "%s", q->invalid);
         return;
     }
     if (!str_eq(str_of(old->principal), str_of(q->info->principal))) {
-        act_answer(m, r, 400, "FrameworkInfo update is not valid: Changing framework's principal is not allowed.");
+        update_refused(m, r, f, "FrameworkInfo update is not valid: Changing framework's principal is not allowed.");
         return;
     }
     if (strcmp(old->user, q->info->user) != 0) {
@@ -325,13 +370,13 @@ void call_update_framework(struct master *m, struct request_ref r, struct framew
         to = q->info->checkpoint ? "true" : "false";
     }
     if (field != NULL) {
-        act_answer(m, r, 400, "FrameworkInfo update is not valid: Updating 'FrameworkInfo.%s' is unsupported; attempted to "
+        update_refused(m, r, f, "FrameworkInfo update is not valid: Updating 'FrameworkInfo.%s' is unsupported; attempted to "
                               "update from '%s' to '%s'", field, from, to);
         return;
     }
     struct str why = subscribe_refused(m, q, f);
     if (why.p != NULL) {
-        act_answer(m, r, 400, "FrameworkInfo update is not valid: %.*s", STR_ARG(why));
+        update_refused(m, r, f, "FrameworkInfo update is not valid: %.*s", STR_ARG(why));
         return;
     }
     bool changed = !str_eq(blob_str(old->raw), blob_str(q->info->raw));
@@ -344,11 +389,14 @@ void call_update_framework(struct master *m, struct request_ref r, struct framew
 
 /* --- the end --- */
 
-static void framework_disconnect(struct master *m, struct framework *f)
+void framework_disconnect(struct master *m, struct framework *f)
 {
+    bool active = framework_is_active(f);
+
     stream_detach(m, f);
     offers_rescind_framework(m, f);
-    allocator_framework_deactivate(m->allocator, f->ref);
+    if (active)
+        allocator_framework_deactivate(m->allocator, f->ref);
     act_note(m, NOTE_INFO, "framework_disconnected", "framework=%.*s", STR_ARG(f->id.s));
     if (f->info->failover_timeout_ns <= 0)
         framework_remove(m, f);
@@ -394,9 +442,12 @@ void framework_remove(struct master *m, struct framework *f)
         if (a->link == AGENT_CONNECTED)
             act_send(m, MSG_SHUTDOWN_FRAMEWORK, str_of(a->pid))->send.framework_id = f->id.s;
     if (f->state == FRAMEWORK_ACTIVE) {
-        act(m, MASTER_ACT_STREAM_CLOSE)->event.stream = f->stream;
+        if (f->pid == NULL)
+            act(m, MASTER_ACT_STREAM_CLOSE)->event.stream = f->stream;
         stream_detach(m, f);
     }
+    if (f->pid != NULL)
+        driver_detach(m, f);
     offers_rescind_framework(m, f);
     framework_kill_tasks(m, f);
     while (f->slots != NULL) { /* only executors are left */
@@ -458,7 +509,9 @@ struct mono frameworks_wake(const struct master *m)
 
 static bool call_admitted(struct master *m, struct request_ref r, const struct framework *f, const struct call_request *c)
 {
-    if (f == NULL)
+    if (f != NULL && f->pid != NULL)
+        act_answer(m, r, 403, "Framework is not connected via HTTP");
+    else if (f == NULL)
         act_answer(m, r, 400, "Framework cannot be found");
     else if (c->principal.n != 0 && !str_eq(str_of(f->info->principal), c->principal))
         act_answer(m, r, 400, "Authenticated principal '%.*s' does not match principal '%s' set in `FrameworkInfo`",
@@ -473,6 +526,21 @@ static bool call_admitted(struct master *m, struct request_ref r, const struct f
                    STR_ARG(c->stream_id), STR_ARG(f->id.s));
     else
         return true;
+    return false;
+}
+
+/* Nobody waits for an answer: what is refused is dropped. */
+static bool driver_call_admitted(struct master *m, const struct master_event *ev, const struct framework *f)
+{
+    enum call_type t = ev->call->type;
+
+    if (f != NULL && framework_is_connected(f) && f->pid != NULL && str_is(ev->pid, f->pid) &&
+        t != CALL_ACKNOWLEDGE_OPERATION_STATUS && t != CALL_RECONCILE_OPERATIONS)
+        return true;
+    m->metrics.dropped_messages++;
+    act_note(m, NOTE_WARN, "call_dropped", "call=%d framework=%.*s pid=%.*s reason=\"%s\"", (int)t,
+             STR_ARG(ev->call->framework.s), STR_ARG(ev->pid),
+             f == NULL ? "no such framework" : "not a call of this driver");
     return false;
 }
 
@@ -517,7 +585,7 @@ void on_call(struct master *m, const struct master_event *ev)
     const struct call_request *c = ev->call;
     struct framework *f = framework_find(m, c->framework.s);
 
-    if (!call_admitted(m, ev->request, f, c))
+    if (ev->pid.n != 0 ? !driver_call_admitted(m, ev, f) : !call_admitted(m, ev->request, f, c))
         return;
     m->metrics.call[c->type]++;
     f->n.calls++;

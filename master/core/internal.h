@@ -112,6 +112,17 @@ struct mono frameworks_wake(const struct master *m);
 void call_update_framework(struct master *m, struct request_ref r, struct framework *f, const struct call_request *c);
 struct framework *framework_of_ref(const struct master *m, struct framework_ref r);
 
+/* --- driver.c --- */
+/* The driver at ev->pid becomes the framework's connection: linked, told. again: it was that already. */
+void driver_attach(struct master *m, struct framework *f, struct str pid, bool again);
+void driver_detach(struct master *m, struct framework *f); /* forgets the pid */
+/* Whether a subscription of a driver is answered without a change. */
+bool driver_subscribe_answered(struct master *m, const struct master_event *ev, struct framework *known);
+void driver_refuse(struct master *m, struct str pid, struct str why);
+void on_driver_abort(struct master *m, const struct master_event *ev);
+void on_driver_exited(struct master *m, struct str pid);
+void framework_disconnect(struct master *m, struct framework *f);
+
 /* --- agent.c --- */
 void on_register(struct master *m, const struct master_event *ev);
 void on_reregister(struct master *m, const struct master_event *ev);

@@ -100,6 +100,7 @@ static void objects_free(struct master *m)
         while (a->operations != NULL)
             operation_forget(m, a->operations);
     }
+    HASH_CLEAR(hh_pid, m->frameworks_by_pid);
     HASH_ITER(hh, m->frameworks, f, f_next) {
         HASH_DELETE(hh, m->frameworks, f);
         framework_free(m, f);
@@ -174,6 +175,7 @@ static void dispatch(struct master *m, const struct master_event *ev)
         break;
     case MASTER_EV_AGENT_EXITED:
         on_agent_exited(m, ev->pid);
+        on_driver_exited(m, ev->pid);
         break;
     case MASTER_EV_AGENT_UPDATE:
         on_agent_update(m, ev);
@@ -204,6 +206,9 @@ static void dispatch(struct master *m, const struct master_event *ev)
         break;
     case MASTER_EV_WATCHED:
         m->watched = ev->watched.on;
+        break;
+    case MASTER_EV_DRIVER_ABORT:
+        on_driver_abort(m, ev);
         break;
     }
 }

@@ -130,6 +130,8 @@ struct subscribe_request {
     size_t suppressed_count;
     struct offer_constraints *constraints; /* NULL: none */
     struct str principal;           /* authenticated; empty: none */
+    bool has_id;                    /* info's id was given, not assigned by the translation */
+    bool force;                     /* of old drivers: take over from another connection */
 };
 
 struct reconcile_item {
@@ -250,7 +252,8 @@ enum master_event_type {
     MASTER_EV_AGENT_REGISTER, MASTER_EV_AGENT_REREGISTER, MASTER_EV_AGENT_UNREGISTER, MASTER_EV_AGENT_PONG,
     MASTER_EV_AGENT_EXITED, MASTER_EV_AGENT_UPDATE, MASTER_EV_AGENT_STATUS, MASTER_EV_EXECUTOR_EXITED,
     MASTER_EV_EXECUTOR_MESSAGE, MASTER_EV_OPERATION_STATUS,
-    MASTER_EV_SUBSCRIBE, MASTER_EV_STREAM_CLOSED, MASTER_EV_CALL, MASTER_EV_OPERATOR, MASTER_EV_WATCHED
+    MASTER_EV_SUBSCRIBE, MASTER_EV_STREAM_CLOSED, MASTER_EV_CALL, MASTER_EV_OPERATOR, MASTER_EV_WATCHED,
+    MASTER_EV_DRIVER_ABORT          /* DeactivateFramework of an old driver */
 };
 
 struct master_event {
@@ -258,7 +261,8 @@ struct master_event {
     struct mono now;
     struct wall wall;
     struct request_ref request;  /* CALL, OPERATOR */
-    struct str pid;              /* sender of AGENT_* and EXECUTOR_* events */
+    struct str pid;              /* sender of AGENT_* and EXECUTOR_* events; of SUBSCRIBE and CALL when an old driver sent
+                                  * them as messages, else empty; AGENT_EXITED may be a driver's, too */
     union {
         struct {
             const struct registry_record *records;
@@ -290,6 +294,7 @@ struct master_event {
             bool has_latest;
             enum task_state latest;     /* latest state the agent knows; may be ahead of status */
             struct executor_id executor;
+            struct str message;         /* the StatusUpdateMessage as it came; old drivers get it so */
         } status;
         struct {
             struct agent_id agent;
@@ -316,6 +321,9 @@ struct master_event {
         struct {
             bool on; /* whether operator events have a reader */
         } watched;
+        struct {
+            struct framework_id framework;
+        } driver_abort;
     };
 };
 
@@ -381,6 +389,9 @@ struct master_action {
             struct stream_ref stream;
             struct str stream_id;        /* STREAM_OPEN: text for the header */
             enum framework_event kind;
+            struct str to;               /* EVENT: pid of an old driver, which gets a message; empty: to the stream */
+            bool again;                  /* SUBSCRIBED of a driver that was subscribed: FrameworkReregistered */
+            struct str message;          /* UPDATE: the agent's StatusUpdateMessage; empty: made by the master */
             const struct framework *framework; /* may be NULL for refused subscriptions */
             const struct offer *const *offers; /* OFFERS */
             const struct inverse_offer *const *inverse_offers;

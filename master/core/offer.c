@@ -71,7 +71,7 @@ static void inverse_add(struct master *m, const struct alloc_inverse *v)
     struct framework *f = framework_of_ref(m, v->framework);
     struct agent *a = agent_of_ref(m, v->agent);
 
-    if (f == NULL || a == NULL || !framework_is_connected(f)) {
+    if (f == NULL || a == NULL || !framework_is_active(f)) {
         if (f != NULL && a != NULL)
             allocator_inverse_answer(m->allocator, m->now, v->framework, v->agent, 0);
         return;
@@ -128,7 +128,7 @@ void offers_run(struct master *m)
         struct agent *a = agent_of_ref(m, g->agent);
         ASSERT(f != NULL);
         ASSERT(a != NULL);
-        if (framework_is_connected(f) && agent_is_active(a) && a->change == AGENT_CHANGE_NONE)
+        if (framework_is_active(f) && agent_is_active(a) && a->change == AGENT_CHANGE_NONE)
             offer_add(m, f, a, g);
         else
             allocator_recover(m->allocator, m->now, g->framework, g->agent, &g->resources, ALLOC_OFFERED, 0);

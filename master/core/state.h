@@ -132,7 +132,7 @@ struct agent_operation {
 enum framework_state {
     FRAMEWORK_RECOVERED,    /* known from agents after a failover, not subscribed yet */
     FRAMEWORK_DISCONNECTED, /* its stream ended; failover_at runs */
-    FRAMEWORK_ACTIVE,       /* subscribed */
+    FRAMEWORK_ACTIVE,       /* subscribed, by a stream or by a pid */
     FRAMEWORK_COMPLETED
 };
 
@@ -155,14 +155,16 @@ struct framework { /* owned by master->frameworks, or master->completed */
     struct framework_info *info; /* its raw carries the id */
     enum framework_state state;
     bool hearsay;                /* COMPLETED: from the history of an agent, which has nothing of it any more; it may live */
-    struct stream_ref stream;    /* while ACTIVE */
+    char *pid;                   /* of an old driver (driver.c), also after its connection broke; NULL: HTTP */
+    bool aborted;                /* while ACTIVE: the driver wants no offers (DeactivateFramework) */
+    struct stream_ref stream;    /* while ACTIVE, of HTTP */
     char stream_id[UUID_TEXT_SIZE];
     struct framework_ref ref;    /* at the allocator; gen 0 when completed */
     struct offer_constraints *constraints;
     struct wall registered, reregistered, unregistered; /* ms 0: never */
     struct mono failover_at;     /* while DISCONNECTED */
-    struct mono heartbeat_at;    /* while ACTIVE */
-    struct framework *hb_prev, *hb_next; /* master->heartbeats while ACTIVE */
+    struct mono heartbeat_at;    /* while there is a stream */
+    struct framework *hb_prev, *hb_next; /* master->heartbeats while there is a stream */
     struct task *tasks;          /* hash by id */
     struct task *unreachable;    /* hash by id */
     struct task_ring unreachable_ring, completed;
@@ -175,6 +177,7 @@ struct framework { /* owned by master->frameworks, or master->completed */
     size_t inverse_count, inverse_cap;
     struct framework *c_prev, *c_next; /* master->completed_list; the graveyard */
     UT_hash_handle hh;
+    UT_hash_handle hh_pid;       /* by pid, while in master->frameworks */
 };
 
 enum agent_link { AGENT_CONNECTED, AGENT_DISCONNECTED };
@@ -322,6 +325,7 @@ struct master {
     uint64_t next_framework, next_agent, next_offer, next_observer;
 
     struct framework *frameworks; /* hash by id */
+    struct framework *frameworks_by_pid; /* of old drivers */
     struct framework *completed;  /* hash by id */
     struct framework *completed_list; /* oldest first */
     unsigned completed_count;
@@ -402,6 +406,11 @@ static inline bool agent_is_active(const struct agent *a)
 static inline bool framework_is_connected(const struct framework *f)
 {
     return f->state == FRAMEWORK_ACTIVE;
+}
+/* Connected and wanting offers. */
+static inline bool framework_is_active(const struct framework *f)
+{
+    return f->state == FRAMEWORK_ACTIVE && !f->aborted;
 }
 /* "127.0.0.1" of "slave(1)@127.0.0.1:5051", and what is before the '@'. */
 struct str pid_ip(struct str pid);

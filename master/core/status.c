@@ -10,6 +10,19 @@ void send_update(struct master *m, struct framework *f, struct str status)
     act_event(m, f, EVENT_UPDATE)->event.bytes = status;
 }
 
+static void forward_update(struct master *m, struct framework *f, const struct master_event *ev)
+{
+    struct str status = act_keep(m, blob_str(ev->status.status->raw));
+
+    if (f->pid == NULL || !framework_is_connected(f)) {
+        send_update(m, f, status);
+        return;
+    }
+    struct master_action *a = act_event(m, f, EVENT_UPDATE);
+    a->event.bytes = status;
+    a->event.message = act_keep(m, ev->status.message);
+}
+
 static void update_task(struct master *m, struct task *t, const struct master_event *ev)
 {
     const struct task_status *s = ev->status.status;
@@ -64,7 +77,7 @@ void on_status(struct master *m, const struct master_event *ev)
                 act_keep(m, ev->status.framework.s);
         return;
     }
-    send_update(m, f, act_keep(m, blob_str(s->raw)));
+    forward_update(m, f, ev);
     struct task *t = framework_task_find(f, s->task.s);
     if (t == NULL || t->slot == NULL || t->slot->agent != a) {
         m->metrics.invalid_status_updates++;

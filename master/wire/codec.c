@@ -263,7 +263,7 @@ void put_framework(struct sbuf *b, uint32_t number, const struct master *m, cons
     struct resources used = framework_used(f), offered = framework_offered(f);
 
     wire_put_bytes(b, 1, blob_str(f->info->raw));
-    wire_put_u64(b, 2, f->state == FRAMEWORK_ACTIVE);
+    wire_put_u64(b, 2, framework_is_active(f));
     wire_put_u64(b, 3, framework_is_connected(f));
     if (f->registered.ms != 0)
         put_time(b, 4, f->registered);

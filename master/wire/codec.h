@@ -20,6 +20,11 @@ const char *encode_send(const struct master_action *a, struct sbuf *b);
 /* The packed scheduler Event of a MASTER_ACT_EVENT. */
 void encode_event(const struct master *m, const struct master_identity *who, const struct master_action *a, struct sbuf *b);
 
+/* The same for an old driver (event.to is set): appends a message's body and returns its full name; NULL when drivers have
+ * no such message. */
+const char *encode_driver_event(const struct master *m, const struct master_identity *who, const struct master_action *a,
+                                struct sbuf *b);
+
 /* The packed master Event of a MASTER_ACT_WATCH. */
 void encode_watch(const struct master *m, const struct master_action *a, struct sbuf *b);
 

@@ -41,6 +41,11 @@ void decoded_done(struct decoded *d);
 int decode_message(const struct master *m, struct str to, struct str name, struct str pid, struct str body,
                    struct decoded *d, struct error *err);
 
+/* The same for messages of old drivers: mesos.scheduler.Call and the messages that came before it. principal: the
+ * authenticated one, or empty. Sets ev to SUBSCRIBE, CALL or DRIVER_ABORT with the sender's pid. */
+int decode_driver_message(const struct master *m, struct str name, struct str pid, struct str principal, struct str body,
+                          struct decoded *d, struct error *err);
+
 /* A body of the API, JSON or protobuf, as checked protobuf bytes; JSON ones live in d. The errors are texts for a 400. */
 int decode_body(const ProtobufCMessageDescriptor *type, struct str body, bool json, struct decoded *d, struct str *ret_bytes,
                 struct error *err);

@@ -229,6 +229,7 @@ static int decode_status_update(struct decoding *x)
     }
     ev->status.framework = framework_id(wire_path(update, 1, 1, 0));
     ev->status.executor = executor;
+    ev->status.message = x->body;
     ev->status.has_latest = wire_field_find(update, 7, &latest) && task_state_is_valid((int)latest.value);
     if (ev->status.has_latest)
         ev->status.latest = (enum task_state)latest.value;

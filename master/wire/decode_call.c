@@ -8,7 +8,7 @@
 #include "common/wire/json.h"
 #include "common/wire/validate.h"
 #include "master/core/state.h"
-#include "master/wire/decode.h"
+#include "master/wire/decode_internal.h"
 
 void decoded_init(struct decoded *d)
 {
@@ -163,10 +163,10 @@ static int constraint_roles_refused(const Mesos__V1__Scheduler__OfferConstraints
     return 0;
 }
 
-static int take_subscribe(const struct master *m, Mesos__V1__FrameworkInfo *i, char **suppressed, size_t n_suppressed,
-                          const Mesos__V1__Scheduler__OfferConstraints *constraints, bool update, struct str principal,
-                          struct decoded *d, struct error *err)
+int decode_subscription(const struct master *m, const struct subscription *s, struct str principal, struct decoded *d,
+                        struct error *err)
 {
+    Mesos__V1__FrameworkInfo *i = s->info;
     struct error why;
 
     if (principal.n != 0 && i->principal != NULL && !str_is(principal, i->principal))
@@ -174,12 +174,12 @@ static int take_subscribe(const struct master *m, Mesos__V1__FrameworkInfo *i, c
                                            "principal '%s' set in `FrameworkInfo`", STR_ARG(principal), i->principal);
     if (i->id != NULL && i->id->value[0] == '\0')
         i->id = NULL;
-    keep_immutable(m, i, update, principal, &d->arena);
+    keep_immutable(m, i, s->update, principal, &d->arena);
     d->subscribe.principal = principal;
     if (convert_framework_info(i, &d->subscribe.info, &why) != 0 ||
-        validate_suppressed_roles(suppressed, n_suppressed, i, &why) != 0 ||
-        constraint_roles_refused(constraints, d->subscribe.info, &why) != 0 ||
-        (constraints != NULL && convert_offer_constraints(constraints, &d->subscribe.constraints, &why) != 0)) {
+        validate_suppressed_roles(s->suppressed, s->n_suppressed, i, &why) != 0 ||
+        constraint_roles_refused(s->constraints, d->subscribe.info, &why) != 0 ||
+        (s->constraints != NULL && convert_offer_constraints(s->constraints, &d->subscribe.constraints, &why) != 0)) {
         refuse(d, &why);
         return 0;
     }
@@ -188,14 +188,15 @@ static int take_subscribe(const struct master *m, Mesos__V1__FrameworkInfo *i, c
         refuse(d, &why);
         return 0;
     }
-    if (!framework_id_is_set(d->subscribe.info->id)) {
+    d->subscribe.has_id = framework_id_is_set(d->subscribe.info->id);
+    if (!d->subscribe.has_id) {
         char id[MASTER_ID_TEXT];
         struct framework_info *without = d->subscribe.info;
         master_next_framework_id(m, id);
         d->subscribe.info = framework_info_with_id(without, framework_id(str_of(id)));
         framework_info_unref(without);
     }
-    int rc = take_names(d, suppressed, n_suppressed, err);
+    int rc = take_names(d, s->suppressed, s->n_suppressed, err);
     d->subscribe.suppressed = d->names;
     d->subscribe.suppressed_count = d->name_count;
     return rc;
@@ -325,11 +326,12 @@ static int take_call(const struct master *m, Mesos__V1__Scheduler__Call *c, stru
         q->executor = executor_id(str_of(c->message->executor_id->value));
         q->data = str_mem(c->message->data.data, c->message->data.len);
         return 0;
-    case MESOS__V1__SCHEDULER__CALL__TYPE__UPDATE_FRAMEWORK:
+    case MESOS__V1__SCHEDULER__CALL__TYPE__UPDATE_FRAMEWORK: {
+        Mesos__V1__Scheduler__Call__UpdateFramework *u = c->update_framework;
+        struct subscription s = { u->framework_info, u->suppressed_roles, u->n_suppressed_roles, u->offer_constraints, true };
         q->update = &d->subscribe;
-        return take_subscribe(m, c->update_framework->framework_info, c->update_framework->suppressed_roles,
-                              c->update_framework->n_suppressed_roles, c->update_framework->offer_constraints, true,
-                              principal, d, err);
+        return decode_subscription(m, &s, principal, d, err);
+    }
     case MESOS__V1__SCHEDULER__CALL__TYPE__TEARDOWN:
     case MESOS__V1__SCHEDULER__CALL__TYPE__REQUEST:
     case MESOS__V1__SCHEDULER__CALL__TYPE__UNKNOWN:
@@ -353,8 +355,9 @@ int decode_scheduler_call(const struct master *m, struct str bytes, struct str p
     if (c->type == MESOS__V1__SCHEDULER__CALL__TYPE__SUBSCRIBE) {
         d->ev.type = MASTER_EV_SUBSCRIBE;
         d->ev.subscribe.req = &d->subscribe;
-        return take_subscribe(m, c->subscribe->framework_info, c->subscribe->suppressed_roles,
-                              c->subscribe->n_suppressed_roles, c->subscribe->offer_constraints, false, principal, d, err);
+        struct subscription s = { c->subscribe->framework_info, c->subscribe->suppressed_roles,
+                                  c->subscribe->n_suppressed_roles, c->subscribe->offer_constraints, false };
+        return decode_subscription(m, &s, principal, d, err);
     }
     d->ev.type = MASTER_EV_CALL;
     d->ev.call = &d->call;

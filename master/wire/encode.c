@@ -54,10 +54,15 @@ static void put_reconciliations(struct sbuf *b, uint32_t number, const struct ma
     }
 }
 
+static struct str framework_pid(const struct framework *f)
+{
+    return f->pid != NULL ? str_of(f->pid) : NO_PID;
+}
+
 static void put_run_task(struct sbuf *b, const struct master_action *a)
 {
     wire_put_bytes(b, 2, blob_str(a->send.framework->info->raw));
-    wire_put_bytes(b, 3, NO_PID);
+    wire_put_bytes(b, 3, framework_pid(a->send.framework));
     wire_put_bytes(b, 4, blob_str(a->send.tasks[0]->raw));
     put_resource_version(b, 5, a->send.agent);
     wire_put_u64(b, 6, a->send.flag);
@@ -163,7 +168,7 @@ const char *encode_send(const struct master_action *a, struct sbuf *b)
         return "mesos.internal.FrameworkToExecutorMessage";
     case MSG_UPDATE_FRAMEWORK:
         wire_put_id(b, 1, a->send.framework->id.s);
-        wire_put_bytes(b, 2, NO_PID);
+        wire_put_bytes(b, 2, framework_pid(a->send.framework));
         wire_put_bytes(b, 3, blob_str(a->send.framework->info->raw));
         return "mesos.internal.UpdateFrameworkMessage";
     case MSG_CHECKPOINT_RESOURCES: {

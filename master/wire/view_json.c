@@ -381,7 +381,9 @@ static void framework_keys(struct jsonw *w, const struct framework *f)
     jsonw_array_close(w);
     jsonw_key_s(w, "hostname", str_of(f->info->hostname));
     jsonw_key_s(w, "webui_url", str_of(f->info->webui_url));
-    jsonw_key_bool(w, "active", f->state == FRAMEWORK_ACTIVE);
+    if (f->pid != NULL)
+        jsonw_key_c(w, "pid", f->pid);
+    jsonw_key_bool(w, "active", framework_is_active(f));
     jsonw_key_bool(w, "connected", framework_is_connected(f));
     jsonw_key_bool(w, "recovered", f->state == FRAMEWORK_RECOVERED);
 }
