@@ -583,8 +583,11 @@ static void attach_input(struct api_call *c)
 
 static void provider_config(struct api_call *c)
 {
-    http_reply_text(c->req, 400, "Missing required flag --resource_provider_config_dir: resource providers are not built "
-                                 "in this version");
+    const Mesos__V1__Agent__Call__AddResourceProviderConfig *add = c->msg->add_resource_provider_config;
+    const Mesos__V1__ResourceProviderInfo *i = add != NULL ? add->info : c->msg->update_resource_provider_config->info;
+
+    http_reply_text(c->req, 400, "Failed to validate resource provider config with type '%s' and name '%s': "
+                                 "Unknown local resource provider type '%s'", i->type, i->name, i->type);
 }
 
 static void provider_remove(struct api_call *c)

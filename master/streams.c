@@ -171,7 +171,9 @@ static void broadcast(struct shell *sh, struct str packed)
         struct http_blob **b = s->json ? &json : &pb;
         if (*b == NULL && s->json) {
             sbuf_clear(&sh->text);
-            (void)json_from_wire(&sh->text, &mesos__v1__master__event__descriptor, packed);
+            struct jsonw w = JSONW(&sh->text);
+            struct json_opts opts = { .hide_v0_fields = true }; /* golden 280: AGENT_ADDED is without */
+            (void)json_write_wire(&w, &mesos__v1__master__event__descriptor, packed, &opts);
             *b = record_blob(sbuf_view(&sh->text));
         } else if (*b == NULL) {
             *b = record_blob(packed);

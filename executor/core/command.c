@@ -72,7 +72,7 @@ static void begin_kill(struct command *c, int64_t grace_ns, bool say, struct mon
     c->kill_at = mono_add(now, grace_ns < 0 ? 0 : grace_ns);
     (void)add(a, COMMAND_DO_STOP_CHECKS);
     if (say && c->killing_state)
-        update(a, STATE_KILLING)->healthy = c->killed_by_health ? 0 : -1;
+        (void)update(a, STATE_KILLING); /* without healthy, also when that is why: the terminal update has it */
     add(a, COMMAND_DO_SIGNAL)->signo = SIGTERM;
 }
 

@@ -283,8 +283,8 @@ static void accept_operation(struct master *m, struct accept *x, const struct op
 
     if (why.p == NULL && !resources_contains(&x->remainder, &op->conversion.consumed)) {
         struct str have = act_keep_resources(m, &x->remainder);
-        why = act_keep_fmt(m, "Invalid %s Operation: %.*s does not contain %.*s", operation_type_name(op->type),
-                       STR_ARG(have), STR_ARG(act_keep_resources(m, &op->conversion.consumed)));
+        why = act_keep_fmt(m, "%.*s does not contain %.*s", STR_ARG(have),
+                       STR_ARG(act_keep_resources(m, &op->conversion.consumed)));
     }
     if (why.p == NULL &&
         allocator_update_allocation(m->allocator, x->f->ref, x->a->ref, &op->conversion, &err) != 0)

@@ -29,18 +29,24 @@ static void update_task(struct master *m, struct task *t, const struct master_ev
     enum task_state latest = ev->status.has_latest ? ev->status.latest : s->state;
     bool changed = latest != (enum task_state)t->state || s->reason == REASON_TASK_HEALTH_CHECK_STATUS_UPDATED ||
                    s->reason == REASON_TASK_CHECK_STATUS_UPDATED;
+    bool ends = !task_state_is_terminal(t->state) && task_state_is_terminal(latest);
+    /* the update of an end that an earlier one had announced as the latest state */
+    bool tells = !ends && s->has_uuid && task_state_is_terminal(s->state) &&
+                 !((t->flags & TASK_FLAG_HAS_UPDATE) != 0 && task_state_is_terminal(t->update_state));
 
     if (s->has_uuid) {
         t->flags |= TASK_FLAG_HAS_UPDATE;
         t->update_state = (uint8_t)s->state;
         t->update_uuid = s->uuid;
     }
-    if (!task_state_is_terminal(t->state) && task_state_is_terminal(latest))
-        task_count_terminal(m, t->framework, s->state, s->source, s->reason);
+    if (ends)
+        task_count_terminal(m, t->framework, latest, s->state == latest ? (int)s->source : -1, s->reason);
+    else if (tells)
+        task_count_reason(m, s->state, s->source, s->reason);
     if (!task_state_is_terminal(t->state)) /* terminal is final; what an agent repeats late changes nothing */
         task_set_state(m, t, latest);
     task_add_status(m, t, s->state, blob_str(s->raw));
-    if (changed)
+    if (changed || tells)
         task_watch_updated(m, t, act_keep(m, blob_str(s->raw)));
 }
 

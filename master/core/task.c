@@ -71,6 +71,12 @@ void task_set_state(struct master *m, struct task *t, enum task_state to)
         task_release(m, t);
 }
 
+void task_count_reason(struct master *m, enum task_state s, int source, int reason)
+{
+    if (source >= 0 && source < TASK_SOURCE_COUNT && reason >= 0 && reason < TASK_REASON_COUNT)
+        m->metrics.tasks_by_reason[s][source][reason]++;
+}
+
 void task_count_terminal(struct master *m, struct framework *f, enum task_state s, int source, int reason)
 {
     if (!task_state_is_terminal(s))
@@ -78,8 +84,7 @@ void task_count_terminal(struct master *m, struct framework *f, enum task_state 
     m->metrics.tasks_terminal[s]++;
     if (f != NULL)
         f->n.terminal[s]++;
-    if (source >= 0 && source < TASK_SOURCE_COUNT && reason >= 0 && reason < TASK_REASON_COUNT)
-        m->metrics.tasks_by_reason[s][source][reason]++;
+    task_count_reason(m, s, source, reason);
 }
 
 /* A status of the same state replaces the newest one: history keeps one per state. */

@@ -23,15 +23,17 @@ def task(id, command="sleep 1000", cpus=0.2, mem=32, **more):
 class World:
     """One cluster. `ids` maps texts of the recordings to ours; what we answer is mapped back for the comparison."""
 
-    def __init__(self, domain=True, master_flags=(), ip="127.0.5.1"):
+    def __init__(self, domain=True, plain=False, master_flags=(), ip="127.0.5.1", auth=None):
         self.dir = tempfile.mkdtemp(prefix="world.", dir=scratch())
         os.chmod(self.dir, 0o755)
+        self.auth = f"Authorization: Basic {base64.b64encode(auth.encode()).decode()}\r\n" if auth else ""
         self.ids, self.master_ip, self.agents = {}, ip, {}
         self.master_port = free_ports(1)[0]
-        for d in ("log-master", "log-agent1", "log-agent2"):
+        for d in ("log-master", "log-agent"):
             os.mkdir(os.path.join(self.dir, d))
-        self.flags = [STOA, "master", f"--ip={ip}", f"--port={self.master_port}", "--hostname=master1.example", "--cluster=golden", "--quorum=1",
-                      f"--work_dir={self.dir}/master", f"--log_dir={self.dir}/log-master", *([f"--domain={DOMAIN}"] if domain else []), *master_flags]
+        self.flags = [STOA, "master", f"--ip={ip}", f"--port={self.master_port}", "--hostname=master1.example", "--quorum=1", f"--work_dir={self.dir}/master",
+                      *([] if plain else ["--cluster=golden", f"--log_dir={self.dir}/log-master"]), *([f"--domain={DOMAIN}"] if domain and not plain else []), *master_flags]
+        self.plain = plain
         self.master = Process("master", self.flags)
         wait_for("the master", lambda: self.get("/health").status == 200)
         self.id = json.loads(self.get("/state").body)["id"]
@@ -39,13 +41,18 @@ class World:
     def agent(self, n=1, *flags):
         port = self.agents.get(n) or free_ports(1)[0]
         self.agents[n] = port
+        more = ["--isolation=cgroups/cpu,cgroups/mem,disk/du", "--launcher=linux", f"--log_dir={self.dir}/log-agent", f"--domain={DOMAIN}",
+                "--container_disk_watch_interval=1secs", "--attributes=rack:r1;zone:z1;slots:4;range:[1-5]",
+                f"--cgroups_root=stoa_conf_{os.getpid()}", "--resources=cpus:4;mem:2048;disk:8192;ports:[31000-31099];cpus(ops):1;mem(ops):256"]
+        if self.plain:
+            more = ["--isolation=cgroups/cpu,cgroups/mem,disk/du", "--launcher=linux", f"--cgroups_root=stoa_conf_{os.getpid()}",
+                    "--resources=cpus:4;mem:2048;disk:8192;ports:[31000-31099]"]
+        if n != 1:
+            more = ["--isolation=posix/cpu,posix/mem", "--launcher=posix", "--resources=cpus:2;mem:512;disk:1024;ports:[32000-32010]"]
+        d = f"{self.dir}/agent{n if n > 1 else ''}"
         p = Process(f"agent{n}", [
             STOA, "agent", f"--master={self.master_ip}:{self.master_port}", f"--ip=127.0.5.{n}", f"--port={port}", f"--hostname=node{n}.example",
-            f"--work_dir={self.dir}/agent{n}", f"--runtime_dir={self.dir}/agent-run{n}", f"--log_dir={self.dir}/log-agent{n}",
-            f"--fetcher_cache_dir={self.dir}/agent-fetch{n}", f"--domain={DOMAIN}", "--isolation=cgroups/cpu,cgroups/mem,disk/du", "--launcher=linux", "--no-systemd_enable_support", "--container_disk_watch_interval=1secs",
-            "--attributes=rack:r1;zone:z1;slots:4;range:[1-5]", f"--cgroups_root=stoa_conf_{os.getpid()}",
-            "--resources=cpus:4;mem:2048;disk:8192;ports:[31000-31099];cpus(ops):1;mem(ops):256" if n == 1 else
-            "--resources=cpus:2;mem:512;disk:1024;ports:[32000-32099]", *flags])
+            f"--work_dir={d}", f"--runtime_dir={d}-run", f"--fetcher_cache_dir={d}-fetch", "--no-systemd_enable_support", *more, *flags])
         wait_for(f"agent {n}", lambda: [s for s in self.slaves() if s["hostname"] == f"node{n}.example" and s["active"]])
         return p
 
@@ -53,7 +60,7 @@ class World:
         return json.loads(self.get("/slaves").body)["slaves"]
 
     def get(self, path, n=0):
-        return self.raw(f"GET {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n".encode(), n)
+        return self.raw(f"GET {path} HTTP/1.1\r\nHost: h\r\n{self.auth}Connection: close\r\n\r\n".encode(), n)
 
     def post(self, path, body, n=0, **headers):
         body = json.dumps(body).encode() if not isinstance(body, bytes) else body
@@ -90,13 +97,14 @@ class World:
 
     def theirs(self, m):
         """An answer of ours with what is known to differ written as in the recordings."""
-        def back(b):
+        def pairs():
             pairs = [(str(self.master_port), "5050")] + [(str(p), "5051") for p in self.agents.values()]
-            for n in sorted(self.agents, reverse=True):
-                for d in ("agent", "agent-run", "agent-fetch", "log-agent"):
-                    pairs.append((f"{self.dir}/{d}{n}", f"/var/lib/mesos-golden/{d}"))
-            pairs += [(self.dir, "/var/lib/mesos-golden")]
-            for a, c in pairs:
+            pairs += [(BUILD + "/stoa-executor", "/usr/libexec/mesos/mesos-executor"), (BUILD, "/usr/libexec/mesos"), ("stoa-executor", "mesos-executor"),
+                      (f"stoa_conf_{os.getpid()}", "mesos_golden"), (self.dir, "/var/lib/mesos-golden")]
+            return pairs
+        m.back = pairs()
+        def back(b):
+            for a, c in m.back:
                 b = b.replace(a.encode(), c.encode())
             return b
         m.headers = [(k, back(v.encode()).decode()) for k, v in m.headers]
@@ -202,7 +210,7 @@ class Scheduler:
     """A framework played by the test. It acknowledges each update by itself and knows its outstanding offers."""
 
     def __init__(self, world, name, roles=("web",), capabilities=CAPABILITIES, failover_timeout=3600.0, id=None, live=None, acknowledge=True, **info):
-        self.world, self.offers, self.acknowledge, self.uuids = world, {}, acknowledge, []
+        self.world, self.offers, self.acknowledge = world, {}, acknowledge
         self.info = {"user": "root", "name": name, "failover_timeout": failover_timeout, "checkpoint": True, "hostname": "scheduler.example",
                      "capabilities": [{"type": c} for c in capabilities], "roles": list(roles), **info}
         call = {"type": "SUBSCRIBE", "subscribe": {"framework_info": self.info}}
@@ -220,6 +228,10 @@ class Scheduler:
                 self.offers[o["id"]["value"]] = o
         elif e["type"] == "RESCIND":
             self.offers.pop(e["rescind"]["offer_id"]["value"], None)
+        elif e["type"] == "UPDATE_OPERATION_STATUS" and "uuid" in e["update_operation_status"]["status"]:
+            s = e["update_operation_status"]["status"]
+            threading.Thread(target=self.call, args=("ACKNOWLEDGE_OPERATION_STATUS",), kwargs={"acknowledge_operation_status": {
+                "agent_id": s["agent_id"], "operation_id": s["operation_id"], "uuid": s["uuid"]["value"]}}, daemon=True).start()
         elif e["type"] == "UPDATE" and "uuid" in e["update"]["status"] and self.acknowledge:
             s = e["update"]["status"]
             threading.Thread(target=self.call, args=("ACKNOWLEDGE",), kwargs={

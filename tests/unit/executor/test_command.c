@@ -121,7 +121,7 @@ TEST("unhealthy: told, then killed, and unhealthy to the end")
     CHECK_CSTR(trace, "[0] STARTING, spawn, RUNNING, checks on\n"
                       "[10] RUNNING healthy (check)\n"
                       "[20] RUNNING unhealthy (check)\n"
-                      "[30] RUNNING unhealthy (check), checks off, KILLING unhealthy, SIGTERM\n"
+                      "[30] RUNNING unhealthy (check), checks off, KILLING, SIGTERM\n"
                       "[40] checks off, KILLED unhealthy: Command terminated with signal Terminated\n");
 }
 
