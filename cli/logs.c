@@ -37,12 +37,27 @@ const cJSON *task_find(const cJSON *tasks, const char *id, struct error *err)
     return NULL;
 }
 
+const cJSON *task_container(const cJSON *task)
+{
+    const cJSON *status, *container = NULL;
+
+    cJSON_ArrayForEach(status, json_get(task, "statuses"))
+    {
+        const cJSON *id = json_get(json_get(status, "container_status"), "container_id");
+
+        if (id != NULL)
+            container = id;
+    }
+    return container;
+}
+
 int sandbox_find(const char *master, const char *task_id, struct sandbox *ret, struct error *err)
 {
     CLEANUP(json_free_p) cJSON *tasks = NULL, *slaves = NULL;
-    const cJSON *task, *slave;
+    const cJSON *task, *slave, *container;
     struct str pid, id;
     const char *executor;
+    bool is_nested;
     int r = json_fetch(master, "/tasks?limit=-1", &tasks, err);
 
     if (r == 0)
@@ -59,8 +74,12 @@ int sandbox_find(const char *master, const char *task_id, struct sandbox *ret, s
     (void)str_cut(&pid, '@', &id);
     executor = json_text(task, "executor_id");
     (void)snprintf(ret->agent, sizeof ret->agent, "%.*s", STR_ARG(pid));
-    (void)snprintf(ret->path, sizeof ret->path, "/frameworks/%s/executors/%s/runs/latest", json_text(task, "framework_id"),
-                   executor[0] != 0 ? executor : json_text(task, "id"));
+    /* A task of a group has a container, and a sandbox, inside its executor's. */
+    container = task_container(task);
+    is_nested = json_get(container, "parent") != NULL;
+    (void)snprintf(ret->path, sizeof ret->path, "/frameworks/%s/executors/%s/runs/latest%s%s", json_text(task, "framework_id"),
+                   executor[0] != 0 ? executor : json_text(task, "id"), is_nested ? "/containers/" : "",
+                   is_nested ? json_text(container, "value") : "");
     (void)snprintf(ret->state, sizeof ret->state, "%s", json_text(task, "state"));
     return 0;
 }

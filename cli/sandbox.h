@@ -19,6 +19,8 @@ struct sandbox {
 
 /* The task whose id is, or contains, the given text; NULL with an error when none or several fit. */
 const cJSON *task_find(const cJSON *tasks, const char *id, struct error *err);
+/* The id of the task's container as its newest status that names one has it; NULL when none does. */
+const cJSON *task_container(const cJSON *task);
 /* Percent-encodes what is not plain in a query. */
 void query_encode(struct sbuf *b, const char *s);
 

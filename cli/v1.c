@@ -231,7 +231,7 @@ int v1_container_find(const char *master, const char *task_text, struct v1_agent
                       struct error *err)
 {
     CLEANUP(json_free_p) cJSON *tasks = NULL;
-    const cJSON *task, *status, *container = NULL;
+    const cJSON *task, *container;
     int r = json_fetch(master, "/tasks?limit=-1", &tasks, err);
 
     if (r != 0)
@@ -239,13 +239,7 @@ int v1_container_find(const char *master, const char *task_text, struct v1_agent
     task = task_find(json_get(tasks, "tasks"), task_text, err);
     if (task == NULL)
         return -(int)ERR_NOT_FOUND;
-    cJSON_ArrayForEach(status, json_get(task, "statuses"))
-    {
-        const cJSON *id = json_get(json_get(status, "container_status"), "container_id");
-
-        if (id != NULL)
-            container = id;
-    }
+    container = task_container(task);
     if (container == NULL)
         return error_set(err, ERR_NOT_FOUND, "task %s is %s and has no container", json_text(task, "id"),
                          json_text(task, "state"));

@@ -381,6 +381,33 @@ def _():
     check(os.path.exists(f"{d}/sandbox/stdout") and os.path.exists(f"{d}/sandbox/data/deep/second"), os.listdir(f"{d}/sandbox"))
 
 
+@case("logs, exec and cp reach the tasks of a group, each in its own container")
+def _():
+    s = Stream(dev.master, {"type": "SUBSCRIBE", "subscribe": {"framework_info": {"user": "root", "name": "group"}}}, path="/api/v1/scheduler")
+    id = s.next()["subscribed"]["framework_id"]
+    send = lambda type, **more: post(dev.master, "/api/v1/scheduler", {"framework_id": id, "type": type, **more}, headers={"Mesos-Stream-Id": s.stream_id})
+    try:
+        o = s.until("an offer", lambda e: e["type"] == "OFFERS")["offers"]["offers"][0]
+        res = lambda *more: [{"name": n, "type": "SCALAR", "scalar": {"value": v}} for n, v in (("cpus", 0.1), ("mem", 32), *more)]
+        send("ACCEPT", accept={"offer_ids": [o["id"]], "operations": [{"type": "LAUNCH_GROUP", "launch_group": {
+            "executor": {"type": "DEFAULT", "executor_id": {"value": "pod"}, "framework_id": id, "resources": res(("disk", 5))},
+            "task_group": {"tasks": [{"name": n, "task_id": {"value": f"member-{n}"}, "agent_id": o["agent_id"], "resources": res(),
+                                      "command": {"value": f"echo I am {n}; echo {n} > own; sleep 1000"}} for n in ("a", "b")]}}}]})
+        running = set()
+        while len(running) < 2:
+            u = s.until("both run", lambda e: e["type"] == "UPDATE")["update"]["status"]
+            send("ACKNOWLEDGE", acknowledge={"agent_id": u["agent_id"], "task_id": u["task_id"], "uuid": u["uuid"]})
+            if u["state"] == "TASK_RUNNING":
+                running.add(u["task_id"]["value"])
+        for n in ("a", "b"):
+            wait_for("it has written", lambda: run("logs", f"member-{n}") == f"I am {n}\n")
+            wait_for("its file", lambda: run("cp", f"member-{n}:own", "-") == f"{n}\n")
+            equal(run("exec", f"member-{n}", "cat own"), f"{n}\n", "exec")
+    finally:
+        send("TEARDOWN")
+        s.close()
+
+
 @case("cp: bad input")
 def _():
     task = sleeper()
