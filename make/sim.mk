@@ -3,7 +3,7 @@
 # HTTP client that are simulated: such parts are linked into one object each, of which only the sim_ names stay visible.
 
 # Of marathon: its shell without HTTP and probes, and what turns records and launches into bytes.
-SIM_MARATHON_SRC  := marathon/shell.c marathon/sched.c marathon/persist.c marathon/task.c marathon/flags.c marathon/api/records.c \
+SIM_MARATHON_SRC  := marathon/shell.c marathon/sched.c marathon/persist.c marathon/task.c $(wildcard marathon/podtask.c) marathon/flags.c marathon/api/records.c \
   marathon/api/decode.c marathon/api/encode.c marathon/api/render.c
 SIM_FRAMEWORK_SRC := $(SDK_SRC) $(SIM_MARATHON_SRC) $(wildcard tests/sim/framework/*.c)
 SIM_EXECUTOR_SRC  := $(EXEC_CORE_SRC) executor/sdk/wire.c $(wildcard tests/sim/executor/*.c)

@@ -429,6 +429,21 @@ static void agent_wake(struct proc *p)
 
 /* --- life --- */
 
+/* Nothing that ran before the machine's restart runs now. */
+static void end_rebooted(struct agent_node *n, const struct disk_state *st)
+{
+    for (size_t i = 0; i < st->framework_count; i++)
+        for (size_t j = 0; j < st->frameworks[i].executor_count && !n->p->dying; j++) {
+            struct agent_event ev = { .type = AGENT_EV_CONTAINER_EXITED };
+            if (st->frameworks[i].executors[j].completed)
+                continue;
+            ev.u.exited.container = container_id(st->frameworks[i].executors[j].container_id);
+            ev.u.exited.reason = REASON_NONE;
+            ev.u.exited.message = STR("Executor terminated: the machine was restarted");
+            agent_event_now(n, &ev);
+        }
+}
+
 static void recover(struct sim *s, struct proc *p, void *arg, uint64_t unused)
 {
     struct agent_node *n = p->node;
@@ -438,7 +453,8 @@ static void recover(struct sim *s, struct proc *p, void *arg, uint64_t unused)
     (void)arg;
     (void)unused;
     disk_read(n, &st);
-    containers_recover(n, &st);
+    if (!st.rebooted)
+        containers_recover(n, &st);
     if (st.info != NULL)
         ev.u.recovered.agent = st.info->id;
     ev.u.recovered.frameworks = st.frameworks;
@@ -450,6 +466,8 @@ static void recover(struct sim *s, struct proc *p, void *arg, uint64_t unused)
     ev.u.recovered.drain_grace_ns = -1;
     sim_trace(s, p->name, "recovers as %.*s with %zu frameworks", STR_ARG(ev.u.recovered.agent.s), st.framework_count);
     agent_event_now(n, &ev);
+    if (st.rebooted)
+        end_rebooted(n, &st);
     disk_state_done(&st);
     if (p->dying)
         return;
@@ -521,6 +539,11 @@ void agents_boot(struct sim *s)
 {
     for (unsigned i = 0; i < s->agent_count; i++)
         agent_new(s, i);
+}
+
+void agent_machine_reboots(struct sim *s, unsigned i)
+{
+    host_reboots(s->agent[i]->node);
 }
 
 void agents_free(struct sim *s)

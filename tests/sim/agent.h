@@ -30,6 +30,7 @@ struct agent_node {
     struct vkv disk;
     struct container *containers;
     unsigned container_count;    /* ever */
+    unsigned boot;               /* of the machine; in the boot id */
     struct agent_env env;
     char hostname[16], pid[48], ip[24];
 
@@ -68,6 +69,7 @@ struct container *container_find_by_id(const struct agent_node *n, struct str id
 void containers_agent_died(struct agent_node *n);
 void containers_recover(struct agent_node *n, const struct disk_state *st);
 void containers_done(struct agent_node *n);
+void host_reboots(struct agent_node *n); /* agent and containers die, the disk stays */
 
 /* --- agent.c --- */
 void agent_event_now(struct agent_node *n, struct agent_event *ev);

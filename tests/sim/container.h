@@ -15,7 +15,7 @@ struct container_facts {
 };
 struct container_facts container_facts(const struct container *c);
 struct sim *sim_of_container(const struct container *c);
-/* By the executor's process: it has ended by itself. */
+/* By the executor's process: it is gone. */
 void container_ended(struct container *c, int status);
 
 struct proc *sim_executor_new(struct container *c, const char *name, const char *agent_addr, int host);

@@ -79,6 +79,11 @@ static void store_executor(struct agent_node *n, const struct agent_executor *e)
     put(n, path_of("%s/latest", dir.p).p, str_of(e->container_id));
 }
 
+static void store_boot_id(struct agent_node *n)
+{
+    put(n, "boot_id", str_of(path_of("boot %u", n->boot).p));
+}
+
 static void store_info(struct agent_node *n)
 {
     CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(RECORD_BYTES_MAX);
@@ -86,7 +91,7 @@ static void store_info(struct agent_node *n)
     record_put_agent_info(&b, n->core, &n->env);
     put(n, path_of("slaves/%s/slave.info", n->core->id).p, sbuf_view(&b));
     put(n, "latest", str_of(n->core->id));
-    put(n, "boot_id", STR("boot"));
+    store_boot_id(n);
 }
 
 static void store_update(struct agent_node *n, const struct agent_action *act, bool ack)
@@ -124,7 +129,7 @@ void disk_store(struct agent_node *n, const struct agent_action *act, bool *ret_
     *ret_failed = false;
     switch ((int)act->type) {
     case AGENT_DO_STORE_INFO: store_info(n); break;
-    case AGENT_DO_STORE_BOOT_ID: put(n, "boot_id", STR("boot")); break;
+    case AGENT_DO_STORE_BOOT_ID: store_boot_id(n); break;
     case AGENT_DO_FORGET_AGENT:
         if (proc_effect(n->p))
             kv_remove(&n->disk, "latest");
@@ -286,6 +291,7 @@ void disk_read(struct agent_node *n, struct disk_state *st)
             bad(n, "resources", &err);
         st->has_resources = true;
     }
+    st->rebooted = get(n, "boot_id", &st->arena, &bytes) && !str_is(bytes, path_of("boot %u", n->boot).p);
     if (!get(n, "latest", &st->arena, &latest) ||
         !get(n, path_of("slaves/%.*s/slave.info", STR_ARG(latest)).p, &st->arena, &bytes))
         return;

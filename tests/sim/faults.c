@@ -91,6 +91,37 @@ static void partition(struct sim *s)
         cut(s, s->master->host, q->host, ns);
 }
 
+/* An executor is killed, with its task. */
+static void kill_executor(struct sim *s)
+{
+    size_t n = 0;
+
+    for (struct proc *p = s->mortals; p != NULL; p = p->next)
+        n += p->alive;
+    if (n == 0)
+        return;
+    n = rng_below(&s->rng_fault, n);
+    for (struct proc *p = s->mortals; p != NULL; p = p->next)
+        if (p->alive && n-- == 0) {
+            proc_crash(p);
+            return;
+        }
+}
+
+static void crash(struct sim *s, struct proc *p)
+{
+    unsigned dice = (unsigned)rng_below(&s->rng_fault, 100);
+
+    if (dice < 65)
+        p->crash_in = 1 + (int)rng_below(&s->rng_fault, 30); /* in the middle of something */
+    else if (dice < 85)
+        proc_crash(p);
+    else if (dice < 95)
+        kill_executor(s);
+    else
+        agent_machine_reboots(s, (unsigned)rng_below(&s->rng_fault, s->agent_count));
+}
+
 static void accident(struct sim *s, struct proc *none, void *arg, uint64_t n)
 {
     struct rng *r = &s->rng_fault;
@@ -104,10 +135,8 @@ static void accident(struct sim *s, struct proc *none, void *arg, uint64_t n)
     static const unsigned kinds[] = { FAULT_CRASH, FAULT_CRASH, FAULT_CRASH, FAULT_PAUSE, FAULT_PARTITION, FAULT_BREAK,
                                       FAULT_BREAK, FAULT_CLOCK };
     unsigned kind = kinds[rng_below(r, sizeof kinds / sizeof kinds[0])] & s->o.faults;
-    if (kind == FAULT_CRASH && chance(r, 75)) {
-        p->crash_in = 1 + (int)rng_below(r, 30); /* in the middle of something */
-    } else if (kind == FAULT_CRASH) {
-        proc_crash(p);
+    if (kind == FAULT_CRASH) {
+        crash(s, p);
     } else if (kind == FAULT_PAUSE && p->alive && !p->paused) {
         sim_trace(s, p->name, "is stopped");
         proc_pause(p);

@@ -140,12 +140,10 @@ bool container_launch(struct agent_node *n, const struct agent_executor *e)
 
 static void kill_now(struct container *c)
 {
-    struct proc *x = c->executor;
-
-    c->executor = NULL;
-    if (x != NULL && x->alive)
-        proc_exit(x);
-    container_ended(c, 9);
+    if (c->executor != NULL && c->executor->alive)
+        proc_exit(c->executor); /* and with it the container */
+    else
+        container_ended(c, 9);
 }
 
 static void on_killed(struct sim *s, struct proc *p, void *arg, uint64_t serial)
@@ -180,6 +178,21 @@ void containers_agent_died(struct agent_node *n)
             run_executor(c);
         else if (c->state == CONTAINER_STARTING)
             forget(c);
+    }
+}
+
+void host_reboots(struct agent_node *n)
+{
+    n->boot++;
+    sim_trace(n->sim, n->hostname, "the machine starts again");
+    proc_crash(n->p);
+    while (n->containers != NULL) {
+        struct container *c = n->containers;
+        c->silent = true;
+        if (c->state == CONTAINER_ENDED)
+            forget(c);
+        else
+            kill_now(c);
     }
 }
 

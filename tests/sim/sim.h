@@ -259,6 +259,7 @@ void faults_heal(struct sim *s);
 /* --- the kinds ------------------------------------------------------------------------------------------ */
 void master_boot(struct sim *s);
 void agents_boot(struct sim *s);
+void agent_machine_reboots(struct sim *s, unsigned index);
 void frameworks_boot(struct sim *s);
 void marathon_boot(struct sim *s);
 void world_free(struct sim *s);

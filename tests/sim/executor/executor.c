@@ -37,6 +37,7 @@ struct executor_node {
     bool stubborn;
     uint32_t ports[8];
     unsigned port_count;
+    int wait_status;               /* of the container, when this process is gone */
 };
 
 static void feed(struct executor_node *n, const struct command_event *e);
@@ -234,7 +235,7 @@ static void feed(struct executor_node *n, const struct command_event *e)
         case COMMAND_DO_STOP_CHECKS: break;
         case COMMAND_DO_EXIT:
             sim_trace(sim_of(n), n->p->name, "exits with status %d", a->status);
-            container_ended(n->c, a->status << 8);
+            n->wait_status = a->status << 8;
             proc_exit(n->p);
             break;
         }
@@ -383,6 +384,8 @@ static void executor_start(struct proc *p)
 static void executor_died(struct proc *p)
 {
     struct executor_node *n = p->node;
+    struct container *c = n->c;
+    int status = n->wait_status;
 
     if (n->running)
         set_ports(n, PORT_CLOSED);
@@ -395,6 +398,7 @@ static void executor_died(struct proc *p)
     free(n->executor_id);
     free(n);
     p->node = NULL;
+    container_ended(c, status);
 }
 
 static const struct proc_ops executor_ops = { executor_start, executor_packet, executor_closed, executor_wake,
@@ -406,6 +410,7 @@ struct proc *sim_executor_new(struct container *c, const char *name, const char 
     struct container_facts facts = container_facts(c);
 
     n->c = c;
+    n->wait_status = SIGKILL; /* unless it leaves by itself */
     n->facts = facts;
     n->agent_addr = xstrdup(agent_addr);
     n->framework_id = xstrdup(facts.framework_id);
