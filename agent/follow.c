@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which master to talk to: the one address that was given, or whoever leads according to ZooKeeper. While ZooKeeper is out of
- * reach the agent stays with the master it knows: masters that are unsure decide nothing themselves. */
+/* Which master to talk to: the one address that was given, or whoever leads according to ZooKeeper. While
+ * ZooKeeper is out of reach the agent stays with the master it knows: masters that are unsure decide nothing
+ * themselves. */
 #include "agent/shell.h"
 
 #include "common/base/log.h"
@@ -34,7 +35,8 @@ static void on_master(void *arg, const struct master_addr *m, bool unsure)
 
 int master_follow(struct shell *s, struct error *err)
 {
-    struct detector_options o = { .master = str_of(s->flags.master), .session_timeout_ns = s->flags.zk_session_timeout,
+    struct detector_options o = { .master = str_of(s->flags.master),
+                                  .session_timeout_ns = s->flags.zk_session_timeout,
                                   .log = on_log };
     int rc = detector_new(&s->detector, s->loop, &o, on_master, s, err);
 

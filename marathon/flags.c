@@ -4,15 +4,16 @@
 #include <stdio.h>
 
 #include "common/base/time.h"
+#include "common/io/zk.h"
 
 #define T struct marathon_flags
 #define MS(member, name, dflt, help) FLAG_INT(T, member, name, dflt, 0, INT64_C(31536000000), help)
 
 static const struct flag table[] = {
     FLAG_STRING(T, master, "master", NULL,
-                "Masters as host:port[,host:port]. Without one the API works and nothing is launched."),
+                "Masters as host:port[,host:port], or zk://... or file://. Without one the API works and nothing is launched."),
     FLAG_STRING(T, zk, "zk", NULL,
-                "ZooKeeper store and election. Not built yet: leave it out and use --store_dir."),
+                "zk://[user:password@]host:port,.../path: several instances, one of which leads; the state is kept there too."),
     { .name = "store_dir",
       .type = FLAG_TYPE_PATH,
       .offset = offsetof(T, store_dir),
@@ -50,7 +51,7 @@ static const struct flag table[] = {
              "Seconds that tasks live on without us."),
     FLAG_BOOL(T, checkpoint, "checkpoint", "true", "Agents keep tasks through their own restart."),
     FLAG_BOOL(T, disable_checkpoint, "disable_checkpoint", "false", "The opposite."),
-    FLAG_BOOL(T, ha, "ha", "true", "Accepted; there is one instance until --zk is built."),
+    FLAG_BOOL(T, ha, "ha", "true", "Accepted: there are several instances with --zk."),
     FLAG_BOOL(T, disable_ha, "disable_ha", "false", "The opposite."),
     FLAG_STRING(T, executor, "executor", "//cmd", "Executor of apps; only //cmd is built."),
     FLAG_STRING(T, env_vars_prefix, "env_vars_prefix", "",
@@ -133,14 +134,14 @@ static const struct flag table[] = {
     FLAG_INT(T, event_stream_max_outstanding_messages, "event_stream_max_outstanding_messages", "1024", 1,
              1000000, "Unsent events of a stream before it is closed."),
     MS(graceful_shutdown_timeout, "graceful_shutdown_timeout", "45000", "Accepted."),
-    MS(leader_proxy_connection_timeout, "leader_proxy_connection_timeout", "5000", "Accepted: one instance."),
-    MS(leader_proxy_read_timeout, "leader_proxy_read_timeout", "10000", "Accepted: one instance."),
+    MS(leader_proxy_connection_timeout, "leader_proxy_connection_timeout", "5000", "ms to connect to the leader."),
+    MS(leader_proxy_read_timeout, "leader_proxy_read_timeout", "10000", "ms to wait for the leader's answer."),
     MS(on_elected_prepare_timeout, "on_elected_prepare_timeout", "180000", "Accepted: one instance."),
     MS(mesos_heartbeat_interval, "mesos_heartbeat_interval", "15000", "Accepted: the master says."),
     FLAG_INT(T, mesos_heartbeat_failure_threshold, "mesos_heartbeat_failure_threshold", "5", 1, 1000,
              "Missed heartbeats before connecting again."),
     MS(zk_timeout, "zk_timeout", "10000", "Accepted."),
-    MS(zk_session_timeout, "zk_session_timeout", "10000", "Accepted."),
+    MS(zk_session_timeout, "zk_session_timeout", "10000", "ms of the session with ZooKeeper."),
     MS(zk_connection_timeout, "zk_connection_timeout", "10000", "Accepted."),
     FLAG_INT(T, zk_max_versions, "zk_max_versions", "50", 1, 100000, "Versions kept per app."),
     FLAG_BOOL(T, zk_compression, "zk_compression", "true", "Accepted."),
@@ -212,7 +213,6 @@ static int check(const struct marathon_flags *f, struct error *err)
         bool given;
         const char *flag, *instead;
     } unbuilt[] = {
-        { f->zk != NULL, "zk", "leave it out; the state is kept in --store_dir" },
         { f->disable_http || f->ssl_keystore_path != NULL, "ssl_keystore_path",
           "use plain HTTP behind a proxy" },
         { f->backup_location != NULL, "backup_location",
@@ -227,6 +227,13 @@ static int check(const struct marathon_flags *f, struct error *err)
         if (unbuilt[i].given)
             return error_set(err, ERR_INVALID, "--%s is not built yet: %s", unbuilt[i].flag,
                              unbuilt[i].instead);
+    if (f->zk != NULL) {
+        struct zk_url url = { NULL, NULL, NULL };
+        int rc = zk_url_parse(&url, str_of(f->zk), false, err);
+        zk_url_done(&url);
+        if (rc != 0)
+            return error_wrap(err, "--zk");
+    }
     if (f->local_port_min > f->local_port_max)
         return error_set(err, ERR_INVALID, "--local_port_min=%lld is above --local_port_max=%lld",
                          (long long)f->local_port_min, (long long)f->local_port_max);

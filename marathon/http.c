@@ -7,6 +7,7 @@
 #include "common/base/alloc.h"
 #include "common/base/cleanup.h"
 #include "common/base/log.h"
+#include "marathon/election.h"
 #include "marathon/shell.h"
 #include "webui/webui.h"
 
@@ -233,6 +234,14 @@ static void on_request(void *ctx, struct http_req *r)
         http_reply(r, 503, "application/json", str_of(text));
         return;
     }
+    if (sh->is_ready)
+        http_handle(sh, r);
+    else
+        proxy_request(sh, r);
+}
+
+void http_handle(struct shell *sh, struct http_req *r)
+{
     if (!serve_ui(sh, r))
         handle(sh, r);
 }

@@ -14,6 +14,8 @@
 #include "common/base/log.h"
 #include "common/io/fs.h"
 #include "common/io/random.h"
+#include "common/io/restart.h"
+#include "marathon/election.h"
 #include "marathon/shell.h"
 
 extern char **environ;
@@ -55,11 +57,18 @@ static struct mono api_mono(void *ctx)
     return loop_now(((struct shell *)ctx)->loop);
 }
 
+/* While it is not sure that it leads, time stands still for the core; it is looked at again after this. */
+#define UNSURE_NS (100 * NS_PER_MS)
+
 static void wake(void *arg)
 {
     struct marathon_event ev = { .type = EVENT_TICK };
+    struct shell *sh = arg;
 
-    (void)marathon_shell_step(arg, &ev, NULL);
+    if (marathon_election_is_sure(sh))
+        (void)marathon_shell_step(sh, &ev, NULL);
+    else
+        loop_timer_in(&sh->wake, UNSURE_NS);
 }
 
 static void on_signal(void *arg, int signo)
@@ -111,15 +120,22 @@ static void fill_flags(struct shell *sh)
     }
 }
 
-static void ready(struct shell *sh)
+static int listen_http(struct shell *sh, struct error *err)
 {
-    struct marathon_event ev = { .type = EVENT_STARTED };
-    struct error err;
-    int rc = http_open(sh, &err);
+    int rc = http_open(sh, err);
 
     (void)snprintf(sh->leader, sizeof sh->leader, "%s:%lld", sh->flags.hostname,
                    (long long)sh->flags.http_port);
     sh->api.leader = str_of(sh->leader);
+    return rc;
+}
+
+static void ready(struct shell *sh)
+{
+    struct marathon_event ev = { .type = EVENT_STARTED };
+    struct error err;
+    int rc = sh->http == NULL ? listen_http(sh, &err) : 0;
+
     sh->api.started_at = loop_wall(sh->loop);
     if (rc == 0)
         rc = sched_open(sh, &err);
@@ -128,8 +144,21 @@ static void ready(struct shell *sh)
         marathon_shell_stop(sh, 111);
         return;
     }
+    sh->is_ready = true;
     (void)marathon_shell_step(sh, &ev, NULL);
     log_info("listening", "url=http://%s version=%.*s", sh->leader, STR_ARG(sh->api.version));
+}
+
+static void lead(struct shell *sh)
+{
+    struct error err;
+
+    if (persist_open(sh, &err) == 0) {
+        persist_load(sh, ready);
+        return;
+    }
+    log_error("failed", "error=" LOG_Q, LOG_QARG(str_of(err.msg)));
+    marathon_shell_stop(sh, 1);
 }
 
 static int open_all(struct shell *sh, struct error *err)
@@ -167,8 +196,11 @@ static int open_all(struct shell *sh, struct error *err)
     rc = http_client_new(&sh->client, sh->loop, &co, err);
     if (rc == 0)
         rc = worker_new(&sh->worker, sh->loop, 2, err);
-    if (rc == 0)
-        rc = persist_open(sh, err);
+    if (rc == 0 && sh->flags.zk != NULL) { /* a standby answers too */
+        rc = listen_http(sh, err);
+        if (rc != 0)
+            sh->exit_code = 111;
+    }
     return rc;
 }
 
@@ -198,6 +230,7 @@ static void close_all(struct shell *sh)
     streams_close(sh);
     persist_close(sh); /* waits for what was asked for; nobody is told any more */
     drop_turns(sh);
+    marathon_election_close(sh);
     sched_close(sh);
     http_close(sh);
     http_client_free(sh->client);
@@ -234,14 +267,18 @@ int marathon_main(int argc, char **argv)
     if (rc == 0)
         rc = open_all(sh, &err);
     if (rc == 0) {
-        persist_load(sh, ready);
+        rc = marathon_election_open(sh, lead, &err);
+    }
+    if (rc == 0) {
         rc = loop_run(sh->loop, &err);
     }
     if (rc < 0) {
         log_error("failed", "error=" LOG_Q, LOG_QARG(str_of(err.msg)));
-        sh->exit_code = 1;
+        sh->exit_code = sh->exit_code != 0 ? sh->exit_code : 1;
     }
     close_all(sh);
     flags_done(&sh->flag_set, &sh->flags);
+    if (sh->restart)
+        restart_program(); /* returns only when that failed: then a supervisor has to */
     return sh->exit_code;
 }

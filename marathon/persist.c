@@ -10,6 +10,7 @@
 #include "common/base/log.h"
 #include "common/io/fs.h"
 #include "marathon/api/records.h"
+#include "marathon/election.h"
 #include "marathon/shell.h"
 
 enum { PIECE_BYTES = 900 * 1000, PIECES_MAX = 999 };
@@ -163,6 +164,8 @@ int persist_open(struct shell *sh, struct error *err)
     sbuf_init(&sh->value, 1 << 30);
     if (str_is(str_of(sh->flags.internal_store_backend), "mem"))
         return store_open_memory(&sh->store, sh->loop, err);
+    if (sh->flags.zk != NULL)
+        return marathon_election_open_store(sh, err);
     rc = store_path(sh, &b, err);
     if (rc == 0)
         rc = fs_mkdirs(b.p, 0700, err);

@@ -7,6 +7,7 @@
 #include "common/base/alloc.h"
 #include "common/base/cleanup.h"
 #include "common/base/log.h"
+#include "marathon/election.h"
 #include "marathon/shell.h"
 #include "marathon/task.h"
 
@@ -221,7 +222,13 @@ static void on_message(struct stoa_scheduler *s, const char *agent_id, const cha
 
 static void on_error(struct stoa_scheduler *s, const char *message, void *user)
 {
+    struct shell *sh = user;
+
     (void)s;
+    if (sh->flags.zk != NULL && str_contains(str_of(message), STR("failed over"))) {
+        marathon_election_step_down(sh, "another instance has subscribed with the framework id");
+        return;
+    }
     log_error("framework_ended", "message=" LOG_Q " then=ending", LOG_QARG(str_of(message)));
     marathon_shell_stop(user, str_contains(str_of(message), STR("removed")) ? 110 : 106);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Turns: from steps to durable records to outputs. */
+#include "marathon/election.h"
 #include "marathon/shell.h"
 
 #include <stdlib.h>
@@ -57,6 +58,10 @@ static void committed(void *arg, const struct store_result *r)
     struct turn *t = arg;
     struct shell *sh = t->sh;
 
+    if (r->err != NULL && r->err->code == ERR_CONFLICT && sh->flags.zk != NULL) {
+        marathon_election_step_down(sh, "another instance has taken the state over");
+        return;
+    }
     if (r->err != NULL) {
         /* Nothing that rests on the lost records has left. A restart goes on from what is durable. */
         log_error("store_failed", "error=" LOG_Q " then=\"ending; start again when the store works\"",

@@ -38,6 +38,8 @@ struct turn {
     struct turn *next;
 };
 
+struct marathon_election;
+struct passed;
 struct chunked; /* a record that is larger than the store takes in one piece */
 struct stream;
 
@@ -73,6 +75,10 @@ struct shell {
     size_t role_count;
     const struct stoa_offer *offers; /* of the offers callback that is being stepped; NULL outside */
     size_t offer_count;
+    struct marathon_election *election;
+    struct passed *passed;      /* requests that the leader is asked */
+    bool is_ready;              /* leads, state loaded */
+    bool restart;               /* begin again in the same process when the loop ends */
     bool stopping;
     int exit_code;
 };
@@ -92,6 +98,7 @@ void persist_close(struct shell *sh);
 /* --- http.c */
 int http_open(struct shell *sh, struct error *err);
 void http_close(struct shell *sh);
+void http_handle(struct shell *sh, struct http_req *r); /* by this instance */
 void http_shared_drop(struct shell *sh); /* something may have changed */
 
 /* --- streams.c */

@@ -28,7 +28,7 @@ struct election {
     bool leads, unsure;
     bool has_other;
     struct master_addr other; /* who leads, when it is another */
-    struct held *held; /* oldest first */
+    struct held *held;        /* oldest first */
     unsigned held_count;
     struct loop_work replay_work;
 };
@@ -124,7 +124,8 @@ static void on_leader(void *arg, const struct leader_view *v)
         return;
     if (v->unsure && e->leads && v->who == LEADER_SELF) {
         e->unsure = true;
-        log_warn("leadership_unsure", "because=\"ZooKeeper is out of reach\" then=\"no decisions until it is back\"");
+        log_warn("leadership_unsure",
+                 "because=\"ZooKeeper is out of reach\" then=\"no decisions until it is back\"");
         return;
     }
     switch (v->who) {
@@ -263,14 +264,21 @@ int election_open(struct shell *sh, void (*lead)(struct shell *sh), struct error
         return 0;
     }
     rc = url_of(sh->flags.zk, &e->url, err);
-    struct zk_options zo = { .url = &e->url, .session_timeout_ns = sh->flags.zk_session_timeout, .log = on_log };
+    struct zk_options zo = { .url = &e->url,
+                             .session_timeout_ns = sh->flags.zk_session_timeout,
+                             .log = on_log };
     if (rc == 0)
         rc = zk_new(&e->zk, sh->loop, &zo, err);
     if (rc != 0)
         return rc;
     master_info_put_json(&e->info, sbuf_view(&sh->master_info));
-    struct leader_options lo = { .zk = e->zk, .path = e->url.path, .rule = ELECTION_MASTER, .data = sbuf_view(&e->info),
-                                 .prefix = "json.info_", .acl = ZK_ACL_WORLD_READ, .log = on_log };
+    struct leader_options lo = { .zk = e->zk,
+                                 .path = e->url.path,
+                                 .rule = ELECTION_MASTER,
+                                 .data = sbuf_view(&e->info),
+                                 .prefix = "json.info_",
+                                 .acl = ZK_ACL_WORLD_READ,
+                                 .log = on_log };
     leader_new(&e->leader, sh->loop, &lo, on_leader, e);
     return 0;
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Several masters: which one leads, what the others answer, and what a leader does when it cannot be sure.
  *
- * Without --zk the master leads at once. With it, it contends below the path of the URL. A leader opens the registry when it is
- * elected. While ZooKeeper is out of reach a leader decides nothing: no offers, no removals, calls of frameworks and changes
- * by operators wait; reads are answered, updates of agents are taken in. It goes on when its session survives. When the session
- * expired, or its candidate node is gone, it steps down: the program begins again in the same process, as a follower.
- * DESIGN D7; docs/failures.md. */
+ * Without --zk the master leads at once. With it, it contends below the path of the URL. A leader opens the
+ * registry when it is elected. While ZooKeeper is out of reach a leader decides nothing: no offers, no
+ * removals, calls of frameworks and changes by operators wait; reads are answered, updates of agents are
+ * taken in. It goes on when its session survives. When the session expired, or its candidate node is gone, it
+ * steps down: the program begins again in the same process, as a follower. DESIGN D7; docs/failures.md. */
 #ifndef STOA_MASTER_ELECTION_H
 #define STOA_MASTER_ELECTION_H
 

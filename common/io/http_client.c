@@ -482,6 +482,18 @@ struct str http_answer_header(const struct http_answer *a, const char *name)
     return (struct str){ NULL, 0 };
 }
 
+bool http_answer_header_at(const struct http_answer *a, size_t index, struct str *ret_name, struct str *ret_value)
+{
+    const struct client_head *h = a->head;
+
+    if (h == NULL || index >= h->count)
+        return false;
+    const struct client_span *s = &h->spans[index];
+    *ret_name = str_mem(h->text.p + s->name_at, s->name_n);
+    *ret_value = str_trim(str_mem(h->text.p + s->value_at, s->value_n));
+    return true;
+}
+
 /* --- life --------------------------------------------------------------------------------------------- */
 int http_client_new(struct http_client **ret_client, struct loop *loop,
                     const struct http_client_options *options, struct error *err)

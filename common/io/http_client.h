@@ -49,6 +49,9 @@ struct http_answer {
 /* The last header of this name, trimmed; p is NULL when there is none. */
 struct str http_answer_header(const struct http_answer *a, const char *name);
 
+/* The header lines in their order; false behind the last. */
+bool http_answer_header_at(const struct http_answer *a, size_t index, struct str *ret_name, struct str *ret_value);
+
 struct http_header {
     const char *name;
     struct str value;

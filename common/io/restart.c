@@ -24,7 +24,8 @@ void restart_program(void)
     }
     ARRAY_ROOM(argv, n, cap);
     argv[n] = NULL;
-    (void)close_range(3, ~0U, CLOSE_RANGE_CLOEXEC); /* an old kernel does not know it: ours are all opened so anyway */
+    (void)close_range(
+        3, ~0U, CLOSE_RANGE_CLOEXEC); /* an old kernel does not know it: ours are all opened so anyway */
     (void)execv("/proc/self/exe", argv);
     free(argv);
     sbuf_done(&b);

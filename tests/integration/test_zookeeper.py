@@ -1,0 +1,329 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""High availability on real processes: three masters and two marathons over ZooKeeper, two agents with tasks of an app.
+Leaders are killed, stopped, ended; ZooKeeper is restarted; at the end every task that ran at the beginning still runs.
+Prints the times of the failovers (docs/failures.md quotes them). SESSION=4 sets the session timeout of the first part."""
+import os, sys
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from cluster import *
+
+zk = None
+masters, agents, marathons = [], [], []
+stopped = set()  # masters that take connections and answer nothing
+TIMEOUT = int(os.environ.get("SESSION") or 4)
+APP = {"id": "/kept", "cmd": "sleep 100000", "cpus": 0.1, "mem": 32, "instances": 4}
+j = {"Content-Type": "application/json"}
+
+
+def start_master(i, timeout):
+    m = Process(f"master{i}", [STOA, "master", f"--zk={zk.url('/mesos')}", "--quorum=2", "--ip=127.0.0.1", f"--port={free_ports(1)[0]}",
+                               "--hostname=127.0.0.1", f"--zk_session_timeout={timeout}secs", "--agent_reregister_timeout=10mins"])
+    m.port = int(m.args[5].split("=")[1])
+    wait_for("the master listens", lambda: get(m.port, "/health").status == 200)
+    return m
+
+
+def start_agent(i):
+    d, port = tempfile.mkdtemp(prefix="agent.", dir=scratch()), free_ports(1)[0]
+    os.chmod(d, 0o755)
+    a = Process(f"agent{i}", [STOA, "agent", f"--master={zk.url('/mesos')}", "--ip=127.0.0.1", f"--port={port}", f"--work_dir={d}/a{i}",
+                              f"--runtime_dir={d}/r{i}", "--hostname=127.0.0.1", f"--cgroups_root=stoa_zk_{port}",
+                              "--registration_backoff_factor=200ms", f"--resources=cpus:4;mem:2048;disk:1000;ports:[{31000 + i * 200}-{31099 + i * 200}]"])
+    a.port, a.cgroups_root = port, f"stoa_zk_{port}"
+    return a
+
+
+def start_marathon(i, timeout):
+    port = free_ports(1)[0]
+    m = Process(f"marathon{i}", [STOA, "marathon", f"--master={zk.url('/mesos')}", f"--zk={zk.url('/marathon')}", "--http_address=127.0.0.1",
+                                 f"--http_port={port}", "--hostname=127.0.0.1", f"--zk_session_timeout={timeout * 1000}",
+                                 "--min_revive_offers_interval=500", "--reconciliation_initial_delay=1000"])
+    m.port = port
+    return m
+
+
+def leader(among=None):
+    """The master that answers for itself."""
+    for m in among or masters:
+        if m.p.poll() is None and m not in stopped:
+            try:
+                if get(m.port, "/redirect", timeout=2).headers.get("Location") == f"//127.0.0.1:{m.port}" and \
+                        get(m.port, "/slaves", timeout=2).status == 200 and post(m.port, "/api/v1", {"type": "GET_HEALTH"}, timeout=2).status == 200:
+                    return m
+            except OSError:
+                pass
+
+
+def state(path="/slaves"):
+    return get(leader().port, path).json
+
+
+def active_agents():
+    return sum(s["active"] for s in state()["slaves"])
+
+
+def marathon_tasks(port):
+    r = get(port, "/v2/apps/kept?embed=app.tasks")
+    return sorted(t["id"] for t in r.json["app"]["tasks"] if t["state"] == "TASK_RUNNING") if r.status == 200 else []
+
+
+def running():
+    return sorted(t["id"] for t in state("/tasks?limit=-1")["tasks"] if t["state"] == "TASK_RUNNING")
+
+
+def framework_is_back():
+    return any(f["active"] and f["connected"] for f in state("/frameworks")["frameworks"])
+
+
+def all_well(kept, seconds=60):
+    wait_for("agents are back", lambda: active_agents() == len(agents), seconds)
+    if marathons:
+        wait_for("marathon is subscribed", framework_is_back, seconds)
+    wait_for("the master has the tasks", lambda: running() == kept, seconds)
+
+
+def probe():
+    """A framework of its own that only wants to see an offer: subscribes again and again with the leader. Returns the time at
+    which an offer came."""
+    while True:
+        try:
+            m = leader()
+            if m:
+                s = Stream(m.port, {"type": "SUBSCRIBE", "subscribe": {"framework_info": {"user": "root", "name": "probe"}}})
+                if s.status == 200:
+                    s.until("an offer", lambda e: e["type"] == "OFFERS", 10)
+                    at = time.monotonic()
+                    s.close()
+                    return at
+        except (OSError, ValueError, Failed):
+            pass
+        time.sleep(0.02)
+
+
+def failover(name, act, gone, kept):
+    """Does act to the leader and prints how long until a new one leads, agents are back, a framework sees an offer."""
+    begin = time.monotonic()
+    stopped.add(gone)
+    act()
+    new = wait_for("a new leader", lambda: (l := leader()) and l is not gone and l, 60, 0.01)
+    led = time.monotonic()
+    wait_for("the agents are back", lambda: active_agents() == len(agents), 60, 0.01)
+    back = time.monotonic()
+    offer = probe()
+    print(f"# {name}: new leader {led - begin:.2f} s, agents back {back - begin:.2f} s, first offer {offer - begin:.2f} s")
+    all_well(kept)
+    return new
+
+
+@case("three masters elect one; the others redirect to it, also for what makes no sense")
+def _():
+    global zk
+    zk = ZooKeeper()
+    # Before any leads: a master without ZooKeeper in reach.
+    lone = Process("lone", [STOA, "master", "--zk=zk://127.0.0.1:1/mesos", "--ip=127.0.0.1", f"--port={free_ports(1)[0]}", "--hostname=127.0.0.1"])
+    port = int(lone.args[4].split("=")[1])
+    wait_for("it listens", lambda: get(port, "/health").status == 200)
+    for path in ("/state", "/redirect", "/master/slaves"):
+        r = get(port, path)
+        equal((r.status, r.text, r.headers["Content-Type"]), (503, "No leader elected", "text/plain; charset=utf-8"), path)
+    equal(post(port, "/api/v1/scheduler", b"x").text, "No leader elected", "a call")
+    equal(get(port, "/flags").status, 200, "/flags")
+    equal(get(port, "/metrics/snapshot").json["master/elected"], 0, "metric")
+    lone.stop()
+    for i in range(3):
+        masters.append(start_master(i, TIMEOUT))
+        wait_for("one leads", leader)
+    check(leader() is masters[0], "the first does not lead")
+    to = f"//127.0.0.1:{masters[0].port}"
+    for m in masters[1:]:
+        for method, path, body, location in (
+                ("GET", "/state?x=1", None, "/master/state?x=1"), ("GET", "/master/slaves", None, "/master/slaves"), ("GET", "/redirect", None, ""),
+                ("GET", "/master/redirect", None, ""), ("POST", "/api/v1", b"nonsense", "/master/api/v1"), ("PUT", "/weights", b"", "/master/weights"),
+                ("POST", "/api/v1/scheduler", b"{", "/master/api/v1/scheduler"), ("GET", "/api/v1/scheduler", None, "/master/api/v1/scheduler")):
+            def redirected():
+                r = http_request(method, m.port, path, body)
+                return r.status == 307 and r.body == b"" and r.headers["Location"] == to + location
+            wait_for(f"{method} {path} is redirected", redirected, 5)
+        equal([get(m.port, p).status for p in ("/health", "/version", "/flags", "/metrics/snapshot")], [200] * 4, "own endpoints")
+        equal(get(m.port, "/metrics/snapshot").json["master/elected"], 0, "elected")
+
+
+@case("agents and two marathons find the leader; the standby passes requests on")
+def _():
+    agents.extend([start_agent(0), start_agent(1)])
+    wait_for("both agents", lambda: active_agents() == 2)
+    for i in range(2):
+        marathons.append(start_marathon(i, TIMEOUT))
+        wait_for("it answers", lambda: get(marathons[i].port, "/v2/leader").status == 200)
+    a, b = marathons
+    equal(get(b.port, "/v2/leader").json, {"leader": f"127.0.0.1:{a.port}"}, "leader")
+    r = http_request("POST", b.port, "/v2/apps", APP)
+    equal(r.status, 201, f"POST through the standby: {r.text}")
+    equal(r.headers["X-Marathon-Leader"], f"http://127.0.0.1:{a.port}", "leader header")
+    equal(r.headers["X-Marathon-Via"], f"1.1 127.0.0.1:{b.port}", "via header")
+    equal(http_request("GET", b.port, "/v2/apps", headers={"X-Marathon-Via": f"1.1 127.0.0.1:{b.port}"}).text, "Detected proxying loop.", "loop")
+    r = get(b.port, "/v2/events?x=1")
+    equal((r.status, r.headers["Location"]), (302, f"http://127.0.0.1:{a.port}/v2/events?x=1"), "events")
+    equal(get(b.port, "/ping").text.strip(), "pong", "ping")
+    wait_for("four run", lambda: len(marathon_tasks(b.port)) == 4, 60)
+
+
+@case("kill -9 of the leading master: another leads, agents and framework come back, no task is touched")
+def _():
+    kept = running()
+    equal(len(kept), 4, "running tasks")
+    old = leader()
+    failover(f"kill -9 of the leader, session {TIMEOUT} s", lambda: old.kill().wait(), old, kept)
+    old.start()
+    stopped.clear()
+    wait_for("it redirects", lambda: get(old.port, "/state").status == 307)
+
+
+@case("SIGTERM of the leading master hands over at once")
+def _():
+    kept, old = running(), leader()
+    failover("SIGTERM of the leader", lambda: old.kill(signal.SIGTERM).wait(), old, kept)
+    old.start()
+    stopped.clear()
+
+
+@case("a leader that is stopped for longer than its session begins again as a follower, in the same process")
+def _():
+    kept, old = running(), leader()
+    pid = old.pid
+    failover(f"SIGSTOP of the leader, session {TIMEOUT} s", lambda: old.kill(signal.SIGSTOP), old, kept)
+    new = leader()
+    old.kill(signal.SIGCONT)
+    stopped.clear()
+    wait_for("it redirects", lambda: get(old.port, "/state").status == 307, 20)
+    equal(get(old.port, "/state").headers["Location"], f"//127.0.0.1:{new.port}/master/state", "where to")
+    check(old.p.poll() is None and old.pid == pid, "the process ended")
+    all_well(kept)
+
+
+@case("a restart of ZooKeeper makes nobody exit, changes no leader and touches no task")
+def _():
+    kept, old = running(), leader()
+    everybody = masters + agents + marathons
+    zk.kill()
+    wait_for("the leader is unsure", lambda: "leadership_unsure" in old.tail(8), 20)
+    equal(get(old.port, "/slaves").status, 200, "reads")
+    begin = time.monotonic()
+    zk.start()
+    wait_for("the leader is sure", lambda: "leadership_sure" in old.tail(8), 30)
+    print(f"# ZooKeeper killed and started: deciding again {time.monotonic() - begin:.2f} s after its start")
+    check(leader() is old, "the leader changed")
+    equal([p.name for p in everybody if p.p.poll() is not None], [], "who ended")
+    all_well(kept)
+    r = http_request("PUT", marathons[1].port, "/v2/apps/kept", {"instances": 5})
+    equal(r.status, 200, f"scaling after that ({r.text})")
+    wait_for("five run", lambda: len(running()) == 5, 60)
+    check(set(kept) <= set(running()), "a task was replaced")
+
+
+@case("kill -9 of the leading marathon: the other takes the app over, no task is touched")
+def _():
+    kept = running()
+    a, b = marathons
+    begin = time.monotonic()
+    a.kill().wait()
+    wait_for("the other leads", lambda: get(b.port, "/v2/leader").json == {"leader": f"127.0.0.1:{b.port}"}, 60, 0.02)
+    led = time.monotonic()
+    wait_for("it knows the tasks", lambda: marathon_tasks(b.port) == kept, 60, 0.02)
+    known = time.monotonic()
+    wait_for("it is subscribed", framework_is_back, 30, 0.02)
+    print(f"# kill -9 of marathon, session {TIMEOUT} s: API serves {led - begin:.2f} s, tasks known {known - begin:.2f} s, "
+          f"subscribed {time.monotonic() - begin:.2f} s")
+    equal(http_request("PUT", b.port, "/v2/apps/kept", {"instances": 6}).status, 200, "scaling")
+    wait_for("six run", lambda: len(running()) == 6, 60)
+    check(set(kept) <= set(running()), "a task was replaced")
+    a.start()
+    wait_for("the first is a standby", lambda: get(a.port, "/v2/leader").json == {"leader": f"127.0.0.1:{b.port}"})
+
+
+@case("abdication: the leader ends, the other leads at once")
+def _():
+    kept = running()
+    a, b = marathons
+    r = http_request("DELETE", a.port, "/v2/leader")
+    equal((r.status, r.json), (200, {"message": "Leadership abdicated"}), "answer")
+    begin = time.monotonic()
+    wait_for("the other leads", lambda: get(a.port, "/v2/leader").json == {"leader": f"127.0.0.1:{a.port}"}, 60, 0.02)
+    print(f"# abdication of marathon: API serves {time.monotonic() - begin:.2f} s")
+    equal(b.wait(10), 103, "status of the one that abdicated")
+    b.start()
+    all_well(kept)
+
+
+@case("a marathon stopped for longer than its session becomes a standby, in the same process")
+def _():
+    kept = running()
+    a, b = marathons
+    wait_for("the standby answers", lambda: get(b.port, "/ping").status == 200)
+    a.kill(signal.SIGSTOP)
+    wait_for("the other leads", lambda: get(b.port, "/v2/leader").json == {"leader": f"127.0.0.1:{b.port}"}, 60)
+    wait_for("it is subscribed", framework_is_back)
+    a.kill(signal.SIGCONT)
+    wait_for("the first is a standby", lambda: get(a.port, "/v2/leader").json == {"leader": f"127.0.0.1:{b.port}"}, 30)
+    check(a.p.poll() is None, "it ended")
+    all_well(kept)
+    equal(marathon_tasks(a.port), kept, "tasks")
+
+
+@case("a registry in ZooKeeper survives the end of all masters")
+def _():
+    kept = running()
+    for m in masters:
+        m.kill().wait()
+    for m in masters:
+        m.start()
+    wait_for("one leads", leader, 60)
+    all_well(kept)
+
+
+@case("an ensemble of three: the ensemble's leader is killed, nobody notices but the log; session of 10 s")
+def _():
+    global zk
+    end_cluster()
+    zk = ZooKeeper(3)
+    for i in range(2):
+        masters.append(start_master(i, 10))
+        wait_for("one leads", leader)
+    agents.append(start_agent(0))
+    wait_for("the agent", lambda: active_agents() == 1)
+    old = leader()
+    begin = time.monotonic()
+    which = [zk.mode(i) for i in range(3)].index("leader")
+    zk.kill(which)
+    wait_for("the master is sure again", lambda: "leadership_sure" in old.tail(12) or "leadership_unsure" not in old.tail(12), 30)
+    print(f"# leader of the ensemble killed: the master decides again after {time.monotonic() - begin:.2f} s")
+    check(leader() is old, "the leading master changed")
+    zk.start(which)
+    failover("kill -9 of the leader, session 10 s", lambda: old.kill().wait(), old, [])
+
+
+def end_cluster():
+    """Tasks first, so that nothing is left."""
+    if marathons:
+        for m in marathons:
+            if m.p.poll() is None and http_request("DELETE", m.port, "/v2/apps/kept?force=true").status == 200:
+                wait_for("no task runs", lambda: running() == [], 60)
+                break
+    for p in marathons + agents + masters:
+        p.kill(signal.SIGCONT)
+        p.stop()
+    for a in agents:
+        for d in glob.glob(f"/sys/fs/cgroup/*/{a.cgroups_root}") + glob.glob(f"/sys/fs/cgroup/{a.cgroups_root}"):
+            equal(glob.glob(d + "/*/"), [], "cgroups left")
+            os.rmdir(d)
+    masters.clear(), agents.clear(), marathons.clear()
+    for s in zk.servers:
+        s.stop(signal.SIGKILL)
+
+
+@case("everything ends cleanly")
+def _():
+    end_cluster()
+
+
+main()
