@@ -407,11 +407,17 @@ static void on_readable(void *arg, int fd, int what)
 {
     struct render *x = arg;
     struct render_reader *y, *next;
+    size_t size = RENDER_PIECE_BYTES;
+    unsigned readers = 0;
+
+    DL_COUNT(x->readers, y, readers);
+    if (readers > 4)
+        size = size * 4 / readers > RENDER_PIECE_BYTES_MIN ? size * 4 / readers : RENDER_PIECE_BYTES_MIN;
     struct sbuf b = SBUF_INIT(RENDER_PIECE_BYTES + 1);
-    char *room = sbuf_room(&b, RENDER_PIECE_BYTES);
+    char *room = sbuf_room(&b, size);
 
     (void)what;
-    ssize_t n = read(fd, room, RENDER_PIECE_BYTES);
+    ssize_t n = read(fd, room, size);
     if (n > 0) {
         sbuf_grew(&b, (size_t)n);
         struct http_blob *blob = http_blob_new(&b);

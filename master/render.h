@@ -21,7 +21,8 @@ struct render_reader;
 
 enum {
     RENDER_INLINE_UNITS = 300,       /* tasks, or so: an answer that takes less is written at once (about 2 ms) */
-    RENDER_PIECE_BYTES = 256 << 10,  /* moved in one turn */
+    RENDER_PIECE_BYTES = 256 << 10,  /* moved in one turn, to up to four readers; less to each of more, */
+    RENDER_PIECE_BYTES_MIN = 64 << 10,
     RENDER_AHEAD_MAX = 32 << 20,     /* bytes that wait for the fastest reader before the child has to wait */
     RENDER_PENDING_MAX = 64 << 20,   /* bytes that wait for one reader before it is dropped */
     RENDER_RUNNING_MAX = 4,          /* children */

@@ -6,16 +6,49 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/base64.h"
+
+/* Room for n more bytes; the buffer's own check is a call, which shows when half of what is written are quotes and commas. */
+static inline char *room(struct sbuf *b, size_t n)
+{
+    if (!b->failed && b->n + n < b->cap && b->n + n <= b->max)
+        return b->p + b->n;
+    return sbuf_room(b, n);
+}
+
+static inline void grew(struct sbuf *b, size_t n)
+{
+    b->n += n;
+    b->p[b->n] = 0;
+}
+
+static inline void put(struct sbuf *b, char c)
+{
+    char *p = room(b, 1);
+
+    if (p == NULL)
+        return;
+    *p = c;
+    grew(b, 1);
+}
 
 /* --- text ------------------------------------------------------------------------------------------------ */
 
 /* Length of the run at p that can be copied as it is: printable ASCII without quote and backslash. */
 static size_t plain_run(const unsigned char *p, size_t n)
 {
+    const uint64_t ones = 0x0101010101010101U, high = ones << 7;
     size_t i = 0;
 
+    /* Eight at a time while none of them can be special: a byte below 0x20, above 0x7e, '"' or '\\' sets a high bit. */
+    for (uint64_t v; i + sizeof v <= n; i += sizeof v) {
+        memcpy(&v, p + i, sizeof v);
+        uint64_t quote = v ^ (ones * '"'), slash = v ^ (ones * '\\');
+        if (((v | (v + ones) | (v - ones * 0x20) | (quote - ones) | (slash - ones)) & high) != 0)
+            break;
+    }
     while (i < n && p[i] >= 0x20 && p[i] < 0x7f && p[i] != '"' && p[i] != '\\')
         i++;
     return i;
@@ -54,10 +87,22 @@ static size_t put_special(struct sbuf *b, const unsigned char *p, size_t n)
 void json_put_string(struct sbuf *b, struct str s)
 {
     const unsigned char *p = (const unsigned char *)s.p;
+    size_t run = plain_run(p, s.n), i = run;
+    char *to = room(b, run + 2);
 
-    sbuf_char(b, '"');
-    for (size_t i = 0; i < s.n;) {
-        size_t run = plain_run(p + i, s.n - i);
+    if (to == NULL)
+        return;
+    *to = '"';
+    if (run != 0)
+        memcpy(to + 1, s.p, run);
+    if (run == s.n) {
+        to[run + 1] = '"';
+        grew(b, run + 2);
+        return;
+    }
+    grew(b, run + 1);
+    while (i < s.n) {
+        run = plain_run(p + i, s.n - i);
 
         sbuf_add(b, p + i, run);
         i += run;
@@ -166,23 +211,23 @@ void json_put_double(struct sbuf *b, double v)
 
 /* --- the stream ------------------------------------------------------------------------------------------ */
 
-static void value(struct jsonw *w)
+static inline void value(struct jsonw *w)
 {
     if (w->comma)
-        sbuf_char(w->b, ',');
+        put(w->b, ',');
     w->comma = true;
 }
 
 static void open_with(struct jsonw *w, char c)
 {
     value(w);
-    sbuf_char(w->b, c);
+    put(w->b, c);
     w->comma = false;
 }
 
 static void close_with(struct jsonw *w, char c)
 {
-    sbuf_char(w->b, c);
+    put(w->b, c);
     w->comma = true;
 }
 
@@ -210,7 +255,7 @@ void jsonw_key_str(struct jsonw *w, struct str key)
 {
     value(w);
     json_put_string(w->b, key);
-    sbuf_char(w->b, ':');
+    put(w->b, ':');
     w->comma = false;
 }
 

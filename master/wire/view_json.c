@@ -35,6 +35,18 @@ static void key_resources_take(struct jsonw *w, const char *key, struct resource
     resources_done(&r);
 }
 
+static void write_label(struct jsonw *w, struct str label)
+{
+    struct wire_field f;
+
+    jsonw_open(w);
+    if (wire_field_find(label, 1, &f))
+        jsonw_key_s(w, "key", f.bytes);
+    if (wire_field_find(label, 2, &f))
+        jsonw_key_s(w, "value", f.bytes);
+    jsonw_close(w);
+}
+
 /* The list of a Labels message: [{"key":..,"value":..}] */
 static void key_labels(struct jsonw *w, const char *key, struct str labels)
 {
@@ -44,7 +56,7 @@ static void key_labels(struct jsonw *w, const char *key, struct str labels)
     jsonw_key_array(w, key);
     while (wire_field_next(&rest, &f) == 1)
         if (f.number == 1)
-            (void)json_write_wire(w, &mesos__v1__label__descriptor, f.bytes, NULL);
+            write_label(w, f.bytes);
     jsonw_array_close(w);
 }
 
@@ -92,17 +104,21 @@ static void write_container_status(struct jsonw *w, struct str cs)
 
 static void write_status(struct jsonw *w, enum task_state state, struct str s)
 {
-    struct wire_field f;
+    struct str rest = s;
+    struct wire_field f, has[14] = { { 0 } }; /* by number; number 0: absent */
 
+    while (wire_field_next(&rest, &f) == 1)
+        if (f.number < sizeof has / sizeof has[0])
+            has[f.number] = f;
     jsonw_open(w);
     jsonw_key_c(w, "state", task_state_name(state));
-    jsonw_key_double(w, "timestamp", wire_field_double(s, 6, 0));
-    if (wire_field_find(s, 12, &f))
-        key_labels(w, "labels", f.bytes);
-    if (wire_field_find(s, 13, &f))
-        write_container_status(w, f.bytes);
-    if (wire_field_find(s, 8, &f))
-        jsonw_key_bool(w, "healthy", f.value != 0);
+    jsonw_key_double(w, "timestamp", has[6].number != 0 ? wire_as_double(has[6].value) : 0);
+    if (has[12].number != 0)
+        key_labels(w, "labels", has[12].bytes);
+    if (has[13].number != 0)
+        write_container_status(w, has[13].bytes);
+    if (has[8].number != 0)
+        jsonw_key_bool(w, "healthy", has[8].value != 0);
     jsonw_close(w);
 }
 
@@ -129,34 +145,39 @@ static void write_task(struct jsonw *w, const struct task *t)
 {
     struct str record = task_record(t), status;
     struct wire_field f;
+    struct str rest = record, has[18] = { { NULL, 0 } }; /* by number; p NULL: absent */
     enum task_state state;
     struct name *role = resources_role(&t->bundle->r, NULL);
 
+    while (wire_field_next(&rest, &f) == 1)
+        if (f.number < sizeof has / sizeof has[0] && f.bytes.p != NULL)
+            has[f.number] = f.bytes;
     jsonw_open(w);
     jsonw_key_s(w, "id", task_id_str(t));
-    jsonw_key_s(w, "name", wire_field_bytes(record, 1));
+    jsonw_key_s(w, "name", has[1]);
     jsonw_key_s(w, "framework_id", t->framework->id.s);
     jsonw_key_s(w, "executor_id", name_str(t->executor_id));
     jsonw_key_s(w, "slave_id", name_str(t->agent_id));
     jsonw_key_c(w, "state", task_state_name(t->state));
     key_resources(w, "resources", &t->bundle->r);
-    write_limits(w, record);
+    if (has[17].p != NULL)
+        write_limits(w, record);
     if (role != NULL)
         jsonw_key_s(w, "role", name_str(role));
     jsonw_key_array(w, "statuses");
     for (size_t at = 0; status_log_next(&t->statuses, &at, &state, &status);)
         write_status(w, state, status);
     jsonw_array_close(w);
-    if (wire_field_find(record, 14, &f))
-        jsonw_key_s(w, "user", f.bytes);
-    if (wire_field_find(record, 11, &f))
-        key_labels(w, "labels", f.bytes);
-    if (wire_field_find(record, 12, &f))
-        key_wire(w, "discovery", &mesos__v1__discovery_info__descriptor, f.bytes);
-    if (wire_field_find(record, 13, &f))
-        key_wire(w, "container", &mesos__v1__container_info__descriptor, f.bytes);
-    if (wire_field_find(record, 15, &f))
-        key_wire(w, "health_check", &mesos__v1__health_check__descriptor, f.bytes);
+    if (has[14].p != NULL)
+        jsonw_key_s(w, "user", has[14]);
+    if (has[11].p != NULL)
+        key_labels(w, "labels", has[11]);
+    if (has[12].p != NULL)
+        key_wire(w, "discovery", &mesos__v1__discovery_info__descriptor, has[12]);
+    if (has[13].p != NULL)
+        key_wire(w, "container", &mesos__v1__container_info__descriptor, has[13]);
+    if (has[15].p != NULL)
+        key_wire(w, "health_check", &mesos__v1__health_check__descriptor, has[15]);
     jsonw_close(w);
     jsonw_spill(w);
 }
