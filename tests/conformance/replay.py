@@ -243,20 +243,25 @@ def containers(r):
         if n == 329:
             time.sleep(0.2)
         r.play(w, n, 1)
+    def pieces(events):
+        out = {}
+        for e in events:
+            if e["type"] == "DATA":
+                out[e["data"]["type"]] = out.get(e["data"]["type"], b"") + base64.b64decode(e["data"]["data"])
+        return out
+
+    def session(n, s):
+        want = pieces([json.loads(e) for e in recorded.stream(n)])
+        wait_for("the end of the stream", lambda: s.ended, 10)
+        if want != pieces(s.events):
+            r.say(n, [f"data {pieces(s.events)}, not {want}"])
     for n in (332, 333):
-        s = r.open(w, n, 1)
-        wait_for("the end of the session", lambda: s.ended, 10)
-        def pieces(events):
-            out = {}
-            for e in events:
-                if e["type"] == "DATA":
-                    d = e["data"]
-                    out[d["type"]] = out.get(d["type"], b"") + base64.b64decode(d["data"])
-            return out
-        want, got = pieces([json.loads(e) for e in recorded.stream(n)]), pieces(s.events)
-        if want != got:
-            r.say(n, [f"data {got}, not {want}"])
-    r.all(w, range(334, 342), 1)
+        session(n, r.open(w, n, 1))
+    r.all(w, [334, 335], 1)
+    output = r.open(w, 336, 1)
+    r.play(w, 337, 1)
+    session(336, output)
+    r.all(w, range(338, 342), 1)
     w.end()
 
 
