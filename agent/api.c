@@ -466,8 +466,8 @@ static bool parse(struct api_call *c)
     if (str_is(type, "application/recordio")) {
         if (message_type.p == NULL)
             http_reply_text(c->req, 400, "Expecting 'Message-Content-Type' to be set for streaming requests");
-        else /* only ATTACH_CONTAINER_INPUT streams, and no container here has a terminal or an open standard input */
-            http_reply_text(c->req, 500, "I/O switchboard server was disabled for this container");
+        else /* others were taken as streams (input.c) */
+            http_reply_text(c->req, 415, "Expecting 'Message-Content-Type' of application/json or application/x-protobuf");
         return false;
     }
     if (!json && !pb) {

@@ -32,12 +32,14 @@ void api_wait(struct api_call *c, const Mesos__V1__ContainerID *id, bool nested)
 void api_kill(struct api_call *c, const Mesos__V1__ContainerID *id, bool has_signal, int signal);
 void api_remove(struct api_call *c, const Mesos__V1__ContainerID *id);
 void api_attach_output(struct api_call *c);
+/* The user of the executor whose container this is below; NULL: there is none. */
+const char *api_inherited_user(struct shell *s, struct str id, struct arena *arena);
 
 /* --- session.c: LAUNCH_NESTED_CONTAINER_SESSION --- */
 void session_start(struct api_call *c);
-/* True: the container was a session's, which is told. */
+/* True: the container is a session's, which is told. */
 bool session_launched(struct shell *s, const char *id, const struct error *err);
-bool session_exited(struct shell *s, const char *id);
+void session_exited(struct shell *s, const char *id);
 void session_free_all(struct shell *s);
 
 #endif

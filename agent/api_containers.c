@@ -9,7 +9,9 @@
 #include <string.h>
 
 #include "agent/files.h"
+#include "agent/input.h"
 #include "agent/isolation/containerizer.h"
+#include "agent/output.h"
 #include "agent/paths.h"
 #include "agent/wire/encode.h"
 #include "common/base/alloc.h"
@@ -72,6 +74,8 @@ static void park(struct api_call *c, struct str id, bool launch, bool nested)
 void api_free(struct shell *s)
 {
     session_free_all(s);
+    output_free_all(s);
+    input_free_all(s);
     while (s->waits != NULL && s->waits->head != NULL) {
         struct wait_entry *e = s->waits->head;
         http_req_on_gone(e->req, NULL, NULL);
@@ -146,7 +150,9 @@ void api_container_exited(struct shell *s, const char *id, const struct containe
 {
     struct wait_entry *e, *next;
 
-    (void)session_exited(s, id);
+    session_exited(s, id);
+    output_container_exited(s, id);
+    input_container_exited(s, id);
     if (s->waits == NULL)
         return;
     DL_FOREACH_SAFE(s->waits->head, e, next) {
@@ -180,8 +186,8 @@ void api_container_launched(struct shell *s, const char *id, const struct error 
     }
 }
 
-/* The user of the executor whose container this is below: nested containers run as it unless they say otherwise. */
-static const char *inherited_user(struct shell *s, struct str id, struct arena *arena)
+/* Nested containers run as it unless they say otherwise. */
+const char *api_inherited_user(struct shell *s, struct str id, struct arena *arena)
 {
     struct container_id root = container_id_root(container_id(id));
     struct agent_executor *e = agent_executor_by_container(s->core, root.s);
@@ -220,6 +226,21 @@ static int standalone_resources(const Mesos__V1__Agent__Call__LaunchContainer *m
     return 0;
 }
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations" /* the old form of a reservation */
+/* A standalone container is nobody's: what is somebody's, or may be taken back, is not for it. */
+static const char *resource_fault(const Mesos__V1__Resource *r)
+{
+    if (r->n_reservations != 0 || (r->role != NULL && strcmp(r->role, "*") != 0))
+        return "Resources of a standalone container must be unreserved";
+    if (r->revocable != NULL)
+        return "Resources of a standalone container must not be revocable";
+    if (r->disk != NULL && (r->disk->persistence != NULL || r->disk->volume != NULL))
+        return "Resources of a standalone container must not be persistent volumes";
+    return NULL;
+}
+#pragma GCC diagnostic pop
+
 /* Rules of 'resources', 'limits' and share_cgroups; NULL: fine. */
 static const char *launch_fault(struct str id, const Mesos__V1__ContainerInfo *container,
                                 const Mesos__V1__Agent__Call__LaunchContainer *m)
@@ -236,6 +257,11 @@ static const char *launch_fault(struct str id, const Mesos__V1__ContainerInfo *c
         return "A container without parent cannot share cgroups";
     if (m != NULL && m->n_limits != 0 && container_id_is_set(parent) && (l == NULL || !l->has_share_cgroups || l->share_cgroups))
         return "Limits need 'share_cgroups' to be false";
+    for (size_t i = 0; m != NULL && !container_id_is_set(parent) && i < m->n_resources; i++) {
+        const char *why = resource_fault(m->resources[i]);
+        if (why != NULL)
+            return why;
+    }
     return NULL;
 }
 
@@ -281,10 +307,11 @@ void api_launch(struct api_call *c, const Mesos__V1__ContainerID *cid, const Mes
         sandbox = path_fmt("%s/containers/%.*s", s->work_dir, STR_ARG(id));
     }
     int rc = spec_container(s, id.p, sandbox.p, command, container, &c->arena, &spec, &err);
+    spec.standalone = !container_id_is_set(parent);
     if (rc == 0 && m != NULL)
         rc = standalone_resources(m, &spec.resources, &err);
     if (rc == 0 && spec.command.user == NULL && s->flags.switch_user && geteuid() == 0)
-        spec.command.user = inherited_user(s, id, &c->arena);
+        spec.command.user = api_inherited_user(s, id, &c->arena);
     if (rc == 0)
         rc = launch_nested(c, id, &spec, &err);
     if (rc == -(int)ERR_CONFLICT) {
@@ -353,8 +380,12 @@ void api_attach_output(struct api_call *c)
 
     if (id.n == 0 || containerizer_status(c->shell->containers, id.p, &st, NULL) != 0)
         http_reply_text(c->req, 404, "Container cannot be found");
-    else
+    else if (st.io == CONTAINER_IO_NULL)
         http_reply_text(c->req, 500, "I/O switchboard server was disabled for this container");
+    else
+        (void)output_begin(c->shell, c->req, &(struct output_spec){
+                               .id = id.p, .sandbox = st.sandbox, .is_terminal = st.io == CONTAINER_IO_TERMINAL,
+                               .json = c->json_out, .recordio = c->recordio_out });
 }
 
 /* --- list --- */

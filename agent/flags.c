@@ -144,7 +144,7 @@ static const struct flag flags[] = {
     UNUSED(38, "http_authenticators", NULL),
     UNUSED(39, "http_credentials", NULL),
     UNUSED_BOOL(9, "http_executor_domain_sockets", "false"),
-    UNUSED_DURATION(7, "http_heartbeat_interval", "30secs"),
+    FLAG_DURATION(T, http_heartbeat_interval, "http_heartbeat_interval", "30secs", "Heartbeats on streams of containers' output."),
     UNUSED(40, "image_gc_config", NULL),
     UNUSED(41, "image_providers", NULL),
     UNUSED(42, "image_provisioner_backend", NULL),

@@ -28,7 +28,7 @@ struct agent_flags {
     char *recover, *reconfiguration_policy;
     bool strict;
     int64_t executor_registration_timeout, executor_reregistration_timeout, executor_shutdown_grace_period;
-    int64_t recovery_timeout, registration_backoff_factor, zk_session_timeout;
+    int64_t recovery_timeout, registration_backoff_factor, zk_session_timeout, http_heartbeat_interval;
     int64_t max_completed_executors_per_framework;
     /* garbage */
     int64_t gc_delay, disk_watch_interval;

@@ -88,31 +88,39 @@ static bool skip_process(struct str *path)
     return false;
 }
 
+static const struct route *find(const struct http_req *r)
+{
+    struct str path = http_req_path(r), rest;
+    bool process = skip_process(&path);
+    int i = http_route_find(routes, sizeof routes / sizeof routes[0], sizeof routes[0], path, &rest);
+
+    return i < 0 || (process && !routes[i].process) ? NULL : &routes[i];
+}
+
 void routes_head(void *ctx, struct http_req *r)
 {
     struct shell *s = ctx;
 
     if (msg_take(s->msg, r))
         return;
-    struct str path = http_req_path(r);
-    (void)skip_process(&path);
-    if (!str_is(path, "/api/v1") || !input_take(s, r))
+    const struct route *route = find(r);
+    if (route == NULL || route->handle != api_request || !input_take(s, r))
         http_body_collect(r, BODY_BYTES_MAX);
 }
 
 void routes_request(void *ctx, struct http_req *r)
 {
     struct shell *s = ctx;
-    struct str path = http_req_path(r), rest;
+    struct str path = http_req_path(r);
     bool process = skip_process(&path);
 
     if (!process && str_starts(path, STR("/files/"))) {
         files_request(s->files, r, str_sub(path, 7, path.n));
         return;
     }
-    int i = http_route_find(routes, sizeof routes / sizeof routes[0], sizeof routes[0], path, &rest);
-    if (i < 0 || (process && !routes[i].process))
+    const struct route *route = find(r);
+    if (route == NULL)
         http_reply_text(r, 404, "404 Not Found.");
     else
-        routes[i].handle(s, r);
+        route->handle(s, r);
 }

@@ -278,6 +278,12 @@ static int fill_container(const Mesos__V1__ContainerInfo *c, size_t more_volumes
         rc = volume_of(c->volumes[i], arena, &v[ret->volume_count++], err);
     if (rc == 0 && c->rlimit_info != NULL)
         rc = rlimits_of(c->rlimit_info, arena, ret, err);
+    if (c->tty_info != NULL)
+        ret->io = CONTAINER_IO_TERMINAL;
+    if (c->tty_info != NULL && c->tty_info->window_size != NULL) {
+        ret->tty_rows = (uint16_t)c->tty_info->window_size->rows;
+        ret->tty_columns = (uint16_t)c->tty_info->window_size->columns;
+    }
     if (rc == 0 && c->linux_info != NULL)
         rc = linux_of(c->linux_info, arena, ret, err);
     return rc;

@@ -2,6 +2,7 @@
 /* Starting of commands by posix_spawn (vfork): the child gets a session of its own, default signals, and the sandbox as
  * its directory and log, which are inherited. Also the reaper. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -64,7 +65,22 @@ static void env_own(struct env *e)
     }
 }
 
-static int spawn(char *const argv[], const char *file, char **envp, int out_fd, pid_t *ret, struct error *err)
+/* A terminal on standard input is the task's: opened by the leader of a new session it becomes the controlling one.
+ * Checks get none of it. */
+static void add_terminal(posix_spawn_file_actions_t *fa, bool is_task)
+{
+    char path[64];
+    if (ttyname_r(0, path, sizeof path) != 0)
+        return;
+    (void)posix_spawn_file_actions_addopen(fa, 0, is_task ? path : "/dev/null", is_task ? O_RDWR : O_RDONLY, 0);
+    if (!is_task)
+        return;
+    (void)posix_spawn_file_actions_adddup2(fa, 0, 1);
+    (void)posix_spawn_file_actions_adddup2(fa, 0, 2);
+}
+
+static int spawn(char *const argv[], const char *file, char **envp, int out_fd, bool is_task, pid_t *ret,
+                 struct error *err)
 {
     posix_spawnattr_t attr;
     posix_spawn_file_actions_t fa;
@@ -76,6 +92,7 @@ static int spawn(char *const argv[], const char *file, char **envp, int out_fd, 
     (void)posix_spawnattr_setsigmask(&attr, &none);
     (void)posix_spawnattr_setsigdefault(&attr, &all);
     (void)posix_spawn_file_actions_init(&fa);
+    add_terminal(&fa, is_task);
     if (out_fd >= 0)
         (void)posix_spawn_file_actions_adddup2(&fa, out_fd, 1);
     int e = posix_spawnp(ret, file, &fa, &attr, argv, envp);
@@ -86,7 +103,7 @@ static int spawn(char *const argv[], const char *file, char **envp, int out_fd, 
 
 int spawn_argv(char *const argv[], int out_fd, pid_t *ret_pid, struct error *err)
 {
-    return spawn(argv, argv[0], environ, out_fd, ret_pid, err);
+    return spawn(argv, argv[0], environ, out_fd, false, ret_pid, err);
 }
 
 static size_t command_argv(struct str command, char **argv, size_t max)
@@ -129,7 +146,7 @@ int spawn_command(struct str command, struct str task_command, struct str role, 
     if (role.n != 0)
         env_set(&env, STR("MESOS_ALLOCATION_ROLE"), role);
     CLEANUP(free_p) char *file = shell ? xstrdup("/bin/sh") : value.p != NULL ? xstrndup(value) : xstrdup(argv[0]);
-    int r = spawn(argv, file, env.v, -1, ret_pid, err);
+    int r = spawn(argv, file, env.v, -1, task_command.p == command.p, ret_pid, err);
     for (size_t i = 0; i < argc; i++)
         free(argv[i]);
     env_done(&env);

@@ -235,7 +235,7 @@ static void finish(struct container *c, const struct error *kill_error)
     struct error launch_error = c->launch_error;
     struct container_termination t;
     fill_termination(c, message, &t);
-    bool accepted = c->accepted, silent = c->silent, keep = accepted && !silent && c->parent != NULL;
+    bool accepted = c->accepted, silent = c->silent, keep = accepted && !silent && (c->parent != NULL || c->standalone);
     if (keep) {
         remember_ended(c);
     } else {
@@ -521,7 +521,7 @@ static int make_cgroups(struct container *c, struct launch *l, struct error *err
 static int prepare(struct container *c, const struct container_spec *spec, struct error *err)
 {
     struct launch *l = c->launch;
-    if (runtime_make(c, err) != 0 || launch_files(c, spec, l, err) != 0 || launch_command(c, spec, l, err) != 0 ||
+    if (runtime_make(c, err) != 0 || launch_files(c, spec, l, err) != 0 || input_prepare(c, spec, l, err) != 0 || launch_command(c, spec, l, err) != 0 ||
         make_sandbox(c, err) != 0 || prepare_isolators(c, spec, l, err) != 0)
         return -(int)err->code;
     if (c->parent != NULL && c->iso->root && (l->flags & LAUNCH_ENTER_PID) == 0) {
@@ -563,6 +563,8 @@ int containerizer_launch(struct containerizer *owner, const struct container_spe
     if (c == NULL)
         return -(int)err->code;
     c->res = spec->resources;
+    c->io = spec->io;
+    c->standalone = spec->standalone;
     c->command_task = spec->command_task;
     c->launch = xcalloc(1, sizeof *c->launch);
     launch_init(c->launch);
@@ -638,7 +640,7 @@ int containerizer_status(struct containerizer *owner, const char *id, struct con
     if (c == NULL)
         return not_found(err, id);
     *ret = (struct container_status){ .pid = c->pid, .has_cgroups = c->group.controllers != 0, .sandbox = c->sandbox,
-                                      .class = c->class };
+                                      .class = c->class, .io = c->io, .is_running = c->state == CONTAINER_RUNNING };
     return 0;
 }
 

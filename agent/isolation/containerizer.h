@@ -96,6 +96,13 @@ struct container_rlimit {
     uint64_t soft, hard;
 };
 
+/* What a container's standard input is. With one of the last two it can be attached to. */
+enum container_io {
+    CONTAINER_IO_NULL,     /* /dev/null */
+    CONTAINER_IO_PIPE,     /* written by whoever attaches; output goes to the files as ever */
+    CONTAINER_IO_TERMINAL, /* a terminal; what it shows goes to the file stdout */
+};
+
 struct container_spec {
     const char *id;
     enum container_class class;
@@ -113,6 +120,9 @@ struct container_spec {
     bool share_pid_namespace;/* linux_info.share_pid_namespace: use the parent's (the agent's for a top one) */
     enum { CONTAINER_IPC_UNSET, CONTAINER_IPC_PRIVATE, CONTAINER_IPC_SHARE_PARENT } ipc;
     bool command_task;       /* a generated command executor: mem limit over request sets oom_score_adj */
+    enum container_io io;
+    uint16_t tty_rows, tty_columns; /* TERMINAL: 0: as the kernel makes it */
+    bool standalone;         /* nobody's: survives every restart of the agent, its end is remembered */
     const char *forked_pid_path; /* checkpoint: written with the pid before the command runs; NULL: none */
 };
 
@@ -151,6 +161,8 @@ struct container_status {
     uint32_t net_cls_classid;     /* 0: none */
     const char *sandbox;          /* valid until the container ends */
     enum container_class class;
+    enum container_io io;
+    bool is_running;              /* its command was started and has not ended */
 };
 
 struct containerizer_callbacks {
@@ -220,6 +232,17 @@ int containerizer_destroy(struct containerizer *c, const char *id, struct error 
  * containerizer_destroy. */
 int containerizer_signal(struct containerizer *c, const char *id, int sig, struct error *err);
 
+/* Asks for the writing end of a container's input: of its pipe, or of its terminal, whose size can be set by it too.
+ * fn gets a descriptor (its own, non-blocking) or, with fd -1, the reason; it is called once from the loop, unless this was
+ * cancelled before. ERR_NOT_FOUND; ERR_UNAVAILABLE: it has CONTAINER_IO_NULL. */
+struct container_input;
+typedef void container_input_fn(void *arg, int fd, const struct error *err);
+int containerizer_input_open(struct containerizer *c, const char *id, container_input_fn *fn, void *arg,
+                             struct container_input **ret, struct error *err);
+void containerizer_input_cancel(struct container_input *i); /* NULL is fine; not after fn */
+/* The command of a container with a pipe reads the end of its input once every writer has closed. No effect on others. */
+void containerizer_input_end(struct containerizer *c, const char *id);
+
 /* The remembered end of a nested or standalone container: 0 and *ret filled; ERR_CONFLICT: still running;
  * ERR_NOT_FOUND: unknown. *ret's strings are valid until the next call. */
 int containerizer_wait_result(struct containerizer *c, const char *id, struct container_termination *ret,
@@ -242,7 +265,8 @@ struct container_known {
 
 /* Takes back the containers of an earlier run of this agent. Call once, after containerizer_new and before any launch.
  * Known ones are adopted: if one has ended, exited() follows with its status if that was written. Nested containers
- * are found by their runtime entries under a known parent. What has an entry but is not known is destroyed silently.
+ * and standalone ones are found by their runtime entries (DEBUG ones are destroyed: the answer that they lived for is cut).
+ * What has an entry but is not known is destroyed silently.
  * orphans: how many that were, may be NULL. */
 int containerizer_recover(struct containerizer *c, const struct container_known *known, size_t count,
                           size_t *ret_orphans, struct error *err);

@@ -38,6 +38,8 @@ struct container {
     unsigned child_count;             /* of all states but ENDED */
     enum container_state state;
     enum container_class class;
+    enum container_io io;
+    bool standalone;
     bool accepted;                    /* launched() was called without error */
     bool destroyed;                   /* somebody asked for the end */
     bool silent;                      /* an orphan of an earlier run: no callbacks */
@@ -146,6 +148,9 @@ int launch_command(struct container *c, const struct container_spec *spec, struc
 int launch_spawn(struct isolation *iso, const char *id, struct launch *l, pid_t *ret_pid, int *ret_report,
                  struct error *err);
 
+/* input.c: tells the launcher what the standard input is. */
+int input_prepare(const struct container *c, const struct container_spec *spec, struct launch *l, struct error *err);
+
 /* kill.c: kills everything of a container, waits for the containers nested in it, then calls done (from the loop); or
  * gives up after cgroups_destroy_timeout with the error it says. */
 typedef void kill_done_fn(struct container *c, const struct error *err);
@@ -160,9 +165,16 @@ int runtime_make(struct container *c, struct error *err);
 void runtime_remove(const struct isolation *iso, const char *id);
 pid_t runtime_pid(const struct isolation *iso, const char *id); /* 0: none */
 bool runtime_status(const struct isolation *iso, const char *id, int *ret);
-/* Sandbox and class of an entry; false when there is no readable config. sandbox is malloc'ed. */
-bool runtime_config(const struct isolation *iso, const char *id, char **ret_sandbox, enum container_class *ret_class,
-                    bool *ret_own_cgroups);
+/* The config of an entry. */
+struct runtime_config {
+    char *sandbox; /* malloc'ed; NULL: not known */
+    enum container_class class;
+    enum container_io io;
+    bool own_cgroups, standalone;
+    struct container_resources res;
+};
+/* False when there is no readable config: *ret is then that of a container of which nothing is known. */
+bool runtime_config(const struct isolation *iso, const char *id, struct runtime_config *ret);
 /* Removes a directory tree without following links. */
 void sandbox_remove(const char *path);
 /* Every entry, parents before children. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Finding containers again after the agent was killed or restarted. The agent's checkpoints say which top-level containers
- * are wanted; the runtime directory says what exists. A pid counts only when the process is a stoa-launcher of that
+ * are wanted, and the runtime directory says what exists and which are standalone, wanted by themselves. A pid counts only when the process is a stoa-launcher of that
  * container (its argument is the id), so a reused pid is never adopted or killed. */
 #include <fcntl.h>
 #include <stdio.h>
@@ -55,13 +55,16 @@ static void watch_again(struct container *c, pid_t pid)
     }
 }
 
-static int adopt(struct containerizer *owner, const char *id, const char *sandbox, enum container_class class, bool own,
+static int adopt(struct containerizer *owner, const char *id, const char *sandbox, const struct runtime_config *config,
                  pid_t pid, struct container **ret, struct error *err)
 {
-    struct container *c = container_new(owner, id, sandbox, class, own, err);
+    struct container *c = container_new(owner, id, sandbox, config->class, config->own_cgroups, err);
     if (c == NULL)
         return -(int)err->code;
-    existing_groups(c, own);
+    c->io = config->io;
+    c->standalone = config->standalone;
+    c->res = config->res;
+    existing_groups(c, config->own_cgroups);
     watch_again(c, pid);
     *ret = c;
     return 0;
@@ -93,20 +96,18 @@ static void scan_entry(void *arg, const char *id)
     struct containerizer *owner = s->owner;
     if (s->result != 0 || !container_id_valid(id) || container_find(owner, id) != NULL)
         return;
-    CLEANUP(free_p) char *sandbox = NULL;
-    enum container_class class = CONTAINER_CLASS_DEFAULT;
-    bool own = true, nested = strchr(id, '.') != NULL;
-    if (!runtime_config(&owner->iso, id, &sandbox, &class, &own))
-        sandbox = xstrdup("/");
+    struct runtime_config config;
+    (void)runtime_config(&owner->iso, id, &config);
+    CLEANUP(free_p) char *sandbox = config.sandbox != NULL ? config.sandbox : xstrdup("/");
     struct container *c = NULL;
-    s->result = adopt(owner, id, sandbox, class, own, runtime_pid(&owner->iso, id), &c, s->err);
+    s->result = adopt(owner, id, sandbox, &config, runtime_pid(&owner->iso, id), &c, s->err);
     if (c == NULL)
         return;
-    c->res = (struct container_resources){ .cpus_limit_milli = CONTAINER_NONE, .mem_limit_bytes = CONTAINER_NONE,
-                                           .disk_bytes = CONTAINER_NONE, .pids_max = CONTAINER_NONE };
-    if (!nested || c->parent == NULL || c->parent->silent) {
+    if (!c->standalone && (c->parent == NULL || c->parent->silent)) {
         c->silent = true;
         s->orphans++;
+    } else if (c->class == CONTAINER_CLASS_DEBUG) {
+        c->silent = true; /* whose answer was cut when the agent ended */
     } else {
         recover_isolators(c);
     }
@@ -118,15 +119,13 @@ int containerizer_recover(struct containerizer *owner, const struct container_kn
     for (size_t i = 0; i < count; i++) {
         const struct container_known *k = &known[i];
         struct container *c = NULL;
-        char *unused = NULL;
-        enum container_class class = CONTAINER_CLASS_DEFAULT;
-        bool own = true;
+        struct runtime_config config;
         if (!container_id_valid(k->id) || container_find(owner, k->id) != NULL)
             return error_set(err, ERR_INVALID, "recovered container id '%.80s' is not valid or there twice", k->id);
-        (void)runtime_config(&owner->iso, k->id, &unused, &class, &own);
-        free(unused);
+        (void)runtime_config(&owner->iso, k->id, &config);
+        free(config.sandbox);
         pid_t pid = k->pid > 0 ? k->pid : runtime_pid(&owner->iso, k->id);
-        if (adopt(owner, k->id, k->sandbox, class, own, pid, &c, err) != 0)
+        if (adopt(owner, k->id, k->sandbox, &config, pid, &c, err) != 0)
             return -(int)err->code;
         c->res = k->resources;
         c->command_task = k->command_task;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The runtime directory: one directory per container, nested ones inside their parent's, made before anything else of
  * the container and removed last. It survives the agent, not a reboot. Files: pid (supervisor), status (wait status,
- * empty while it runs), config (class, sandbox: lines "name value"). */
+ * empty while it runs), config (class, sandbox and so on: lines "name value"), io (socket, see launcher/io.c). */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,9 @@ int runtime_path(const struct isolation *iso, const char *id, const char *file, 
     return 0;
 }
 
+static const char *const io_names[] = { [CONTAINER_IO_NULL] = "none", [CONTAINER_IO_PIPE] = "pipe",
+                                        [CONTAINER_IO_TERMINAL] = "terminal" };
+
 int runtime_make(struct container *c, struct error *err)
 {
     char path[4096];
@@ -54,8 +58,12 @@ int runtime_make(struct container *c, struct error *err)
     CLEANUP(file_close_p) FILE *f = fopen(path, "we");
     if (f == NULL)
         return error_set_errno(err, errno, "%s", path);
-    (void)fprintf(f, "class %s\ncgroups %s\nsandbox %s\n", c->class == CONTAINER_CLASS_DEBUG ? "debug" : "default",
-                  c->group.controllers != 0 ? "own" : "parent", c->sandbox);
+    (void)fprintf(f, "class %s\ncgroups %s\nio %s\nstandalone %s\nsandbox %s\n",
+                  c->class == CONTAINER_CLASS_DEBUG ? "debug" : "default", c->group.controllers != 0 ? "own" : "parent",
+                  io_names[c->io], c->standalone ? "yes" : "no", c->sandbox);
+    (void)fprintf(f, "resources %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %d\n",
+                  c->res.cpus_milli, c->res.cpus_limit_milli, c->res.mem_bytes, c->res.mem_limit_bytes, c->res.disk_bytes,
+                  c->res.pids_max, c->res.cpus_revocable);
     if (fflush(f) != 0)
         return error_set_errno(err, errno, "%s", path);
     return 0;
@@ -133,30 +141,52 @@ bool runtime_status(const struct isolation *iso, const char *id, int *ret)
     return true;
 }
 
-bool runtime_config(const struct isolation *iso, const char *id, char **ret_sandbox, enum container_class *ret_class,
-                    bool *ret_own_cgroups)
+static void parse_resources(struct str line, struct container_resources *ret)
+{
+    int64_t *fields[] = { &ret->cpus_milli, &ret->cpus_limit_milli, &ret->mem_bytes, &ret->mem_limit_bytes, &ret->disk_bytes,
+                          &ret->pids_max };
+    uint64_t v;
+
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        bool negative = str_skip(&line, STR("-"));
+        if (!str_u64(&line, INT64_MAX, &v))
+            return;
+        *fields[i] = negative ? -(int64_t)v : (int64_t)v;
+        (void)str_skip(&line, STR(" "));
+    }
+    ret->cpus_revocable = str_is(line, "1");
+}
+
+bool runtime_config(const struct isolation *iso, const char *id, struct runtime_config *ret)
 {
     char path[4096];
     struct error err;
     CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(8192);
+    *ret = (struct runtime_config){ .own_cgroups = true, .res = { 0, CONTAINER_NONE, 0, CONTAINER_NONE, CONTAINER_NONE,
+                                                                  CONTAINER_NONE, false } };
     if (runtime_path(iso, id, "config", path, sizeof path, &err) != 0 || file_read(path, &b, &err) != 0)
         return false;
     struct str rest = sbuf_view(&b), line, word;
-    *ret_sandbox = NULL;
-    *ret_class = CONTAINER_CLASS_DEFAULT;
-    *ret_own_cgroups = true;
     for (bool more = b.n != 0; more;) {
         more = str_cut(&rest, '\n', &line);
         if (!str_cut(&line, ' ', &word))
             continue;
         if (str_is(word, "class") && str_is(line, "debug"))
-            *ret_class = CONTAINER_CLASS_DEBUG;
+            ret->class = CONTAINER_CLASS_DEBUG;
         else if (str_is(word, "cgroups") && str_is(line, "parent"))
-            *ret_own_cgroups = false;
-        else if (str_is(word, "sandbox") && *ret_sandbox == NULL)
-            *ret_sandbox = xstrndup(line);
+            ret->own_cgroups = false;
+        else if (str_is(word, "io") && str_is(line, "pipe"))
+            ret->io = CONTAINER_IO_PIPE;
+        else if (str_is(word, "io") && str_is(line, "terminal"))
+            ret->io = CONTAINER_IO_TERMINAL;
+        else if (str_is(word, "standalone"))
+            ret->standalone = str_is(line, "yes");
+        else if (str_is(word, "resources"))
+            parse_resources(line, &ret->res);
+        else if (str_is(word, "sandbox") && ret->sandbox == NULL)
+            ret->sandbox = xstrndup(line);
     }
-    return *ret_sandbox != NULL;
+    return ret->sandbox != NULL;
 }
 
 static void each_below(const char *dir, const char *prefix, unsigned depth, void (*f)(void *arg, const char *id), void *arg)

@@ -13,7 +13,7 @@
 #include "common/base/error.h"
 
 enum {
-    LAUNCH_VERSION = 1,
+    LAUNCH_VERSION = 2,
     LAUNCH_FD_INSTRUCTIONS = 3,
     LAUNCH_FD_REPORT = 4,
     LAUNCH_SIZE_MAX = 4 << 20, /* bytes of instructions: environment and arguments, mostly */
@@ -32,12 +32,14 @@ enum launch_tag {
     LAUNCH_STATUS_PATH,  /* text: gets the wait status */
     LAUNCH_PID_PATH,     /* text, repeated: gets the supervisor's pid before the command runs */
     LAUNCH_CGROUP_PROCS, /* text, repeated: cgroup v1 cgroup.procs to join */
+    LAUNCH_IO_DIR,       /* text: the command has an input (or a terminal); its socket goes into this directory */
     LAUNCH_CGROUP_DIR,   /* text: cgroup v2 directory to be cloned into */
     LAUNCH_USER,         /* struct launch_user */
     LAUNCH_RLIMIT,       /* struct launch_rlimit, repeated */
     LAUNCH_CAPS,         /* struct launch_caps */
     LAUNCH_MOUNT,        /* struct launch_mount followed by texts source, target, type, data; repeated */
     LAUNCH_OOM_ADJ,      /* i32 */
+    LAUNCH_WINDOW,       /* struct launch_window: first size of the terminal */
 };
 
 enum launch_flag {
@@ -51,6 +53,8 @@ enum launch_flag {
     LAUNCH_ENTER_IPC = 1 << 7,
     LAUNCH_ENTER_NET = 1 << 8,
     LAUNCH_ENTER_UTS = 1 << 9,
+    LAUNCH_TTY = 1 << 10,        /* with LAUNCH_IO_DIR: the input is a terminal, which is the output too */
+    LAUNCH_TTY_INPUT = 1 << 11,  /* the command finds the terminal as standard input only and hands it on: an executor */
 };
 
 struct launch_header {
@@ -78,6 +82,10 @@ struct launch_caps {
     uint64_t bounding;
 };
 
+struct launch_window {
+    uint16_t rows, columns;
+};
+
 struct launch_mount {
     uint64_t flags;        /* mount(2) */
     uint32_t source, target, type, data; /* offsets of the texts after this struct */
@@ -100,6 +108,18 @@ struct launch_report {
     uint32_t kind;
     int32_t pid;
     struct error err;
+};
+
+/* What the agent asks a supervisor with LAUNCH_IO_DIR: datagrams to the socket LAUNCH_IO_NAME in that directory. */
+#define LAUNCH_IO_NAME "io"
+
+enum launch_io_request {
+    LAUNCH_IO_OPEN = 1, /* comes with a socket, on which launch_io_answer goes back, with the input's writing end */
+    LAUNCH_IO_CLOSE,    /* nothing more will be written: the command is to read the end of its input */
+};
+
+struct launch_io_answer {
+    uint32_t is_closed; /* 1: LAUNCH_IO_CLOSE was before; no descriptor comes */
 };
 
 #endif

@@ -23,7 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PID_FILES_MAX = 4 };
+enum { PID_FILES_MAX = 4, KEPT_FD_MIN = 32 };
 
 static void report(uint32_t kind, pid_t pid, const struct error *err)
 {
@@ -43,6 +43,7 @@ _Noreturn static void fail(const struct error *err)
 /* Files of the host, opened before another mount namespace is entered or made. */
 struct host_files {
     int status;
+    struct io io;
     int cgroup;                        /* directory to clone into; -1: none */
     const char *pid_path[PID_FILES_MAX];
     int pid[PID_FILES_MAX];
@@ -61,6 +62,8 @@ static int open_host_files(const struct plan *p, struct host_files *h, struct er
     const char *status = plan_text(p, LAUNCH_STATUS_PATH), *dir = plan_text(p, LAUNCH_CGROUP_DIR);
     const int make = O_WRONLY | O_CREAT | O_TRUNC;
     *h = (struct host_files){ .cgroup = -1 };
+    if (io_open(p, &h->io, err) != 0)
+        return -(int)err->code;
     if (open_file(status != NULL ? status : "/dev/null", make, "status file", &h->status, err) != 0)
         return -(int)err->code;
     if (dir != NULL && open_file(dir, O_RDONLY | O_DIRECTORY, "cgroup", &h->cgroup, err) != 0)
@@ -83,14 +86,14 @@ static int write_pid_files(const struct host_files *h, pid_t pid, struct error *
 }
 
 /* In the vforked child: memory is shared with the supervisor until exec, so *err is seen by it. */
-_Noreturn static void run_command(const struct plan *p, char **argv, char **envp, struct error *err)
+_Noreturn static void run_command(const struct plan *p, const struct io *io, char **argv, char **envp, struct error *err)
 {
     sigset_t none;
     (void)sigemptyset(&none);
     for (int sig = 1; sig < 32; sig++)
         (void)signal(sig, SIG_DFL);
     (void)setsid();
-    if (setup_stdio(p, err) == 0 && setup_privileges(p, err) == 0) {
+    if (setup_stdio(p, io, err) == 0 && setup_privileges(p, err) == 0) {
         (void)sigprocmask(SIG_SETMASK, &none, NULL);
         (void)setup_exec(p, argv, envp, err);
     }
@@ -105,7 +108,7 @@ static void fill_vector(const struct plan *p, uint32_t tag, char **v, size_t max
     v[n] = NULL;
 }
 
-static pid_t start_command(const struct plan *p, struct error *err)
+static pid_t start_command(const struct plan *p, const struct io *io, struct error *err)
 {
     /* Given back after the exec: what this process keeps, every container of the machine keeps. */
     size_t argc = p->header->arg_count, envc = p->header->env_count, size = (argc + envc + 2) * sizeof(char *);
@@ -118,7 +121,7 @@ static pid_t start_command(const struct plan *p, struct error *err)
     err->code = ERR_OK;
     pid_t pid = vfork();
     if (pid == 0)
-        run_command(p, argv, envp, err);
+        run_command(p, io, argv, envp, err);
     (void)munmap(argv, size);
     if (pid < 0) {
         (void)error_set_errno(err, errno, "the process of the command");
@@ -131,23 +134,46 @@ static pid_t start_command(const struct plan *p, struct error *err)
     return pid;
 }
 
-/* The supervisor, from here to its end. status_fd was opened outside of any new mount namespace. */
-_Noreturn static void supervisor_main(const struct plan *p, int status_fd)
+/* Moves a descriptor above the ones that are closed below. */
+static void keep(int *fd, int *highest)
+{
+    int moved = *fd < 0 ? -1 : fcntl(*fd, F_DUPFD_CLOEXEC, KEPT_FD_MIN);
+    if (moved < 0)
+        return;
+    *fd = moved;
+    if (moved > *highest)
+        *highest = moved;
+}
+
+static void close_all_but(int *status_fd, struct io *io)
+{
+    int highest = KEPT_FD_MIN - 1;
+    keep(status_fd, &highest);
+    keep(&io->socket, &highest);
+    keep(&io->input, &highest);
+    keep(&io->command, &highest);
+    keep(&io->log, &highest);
+    (void)syscall(SYS_close_range, 0, KEPT_FD_MIN - 1, 0);
+    (void)syscall(SYS_close_range, (unsigned)highest + 1, ~0u, 0);
+}
+
+/* The supervisor, from here to its end. The files were opened outside of any new mount namespace. */
+_Noreturn static void supervisor_main(const struct plan *p, int status_fd, struct io io)
 {
     struct error err;
     (void)setsid();
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-    if (setup_mounts(p, &err) != 0)
+    if (setup_mounts(p, &err) != 0 || io_open_log(p, &io, &err) != 0)
         fail(&err);
-    pid_t pid = start_command(p, &err);
+    pid_t pid = start_command(p, &io, &err);
     if (pid < 0)
         fail(&err);
     report(LAUNCH_REPORT_RUNNING, 0, NULL);
-    (void)syscall(SYS_close_range, 0, (unsigned)status_fd - 1, 0);
-    (void)syscall(SYS_close_range, (unsigned)status_fd + 1, ~0u, 0);
+    io_started(&io);
+    close_all_but(&status_fd, &io);
     (void)munmap((void *)(uintptr_t)p->p, p->n);
     (void)!chdir("/");
-    supervise(pid, status_fd);
+    supervise(pid, status_fd, &io);
 }
 
 static pid_t clone_supervisor(const struct plan *p, const struct host_files *h, int go[2], struct error *err)
@@ -199,7 +225,7 @@ _Noreturn static void launch_cloned(const struct plan *p, const struct host_file
         (void)close(go[1]);
         if (read(go[0], &c, 1) != 1)
             _exit(1); /* the first process failed and has told why */
-        supervisor_main(p, h->status);
+        supervisor_main(p, h->status, h->io);
     }
     if (write_pid_files(h, pid, &err) != 0)
         fail(&err); /* go[1] closes with us, so the supervisor ends too */
@@ -230,5 +256,5 @@ int main(void)
     if (write_pid_files(&files, getpid(), &err) != 0 || unshare_rest(&p, &err) != 0)
         fail(&err);
     report(LAUNCH_REPORT_PID, getpid(), NULL);
-    supervisor_main(&p, files.status);
+    supervisor_main(&p, files.status, files.io);
 }

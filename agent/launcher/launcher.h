@@ -23,17 +23,33 @@ const void *plan_next(const struct plan *p, uint32_t tag, size_t *pos, uint32_t 
 const char *plan_text(const struct plan *p, uint32_t tag); /* the first one; NULL: not there */
 int plan_map(struct plan *ret, int fd, struct error *err);
 
+/* The command's input, and its terminal's output. Descriptors; -1: none. */
+struct io {
+    int socket;         /* where the agent asks for the input */
+    int input;          /* writing end: of a pipe, or the terminal's master side */
+    int command;        /* what becomes the command's standard input */
+    int log;            /* terminal: where its output goes */
+    bool is_tty, is_hung; /* hung: nobody has the terminal open */
+};
+int io_open(const struct plan *p, struct io *ret, struct error *err); /* in the host's namespaces */
+int io_open_log(const struct plan *p, struct io *io, struct error *err);
+void io_started(struct io *io);   /* the command has what it needs */
+void io_copy(struct io *io);      /* what the terminal has to say now, to the log */
+void io_answer(struct io *io);    /* a datagram has come */
+
 /* Steps of the supervisor before it starts the command. */
 int setup_join_cgroups(const struct plan *p, struct error *err);                 /* v1 */
 int setup_enter_namespaces(const struct plan *p, struct error *err);
 int setup_mounts(const struct plan *p, struct error *err);
 int setup_write_number(int fd, const char *path, long n, struct error *err);     /* closes fd */
+/* Appends to a file of the sandbox with the user's own rights; io_open_log gives them back. -1: err. */
+int setup_open_log(const struct plan *p, const char *path, struct error *err);
 /* Steps of the command's process; the last does not return on success. */
-int setup_stdio(const struct plan *p, struct error *err);
+int setup_stdio(const struct plan *p, const struct io *io, struct error *err);
 int setup_privileges(const struct plan *p, struct error *err);
 int setup_exec(const struct plan *p, char **argv, char **envp, struct error *err);
 
 /* Reaps and forwards signals until the command has ended and nothing is left below; writes the status. */
-_Noreturn void supervise(pid_t command, int status_fd);
+_Noreturn void supervise(pid_t command, int status_fd, struct io *io);
 
 #endif

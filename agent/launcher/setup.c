@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -156,32 +157,51 @@ int setup_mounts(const struct plan *p, struct error *err)
 }
 
 /* Opened with the user's own rights: a sandbox file must not become a way to write elsewhere as root. */
-static int open_log(const char *path, int target, struct error *err)
+int setup_open_log(const struct plan *p, const char *path, struct error *err)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0644);
-    if (fd < 0)
-        return error_set_errno(err, errno, "%s", path);
-    if (dup2(fd, target) < 0)
-        return error_set_errno(err, errno, "%s as descriptor %d", path, target);
-    return 0;
-}
-
-int setup_stdio(const struct plan *p, struct error *err)
-{
-    const char *out = plan_text(p, LAUNCH_STDOUT), *errors = plan_text(p, LAUNCH_STDERR);
     size_t pos = 0;
     const struct launch_user *u = plan_next(p, LAUNCH_USER, &pos, NULL);
-    int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (in < 0 || dup2(in, 0) < 0)
-        return error_set_errno(err, errno, "/dev/null as standard input");
     if (u != NULL) {
         (void)syscall(SYS_setfsgid, u->gid);
         (void)syscall(SYS_setfsuid, u->uid);
     }
-    int r = out != NULL ? open_log(out, 1, err) : 0;
-    if (r == 0 && errors != NULL)
-        r = open_log(errors, 2, err);
-    return r;
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0644);
+    if (fd < 0)
+        (void)error_set_errno(err, errno, "%s", path);
+    return fd;
+}
+
+static int use_log(const struct plan *p, const char *path, int target, struct error *err)
+{
+    if (path == NULL)
+        return 0;
+    int fd = setup_open_log(p, path, err);
+    if (fd < 0)
+        return -(int)err->code;
+    return dup2(fd, target) >= 0 ? 0 : error_set_errno(err, errno, "%s as descriptor %d", path, target);
+}
+
+static int use_terminal(const struct io *io, struct error *err)
+{
+    if (dup2(io->command, 0) < 0 || dup2(io->command, 1) < 0 || dup2(io->command, 2) < 0)
+        return error_set_errno(err, errno, "the terminal as standard input and output");
+    if (ioctl(0, TIOCSCTTY, 0) != 0)
+        return error_set_errno(err, errno, "the terminal as the controlling one");
+    return 0;
+}
+
+int setup_stdio(const struct plan *p, const struct io *io, struct error *err)
+{
+    const char *out = plan_text(p, LAUNCH_STDOUT), *errors = plan_text(p, LAUNCH_STDERR);
+    const bool hand_on = (p->header->flags & LAUNCH_TTY_INPUT) != 0;
+    if (io->is_tty && !hand_on)
+        return use_terminal(io, err);
+    int in = io->command >= 0 ? io->command : open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (in < 0 || dup2(in, 0) < 0)
+        return error_set_errno(err, errno, "standard input");
+    /* stdout is what the terminal shows: an executor that hands it on has no place there. */
+    int r = use_log(p, io->is_tty ? errors : out, 1, err);
+    return r == 0 ? use_log(p, errors, 2, err) : r;
 }
 
 static int set_rlimits(const struct plan *p, struct error *err)

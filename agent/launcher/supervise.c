@@ -2,13 +2,15 @@
 /* The long life of the supervisor: it waits for signals with all of them blocked. SIGCHLD: reap. Any other: pass it on
  * to the command's process group. When the command ends, its wait status is written first (from then on it cannot be
  * lost), then whatever is left below is killed. Below is everything: this process is a subreaper (or pid 1 of its own
- * namespace), so a grandchild that made its own session and lost its parent is still a child here. */
+ * namespace), so a grandchild that made its own session and lost its parent is still a child here. With an input or a terminal (io.c) it waits for those too. */
 #include "agent/launcher/launcher.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -47,38 +49,61 @@ static void kill_children(void)
     (void)close(fd);
 }
 
-_Noreturn static void finish(void)
+_Noreturn static void finish(struct io *io)
 {
     const struct timespec pause = { .tv_nsec = 2000000 };
     for (unsigned round = 0;; round++) {
         pid_t pid = waitpid(-1, NULL, WNOHANG | __WALL);
         if (pid < 0)
-            _exit(0); /* ECHILD: nothing is left */
+            break; /* ECHILD: nothing is left */
         if (pid > 0)
             continue;
         kill_children();
         if (round > 0)
             (void)nanosleep(&pause, NULL);
+        io_copy(io);
     }
+    io_copy(io);
+    _exit(0);
 }
 
-_Noreturn void supervise(pid_t command, int status_fd)
+/* The next signal; 0: something else was done meanwhile. */
+static int next_signal(const sigset_t *all, int signals, struct io *io)
+{
+    if (signals < 0) {
+        siginfo_t info;
+        return sigwaitinfo(all, &info);
+    }
+    struct signalfd_siginfo info;
+    struct pollfd w[] = { { .fd = signals, .events = POLLIN }, { .fd = io->socket, .events = POLLIN },
+                          { .fd = io->is_tty && !io->is_hung ? io->input : -1, .events = POLLIN } };
+    /* A terminal that nobody has open is looked at now and then: somebody may open it again. */
+    if (poll(w, 3, io->is_hung ? 1000 : -1) < 0)
+        return 0;
+    if (w[1].revents != 0)
+        io_answer(io);
+    if (w[2].revents != 0 || io->is_hung)
+        io_copy(io);
+    return w[0].revents != 0 && read(signals, &info, sizeof info) == (ssize_t)sizeof info ? (int)info.ssi_signo : 0;
+}
+
+_Noreturn void supervise(pid_t command, int status_fd, struct io *io)
 {
     sigset_t all;
     (void)sigfillset(&all);
+    int signals = io->socket >= 0 ? signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK) : -1;
     for (;;) {
         for (;;) {
             int status;
             pid_t pid = waitpid(-1, &status, WNOHANG | __WALL);
             if (pid == command) {
                 write_status(status_fd, status);
-                finish();
+                finish(io);
             }
             if (pid <= 0)
                 break;
         }
-        siginfo_t info;
-        int sig = sigwaitinfo(&all, &info);
+        int sig = next_signal(&all, signals, io);
         if (sig <= 0 || sig == SIGCHLD)
             continue;
         /* The terminal's stop signals and our own timers are nobody's business here; all else is meant for it. */

@@ -326,7 +326,9 @@ def _():
     equal(api("WAIT_CONTAINER", wait_container={"container_id": {"value": "alone"}}).json["wait_container"], {"exit_status": 9})
     equal(api("REMOVE_CONTAINER", remove_container={"container_id": {"value": "alone"}}).status, 200)
     f.kill("g1")
-    f.until("FAILURE of the executor", lambda e: e["type"] == "FAILURE")
+    seen = set() # the executor's end may overtake updates whose turn comes after an acknowledgement
+    f.until("FAILURE of the executor, and both ends", lambda e: seen.add(e["type"]) or "FAILURE" in seen and
+            len([s for s in f.statuses if s["state"] == "TASK_KILLED"]) == 2)
     ended = {s["task_id"]["value"]: s["state"] for s in f.statuses}
     equal((ended["g1"], ended["g2"]), ("TASK_KILLED", "TASK_KILLED"), "states of the group")
     f.end()

@@ -299,7 +299,7 @@ TEST("a failing health check: told each time, then the task is killed and its la
             CHECK_INT(a.count, 6);
             for (size_t i = 0; i < 6 && i < a.count; i++) {
                 CHECK_INT(a.updates[i].state, want[i]);
-                CHECK_INT(a.updates[i].healthy, i < 2 ? -1 : 0);
+                CHECK_INT(a.updates[i].healthy, i < 2 || want[i] == STATE_KILLING ? -1 : 0);
             }
             CHECK_INT(a.updates[2].reason, REASON_TASK_HEALTH_CHECK_STATUS_UPDATED);
             CHECK_INT(u->reason, -1);
