@@ -45,7 +45,10 @@ static inline void trace_event(struct scene *s, const struct master_action *a)
     static const char *const names[] = { "", "SUBSCRIBED", "OFFERS", "RESCIND", "UPDATE", "MESSAGE", "FAILURE", "ERROR",
                                          "HEARTBEAT", "INVERSE_OFFERS", "RESCIND_INVERSE", "OPERATION" };
 
-    sbuf_fmt(&s->trace, "stream%llu < %s", (unsigned long long)a->event.stream.n, names[a->event.kind]);
+    if (a->event.to.n != 0)
+        sbuf_fmt(&s->trace, "%.*s < %s%s", STR_ARG(pid_id(a->event.to)), names[a->event.kind], a->event.again ? " again" : "");
+    else
+        sbuf_fmt(&s->trace, "stream%llu < %s", (unsigned long long)a->event.stream.n, names[a->event.kind]);
     if (a->event.kind == EVENT_OFFERS)
         for (size_t i = 0; i < a->event.count; i++) {
             sbuf_fmt(&s->trace, " %s(", a->event.offers[i]->id + sizeof MASTER_ID);

@@ -2,36 +2,9 @@
 /* Recorded messages: what a real agent sent is understood, and what a real master sent is what we send, byte for byte. */
 #include <stdio.h>
 
-#include "common/io/fs.h"
 #include "master/core/internal.h"
+#include "tests/support/recorded.h"
 #include "tests/unit/master/harness.h"
-
-#define DIR "tests/golden/libprocess/"
-
-/* The body of a recorded message: chunk framing removed. */
-static struct str recorded(const char *name, struct sbuf *b)
-{
-    CLEANUP(sbuf_done_p) struct sbuf file = SBUF_INIT(1 << 20);
-    CLEANUP(sbuf_done_p) struct sbuf path = SBUF_INIT(512);
-    struct error err;
-
-    sbuf_fmt(&path, DIR "%s.msg", name);
-    if (fs_read(path.p, &file, &err) != 0) {
-        test_fail(__FILE__, __LINE__, "%s", err.msg);
-        return (struct str){ NULL, 0 };
-    }
-    struct str rest = sbuf_view(&file), line;
-    while (str_cut(&rest, '\n', &line) && str_trim(line).n != 0)
-        continue;
-    while (str_cut(&rest, '\n', &line)) {
-        size_t n = strtoul(line.p, NULL, 16);
-        if (n == 0)
-            break;
-        sbuf_add(b, rest.p, n);
-        rest = str_sub(rest, n + 2, rest.n);
-    }
-    return sbuf_view(b);
-}
 
 static struct str golden_says(struct scene *s, const char *file, const char *name)
 {
