@@ -178,8 +178,15 @@ static void broadcast(struct shell *sh, struct str packed)
         } else if (*b == NULL) {
             *b = record_blob(packed);
         }
-        if (*b != NULL)
+        if (*b == NULL)
+            continue;
+        if (s->first == NULL) {
             (void)http_stream_write_blob(s->r, *b); /* over the cap: gone is called */
+        } else if (!render_hold(s->first, *b, WATCHER_PENDING_MAX)) {
+            sh->watchers_dropped++;
+            log_warn("stream_dropped", "stream=%llu reason=\"the reader is too slow\"", (unsigned long long)s->n);
+            stream_abort(s);
+        }
     }
     http_blob_unref(pb);
     http_blob_unref(json);
