@@ -547,7 +547,10 @@ void agent_returned(struct master *m, struct agent *a, struct agent_report *r)
         if (f == NULL || framework_task_find(f, r->tasks[i].id.s) != NULL)
             continue;
         offers_rescind_agent(m, a); /* they may have what the task holds */
-        (void)task_of_report(m, a, f, &r->tasks[i]);
+        struct task *k = task_of_report(m, a, f, &r->tasks[i]);
+        /* Without checkpointing it was given up, and its framework told so, when the connection broke: that must come true. */
+        if (!f->info->checkpoint && !task_state_is_terminal(k->state))
+            k->flags |= TASK_FLAG_KILL_WANTED;
     }
     returned_kills(m, a);
     send_framework_ends(m, a, r);

@@ -41,13 +41,14 @@ struct agent_facts sim_agent_facts(struct sim *s, unsigned i)
     return f;
 }
 
-/* The overhead of generated executors is the agent's own business: masters do not count it. */
+/* The overhead of generated executors is the agent's own business: masters do not count it. What a removed framework holds is
+ * free for the master from the start, though its tasks get time to end. */
 static void check(struct agent_node *n)
 {
     struct resources held = RESOURCES_INIT;
 
     for (const struct agent_framework *w = n->core->frameworks; w != NULL; w = w->hh.next)
-        for (const struct agent_executor *e = w->executors; e != NULL; e = e->hh.next) {
+        for (const struct agent_executor *e = w->executors; e != NULL && w->state == AGENT_FRAMEWORK_RUNNING; e = e->hh.next) {
             if (!e->generated && e->state != EXECUTOR_TERMINATED)
                 resources_add_all(&held, &e->info->resources);
             for (const struct agent_task *t = e->tasks; t != NULL; t = t->hh.next)

@@ -26,6 +26,7 @@ struct entry {
     int final_state;           /* -1: none told by an agent or executor */
     bool end_acknowledged;
     bool denied;               /* the master refused to launch it */
+    bool abandoned;            /* its framework is gone for good */
     int told;                  /* the framework's latest news; -1: none */
 };
 
@@ -82,6 +83,11 @@ static struct entry *entry_of(struct sim *s, struct str framework, struct str ta
     HASH_ADD_KEYPTR(hh, l->entries, e->key, (size_t)n, e);
     l->counts.tasks++;
     return e;
+}
+
+static bool is_of(const struct entry *e, const char *framework_id)
+{
+    return framework_id[0] != 0 && str_starts(str_of(e->key), str_of(framework_id)) && e->key[strlen(framework_id)] == '/';
 }
 
 /* --- tasks --- */
@@ -207,7 +213,8 @@ void ledger_update_seen(struct sim *s, const struct seen_update *u)
                  task_state_name((enum task_state)u->state));
     if (fresh && u->has_uuid && is_real_end(u->state))
         e->final_state = u->state;
-    if (fresh && !e->denied)
+    bool stale = known != NULL && is_lost(s, known); /* news of an agent that has died meanwhile, and of its tasks */
+    if (fresh && !e->denied && !(stale && is_alive(u->state)))
         e->told = u->state;
     e->denied = e->denied || denied;
 }
@@ -222,6 +229,14 @@ void ledger_acknowledged(struct sim *s, struct str framework, struct str task, c
     u->acknowledged = true;
     if (task_state_is_terminal((enum task_state)u->state))
         e->end_acknowledged = true;
+}
+
+void ledger_abandoned(struct sim *s, const char *framework_id)
+{
+    struct entry *e, *next;
+
+    HASH_ITER(hh, s->ledger->entries, e, next)
+        e->abandoned = e->abandoned || is_of(e, framework_id);
 }
 
 /* --- ports --- */
@@ -330,6 +345,19 @@ static size_t live_tasks(const struct agent *a)
     return n;
 }
 
+static const char *names_of_tasks(const struct agent *a)
+{
+    static char text[300];
+    size_t n = 0;
+
+    text[0] = 0;
+    for (const struct slot *x = a->slots; x != NULL; x = x->a_next)
+        for (const struct task *t = x->tasks; t != NULL && n < sizeof text - 80; t = t->next)
+            if (!task_state_is_terminal((enum task_state)t->state))
+                n += (size_t)snprintf(text + n, sizeof text - n, " %.*s", STR_ARG(str_sub(task_id_str(t), 0, 50)));
+    return text;
+}
+
 static const char *agents_unsettled(struct sim *s, const struct master *m)
 {
     for (unsigned i = 0; i < s->agent_count; i++) {
@@ -342,7 +370,8 @@ static const char *agents_unsettled(struct sim *s, const struct master *m)
         if (a->link != AGENT_CONNECTED)
             return open_text(s, "agent a%u is disconnected at the master", i + 1);
         if (live_tasks(a) != f.live_tasks)
-            return open_text(s, "agent a%u has %zu tasks, the master thinks %zu", i + 1, f.live_tasks, live_tasks(a));
+            return open_text(s, "agent a%u has %zu tasks, the master thinks %zu:%s", i + 1, f.live_tasks, live_tasks(a),
+                             names_of_tasks(a));
     }
     if (HASH_COUNT(m->agents) != s->agent_count)
         return open_text(s, "the master knows %u agents, there are %u", HASH_COUNT(m->agents), s->agent_count);
@@ -357,11 +386,6 @@ bool ledger_agent_lives(struct sim *s, const char *agent_id)
     return false;
 }
 
-static bool is_of(const struct entry *e, const char *framework_id)
-{
-    return framework_id[0] != 0 && str_starts(str_of(e->key), str_of(framework_id)) && e->key[strlen(framework_id)] == '/';
-}
-
 const char *ledger_unsettled(struct sim *s)
 {
     const struct master *m = sim_master_core(s);
@@ -373,6 +397,11 @@ const char *ledger_unsettled(struct sim *s)
     if (why[0] != 0)
         return why;
     HASH_ITER(hh, s->ledger->entries, e, next) {
+        /* A new master does not know that a framework is gone: it keeps what agents report, as the original does. */
+        if (e->abandoned && e->running != 0 && s->master->crashes == 0)
+            return open_text(s, "task %s runs, its framework is gone", e->key);
+        if (e->abandoned)
+            continue;
         const struct update *due = next_unseen(s, e);
         if (due != NULL)
             return open_text(s, "update %s of task %s never reached its framework",

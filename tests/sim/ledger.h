@@ -30,6 +30,8 @@ struct seen_update {
     struct uuid uuid;
 };
 void ledger_update_seen(struct sim *s, const struct seen_update *u);
+/* The framework gave its id up, or the master took it: its tasks are to end, their updates nobody's. */
+void ledger_abandoned(struct sim *s, const char *framework_id);
 void ledger_acknowledged(struct sim *s, struct str framework, struct str task, const struct uuid *uuid);
 
 /* --- master and agents --- */

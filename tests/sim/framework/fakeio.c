@@ -637,8 +637,14 @@ void store_close(struct store *s)
 {
     if (s == NULL)
         return;
-    while (s->asked != NULL)
+    while (s->asked != NULL) {
+        struct asked a = *s->asked;
+        struct error err;
         asked_free(s->asked);
+        (void)error_set(&err, ERR_UNAVAILABLE, "the process is gone");
+        if (a.list != NULL) /* only to give its argument back */
+            a.list(a.arg, NULL, 0, &err);
+    }
     free(s);
 }
 

@@ -37,6 +37,10 @@ struct fw_node {
     struct rng *r;             /* of the world: a restart goes on */
     unsigned index;
     bool json, partition_aware, explicit_acks, killing;
+    bool checkpoint;           /* else its tasks die with their agent's process */
+    bool mortal;               /* has a short failover timeout, and may tear itself down */
+    const char *role;
+    unsigned lives;            /* how often it had to begin anew */
     /* on its disk */
     char framework_id[256];
     struct fw_task *tasks;
@@ -54,6 +58,7 @@ struct fw_node {
     } refusals[AGENTS_MAX];    /* the latest long one per agent */
     size_t refusal_count;
     bool suppressed;
+    bool leaving;              /* torn down; the program ends when that is said */
 };
 
 static struct sim *sim_of(const struct fw_node *n)
@@ -94,7 +99,7 @@ static void launch(struct fw_node *n, const struct stoa_offer *o)
     for (size_t i = 0; i < want && n->task_count < TASKS_MAX; i++) {
         struct stoa_task *t = &tasks[count];
         size_t have = 0;
-        int64_t milli = cpus[rng_below(n->r, 5)];
+        int64_t milli = cpus[rng_below(n->r, n->mortal ? 2 : 5)];
         if (!stoa_take(rest, rest_count, "cpus", milli, resources[count], &have, 8) ||
             !stoa_take(rest, rest_count, "mem", mem[rng_below(n->r, 4)], resources[count], &have, 8))
             break;
@@ -107,7 +112,7 @@ static void launch(struct fw_node *n, const struct stoa_offer *o)
             (void)snprintf(text[count], sizeof text[count], "forever");
         ARRAY_ROOM(n->tasks, n->task_count, n->task_cap);
         struct fw_task *k = &n->tasks[n->task_count];
-        (void)snprintf(k->id, sizeof k->id, "f%u-t%zu", n->index + 1, n->task_count);
+        (void)snprintf(k->id, sizeof k->id, "f%u-t%zu", n->index + 1, n->task_count + n->lives * TASKS_MAX);
         (void)snprintf(k->agent_id, sizeof k->agent_id, "%s", o->agent_id);
         k->state = -1;
         k->cpus_milli = milli;
@@ -265,6 +270,8 @@ static void on_update(struct stoa_scheduler *s, const struct stoa_status *u, voi
                                 u->uuid.p != NULL, { { 0 } } };
 
     (void)s;
+    if (n->framework_id[0] == 0)
+        return; /* torn down */
     if (seen.has_uuid)
         memcpy(seen.uuid.b, u->uuid.p, 16);
     sim_trace(sim_of(n), n->p->name, "is told %s is %s%s%s", u->task_id, u->state_name,
@@ -274,6 +281,8 @@ static void on_update(struct stoa_scheduler *s, const struct stoa_status *u, voi
         sim_fail(sim_of(n), "%s is told of task %s, which it never launched", n->p->name, u->task_id);
         return;
     }
+    if (t->over && !u->is_terminal && u->state != STOA_TASK_UNREACHABLE && u->state != STOA_TASK_UNKNOWN)
+        (void)stoa_kill(s, u->task_id, u->agent_id, -1, NULL); /* given up, and it runs after all */
     t->over = t->over || (u->is_terminal && u->state != STOA_TASK_LOST); /* what is lost may come back */
     t->state = (int)u->state;
     if (!seen.has_uuid)
@@ -325,6 +334,15 @@ static void on_disconnected(struct stoa_scheduler *s, const char *why, void *use
     sim_trace(sim_of(n), n->p->name, "has lost the master: %s", why);
 }
 
+/* Its id is of no use any more; whatever runs is the master's to end. */
+static void begin_anew(struct fw_node *n)
+{
+    ledger_abandoned(sim_of(n), n->framework_id);
+    n->framework_id[0] = 0;
+    n->task_count = 0;
+    n->lives++;
+}
+
 static void on_error(struct stoa_scheduler *s, const char *message, void *user)
 {
     struct fw_node *n = user;
@@ -333,7 +351,9 @@ static void on_error(struct stoa_scheduler *s, const char *message, void *user)
     /* A SUBSCRIBE that was given up may arrive after the next one and push it out: the program ends, and is started again
      * by whoever looks after it. */
     sim_trace(sim_of(n), n->p->name, "is refused: %s", message);
-    if (strcmp(message, "Framework failed over") != 0)
+    if (strcmp(message, "Framework has been removed") == 0 && n->mortal)
+        begin_anew(n);
+    else if (strcmp(message, "Framework failed over") != 0)
         sim_fail(sim_of(n), "%s is refused: %s", n->p->name, message);
     proc_exit(n->p);
 }
@@ -383,13 +403,16 @@ static void whim(struct stoa_scheduler *s, void *arg)
     bool calm = sim_of(n)->calm;
     unsigned dice = calm ? 50 : (unsigned)rng_below(n->r, 100);
 
-    if (!stoa_scheduler_is_subscribed(s)) {
+    if (n->leaving && stoa_scheduler_is_stopped(s)) {
+        proc_exit(n->p);
+    } else if (!stoa_scheduler_is_subscribed(s)) {
         ; /* nothing can be asked now */
     } else if (dice < 40) {
         kill_one(n);
     } else if (dice < 55) {
         reconcile(n, calm);
         if (calm) {
+            (void)stoa_reconcile(s, NULL, 0, NULL); /* what was given up too early shows here */
             kill_most(n);
             for (; n->held_count > 0; n->held_count--) {
                 const char *id = n->held[n->held_count - 1];
@@ -401,6 +424,12 @@ static void whim(struct stoa_scheduler *s, void *arg)
     } else if (dice < 65) {
         (void)stoa_suppress(s, NULL, 0, NULL);
         n->suppressed = true;
+    } else if (dice < 67 && n->mortal && !calm) {
+        sim_trace(sim_of(n), n->p->name, "TEARDOWN");
+        if (stoa_scheduler_teardown(s, NULL) == 0) {
+            begin_anew(n);
+            n->leaving = true;
+        }
     } else if (dice < 75) {
         (void)stoa_revive(s, NULL, 0, NULL);
         n->refusal_count = 0;
@@ -420,7 +449,8 @@ static void fw_start(struct proc *p)
     struct fw_node *n = p->node;
     struct stoa_options o = {
         .master = "10.0.0.1:5050", .content = n->json ? STOA_JSON : STOA_PROTOBUF, .name = p->name, .user = "nobody",
-        .explicit_acknowledgements = n->explicit_acks, .failover_timeout_s = 100000, .checkpoint = true,
+        .explicit_acknowledgements = n->explicit_acks, .failover_timeout_s = n->mortal ? 25 : 100000, .checkpoint = n->checkpoint,
+        .roles = &n->role, .role_count = 1,
         .framework_id = n->framework_id[0] != 0 ? n->framework_id : NULL,
         .capabilities = (n->partition_aware ? (unsigned)STOA_CAP_PARTITION_AWARE : 0) |
                         (n->killing ? (unsigned)STOA_CAP_TASK_KILLING_STATE : 0),
@@ -430,7 +460,7 @@ static void fw_start(struct proc *p)
 
     sim_trace(p->sim, p->name, "starts");
     fake_process(p);
-    n->suppressed = false;
+    n->suppressed = n->leaving = false;
     n->held_count = n->refusal_count = 0;
     n->s = stoa_scheduler_new(&o, &callbacks, n, &err);
     if (n->s == NULL) {
@@ -466,6 +496,9 @@ void sim_framework_new(struct sim *s, unsigned i)
     n->partition_aware = chance(n->r, 60);
     n->explicit_acks = chance(n->r, 70);
     n->killing = chance(n->r, 50);
+    n->checkpoint = chance(n->r, 80);
+    n->mortal = chance(n->r, 20);
+    n->role = chance(n->r, 60) ? "*" : chance(n->r, 50) ? "web" : "batch";
     s->framework[i] = n->p = proc_new(s, &fw_ops, n, name, 1 + AGENTS_MAX + (int)i, name);
     proc_start(n->p);
 }
