@@ -108,10 +108,16 @@ static void put_registration(const struct agent *a, const struct agent_env *env,
     put_uuid(b, 5, &a->resource_version);
 }
 
+/* What a master has shut down is ending without updates: one that learned of it here would wait for its end for ever. */
+static bool is_reported(const struct agent_framework *f)
+{
+    return f->state == AGENT_FRAMEWORK_RUNNING;
+}
+
 static void put_live_tasks(const struct agent *a, struct sbuf *b)
 {
     for (const struct agent_framework *f = a->frameworks; f != NULL; f = f->hh.next)
-        for (const struct agent_executor *e = f->executors; e != NULL; e = e->hh.next)
+        for (const struct agent_executor *e = f->executors; e != NULL && is_reported(f); e = e->hh.next)
             for (const struct agent_task *t = e->order; t != NULL; t = t->next)
                 wire_put_agent_task(b, 3, t, RESOURCE_PRE);
 }
@@ -120,7 +126,7 @@ static void put_live_tasks(const struct agent *a, struct sbuf *b)
 static void put_live_executors(const struct agent *a, struct sbuf *b)
 {
     for (const struct agent_framework *f = a->frameworks; f != NULL; f = f->hh.next)
-        for (const struct agent_executor *e = f->executors; e != NULL; e = e->hh.next)
+        for (const struct agent_executor *e = f->executors; e != NULL && is_reported(f); e = e->hh.next)
             if (!e->generated && e->state != EXECUTOR_TERMINATED)
                 wire_put_bytes(b, 4, blob_str(e->info->raw));
 }
@@ -147,7 +153,8 @@ static void put_reregistration(const struct agent *a, const struct agent_env *en
     wire_put_bytes(b, 6, STR(AGENT_VERSION));
     wire_put_resources(b, 7, &a->checkpointed, RESOURCE_PRE, false);
     for (const struct agent_framework *f = a->frameworks; f != NULL; f = f->hh.next)
-        wire_put_bytes(b, 8, blob_str(f->info->raw));
+        if (is_reported(f))
+            wire_put_bytes(b, 8, blob_str(f->info->raw));
     wire_put_agent_capabilities(b, 9, env->capabilities);
     put_uuid(b, 10, &a->resource_version);
 }
