@@ -4,7 +4,9 @@
  * Source: reference, §5 (environment), §10, §18.2. */
 #include "agent/shell.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/isolation/containerizer.h"
@@ -169,7 +171,42 @@ void spec_executor_resources(const struct agent_executor *e, struct container_re
 
 /* --- container info --- */
 
-static int volume_of(const Mesos__V1__Volume *v, struct arena *arena, struct container_volume *ret, struct error *err)
+/* A folder in the sandbox of the container, or in that of its parent, where the containers of a task group find each
+ * other. It is made when it is missing, and belongs to whom the sandbox belongs. */
+static int sandbox_volume(const Mesos__V1__Volume *v, const char *sandbox, struct arena *arena,
+                          struct container_volume *ret, struct error *err)
+{
+    const Mesos__V1__Volume__Source__SandboxPath *p = v->source->sandbox_path;
+    bool parent = p->type == MESOS__V1__VOLUME__SOURCE__SANDBOX_PATH__TYPE__PARENT;
+    struct str base = str_of(sandbox);
+    struct stat st;
+
+    for (int up = 0; parent && up < 2; up++) /* <parent's sandbox>/containers/<id> */
+        while (base.n > 0 && base.p[--base.n] != '/')
+            ;
+    if (p->path == NULL || p->path[0] == '/' || p->path[0] == '\0' || str_contains(str_of(p->path), STR("..")))
+        return error_set(err, ERR_INVALID, "volume %s: sandbox path '%s' is not below the sandbox", v->container_path,
+                         p->path != NULL ? p->path : "");
+    const char *owner = text(arena, base), *host = arena_fmt(arena, "%s/%s", owner, p->path).p;
+    if (host == NULL)
+        return error_set(err, ERR_NOMEM, "out of memory for a volume");
+    if (stat(owner, &st) != 0)
+        return error_set_errno(err, errno, "volume %s: sandbox %s", v->container_path, owner);
+    if (mkdir(host, 0755) == 0) {
+        if (geteuid() == 0 && chown(host, st.st_uid, st.st_gid) != 0)
+            return error_set_errno(err, errno, "volume %s: owner of %s", v->container_path, host);
+    } else if (errno != EEXIST) {
+        return error_set_errno(err, errno, "volume %s: %s", v->container_path, host);
+    }
+    *ret = (struct container_volume){ .host_path = host,
+                                      .container_path = v->container_path,
+                                      .flags = CONTAINER_VOLUME_PERSISTENT |
+                                               (v->mode == MESOS__V1__VOLUME__MODE__RO ? CONTAINER_VOLUME_RO : 0) };
+    return 0;
+}
+
+static int volume_of(const Mesos__V1__Volume *v, const char *sandbox, struct arena *arena,
+                     struct container_volume *ret, struct error *err)
 {
     const char *host = v->host_path;
 
@@ -178,8 +215,10 @@ static int volume_of(const Mesos__V1__Volume *v, struct arena *arena, struct con
                          v->container_path);
     if (host == NULL && v->source != NULL && v->source->host_path != NULL)
         host = v->source->host_path->path;
+    if (host == NULL && v->source != NULL && v->source->sandbox_path != NULL && sandbox != NULL)
+        return sandbox_volume(v, sandbox, arena, ret, err);
     if (host == NULL && v->source != NULL)
-        return error_set(err, ERR_INVALID, "volume %s: only host paths are built in this version", v->container_path);
+        return error_set(err, ERR_INVALID, "volume %s: only host paths and sandbox paths are built in this version", v->container_path);
     if (host == NULL || host[0] != '/')
         return error_set(err, ERR_INVALID, "volume %s: host path '%s' is not absolute", v->container_path,
                          host != NULL ? host : "");
@@ -275,7 +314,7 @@ static int fill_container(const Mesos__V1__ContainerInfo *c, size_t more_volumes
             return error_set(err, ERR_INVALID, "No container is created: network '%s' is unknown; container networks "
                              "are not built in this version", c->network_infos[i]->name);
     for (size_t i = 0; i < n && rc == 0; i++)
-        rc = volume_of(c->volumes[i], arena, &v[ret->volume_count++], err);
+        rc = volume_of(c->volumes[i], ret->sandbox, arena, &v[ret->volume_count++], err);
     if (rc == 0 && c->rlimit_info != NULL)
         rc = rlimits_of(c->rlimit_info, arena, ret, err);
     if (c->tty_info != NULL)

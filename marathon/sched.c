@@ -9,6 +9,8 @@
 #include "common/base/log.h"
 #include "marathon/election.h"
 #include "marathon/shell.h"
+#include "marathon/core/pod.h"
+#include "marathon/podtask.h"
 #include "marathon/task.h"
 
 enum { OFFERS_ARENA_BYTES_MAX = 256 << 20, ACCEPT_ARENA_BYTES_MAX = 256 << 20 };
@@ -199,6 +201,7 @@ static void on_update(struct stoa_scheduler *s, const struct stoa_status *st, vo
         .reason_number = st->reason,
         .uuid = str_mem(st->uuid.p, st->uuid.n),
         .healthy = st->healthy,
+        .container_id = str_of(st->container_id),
         .ips = ips,
         .ip_count = n,
     };
@@ -256,33 +259,55 @@ struct call_out {
     struct arena arena;
     const char *offer_id, *task_id, *agent_id;
     struct str uuid;
-    struct stoa_task *tasks;
+    struct stoa_task *tasks; /* of apps: one LAUNCH */
     size_t task_count;
+    struct stoa_operation *operations; /* of pods: a LAUNCH_GROUP each; the LAUNCH goes behind */
+    size_t operation_count;
     double refuse_s;
 };
 
+/* Adds the tasks of an instance at v[k] on; answers the new count. */
+static size_t refer(struct arena *a, const struct instance *i, struct stoa_task_ref *v, size_t k)
+{
+    if (i->container_count == 0)
+        v[k++] = (struct stoa_task_ref){ i->task_id.p, i->agent->id.p };
+    for (size_t c = 0; c < i->container_count; c++) {
+        struct str id = pod_task_id(a, i->id, pod_container(&i->spec->app, c), i->incarnation);
+        if (id.p != NULL)
+            v[k++] = (struct stoa_task_ref){ id.p, i->agent->id.p };
+    }
+    return k;
+}
+
 static void reconcile(struct shell *sh)
 {
-    size_t n = HASH_COUNT(sh->m->instances), k = 0;
-    struct stoa_task_ref *v = xcalloc(n + 1, sizeof *v);
+    size_t n = 0, k = 0;
+    struct stoa_task_ref *v;
+    struct arena arena;
+
+    for (const struct instance *i = sh->m->instances; i != NULL; i = i->hh.next)
+        n += i->container_count + 1;
+    v = xcalloc(n + 1, sizeof *v);
+    arena_init(&arena, ACCEPT_ARENA_BYTES_MAX);
 
     for (const struct instance *i = sh->m->instances; i != NULL; i = i->hh.next)
         if (i->agent != NULL && i->state != INSTANCE_SCHEDULED)
-            v[k++] = (struct stoa_task_ref){ i->task_id.p, i->agent->id.p };
+            k = refer(&arena, i, v, k);
     (void)stoa_reconcile(sh->scheduler, v, k,
                          NULL); /* count 0: the implicit form, which finds tasks we do not know */
     if (k != 0)
         (void)stoa_reconcile(sh->scheduler, NULL, 0, NULL);
+    arena_done(&arena);
     free(v);
 }
 
 /* A launch that could not be sent: the core hears of it as the master would say it. */
-static void launches_dropped(struct shell *sh, const struct call_out *c, const char *why)
+static void tasks_dropped(struct shell *sh, const struct stoa_task *tasks, size_t n, const char *why)
 {
-    for (size_t i = 0; i < c->task_count; i++) {
+    for (size_t i = 0; i < n; i++) {
         struct marathon_event ev = { .type = EVENT_STATUS };
-        ev.status = (struct status_event){ .task_id = str_of(c->tasks[i].id),
-                                           .agent_id = str_of(c->tasks[i].agent_id),
+        ev.status = (struct status_event){ .task_id = str_of(tasks[i].id),
+                                           .agent_id = str_of(tasks[i].agent_id),
                                            .message = str_of(why),
                                            .state = TASK_DROPPED,
                                            .reason_number = REASON_NONE,
@@ -291,16 +316,25 @@ static void launches_dropped(struct shell *sh, const struct call_out *c, const c
     }
 }
 
-static void send_accept(struct shell *sh, const struct call_out *c)
+static void send_accept(struct shell *sh, struct call_out *c)
 {
-    struct stoa_operation op = { .type = STOA_OP_LAUNCH, .tasks = c->tasks, .task_count = c->task_count };
     struct stoa_error err = { 0 };
+    size_t n = c->operation_count;
 
-    if (stoa_accept(sh->scheduler, &c->offer_id, 1, &op, 1, c->refuse_s, &err) == 0)
+    if (c->task_count != 0) /* there is room for it */
+        c->operations[n++] = (struct stoa_operation){
+            .type = STOA_OP_LAUNCH, .tasks = c->tasks, .task_count = c->task_count
+        };
+    if (n == 0) { /* nothing could be built: the offer goes back */
+        (void)stoa_decline(sh->scheduler, &c->offer_id, 1, c->refuse_s, NULL);
         return;
-    log_warn("launch_not_sent", "offer=" LOG_Q " tasks=%zu error=" LOG_Q, LOG_QARG(str_of(c->offer_id)),
-             c->task_count, LOG_QARG(str_of(err.msg)));
-    launches_dropped(sh, c, err.msg);
+    }
+    if (stoa_accept(sh->scheduler, &c->offer_id, 1, c->operations, n, c->refuse_s, &err) == 0)
+        return;
+    log_warn("launch_not_sent", "offer=" LOG_Q " operations=%zu error=" LOG_Q, LOG_QARG(str_of(c->offer_id)),
+             n, LOG_QARG(str_of(err.msg)));
+    for (size_t i = 0; i < n; i++)
+        tasks_dropped(sh, c->operations[i].tasks, c->operations[i].task_count, err.msg);
 }
 
 /* Refusals of calls are not errors here: without a subscription offers are void anyway, and kills,
@@ -351,9 +385,16 @@ static void build_tasks(struct shell *sh, struct call_out *c, const struct marat
     const struct stoa_offer *from = &sh->offers[a->accept.offer_index];
 
     c->tasks = arena_array(&c->arena, a->accept.n, sizeof *c->tasks);
-    for (size_t i = 0; c->tasks != NULL && i < a->accept.n; i++) {
+    c->operations = arena_array(&c->arena, a->accept.n + 1, sizeof *c->operations);
+    for (size_t i = 0; c->tasks != NULL && c->operations != NULL && i < a->accept.n; i++) {
         const struct launch *l = &a->accept.launches[i];
         bool enforce = role_is_enforced(sh->m, l->spec->app.id);
+        if (l->spec->app.pod != NULL) {
+            if (!pod_build(&c->operations[c->operation_count], l, from, &sh->config, enforce, &c->arena))
+                break;
+            c->operation_count++;
+            continue;
+        }
         if (!task_build(&c->tasks[c->task_count], l, from, &sh->config, enforce, &c->arena))
             break; /* over the budget: the launch guard tries again later */
         c->task_count++;

@@ -49,6 +49,22 @@ static const struct stoa_reservation *reservations(struct arena *a, const struct
     return v;
 }
 
+bool task_resource(struct stoa_resource *ret, const struct stoa_resource *from, int64_t milli,
+                   const struct stoa_range *ranges, size_t range_count, struct arena *a)
+{
+    *ret = (struct stoa_resource){ .name = copy(a, from->name),
+                                   .type = from->type,
+                                   .milli = milli,
+                                   .ranges = ranges,
+                                   .range_count = range_count,
+                                   .role = copy(a, from->role),
+                                   .allocation_role = copy(a, from->allocation_role),
+                                   .reservations = reservations(a, from),
+                                   .reservation_count = from->reservation_count,
+                                   .revocable = from->revocable };
+    return ret->name != NULL && ret->reservations != NULL;
+}
+
 static bool resources(struct stoa_task *t, const struct launch *l, const struct stoa_offer *offer,
                       struct arena *a)
 {
@@ -61,16 +77,8 @@ static bool resources(struct stoa_task *t, const struct launch *l, const struct 
         struct stoa_range *ranges = arena_array(a, p->range_count + 1, sizeof *ranges);
         for (size_t k = 0; ranges != NULL && k < p->range_count; k++)
             ranges[k] = (struct stoa_range){ p->ranges[k].begin, p->ranges[k].end };
-        v[n++] = (struct stoa_resource){ .name = copy(a, from->name),
-                                         .type = from->type,
-                                         .milli = p->milli,
-                                         .ranges = ranges,
-                                         .range_count = p->range_count,
-                                         .role = copy(a, from->role),
-                                         .allocation_role = copy(a, from->allocation_role),
-                                         .reservations = reservations(a, from),
-                                         .reservation_count = from->reservation_count,
-                                         .revocable = from->revocable };
+        if (!task_resource(&v[n++], from, p->milli, ranges, p->range_count, a))
+            return false;
     }
     t->resources = v;
     t->resource_count = n;

@@ -11,4 +11,8 @@
 bool task_build(struct stoa_task *ret, const struct launch *l, const struct stoa_offer *offer,
                 const struct marathon_config *c, bool enforce_role, struct arena *a);
 
+/* A part of an offered resource. Memory of the arena; false when it is spent. */
+bool task_resource(struct stoa_resource *ret, const struct stoa_resource *from, int64_t milli,
+                   const struct stoa_range *ranges, size_t range_count, struct arena *a);
+
 #endif

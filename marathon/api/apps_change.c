@@ -27,6 +27,18 @@ static void post_event(struct call *c, struct str id)
     c->api->publish(c->api->ctx, &e);
 }
 
+/* One id is never an app and a pod. True: it is a pod's, and that is the answer. */
+static bool is_pods(struct call *c, struct str id)
+{
+    const struct slot *s = slot_find(c->m, id);
+
+    if (s == NULL || !slot_is_pod(s))
+        return false;
+    issue_at(&c->issues, NULL, "Applications and Pods may not share the same id");
+    answer_issues(c, "Object is not valid");
+    return true;
+}
+
 static void default_role(struct call *c, struct app *a, struct str id)
 {
     if (a->role.p == NULL && role_is_enforced(c->m, id))
@@ -62,7 +74,7 @@ struct app *app_from_json(struct call *c, const cJSON *json, struct str base, co
     app_migrate(a, &c->m->config, &c->arena, &c->issues);
     default_role(c, a, path_resolve(&c->arena, base, a->id));
     app_fill(a, &c->m->config, base, HEALTH_PORTS_STATED, &c->arena);
-    if (!validate(c, a, slot_find(c->m, a->id), at, in_group))
+    if (!validate(c, a, slot_find(c->m, a->id), at, in_group) || is_pods(c, a->id))
         return NULL;
     return a;
 }
@@ -147,7 +159,7 @@ static struct app *apply_update(struct call *c, const cJSON *json, struct str id
         return NULL;
     }
     value_decode(&schema_app, json, update, false, &c->arena, &c->issues, at);
-    if (answer_bad(c, "Invalid JSON"))
+    if (answer_bad(c, "Invalid JSON") || is_pods(c, id))
         return NULL;
     if (update->version.has)
         return rollback_target(c, update, id, json);
@@ -253,7 +265,7 @@ static struct slot *find(struct call *c, struct str id)
 {
     struct slot *s = slot_find(c->m, id);
 
-    if (s != NULL && s->spec != NULL)
+    if (s != NULL && slot_is_app(s))
         return s;
     answer_message(c, 404, "App '%.*s' does not exist", STR_ARG(str_sub(id, 0, 1000)));
     return NULL;

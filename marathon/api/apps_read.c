@@ -41,7 +41,7 @@ void apps_list(struct call *c)
     jsonw_open(&w);
     jsonw_key_array(&w, "apps");
     HASH_ITER(hh, c->m->slots, s, tmp)
-    if (s->spec != NULL && passes(&f, s))
+    if (slot_is_app(s) && passes(&f, s))
         render_app(c, &w, s->spec, s, embed, true);
     jsonw_array_close(&w);
     jsonw_close(&w);
@@ -51,7 +51,7 @@ static struct slot *find(struct call *c, struct str id)
 {
     struct slot *s = slot_find(c->m, id);
 
-    if (s != NULL && s->spec != NULL)
+    if (s != NULL && slot_is_app(s))
         return s;
     answer_message(c, 404, "App '%.*s' does not exist", STR_ARG(str_sub(id, 0, 1000)));
     return NULL;
@@ -82,7 +82,7 @@ void apps_below(struct call *c, struct str group)
     jsonw_open(&w);
     jsonw_key_array(&w, "*");
     HASH_ITER(hh, c->m->slots, s, tmp)
-    if (s->spec != NULL && path_is_within(s->id, group))
+    if (slot_is_app(s) && path_is_within(s->id, group))
         render_app(c, &w, s->spec, s, embed, true);
     jsonw_array_close(&w);
     jsonw_close(&w);

@@ -42,7 +42,8 @@ static void plan_group(struct jsonw *w, const char *key, const struct deployment
         for (size_t k = 0; k < d->plan.steps[i].n; k++) {
             const struct plan_action *a = &d->plan.steps[i].actions[k];
             struct spec *s = target ? a->to : a->from;
-            if (s == NULL || (a->type == ACTION_START && target) || n++ >= EVENT_PLAN_APPS_MAX)
+            if (s == NULL || s->app.pod != NULL || (a->type == ACTION_START && target) ||
+                n++ >= EVENT_PLAN_APPS_MAX)
                 continue;
             jsonw_raw(w, spec_json(s));
             jsonw_close(w);
@@ -158,6 +159,12 @@ static void keys(struct jsonw *w, const struct bus_event *e, bool full)
         return;
     case BUS_API_POST:
         api_post(w, e);
+        return;
+    case BUS_POD_CREATED:
+    case BUS_POD_UPDATED:
+    case BUS_POD_DELETED:
+        jsonw_key_s(w, "clientIp", e->client);
+        jsonw_key_s(w, "uri", e->uri);
         return;
     case BUS_STATUS_UPDATE:
         status_update(w, e);

@@ -69,7 +69,7 @@ static void render_group(struct tree *t, struct str path, const struct group *se
     jsonw_key_array(w, "apps");
     if ((t->embed & EMBED_APPS) != 0)
         for (size_t i = s; i < s_end; i++)
-            if (str_eq(path_parent(t->slots[i]->id), path))
+            if (slot_is_app(t->slots[i]) && str_eq(path_parent(t->slots[i]->id), path))
                 render_app(t->c, w, t->slots[i]->spec, t->slots[i], t->embed, true);
     jsonw_array_close(w);
     jsonw_key_array(w, "groups");
@@ -89,6 +89,10 @@ static void render_group(struct tree *t, struct str path, const struct group *se
         }
     jsonw_array_close(w);
     jsonw_key_array(w, "pods");
+    if ((t->embed & EMBED_PODS) != 0)
+        for (size_t i = s; i < s_end; i++)
+            if (slot_is_pod(t->slots[i]) && str_eq(path_parent(t->slots[i]->id), path))
+                render_pod_status(t->c, w, t->slots[i]);
     jsonw_array_close(w);
     jsonw_key_array(w, "dependencies");
     for (size_t i = 0; self != NULL && i < self->dependency_count; i++)
@@ -139,7 +143,7 @@ static void group_apps(struct call *c, struct str id)
 
     jsonw_array(&w);
     HASH_ITER(hh, c->m->slots, s, tmp)
-    if (s->spec != NULL && path_is_within(s->id, id))
+    if (slot_is_app(s) && path_is_within(s->id, id))
         render_app(c, &w, s->spec, s, embed, true);
     jsonw_array_close(&w);
 }
@@ -237,7 +241,7 @@ static void group_version(struct call *c, struct str id, struct str version)
     jsonw_key_array(&w, "apps");
     for (size_t i = 0; i < n; i++) {
         struct spec *s = app_at(c, ids[i], v);
-        if (s != NULL)
+        if (s != NULL && s->app.pod == NULL)
             render_app(c, &w, s, NULL, 0, true);
     }
     jsonw_array_close(&w);
@@ -326,7 +330,7 @@ static void flatten_apps(struct flat *f, const struct group_update *gu, const cJ
         remember(f, &f->app_ids, a->id);
     }
     HASH_ITER(hh, f->c->m->slots, s, tmp)
-    if (s->spec != NULL && str_eq(path_parent(s->id), path) && !is_named(f->app_ids, s->id))
+    if (slot_is_app(s) && str_eq(path_parent(s->id), path) && !is_named(f->app_ids, s->id))
         add_app(f, s->id, NULL);
 }
 
@@ -424,7 +428,7 @@ static void scale_by(struct flat *f, struct str path, double factor)
     {
         struct app *a;
         double n;
-        if (s->spec == NULL || !path_is_within(s->id, path))
+        if (!slot_is_app(s) || !path_is_within(s->id, path))
             continue;
         a = app_clone(&s->spec->app, &f->c->arena);
         if (a == NULL)
@@ -448,6 +452,9 @@ static bool roll_back(struct flat *f, struct str path, struct wall version, stru
     n = known_ids(f->c, path, &ids);
     for (size_t i = 0; i < n; i++) {
         struct spec *s = app_at(f->c, ids[i], version);
+        struct slot *now = slot_find(f->c->m, ids[i]);
+        if ((s != NULL && s->app.pod != NULL) || (now != NULL && slot_is_pod(now)))
+            continue; /* never touched by a group update */
         add_app(f, ids[i], s != NULL ? &s->app : NULL);
     }
     return true;

@@ -142,7 +142,7 @@ static size_t rows(struct call *c, struct metric_row *v)
 {
     const struct marathon *m = c->m;
     const struct counters *k = &m->counters;
-    double running = 0, staged = 0, scheduled = 0;
+    double running = 0, staged = 0, scheduled = 0, pods = 0;
     struct slot *s, *tmp;
     size_t n = 0;
 
@@ -151,11 +151,12 @@ static size_t rows(struct call *c, struct metric_row *v)
         running += (double)s->running;
         staged += (double)s->staged;
         scheduled += (double)s->scheduled_count;
+        pods += slot_is_pod(s);
     }
     double up = (double)(c->api->wall(c->api->ctx).ms - c->api->started_at.ms) / 1000;
 #define ROW(name_, counter_, value_) v[n++] = (struct metric_row){ name_, counter_, (double)(value_) }
-    ROW("apps.active.gauge", false, m->app_count);
-    ROW("pods.active.gauge", false, 0);
+    ROW("apps.active.gauge", false, (double)m->app_count - pods);
+    ROW("pods.active.gauge", false, pods);
     ROW("groups.active.gauge", false, HASH_COUNT(m->groups) + 1);
     ROW("instances.running.gauge", false, running);
     ROW("instances.staged.gauge", false, staged);

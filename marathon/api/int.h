@@ -11,6 +11,7 @@
 #include "marathon/core/issues.h"
 #include "marathon/core/normalise.h"
 #include "marathon/core/pathid.h"
+#include "marathon/core/pod.h"
 
 enum { SEGMENTS_MAX = 1100, REQUEST_ARENA_BYTES_MAX = 512 << 20 };
 
@@ -75,6 +76,10 @@ void render_task(struct jsonw *w, const struct instance *i, bool service_ports);
 bool instance_has_task(const struct instance *i);
 void render_action_list(struct jsonw *w, const struct plan_step *st);
 void render_steps(struct jsonw *w, const struct plan *p);
+bool slot_is_app(const struct slot *s); /* in the root, and no pod */
+bool slot_is_pod(const struct slot *s);
+bool action_is_of_pod(const struct plan_action *a);
+void render_action(struct jsonw *w, const struct plan_action *a); /* two members of an open object */
 const char *slot_action_name(enum slot_action a);
 void render_readiness(struct jsonw *w, const struct slot *s);
 
@@ -113,6 +118,8 @@ void handle_tasks(struct call *c);
 void handle_queue(struct call *c);
 void handle_deployments(struct call *c);
 void handle_pods(struct call *c);
+void render_pod_spec(struct jsonw *w, const struct spec *s);
+void render_pod_status(struct call *c, struct jsonw *w, const struct slot *s);
 void handle_info(struct call *c);
 void handle_metrics(struct call *c);
 void handle_logging(struct call *c);

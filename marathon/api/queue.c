@@ -85,8 +85,11 @@ static void queue_item(struct call *c, struct jsonw *w, struct slot *s, bool off
     offers_summary(w, s->queue);
     if (offers)
         unused_offers(w, s->queue);
-    jsonw_key(w, "app");
-    render_app(c, w, spec, NULL, 0, true);
+    jsonw_key(w, spec->app.pod != NULL ? "pod" : "app");
+    if (spec->app.pod != NULL)
+        render_pod_spec(w, spec);
+    else
+        render_app(c, w, spec, NULL, 0, true);
     jsonw_close(w);
 }
 
@@ -145,19 +148,17 @@ void handle_queue(struct call *c)
 
 /* --- deployments
  * ---------------------------------------------------------------------------------------------- */
-static void affected(struct jsonw *w, const struct deployment *d)
+static void affected(struct jsonw *w, const struct deployment *d, bool pods)
 {
-    jsonw_key_array(w, "affectedApps");
+    jsonw_key_array(w, pods ? "affectedPods" : "affectedApps");
     for (size_t i = 0; i < d->plan.n; i++)
         for (size_t k = 0; k < d->plan.steps[i].n; k++) {
             const struct plan_action *a = &d->plan.steps[i].actions[k];
             /* A new app stands in two steps: started and scaled. It is named where it is first. */
-            if (a->type == ACTION_SCALE && a->from == NULL)
+            if ((a->type == ACTION_SCALE && a->from == NULL) || action_is_of_pod(a) != pods)
                 continue;
             jsonw_str(w, a->slot->id);
         }
-    jsonw_array_close(w);
-    jsonw_key_array(w, "affectedPods");
     jsonw_array_close(w);
 }
 
@@ -167,8 +168,7 @@ static void current_actions(struct jsonw *w, const struct deployment *d)
     for (size_t k = 0; d->started && d->current < d->plan.n && k < d->plan.steps[d->current].n; k++) {
         const struct plan_action *a = &d->plan.steps[d->current].actions[k];
         jsonw_open(w);
-        jsonw_key_c(w, "action", slot_action_name(a->type));
-        jsonw_key_s(w, "app", a->slot->id);
+        render_action(w, a);
         render_readiness(w, a->slot);
         jsonw_close(w);
     }
@@ -184,7 +184,8 @@ static void deployments_list(struct call *c)
         jsonw_open(&w);
         jsonw_key_c(&w, "id", d->id);
         jsonw_key_wall(&w, "version", d->version);
-        affected(&w, d);
+        affected(&w, d, false);
+        affected(&w, d, true);
         render_steps(&w, &d->plan);
         current_actions(&w, d);
         jsonw_key_i64(&w, "currentStep",

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "marathon/api/int.h"
+#include "marathon/core/pod.h"
 
 /* --- out
  * ------------------------------------------------------------------------------------------------------- */
@@ -139,7 +140,14 @@ static void put_group(struct jsonw *w, const struct group *g)
 
 static void put_spec(struct jsonw *w, const struct spec *s)
 {
-    value_encode_members(&schema_app, &s->app, w);
+    if (s->app.pod != NULL) { /* the app around it is derived anew */
+        jsonw_key_s(w, "id", s->app.id);
+        jsonw_key_wall(w, "version", s->version);
+        jsonw_key(w, "podDefinition");
+        value_encode(&schema_pod, s->app.pod, w);
+    } else {
+        value_encode_members(&schema_app, &s->app, w);
+    }
     jsonw_key_open(w, "versionInfo");
     jsonw_key_wall(w, "lastScalingAt", s->scaling_at);
     jsonw_key_wall(w, "lastConfigChangeAt", s->config_at);
@@ -264,6 +272,20 @@ static uint32_t *get_numbers(struct load *l, const cJSON *array, size_t *ret_n)
     return v;
 }
 
+static struct app *load_pod(struct load *l, const struct app *stored)
+{
+    struct app *a;
+
+    if (!pod_fill(stored->pod, &l->m->config, &l->arena))
+        return NULL;
+    a = pod_to_app(stored->pod, &l->arena);
+    if (a != NULL) {
+        a->version = stored->version;
+        a->version_info = stored->version_info;
+    }
+    return a;
+}
+
 static const char *load_spec(struct load *l, struct str rest, const cJSON *j)
 {
     struct app *a = arena_alloc(&l->arena, sizeof *a);
@@ -278,7 +300,10 @@ static const char *load_spec(struct load *l, struct str rest, const cJSON *j)
         return is->v[0].text.p;
     if (a->id.p == NULL || !a->version.has)
         return "no id or version";
-    app_fill(a, &l->m->config, STR("/"), HEALTH_PORTS_NONE, &l->arena);
+    if (a->pod == NULL)
+        app_fill(a, &l->m->config, STR("/"), HEALTH_PORTS_NONE, &l->arena);
+    else if ((a = load_pod(l, a)) == NULL)
+        return "out of memory";
     marathon_restore_spec(l->m, a);
     return NULL;
 }

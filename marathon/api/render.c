@@ -25,6 +25,16 @@ bool instance_has_task(const struct instance *i)
     return i->agent != NULL && i->state != INSTANCE_SCHEDULED;
 }
 
+bool slot_is_app(const struct slot *s)
+{
+    return s->spec != NULL && s->spec->app.pod == NULL;
+}
+
+bool slot_is_pod(const struct slot *s)
+{
+    return s->spec != NULL && s->spec->app.pod != NULL;
+}
+
 static void render_health(struct jsonw *w, const struct instance *i, const struct health *h)
 {
     jsonw_open(w);
@@ -271,13 +281,44 @@ const char *slot_action_name(enum slot_action a)
     return "";
 }
 
+bool action_is_of_pod(const struct plan_action *a)
+{
+    const struct spec *s = a->to != NULL ? a->to : a->from;
+
+    return s != NULL && s->app.pod != NULL;
+}
+
+static const char *pod_action_name(enum slot_action a)
+{
+    switch (a) {
+    case ACTION_START:
+        return "StartPod";
+    case ACTION_STOP:
+        return "StopPod";
+    case ACTION_SCALE:
+        return "ScalePod";
+    case ACTION_RESTART:
+        return "RestartPod";
+    case ACTION_NONE:
+        break;
+    }
+    return "";
+}
+
+void render_action(struct jsonw *w, const struct plan_action *a)
+{
+    bool pod = action_is_of_pod(a);
+
+    jsonw_key_c(w, "action", pod ? pod_action_name(a->type) : slot_action_name(a->type));
+    jsonw_key_s(w, pod ? "pod" : "app", a->slot->id);
+}
+
 void render_action_list(struct jsonw *w, const struct plan_step *st)
 {
     jsonw_key_array(w, "actions");
     for (size_t k = 0; st != NULL && k < st->n; k++) {
         jsonw_open(w);
-        jsonw_key_c(w, "action", slot_action_name(st->actions[k].type));
-        jsonw_key_s(w, "app", st->actions[k].slot->id);
+        render_action(w, &st->actions[k]);
         jsonw_close(w);
     }
     jsonw_array_close(w);

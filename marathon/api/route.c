@@ -114,34 +114,6 @@ void handle_apps(struct call *c)
 
 /* --- small ones
  * --------------------------------------------------------------------------------------------------- */
-/* No pods yet: reads say that there are none, writes say that they are not built. */
-void handle_pods(struct call *c)
-{
-    struct jsonw w;
-
-    if (c->n == 2 && c->r->verb == HTTP_VERB_HEAD) { /* how clients ask whether there are pods */
-        answer_message(c, 404, "Pods are not supported by this version; use /v2/apps");
-    } else if (c->n == 2 && reads(c)) {
-        w = answer_json(c, 200);
-        jsonw_array(&w);
-        jsonw_array_close(&w);
-    } else if (c->n == 3 && str_is(c->segments[2], "::status") && reads(c)) {
-        w = answer_json(c, 200);
-        jsonw_array(&w);
-        jsonw_array_close(&w);
-    } else if (reads(c) || c->r->verb == HTTP_VERB_DELETE || c->r->verb == HTTP_VERB_PUT) {
-        struct str id = segments_path(c, 2, c->n);
-        size_t mark = 0;
-        while (mark < id.n && !str_starts(str_sub(id, mark, id.n), STR("::")))
-            mark++;
-        answer_message(c, 404, "pod with %.*s does not exist", STR_ARG(str_sub(id, 0, mark)));
-    } else if (c->r->verb == HTTP_VERB_POST) {
-        answer_message(c, 422, "Pods are not supported by this version; use /v2/apps");
-    } else {
-        answer_not_allowed(c, "GET, HEAD, POST, PUT, DELETE, OPTIONS");
-    }
-}
-
 static void leader(struct call *c)
 {
     struct jsonw w;

@@ -21,7 +21,7 @@ void app_tasks(struct call *c, struct str id, bool below)
     struct slot *s = slot_find(c->m, id), *tmp;
     struct jsonw w;
 
-    if (!below && (s == NULL || s->spec == NULL)) {
+    if (!below && (s == NULL || !slot_is_app(s))) {
         answer_message(c, 404, "App '%.*s' does not exist", STR_ARG(str_sub(id, 0, 1000)));
         return;
     }
@@ -30,7 +30,7 @@ void app_tasks(struct call *c, struct str id, bool below)
     jsonw_key_array(&w, "tasks");
     HASH_ITER(hh, c->m->slots, s, tmp)
     {
-        if (below ? !path_is_within(s->id, id) : !str_eq(s->id, id))
+        if (slot_is_pod(s) || (below ? !path_is_within(s->id, id) : !str_eq(s->id, id)))
             continue;
         for (const struct instance *i = s->instances; i != NULL; i = i->next)
             if (instance_has_task(i))
@@ -137,7 +137,7 @@ void app_tasks_delete(struct call *c, struct str id, struct str task_id)
 
     if (scale_and_wipe(c))
         return;
-    if (s == NULL || s->spec == NULL) {
+    if (s == NULL || !slot_is_app(s)) {
         answer_message(c, 404, "App '%.*s' does not exist", STR_ARG(str_sub(id, 0, 1000)));
         return;
     }
@@ -197,7 +197,7 @@ static void tasks_delete(struct call *c)
             return;
         }
         struct instance *i = instance_of_task(c->m, id);
-        if (i != NULL && instance_has_task(i) && k.v != NULL)
+        if (i != NULL && i->container_count == 0 && instance_has_task(i) && k.v != NULL)
             k.v[k.n++] = i;
     }
     kill_victims(c, &k, false);
@@ -240,7 +240,7 @@ static void tasks_json(struct call *c)
     jsonw_key_array(&w, "tasks");
     HASH_ITER(hh, c->m->slots, s, tmp)
     for (const struct instance *i = s->instances; i != NULL; i = i->next)
-        if (instance_has_task(i) && status_passes(&f, i))
+        if (instance_has_task(i) && i->container_count == 0 && status_passes(&f, i))
             render_task(&w, i, true);
     jsonw_array_close(&w);
     jsonw_close(&w);
@@ -268,7 +268,7 @@ static void tasks_text(struct call *c)
     HASH_ITER(hh, c->m->slots, s, tmp)
     {
         size_t n;
-        if (s->spec == NULL)
+        if (!slot_is_app(s))
             continue;
         n = app_port_count(&s->spec->app);
         for (size_t k = 0; k < n; k++) {

@@ -3,102 +3,8 @@
  * in app.h, its row here, and its action in validate.c (refused) or wherever it acts. */
 #include "marathon/core/app.h"
 
-#define OFF(T, m) offsetof(struct T, m)
-#define NOBOUND .min = 1, .max = 0
-#define TXT(T, n, m, fl)                                                       \
-    {                                                                          \
-        .name = n, .type = ST_STR, .offset = OFF(T, m), .flags = (fl), NOBOUND \
-    }
-#define TXTLEN(T, n, m, fl, lo, hi)                                                         \
-    {                                                                                       \
-        .name = n, .type = ST_STR, .offset = OFF(T, m), .flags = (fl), .min = lo, .max = hi \
-    }
-#define TXTPAT(T, n, m, fl, pat)                                                                            \
-    {                                                                                                       \
-        .name = n, .type = ST_STR, .offset = OFF(T, m), .flags = (fl), .min = 1, .max = 1e9, .pattern = pat \
-    }
-#define BOOL(T, n, m, fl)                                              \
-    {                                                                  \
-        .name = n, .type = ST_BOOL, .offset = OFF(T, m), .flags = (fl) \
-    }
-#define BOOLDEF(T, n, m, d)                                                             \
-    {                                                                                   \
-        .name = n, .type = ST_BOOL, .offset = OFF(T, m), .flags = SF_DEFAULT, .dflt = d \
-    }
-#define I32(T, n, m, fl, lo, hi)                                                                       \
-    {                                                                                                  \
-        .name = n, .type = ST_I64, .offset = OFF(T, m), .flags = SF_INT32 | (fl), .min = lo, .max = hi \
-    }
-#define I32DEF(T, n, m, d, lo, hi)                                                                 \
-    {                                                                                              \
-        .name = n, .type = ST_I64, .offset = OFF(T, m), .flags = SF_INT32 | SF_DEFAULT, .dflt = d, \
-        .min = lo, .max = hi                                                                       \
-    }
-#define I64(T, n, m, fl, lo, hi)                                                            \
-    {                                                                                       \
-        .name = n, .type = ST_I64, .offset = OFF(T, m), .flags = (fl), .min = lo, .max = hi \
-    }
-#define I64DEF(T, n, m, d, lo, hi)                                                                           \
-    {                                                                                                        \
-        .name = n, .type = ST_I64, .offset = OFF(T, m), .flags = SF_DEFAULT, .dflt = d, .min = lo, .max = hi \
-    }
-#define F64(T, n, m, fl, lo, hi)                                                            \
-    {                                                                                       \
-        .name = n, .type = ST_F64, .offset = OFF(T, m), .flags = (fl), .min = lo, .max = hi \
-    }
-#define F64DEF(T, n, m, d, lo, hi)                                                                           \
-    {                                                                                                        \
-        .name = n, .type = ST_F64, .offset = OFF(T, m), .flags = SF_DEFAULT, .dflt = d, .min = lo, .max = hi \
-    }
-#define ENUM(T, n, m, fl, nm)                                                       \
-    {                                                                               \
-        .name = n, .type = ST_ENUM, .offset = OFF(T, m), .flags = (fl), .names = nm \
-    }
-#define ENUMDEF(T, n, m, d, nm)                                                                      \
-    {                                                                                                \
-        .name = n, .type = ST_ENUM, .offset = OFF(T, m), .flags = SF_DEFAULT, .dflt = d, .names = nm \
-    }
-#define TIME(T, n, m, fl)                                                       \
-    {                                                                           \
-        .name = n, .type = ST_TIME, .offset = OFF(T, m), .flags = (fl), NOBOUND \
-    }
-#define OBJ(T, n, m, fl, s)                                                     \
-    {                                                                           \
-        .name = n, .type = ST_OBJ, .offset = OFF(T, m), .flags = (fl), .sub = s \
-    }
-#define LISTOF(T, n, m, fl, s)                                                                    \
-    {                                                                                             \
-        .name = n, .type = ST_OBJ, .shape = SH_LIST, .offset = OFF(T, m), .flags = (fl), .sub = s \
-    }
-#define TEXTS(T, n, m, fl)                                                                       \
-    {                                                                                            \
-        .name = n, .type = ST_STR, .shape = SH_LIST, .offset = OFF(T, m), .flags = (fl), NOBOUND \
-    }
-#define TEXTSPAT(T, n, m, fl, pat, lo, hi)                                                          \
-    {                                                                                               \
-        .name = n, .type = ST_STR, .shape = SH_LIST, .offset = OFF(T, m), .flags = (fl), .min = lo, \
-        .max = hi, .pattern = pat                                                                   \
-    }
-#define MAPTXT(T, n, m, fl)                                                                     \
-    {                                                                                           \
-        .name = n, .type = ST_STR, .shape = SH_MAP, .offset = OFF(T, m), .flags = (fl), NOBOUND \
-    }
-#define MAPOF(T, n, m, fl, s)                                                                    \
-    {                                                                                            \
-        .name = n, .type = ST_OBJ, .shape = SH_MAP, .offset = OFF(T, m), .flags = (fl), .sub = s \
-    }
-
-#define SCHEMA_J(var, T, fields_, lax_, json_)                                 \
-    const struct schema var = { .name = #T,                                    \
-                                .size = sizeof(struct T),                      \
-                                .json = json_,                                 \
-                                .lax = lax_,                                   \
-                                .count = sizeof(fields_) / sizeof(fields_)[0], \
-                                .fields = fields_ }
-#define SCHEMA(var, T, fields_, lax_) SCHEMA_J(var, T, fields_, lax_, SJ_PLAIN)
-
-#define I32_MAX 2147483647.0
-#define I64_MAX 9.0e15
+#include "marathon/core/pod.h"
+#include "marathon/core/rows.h"
 
 static const char *const engine_names[] = { "MESOS", "DOCKER", NULL };
 const char *const net_mode_names[] = { "container", "container/bridge", "host", NULL };
@@ -106,9 +12,9 @@ static const char *const docker_net_names[] = { "BRIDGE", "HOST", "NONE", "USER"
 const char *const protocol_names[] = { "tcp", "udp", "udp,tcp", NULL };
 const char *const hc_protocol_names[] = { "HTTP",      "HTTPS",      "TCP",         "COMMAND",
                                           "MESOS_TCP", "MESOS_HTTP", "MESOS_HTTPS", NULL };
-static const char *const scheme_names[] = { "HTTP", "HTTPS", NULL };
+const char *const scheme_names[] = { "HTTP", "HTTPS", NULL };
 static const char *const read_mode_names[] = { "RO", "RW", NULL };
-static const char *const kill_selection_names[] = { "YOUNGEST_FIRST", "OLDEST_FIRST", NULL };
+const char *const kill_selection_names[] = { "YOUNGEST_FIRST", "OLDEST_FIRST", NULL };
 static const char *const ip_protocol_names[] = { "IPv4", "IPv6", NULL };
 static const char *const persistent_names[] = { "root", "path", "mount", NULL };
 static const char *const task_lost_names[] = { "WAIT_FOREVER", "RELAUNCH_AFTER_TIMEOUT", NULL };
@@ -120,11 +26,11 @@ static const struct schema_field env_fields[] = {
     TXT(env_value, "value", value, 0),
     TXT(env_value, "secret", secret, 0),
 };
-static SCHEMA_J(schema_env, env_value, env_fields, false, SJ_ENV);
+SCHEMA_J(schema_env, env_value, env_fields, false, SJ_ENV);
 
 static const struct schema_field secret_fields[] = { TXTLEN(secret_def, "source", source, SF_REQUIRED, 1,
                                                             1e9) };
-static SCHEMA(schema_secret, secret_def, secret_fields, false);
+SCHEMA(schema_secret, secret_def, secret_fields, false);
 
 static const struct schema_field constraint_fields[] = {
     TXT(constraint, "fieldName", field, 0),
@@ -140,7 +46,7 @@ static const struct schema_field artifact_fields[] = {
     BOOLDEF(artifact, "executable", executable, 0),      BOOLDEF(artifact, "cache", cache, 0),
     TXTLEN(artifact, "destPath", dest_path, 0, 1, 1024),
 };
-static SCHEMA(schema_artifact, artifact, artifact_fields, false);
+SCHEMA(schema_artifact, artifact, artifact_fields, false);
 
 static const struct schema_field command_check_fields[] = { TXT(command_check, "value", value, SF_REQUIRED) };
 static SCHEMA(schema_command_check, command_check, command_check_fields, false);
@@ -165,11 +71,11 @@ static const struct schema_field mesos_command_fields[] = {
     TXTLEN(mesos_command, "shell", shell, 0, 1, 1e9),
     TEXTS(mesos_command, "argv", argv, SF_NONEMPTY),
 };
-static SCHEMA_J(schema_mesos_command, mesos_command, mesos_command_fields, false, SJ_COMMAND);
+SCHEMA_J(schema_mesos_command, mesos_command, mesos_command_fields, false, SJ_COMMAND);
 static const struct schema_field exec_check_fields[] = {
     OBJ(exec_check, "command", command, SF_REQUIRED, &schema_mesos_command),
 };
-static SCHEMA(schema_exec_check, exec_check, exec_check_fields, false);
+SCHEMA(schema_exec_check, exec_check, exec_check_fields, false);
 static const struct schema_field http_check_fields[] = {
     I32(http_check, "portIndex", port_index, 0, 0, 65535),
     I32(http_check, "port", port, 0, 0, 65535),
@@ -286,7 +192,7 @@ static const struct schema_field docker_parameter_fields[] = {
 static SCHEMA(schema_docker_parameter, docker_parameter, docker_parameter_fields, false);
 static const struct schema_field pull_config_fields[] = { TXTLEN(pull_config, "secret", secret, SF_REQUIRED,
                                                                  1, 1e9) };
-static SCHEMA(schema_pull_config, pull_config, pull_config_fields, false);
+SCHEMA(schema_pull_config, pull_config, pull_config_fields, false);
 static const struct schema_field credential_fields[] = {
     TXT(docker_credential, "principal", principal, SF_REQUIRED),
     TXT(docker_credential, "secret", secret, 0),
@@ -318,7 +224,7 @@ static const struct schema_field linux_info_fields[] = {
     OBJ(linux_info, "seccomp", seccomp, 0, &schema_seccomp),
     OBJ(linux_info, "ipcInfo", ipc, 0, &schema_ipc),
 };
-static SCHEMA(schema_linux_info, linux_info, linux_info_fields, true);
+SCHEMA(schema_linux_info, linux_info, linux_info_fields, true);
 
 static const struct schema_field persistent_fields[] = {
     ENUMDEF(persistent_info, "type", type, 0, persistent_names),
@@ -327,7 +233,7 @@ static const struct schema_field persistent_fields[] = {
     TXT(persistent_info, "profileName", profile, 0),
     LISTOF(persistent_info, "constraints", constraints, SF_ALWAYS | SF_UNIQUE | SF_TOP, &schema_constraint),
 };
-static SCHEMA(schema_persistent, persistent_info, persistent_fields, false);
+SCHEMA(schema_persistent, persistent_info, persistent_fields, false);
 static const struct schema_field external_fields[] = {
     I64(external_info, "size", size, 0, 0, I64_MAX), TXT(external_info, "name", name, 0),
     TXT(external_info, "provider", provider, 0),     MAPTXT(external_info, "options", options, SF_NONEMPTY),
@@ -364,7 +270,7 @@ static const struct schema_field unreachable_fields[] = {
     I64DEF(unreachable_strategy, "inactiveAfterSeconds", inactive_s, 0, 0, I64_MAX),
     I64DEF(unreachable_strategy, "expungeAfterSeconds", expunge_s, 0, 0, I64_MAX),
 };
-static SCHEMA_J(schema_unreachable, unreachable_strategy, unreachable_fields, true, SJ_UNREACHABLE);
+SCHEMA_J(schema_unreachable, unreachable_strategy, unreachable_fields, true, SJ_UNREACHABLE);
 
 static const struct schema_field residency_fields[] = {
     I64DEF(residency, "relaunchEscalationTimeoutSeconds", relaunch_timeout_s, 3600, 0, I64_MAX),
@@ -377,7 +283,7 @@ static const struct schema_field executor_resources_fields[] = {
     F64DEF(executor_resources, "mem", mem, 32, 32, 1e12),
     F64DEF(executor_resources, "disk", disk, 10, 10, 1e12),
 };
-static SCHEMA(schema_executor_resources, executor_resources, executor_resources_fields, true);
+SCHEMA(schema_executor_resources, executor_resources, executor_resources_fields, true);
 
 static const struct schema_field limit_fields[] = {
     BOOL(resource_limit, "unlimited", unlimited, 0),
@@ -389,7 +295,7 @@ static const struct schema_field limits_fields[] = {
     OBJ(resource_limits, "cpus", cpus, 0, &schema_limit),
     OBJ(resource_limits, "mem", mem, 0, &schema_limit),
 };
-static SCHEMA(schema_limits, resource_limits, limits_fields, true);
+SCHEMA(schema_limits, resource_limits, limits_fields, true);
 
 static const struct schema_field version_info_fields[] = {
     TIME(version_info, "lastScalingAt", scaling_at, 0),
@@ -457,6 +363,7 @@ static const struct schema_field app_fields[] = {
     OBJ(app, "unreachableStrategy", unreachable, 0, &schema_unreachable),
     BOOL(app, "tty", tty, 0),
     TXTLEN(app, "role", role, 0, 1, 1e9),
+    OBJ(app, "podDefinition", pod, SF_HIDDEN, &schema_pod),
 };
 SCHEMA(schema_app, app, app_fields, false);
 

@@ -222,6 +222,8 @@ struct version_info {
     struct opt_time scaling_at, config_at;
 };
 
+struct pod;
+
 struct app {
     struct str id;
     struct list accepted_roles; /* struct str */
@@ -261,6 +263,7 @@ struct app {
     struct unreachable_strategy *unreachable;
     struct opt_bool tty;
     struct str role;
+    struct pod *pod; /* a pod in the app's clothes: see pod.h; NULL: an app */
 };
 
 /* Body of POST and PUT /v2/groups. */
@@ -276,7 +279,12 @@ struct group_update {
 
 extern const struct schema schema_app, schema_health_check, schema_group_update, schema_port_definition,
     schema_network, schema_container, schema_constraint;
+extern const struct schema schema_env, schema_secret, schema_artifact, schema_exec_check,
+    schema_mesos_command, schema_pull_config, schema_linux_info, schema_persistent,
+    schema_executor_resources, schema_limits, schema_unreachable;
 
+extern const char *const scheme_names[];
+extern const char *const kill_selection_names[];
 extern const char *const hc_protocol_names[];
 extern const char *const constraint_op_names[];
 extern const char *const protocol_names[];

@@ -187,6 +187,17 @@ void instance_set_old(struct marathon *m, struct instance *i, bool old)
     instance_change_end(m, i);
 }
 
+void instance_task_id(const struct instance *i, struct sbuf *b)
+{
+    const struct app *a = &i->spec->app;
+
+    sbuf_str(b, i->id);
+    if (a->pod == NULL)
+        sbuf_fmt(b, "._app.%u", i->incarnation);
+    else
+        sbuf_fmt(b, ".%.*s.%u", STR_ARG(pod_container(a, 0)->name), i->incarnation);
+}
+
 void instance_provision(struct marathon *m, struct instance *i, struct agent *agent,
                         const struct match *match)
 {
@@ -196,11 +207,11 @@ void instance_provision(struct marathon *m, struct instance *i, struct agent *ag
     seen_agent_unref(m, i->agent);
     i->agent = agent;
     i->incarnation++;
-    sbuf_str(&b, i->id);
-    sbuf_fmt(&b, "._app.%u", i->incarnation);
+    instance_task_id(i, &b);
     text_free(i->task_id);
     i->task_id = text_own(sbuf_view(&b));
     sbuf_done(&b);
+    containers_init(m, i, TASK_STAGING);
     free(i->ports);
     free(i->container_ports);
     i->port_count = match->port_count;
@@ -242,6 +253,7 @@ void instance_end(struct marathon *m, struct instance *i)
     take_newest_spec(m, i);
     seen_agent_unref(m, i->agent);
     i->agent = NULL;
+    containers_clear(i);
     i->port_count = 0;
     i->ip_count = 0;
     i->staged_at = i->started_at = (struct opt_time){ 0 };
@@ -277,6 +289,7 @@ void instance_remove(struct marathon *m, struct instance *i)
 
 void instance_free(struct instance *i)
 {
+    containers_clear(i);
     free(i->ports);
     free(i->container_ports);
     free(i->checks);

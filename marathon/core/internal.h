@@ -7,6 +7,7 @@
 #include "common/base/assert.h"
 #include "marathon/core/marathon.h"
 #include "marathon/core/pathid.h"
+#include "marathon/core/pod.h"
 
 /* --- step.c: what a step gives out --------------------------------------------------------------------- */
 struct marathon_action *step_action(struct marathon *m, enum action_type t);
@@ -46,6 +47,7 @@ void instance_change_end(struct marathon *m, struct instance *i);
 void instance_set_state(struct marathon *m, struct instance *i, enum instance_state to);
 void instance_set_health(struct marathon *m, struct instance *i, enum instance_health h);
 bool instance_is_ready(const struct instance *i);
+void instance_task_id(const struct instance *i, struct sbuf *b);
 void instance_provision(struct marathon *m, struct instance *i, struct agent *agent,
                         const struct match *match);
 /* After a terminal state: next incarnation, or gone. */
@@ -129,5 +131,14 @@ void readiness_due(struct marathon *m, struct instance *i);
 void probe_result(struct marathon *m, const struct probe_event *e);
 void checks_mesos(struct marathon *m, struct instance *i, bool healthy, struct str message);
 void checks_register(struct marathon *m, struct slot *s, bool on);
+
+/* --- containers.c: of a pod's instance ------------------------------------------------------------------- */
+void containers_init(struct marathon *m, struct instance *i, enum task_state state); /* none for apps */
+void containers_clear(struct instance *i);
+/* SIZE_MAX: no task of the present incarnation. */
+size_t containers_find(const struct instance *i, struct str task_id);
+void containers_note(struct marathon *m, struct instance *i, size_t k, const struct status_event *e);
+/* Makes of a container's status that of the instance. False: it does not change yet. */
+bool containers_fold(const struct instance *i, struct status_event *e);
 
 #endif

@@ -9,13 +9,29 @@
  * nothing. */
 #define FIRST_RETRY_NS (5 * NS_PER_S)
 
+/* Of a pod each container that has not ended: one would take the others with it, but it may be the one that
+ * the executor has not heard of yet. */
+static void kill_tasks(struct marathon *m, struct instance *i)
+{
+    for (size_t k = 0; k == 0 || k < i->container_count; k++) {
+        struct marathon_action *a;
+        if (i->container_count != 0 && i->containers[k].told &&
+            task_state_is_terminal(i->containers[k].state))
+            continue;
+        a = step_action(m, DO_KILL);
+        a->kill.task_id =
+            i->container_count == 0
+                ? i->task_id
+                : pod_task_id(&m->out->arena, i->id, pod_container(&i->spec->app, k), i->incarnation);
+        a->kill.agent_id = i->agent != NULL ? i->agent->id : (struct str){ NULL, 0 };
+    }
+}
+
 static void send(struct marathon *m, struct instance *i)
 {
-    struct marathon_action *a = step_action(m, DO_KILL);
     int64_t retry_ns = m->config.kill_retry_ns;
 
-    a->kill.task_id = i->task_id;
-    a->kill.agent_id = i->agent != NULL ? i->agent->id : (struct str){ NULL, 0 };
+    kill_tasks(m, i);
     if (i->kill_attempts++ == 0 && retry_ns > FIRST_RETRY_NS)
         retry_ns = FIRST_RETRY_NS;
     timer_set(&m->timers, &i->timer, mono_add(m->now, retry_ns));
@@ -70,11 +86,8 @@ void instance_kill(struct marathon *m, struct instance *i, enum goal goal)
     case INSTANCE_INACTIVE:
         if (i->goal == GOAL_RUNNING)
             break;
-        if (m->connected) {
-            struct marathon_action *a = step_action(m, DO_KILL);
-            a->kill.task_id = i->task_id;
-            a->kill.agent_id = i->agent != NULL ? i->agent->id : (struct str){ NULL, 0 };
-        }
+        if (m->connected)
+            kill_tasks(m, i);
         instance_remove(m, i);
         return;
     case INSTANCE_PROVISIONED:

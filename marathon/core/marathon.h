@@ -72,6 +72,7 @@ struct status_event {
     int reason_number; /* REASON_NONE when absent */
     struct str uuid;   /* empty: needs no acknowledgement */
     int healthy;       /* 1, 0, -1: not said */
+    struct str container_id;
     const struct ip_addr *ips;
     unsigned ip_count;
 };
@@ -188,6 +189,8 @@ struct launch {
                     X(DEPLOYMENT_FAILED, "deployment_failed") X(DEPLOYMENT_INFO, "deployment_info")          \
                         X(DEPLOYMENT_STEP_SUCCESS, "deployment_step_success") X(DEPLOYMENT_STEP_FAILURE,     \
                                                                                 "deployment_step_failure")   \
+                            X(POD_CREATED, "pod_created_event") X(POD_UPDATED, "pod_updated_event")      \
+                                X(POD_DELETED, "pod_deleted_event")                                      \
                             X(APP_TERMINATED, "app_terminated_event") X(INSTANCE_CHANGED,                    \
                                                                         "instance_changed_event")            \
                                 X(INSTANCE_HEALTH_CHANGED, "instance_health_changed_event")                  \

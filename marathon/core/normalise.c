@@ -196,6 +196,7 @@ static void migrate_ports(struct app *a, struct arena *arena, struct issues *is)
 
 void app_migrate(struct app *a, const struct marathon_config *c, struct arena *arena, struct issues *is)
 {
+    a->pod = NULL; /* a key of our records alone: an app that has it has an unknown key */
     if (a->networks.has && a->ports.has && !app_is_host_mode(a) && a->container == NULL)
         a->ports = (struct list){ 0 };
     migrate_uris(a, arena, is);

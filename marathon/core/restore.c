@@ -66,10 +66,10 @@ static void restore_placement(struct marathon *m, struct instance *i, const stru
 
     i->agent = seen_agent_get(m, si->agent_id, si->hostname, si->region, si->zone, si->attributes,
                               si->attribute_count);
-    sbuf_str(&b, i->id);
-    sbuf_fmt(&b, "._app.%u", i->incarnation);
+    instance_task_id(i, &b);
     i->task_id = text_own(sbuf_view(&b));
     sbuf_done(&b);
+    containers_init(m, i, i->has_mesos_state ? i->mesos_state : TASK_STAGING);
     i->port_count = si->port_count;
     i->ports = xmemdup(si->ports, si->port_count * sizeof *i->ports);
     i->container_ports = xmemdup(si->container_ports, si->port_count * sizeof *i->container_ports);

@@ -87,6 +87,15 @@ struct check {
     bool waiting;   /* due, but too many probes are in flight */
 };
 
+/* One container of a pod's instance, as last told. */
+struct container_state {
+    enum task_state state;
+    bool told;           /* false: nothing heard since the launch, or since the restart of the service */
+    int healthy;         /* 1, 0, -1: no word */
+    struct wall since;   /* of the state */
+    char *message, *container_id; /* owned; may be NULL */
+};
+
 struct spec;
 struct slot;
 
@@ -97,11 +106,14 @@ struct instance {
     enum instance_state state;
     enum goal goal;
     unsigned incarnation; /* of the task that runs or ran last; 1 is the first */
-    struct str task_id;   /* "<id>._app.<incarnation>"; owned; valid from PROVISIONED on */
+    struct str task_id;   /* "<id>._app.<incarnation>", of pods that of the first container; owned; valid from
+                             PROVISIONED on */
     struct agent *agent;  /* NULL while SCHEDULED for the first time */
     uint32_t *ports;      /* host ports, PORT_NONE: none; port_count of them */
     uint32_t *container_ports;
     size_t port_count;
+    struct container_state *containers; /* of pods, in the order of the definition */
+    size_t container_count;             /* 0: an app's instance, or not launched yet */
     struct ip_addr ips[4];
     unsigned ip_count;
     struct wall since; /* of the present state */

@@ -214,7 +214,6 @@ static void now_ended(struct marathon *m, struct instance *i, enum instance_stat
 static void apply(struct marathon *m, struct instance *i, const struct status_event *e)
 {
     enum instance_state to = state_of(e->state, e->reason_number);
-    bool told = i->has_mesos_state && i->mesos_state == e->state;
 
     if (e->ip_count != 0) {
         i->ip_count = e->ip_count > 4 ? 4 : e->ip_count;
@@ -223,8 +222,6 @@ static void apply(struct marathon *m, struct instance *i, const struct status_ev
     }
     i->mesos_state = e->state;
     i->has_mesos_state = true;
-    if (!told)
-        emit_status(m, i, e);
     if (instance_state_is_terminal(to)) {
         now_ended(m, i, to, e);
         return;
@@ -251,16 +248,42 @@ static void apply(struct marathon *m, struct instance *i, const struct status_ev
         checks_mesos(m, i, e->healthy == 1, e->message);
 }
 
+static void apply_to_app(struct marathon *m, struct instance *i, const struct status_event *e)
+{
+    if (!i->has_mesos_state || i->mesos_state != e->state)
+        emit_status(m, i, e);
+    apply(m, i, e);
+}
+
+static void apply_to_pod(struct marathon *m, struct instance *i, const struct status_event *e)
+{
+    size_t k = containers_find(i, e->task_id);
+    struct status_event all = *e;
+
+    if (!i->containers[k].told || i->containers[k].state != e->state)
+        emit_status(m, i, e);
+    containers_note(m, i, k, e);
+    if (containers_fold(i, &all))
+        apply(m, i, &all);
+}
+
+static bool is_task_of(const struct instance *i, struct str task_id)
+{
+    return i->container_count != 0 ? containers_find(i, task_id) != SIZE_MAX : str_eq(i->task_id, task_id);
+}
+
 void status_apply(struct marathon *m, const struct status_event *e)
 {
     struct instance *i = instance_of_task(m, e->task_id);
 
     m->counters.task_updates[e->state]++;
     m->counters.oom += e->reason_number == REASON_CONTAINER_LIMITATION_MEMORY;
-    if (i == NULL || i->state == INSTANCE_SCHEDULED || !str_eq(i->task_id, e->task_id))
+    if (i == NULL || i->state == INSTANCE_SCHEDULED || !is_task_of(i, e->task_id))
         unknown_task(m, e);
+    else if (i->container_count != 0)
+        apply_to_pod(m, i, e);
     else
-        apply(m, i, e);
+        apply_to_app(m, i, e);
     acknowledge(m, e);
 }
 

@@ -2,6 +2,7 @@
 #include "marathon/core/taskenv.h"
 
 #include "common/base/sbuf.h"
+#include "marathon/core/pod.h"
 
 enum { LABEL_NAME_MAX = 492, LABEL_VALUE_MAX = 511 }; /* longer ones are left out by the original */
 
@@ -62,12 +63,14 @@ static struct str decimal(struct arena *a, double v)
     return str_index(s, '.') < s.n ? s : arena_fmt(a, "%.*s.0", STR_ARG(s));
 }
 
-static void put_labels(struct env *e, const struct app *app)
+/* more: of the container in a pod; NULL for apps. */
+static void put_labels(struct env *e, const struct app *app, const struct list *more)
 {
     struct sbuf names = SBUF_INIT(1 << 20);
 
-    LIST_EACH(app->labels, struct kv, l)
-    {
+    for (size_t i = 0; i < app->labels.n + (more != NULL ? more->n : 0); i++) {
+        const struct kv *l = i < app->labels.n ? LIST_AT(app->labels, struct kv, i)
+                                               : LIST_AT(*more, struct kv, i - app->labels.n);
         if (l->k.n > LABEL_NAME_MAX || l->v.n > LABEL_VALUE_MAX)
             continue;
         struct str name = upper(e->a, l->k, true);
@@ -147,11 +150,69 @@ struct list task_env(const struct launch *l, const struct marathon_config *c, bo
     put(&e, STR("MARATHON_APP_RESOURCE_DISK"), decimal(a, app->disk.v));
     put(&e, STR("MARATHON_APP_RESOURCE_GPUS"), arena_fmt(a, "%lld", (long long)app->gpus.v));
     put(&e, STR("MARATHON_APP_ENFORCE_GROUP_ROLE"), enforce_role ? STR("TRUE") : STR("FALSE"));
-    put_labels(&e, app);
+    put_labels(&e, app, NULL);
     put(&e, prefixed(&e, c, "HOST"), l->hostname);
     put_ports(&e, l, c);
     LIST_EACH(app->env, struct env_value, v)
     if (v->secret.p == NULL)
         put(&e, v->name, v->value);
+    return (struct list){ true, e.n, e.v };
+}
+
+static void put_user_env(struct env *e, const struct list *env)
+{
+    LIST_EACH(*env, struct env_value, v)
+    if (v->secret.p == NULL)
+        put(e, v->name, v->value);
+}
+
+/* Dashes of a name become underscores: a shell could not read the variable otherwise. */
+static void put_endpoints(struct env *e, const struct launch *l)
+{
+    const struct pod *p = l->spec->app.pod;
+
+    for (size_t k = 0; k < p->containers.n; k++) {
+        const struct pod_container *pc = LIST_AT(p->containers, struct pod_container, k);
+        for (size_t i = 0; i < pc->endpoints.n; i++) {
+            struct str name = upper(e->a, LIST_AT(pc->endpoints, struct pod_endpoint, i)->name, true);
+            size_t index = pod_port_index(p, k, i);
+            if (index >= l->port_count)
+                continue;
+            struct str host = arena_fmt(e->a, "%u", l->ports[index]);
+            if (l->ports[index] != PORT_NONE) {
+                put(e, arena_fmt(e->a, "ENDPOINT_%.*s", STR_ARG(name)), host);
+                put(e, arena_fmt(e->a, "EP_HOST_%.*s", STR_ARG(name)), host);
+            }
+            put(e, arena_fmt(e->a, "EP_CONTAINER_%.*s", STR_ARG(name)),
+                pod_is_host_mode(p) ? host : arena_fmt(e->a, "%u", l->container_ports[index]));
+        }
+    }
+}
+
+struct list pod_env(const struct launch *l, size_t k, struct str task_id, struct str executor_id,
+                    const struct marathon_config *c, bool enforce_role, struct arena *a)
+{
+    const struct app *app = &l->spec->app;
+    const struct pod_container *pc = pod_container(app, k);
+    struct env e = { .a = a };
+    struct sbuf b = SBUF_INIT(64);
+
+    put_user_env(&e, &app->pod->environment);
+    put_user_env(&e, &pc->environment);
+    put(&e, STR("MESOS_TASK_ID"), task_id);
+    put(&e, STR("MESOS_EXECUTOR_ID"), executor_id);
+    put(&e, STR("MARATHON_APP_ID"), app->id);
+    wall_print(&b, l->spec->version);
+    put(&e, STR("MARATHON_APP_VERSION"), arena_str(a, sbuf_view(&b)));
+    sbuf_done(&b);
+    put(&e, STR("MARATHON_CONTAINER_ID"), pc->name);
+    put(&e, STR("MARATHON_CONTAINER_RESOURCE_CPUS"), decimal(a, pc->resources->cpus.v));
+    put(&e, STR("MARATHON_CONTAINER_RESOURCE_MEM"), decimal(a, pc->resources->mem.v));
+    put(&e, STR("MARATHON_CONTAINER_RESOURCE_DISK"), decimal(a, pc->resources->disk.v));
+    put(&e, STR("MARATHON_CONTAINER_RESOURCE_GPUS"), arena_fmt(a, "%lld", (long long)pc->resources->gpus.v));
+    put(&e, STR("MARATHON_APP_ENFORCE_GROUP_ROLE"), enforce_role ? STR("TRUE") : STR("FALSE"));
+    put_labels(&e, app, &pc->labels);
+    put(&e, prefixed(&e, c, "HOST"), l->hostname);
+    put_endpoints(&e, l);
     return (struct list){ true, e.n, e.v };
 }

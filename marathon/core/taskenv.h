@@ -10,4 +10,8 @@
 struct list task_env(const struct launch *l, const struct marathon_config *c, bool enforce_role,
                      struct arena *a);
 
+/* Of container k of a pod. What the user sets comes first here: the system's variables win. */
+struct list pod_env(const struct launch *l, size_t k, struct str task_id, struct str executor_id,
+                    const struct marathon_config *c, bool enforce_role, struct arena *a);
+
 #endif

@@ -32,7 +32,7 @@ struct draft {
  */
 void service_ports_count(struct marathon *m, const struct app *a, int by)
 {
-    for (size_t i = 0; i < app_port_count(a); i++) {
+    for (size_t i = 0; a->pod == NULL && i < app_port_count(a); i++) {
         int64_t p = app_service_port(a, i);
         if (p > 0 && p <= 65535)
             m->service_ports[p] += (uint32_t)by;
@@ -62,7 +62,7 @@ static bool assign_service_ports(struct marathon *m, struct app *a, const struct
     size_t reuse = 0;
     int64_t next = m->config.local_port_min;
 
-    for (size_t i = 0; i < app_port_count(a); i++) {
+    for (size_t i = 0; a->pod == NULL && i < app_port_count(a); i++) { /* pods have none */
         int64_t port = 0;
         if (app_service_port(a, i) != 0)
             continue;

@@ -487,3 +487,14 @@ void app_validate(const struct app *a, const struct validate_context *vc, struct
     check_roles(a, vc, root, is);
     check_numbers(a, vc, root, is);
 }
+
+void app_validate_identity(const struct app *a, const struct validate_context *vc, struct issues *is)
+{
+    check_id(a, vc->place, is);
+    check_roles(a, vc, vc->place, is);
+}
+
+void app_validate_constraint(const struct constraint *c, const struct place *at, struct issues *is)
+{
+    check_constraint(c, at, is);
+}

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Source: marathon-behaviour §6 (environment of pods), §11; names of executors: §3. */
+#include "marathon/podtask.h"
+
+#include <math.h>
+
+#include "common/wire/jsonw.h"
+#include "marathon/core/pathid.h"
+#include "marathon/core/pod.h"
+#include "marathon/core/taskenv.h"
+#include "marathon/task.h"
+
+/* The picks of one launch, being shared out. */
+struct share {
+    const struct launch *l;
+    const struct stoa_offer *offer;
+    struct arena *a;
+    int64_t *left; /* per pick, of scalars */
+};
+
+static const char *text(struct arena *a, struct str s)
+{
+    return s.p != NULL ? arena_str(a, s).p : NULL;
+}
+
+struct taken {
+    struct stoa_resource *v;
+    size_t n, cap;
+};
+
+static bool add(struct share *s, struct taken *t, const struct pick *p, int64_t milli,
+                const struct stoa_range *range)
+{
+    if (t->n == t->cap) {
+        size_t cap = t->cap * 2 + 8;
+        struct stoa_resource *v = arena_array(s->a, cap, sizeof *v);
+        if (v == NULL)
+            return false;
+        if (t->n != 0)
+            memcpy(v, t->v, t->n * sizeof *v);
+        t->v = v;
+        t->cap = cap;
+    }
+    return task_resource(&t->v[t->n++], &s->offer->resources[p->resource], milli, range, range != NULL, s->a);
+}
+
+static bool take_scalar(struct share *s, struct taken *t, const char *name, double amount)
+{
+    int64_t need = (int64_t)llround(amount * 1000);
+
+    for (size_t i = 0; i < s->l->pick_count && need > 0; i++) {
+        const struct pick *p = &s->l->picks[i];
+        int64_t n = s->left[i] < need ? s->left[i] : need;
+        if (n <= 0 || p->range_count != 0 || strcmp(s->offer->resources[p->resource].name, name) != 0)
+            continue;
+        if (!add(s, t, p, n, NULL))
+            return false;
+        s->left[i] -= n;
+        need -= n;
+    }
+    return true;
+}
+
+static bool take_port(struct share *s, struct taken *t, uint32_t port)
+{
+    for (size_t i = 0; i < s->l->pick_count; i++) {
+        const struct pick *p = &s->l->picks[i];
+        for (size_t k = 0; k < p->range_count; k++)
+            if (p->ranges[k].begin <= port && port <= p->ranges[k].end) {
+                struct stoa_range *r = arena_alloc(s->a, sizeof *r);
+                if (r == NULL)
+                    return false;
+                *r = (struct stoa_range){ port, port };
+                return add(s, t, p, 0, r);
+            }
+    }
+    return true;
+}
+
+static bool take_container(struct share *s, struct stoa_task *t, size_t k)
+{
+    const struct pod *p = s->l->spec->app.pod;
+    const struct pod_container *pc = pod_container(&s->l->spec->app, k);
+    struct taken got = { 0 };
+
+    if (!take_scalar(s, &got, "cpus", pc->resources->cpus.v) ||
+        !take_scalar(s, &got, "mem", pc->resources->mem.v) ||
+        !take_scalar(s, &got, "disk", pc->resources->disk.v) ||
+        !take_scalar(s, &got, "gpus", (double)pc->resources->gpus.v))
+        return false;
+    for (size_t e = 0; e < pc->endpoints.n; e++) {
+        size_t index = pod_port_index(p, k, e);
+        if (index < s->l->port_count && s->l->ports[index] != PORT_NONE &&
+            !take_port(s, &got, s->l->ports[index]))
+            return false;
+    }
+    t->resources = got.v;
+    t->resource_count = got.n;
+    return true;
+}
+
+/* --- checks ------------------------------------------------------------------------------------------------
+ */
+/* Where the endpoint listens, as seen from inside: the host port without a network of its own. */
+static uint32_t endpoint_port(const struct launch *l, size_t k, struct str name)
+{
+    const struct pod *p = l->spec->app.pod;
+    const struct pod_container *pc = pod_container(&l->spec->app, k);
+
+    for (size_t e = 0; e < pc->endpoints.n; e++) {
+        size_t index = pod_port_index(p, k, e);
+        if (!str_eq(LIST_AT(pc->endpoints, struct pod_endpoint, e)->name, name) || index >= l->port_count)
+            continue;
+        return pod_is_host_mode(p) ? l->ports[index] : l->container_ports[index];
+    }
+    return 0;
+}
+
+static double seconds(int64_t s)
+{
+    return s > 0 ? (double)s : -1;
+}
+
+static bool set_command(struct stoa_command *to, const struct mesos_command *from, struct arena *a)
+{
+    if (from->argv.n == 0) {
+        to->value = text(a, from->shell);
+        return to->value != NULL;
+    }
+    const char **argv = arena_array(a, from->argv.n + 1, sizeof *argv);
+    if (argv == NULL)
+        return false;
+    LIST_EACH(from->argv, struct str, arg)
+    argv[to->argc++] = text(a, *arg);
+    to->argv = argv;
+    to->no_shell = true;
+    to->value = argv[0];
+    return to->value != NULL;
+}
+
+static const struct stoa_check *check(const struct launch *l, size_t k, const struct pod_check *h,
+                                      struct arena *a)
+{
+    struct stoa_check *c;
+
+    if (h == NULL || (c = arena_alloc(a, sizeof *c)) == NULL)
+        return NULL;
+    if (h->http != NULL) {
+        c->type = STOA_CHECK_HTTP;
+        c->port = endpoint_port(l, k, h->http->endpoint);
+        c->path = h->http->path.p != NULL ? text(a, h->http->path) : "/";
+        c->scheme = h->http->scheme.v == SCHEME_HTTPS ? "https" : "http";
+    } else if (h->tcp != NULL) {
+        c->type = STOA_CHECK_TCP;
+        c->port = endpoint_port(l, k, h->tcp->endpoint);
+    } else {
+        c->type = STOA_CHECK_COMMAND;
+        if (!set_command(&c->command, h->exec->command, a))
+            return NULL;
+    }
+    c->delay_s = seconds(h->delay_s.v);
+    c->interval_s = seconds(h->interval_s.v);
+    c->timeout_s = seconds(h->timeout_s.v);
+    c->grace_period_s = seconds(h->grace_s.v);
+    c->consecutive_failures = h->failures_max.v > 0 ? (int)h->failures_max.v : INT32_MAX;
+    return c;
+}
+
+/* --- the task
+ * ------------------------------------------------------------------------------------------------ */
+static const struct stoa_label *labels(struct arena *a, const struct list *l, size_t *ret_n)
+{
+    struct stoa_label *v = arena_array(a, l->n + 1, sizeof *v);
+
+    *ret_n = 0;
+    for (size_t i = 0; v != NULL && i < l->n; i++) {
+        const struct kv *kv = LIST_AT(*l, struct kv, i);
+        v[(*ret_n)++] = (struct stoa_label){ text(a, kv->k), text(a, kv->v) };
+    }
+    return v;
+}
+
+static bool set_environment(struct stoa_command *cmd, const struct launch *l, size_t k, struct str task_id,
+                            struct str executor_id, const struct marathon_config *c, bool enforce_role,
+                            struct arena *a)
+{
+    struct list env = pod_env(l, k, task_id, executor_id, c, enforce_role, a);
+    struct stoa_variable *v = arena_array(a, env.n + 1, sizeof *v);
+
+    if (v == NULL)
+        return false;
+    LIST_EACH(env, struct kv, kv)
+    v[cmd->environment_count++] = (struct stoa_variable){ text(a, kv->k), text(a, kv->v) };
+    cmd->environment = v;
+    return true;
+}
+
+static bool set_uris(struct stoa_command *cmd, const struct pod_container *pc, struct arena *a)
+{
+    struct stoa_uri *v = arena_array(a, pc->artifacts.n + 1, sizeof *v);
+
+    if (v == NULL)
+        return false;
+    LIST_EACH(pc->artifacts, struct artifact, f)
+    v[cmd->uri_count++] = (struct stoa_uri){ .value = text(a, f->uri),
+                                             .executable = f->executable.v,
+                                             .no_extract = !f->extract.v,
+                                             .cache = f->cache.v,
+                                             .output_file = text(a, f->dest_path) };
+    cmd->uris = v;
+    return true;
+}
+
+static const struct pod_volume *volume_of(const struct pod *p, struct str name)
+{
+    LIST_EACH(p->volumes, struct pod_volume, v)
+    if (str_eq(v->name, name))
+        return v;
+    return NULL;
+}
+
+/* Volumes without a place on the host lie in the executor's sandbox, which all containers of the pod share.
+ */
+static void put_volume(struct jsonw *w, const struct pod_mount *m, const struct pod_volume *v)
+{
+    jsonw_open(w);
+    jsonw_key_c(w, "mode", m->read_only.v ? "RO" : "RW");
+    jsonw_key_s(w, "container_path", m->mount_path);
+    if (v->host.p != NULL) {
+        jsonw_key_s(w, "host_path", v->host);
+    } else {
+        jsonw_key_open(w, "source");
+        jsonw_key_c(w, "type", "SANDBOX_PATH");
+        jsonw_key_open(w, "sandbox_path");
+        jsonw_key_c(w, "type", "PARENT");
+        jsonw_key_s(w, "path", v->name);
+        jsonw_close(w);
+        jsonw_close(w);
+    }
+    jsonw_close(w);
+}
+
+static const char *container(const struct pod *p, const struct pod_container *pc, struct arena *a)
+{
+    struct sbuf b = SBUF_INIT(1 << 20);
+    struct jsonw w = JSONW(&b);
+    const char *json;
+
+    if (pc->mounts.n == 0 && pc->image == NULL)
+        return NULL;
+    jsonw_open(&w);
+    jsonw_key_c(&w, "type", "MESOS");
+    if (pc->image != NULL) {
+        jsonw_key_open(&w, "mesos");
+        jsonw_key_open(&w, "image");
+        jsonw_key_c(&w, "type", "DOCKER");
+        jsonw_key_bool(&w, "cached", !pc->image->force_pull.v);
+        jsonw_key_open(&w, "docker");
+        jsonw_key_s(&w, "name", pc->image->id);
+        jsonw_close(&w);
+        jsonw_close(&w);
+        jsonw_close(&w);
+    }
+    jsonw_key_array(&w, "volumes");
+    LIST_EACH(pc->mounts, struct pod_mount, m)
+    {
+        const struct pod_volume *v = volume_of(p, m->name);
+        if (v != NULL)
+            put_volume(&w, m, v);
+    }
+    jsonw_array_close(&w);
+    jsonw_close(&w);
+    json = text(a, sbuf_view(&b));
+    sbuf_done(&b);
+    return json;
+}
+
+static int64_t limit_milli(const struct resource_limit *r)
+{
+    if (r == NULL)
+        return 0;
+    return r->unlimited.v ? -1 : (int64_t)llround(r->value.v * 1000);
+}
+
+static const struct stoa_discovery *discovery(const struct launch *l, size_t k, const char *name,
+                                              struct arena *a)
+{
+    const struct pod *p = l->spec->app.pod;
+    const struct pod_container *pc = pod_container(&l->spec->app, k);
+    struct stoa_discovery *d = arena_alloc(a, sizeof *d);
+    struct stoa_port *v = arena_array(a, pc->endpoints.n * 2 + 1, sizeof *v);
+    size_t n = 0;
+
+    if (d == NULL || v == NULL)
+        return NULL;
+    for (size_t e = 0; e < pc->endpoints.n; e++) {
+        const struct pod_endpoint *ep = LIST_AT(pc->endpoints, struct pod_endpoint, e);
+        size_t index = pod_port_index(p, k, e), count;
+        uint32_t port;
+        if (index >= l->port_count)
+            continue;
+        port = l->ports[index] != PORT_NONE ? l->ports[index] : l->container_ports[index];
+        const struct stoa_label *own = labels(a, &ep->labels, &count);
+        for (size_t i = 0; i < ep->protocol.n && i < 2; i++)
+            v[n++] = (struct stoa_port){ .number = port,
+                                         .name = text(a, ep->name),
+                                         .protocol = text(a, *LIST_AT(ep->protocol, struct str, i)),
+                                         .labels = own,
+                                         .label_count = count };
+    }
+    *d = (struct stoa_discovery){
+        .visibility = STOA_VISIBLE_FRAMEWORK, .name = name, .ports = v, .port_count = n
+    };
+    return d;
+}
+
+static bool build_task(struct stoa_task *t, struct share *s, size_t k, struct str executor_id,
+                       const struct marathon_config *c, bool enforce_role)
+{
+    const struct launch *l = s->l;
+    const struct pod *p = l->spec->app.pod;
+    const struct pod_container *pc = pod_container(&l->spec->app, k);
+    struct str id = pod_task_id(s->a, l->instance->id, pc, l->instance->incarnation);
+    struct stoa_command *cmd = arena_alloc(s->a, sizeof *cmd);
+    struct str user = pc->user.p != NULL ? pc->user : p->user.p != NULL ? p->user : c->user;
+
+    if (id.p == NULL || cmd == NULL)
+        return false;
+    *t = (struct stoa_task){ .id = id.p, .name = text(s->a, pc->name), .agent_id = text(s->a, l->agent_id) };
+    cmd->no_shell = pc->exec == NULL; /* the image's own command */
+    if (pc->exec != NULL && !set_command(cmd, pc->exec->command, s->a))
+        return false;
+    cmd->user = text(s->a, user);
+    if (!set_environment(cmd, l, k, id, executor_id, c, enforce_role, s->a) || !set_uris(cmd, pc, s->a) ||
+        !take_container(s, t, k))
+        return false;
+    t->command = cmd;
+    t->container_json = container(p, pc, s->a);
+    t->health_check = check(l, k, pc->health_check, s->a);
+    t->check = check(l, k, pc->check, s->a);
+    t->discovery = discovery(l, k, t->name, s->a);
+    t->labels = labels(s->a, &pc->labels, &t->label_count);
+    t->kill_grace_s =
+        pc->lifecycle != NULL && pc->lifecycle->kill_grace_s.has ? pc->lifecycle->kill_grace_s.v : 0;
+    if (pc->limits != NULL) {
+        t->cpus_limit_milli = limit_milli(pc->limits->cpus);
+        t->mem_limit_milli = limit_milli(pc->limits->mem);
+    }
+    return t->name != NULL && t->discovery != NULL && t->labels != NULL;
+}
+
+/* "web.instance-<uuid>" gives "instance-web.<uuid>", and ".<n>" behind it from the second incarnation on: the
+ * executor of the one before may still be ending, and would take the new tasks with it. */
+static struct str executor_id(struct str instance, unsigned incarnation, struct arena *a)
+{
+    struct str id;
+
+    static const char mark[] = ".instance-";
+    size_t at = instance.n, skip = sizeof mark - 1;
+
+    for (size_t i = 0; i < instance.n; i++)
+        if (str_starts(str_sub(instance, i, instance.n), STR(".instance-")))
+            at = i;
+    id = arena_fmt(a, "instance-%.*s.%.*s", STR_ARG(str_sub(instance, 0, at)),
+                   STR_ARG(str_sub(instance, at + skip, instance.n)));
+    return incarnation == 1 || id.p == NULL ? id : arena_fmt(a, "%.*s.%u", STR_ARG(id), incarnation);
+}
+
+bool pod_build(struct stoa_operation *ret_op, const struct launch *l, const struct stoa_offer *offer,
+               const struct marathon_config *c, bool enforce_role, struct arena *a)
+{
+    const struct app *app = &l->spec->app;
+    const struct executor_resources *r = app->pod->executor_resources;
+    struct share s = { l, offer, a, arena_array(a, l->pick_count + 1, sizeof(int64_t)) };
+    struct stoa_executor *e = arena_alloc(a, sizeof *e);
+    size_t n = pod_container_count(app);
+    struct stoa_task *tasks = arena_array(a, n, sizeof *tasks);
+    struct str id = executor_id(l->instance->id, l->instance->incarnation, a);
+    struct taken got = { 0 };
+
+    if (s.left == NULL || e == NULL || tasks == NULL || id.p == NULL)
+        return false;
+    for (size_t i = 0; i < l->pick_count; i++)
+        s.left[i] = l->picks[i].milli;
+    if (!take_scalar(&s, &got, "cpus", r->cpus.v) || !take_scalar(&s, &got, "mem", r->mem.v) ||
+        !take_scalar(&s, &got, "disk", r->disk.v))
+        return false;
+    *e = (struct stoa_executor){
+        .id = id.p, .type = STOA_EXECUTOR_DEFAULT, .resources = got.v, .resource_count = got.n
+    };
+    e->labels = labels(a, &app->pod->labels, &e->label_count);
+    for (size_t k = 0; k < n; k++)
+        if (!build_task(&tasks[k], &s, k, id, c, enforce_role))
+            return false;
+    *ret_op = (struct stoa_operation){
+        .type = STOA_OP_LAUNCH_GROUP, .tasks = tasks, .task_count = n, .executor = e
+    };
+    return true;
+}
