@@ -75,6 +75,10 @@ int cli_read_file(const char *path, struct sbuf *b, struct error *err);
 
 /* Where the servers are: the option's value, else the variable, else the default of a machine running `stoa dev`. */
 const char *cli_master_address(const char *option);   /* STOA_MASTER, 127.0.0.1:5050 */
+/* As written: host:port, zk://... or file://...; cli_master_address looks the leading master up and ends the command when there
+ * is none. */
+const char *cli_master_text(const char *option);
+const char *cli_find_master(const char *text);
 const char *cli_marathon_address(const char *option); /* STOA_MARATHON, 127.0.0.1:8080 */
 
 struct cli_response {

@@ -175,9 +175,16 @@ static const char *address_of(const char *option, const char *variable, const ch
     return option != NULL ? option : env != NULL && env[0] != 0 ? env : fallback;
 }
 
-const char *cli_master_address(const char *option)
+const char *cli_master_text(const char *option)
 {
     return address_of(option, "STOA_MASTER", "127.0.0.1:5050");
+}
+
+const char *cli_master_address(const char *option)
+{
+    const char *text = cli_master_text(option);
+
+    return strstr(text, "://") != NULL && strncmp(text, "http", 4) != 0 ? cli_find_master(text) : text;
 }
 
 const char *cli_marathon_address(const char *option)

@@ -453,7 +453,7 @@ int run_main(int argc, char **argv)
     if (rc != 0)
         return cli_fail(&err);
     r.name = a.name != NULL ? a.name : default_name(a.command);
-    options.master = cli_master_address(a.master);
+    options.master = cli_master_text(a.master);
     options.name = r.name;
     options.roles = &a.role;
     options.role_count = strcmp(a.role, "*") == 0 ? 0 : 1;

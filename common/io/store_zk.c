@@ -690,7 +690,7 @@ static void finish_journal(struct backend *b)
 
     szk_program_init(&b->program);
     if (!szk_journal_read(&b->program, sbuf_view(&b->half), &all) || b->applied > all.count) {
-        struct zk_result r = { .code = ZK_FAILED, .text = "it is damaged; `stoa store check` tells more" };
+        struct zk_result r = { .code = ZK_FAILED, .text = "it is damaged; delete the node journal below the store to give the change up" };
         free(all.ops);
         szk_program_done(&b->program);
         open_failed(b, &r, "the journal of an unfinished change");

@@ -168,6 +168,23 @@ def _():
     wait_for("four run", lambda: len(marathon_tasks(b.port)) == 4, 60)
 
 
+@case("the command line finds the leader too; a wrong URL is told by its part")
+def _():
+    def cli(*args, master):
+        return subprocess.run([STOA, *args, f"--master={master}"], capture_output=True, text=True, timeout=60)
+    r = cli("agents", master=zk.url("/mesos"))
+    equal((r.returncode, r.stdout.count("127.0.0.1")), (0, 2), f"stoa agents {r.stderr}")
+    path = os.path.join(scratch(), "master-url")
+    open(path, "w").write(zk.url("/mesos") + "\n")
+    equal(cli("agents", master="file://" + path).returncode, 0, "file://")
+    r = cli("run", "--command=exit 0", master=zk.url("/mesos"))
+    equal(r.returncode, 0, f"stoa run: {r.stderr}")
+    r = cli("agents", master="zk://a:x/mesos")
+    check(r.returncode != 0 and "a port is not a number" in r.stderr and "zk://a:x/mesos" in r.stderr, r.stderr)
+    r = subprocess.run([STOA, "master", "--zk=zk://user@a:1/m"], capture_output=True, text=True)
+    check(r.returncode == 1 and "--zk" in r.stderr and "user:password" in r.stderr, r.stderr)
+
+
 @case("kill -9 of the leading master: another leads, agents and framework come back, no task is touched")
 def _():
     kept = running()
