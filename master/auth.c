@@ -76,6 +76,7 @@ int auth_load(struct shell *sh, struct error *err)
 
 void auth_done(struct shell *sh)
 {
+    sasl_free(sh);
     for (size_t i = 0; i < sh->credential_count; i++) {
         free(sh->credentials[i].principal);
         free(sh->credentials[i].secret);

@@ -86,9 +86,10 @@ static const struct flag flags[] = {
       .aliases = "authenticate_http", .help = "Require authentication on master_endpoints that change something." },
     B(authenticate_http_readonly, "false", "Require authentication on master_endpoints that only show something."),
     B(authenticate_http_frameworks, "false", "Require authentication of HTTP frameworks."),
-    ALIAS(BOOL, authenticate_frameworks, "false", "authenticate", "Not built: true is refused."),
-    ALIAS(BOOL, authenticate_agents, "false", "authenticate_slaves", "Not built: true is refused."),
-    D(authentication_v0_timeout, "15secs", "Accepted."),
+    ALIAS(BOOL, authenticate_frameworks, "false", "authenticate",
+          "Only authenticated old drivers may subscribe (HTTP: --authenticate_http_frameworks)."),
+    ALIAS(BOOL, authenticate_agents, "false", "authenticate_slaves", "Only authenticated agents may register."),
+    D(authentication_v0_timeout, "15secs", "How long an agent or driver has to authenticate."),
     S(authenticators, "crammd5", "Accepted."),
     CHOICE(authorizers, "local", "local", "Accepted."),
     CHOICE(http_authenticators, "basic", "basic", "How HTTP clients authenticate."),
@@ -176,11 +177,9 @@ int master_flags_check(const struct master_flags *f, const struct flags *parsed,
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
         if (flags_is_set(parsed, refused[i].name))
             return error_set(err, ERR_INVALID, "--%s is set: %s", refused[i].name, refused[i].instead);
-    if (f->authenticate_agents)
-        return error_set(err, ERR_INVALID, "--authenticate_agents is true: authentication of agents is not built yet");
-    if (f->authenticate_frameworks)
-        return error_set(err, ERR_INVALID, "--authenticate_frameworks is true: authentication of old drivers is not built "
-                                           "yet; HTTP frameworks have --authenticate_http_frameworks");
+    if ((f->authenticate_agents || f->authenticate_frameworks) && f->credentials == NULL)
+        return error_set(err, ERR_INVALID, "--credentials is not set, but --authenticate_agents or --authenticate_frameworks "
+                                           "requires it");
     if (f->registry_strict)
         return error_set(err, ERR_INVALID, "--registry_strict is true: only false is supported");
     if (f->zk != NULL && election_check_flag(f->zk, err) != 0)

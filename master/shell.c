@@ -279,7 +279,7 @@ static bool on_message(void *ctx, const struct msg_in *in)
 
     bool observer = str_starts(in->to, STR("slave-observer("));
     if (!str_is(in->to, "master") && !observer)
-        return false;
+        return sasl_message(sh, in);
     if (!master_is_recovered(sh->m) || !msg_pid_is_set(&in->from)) {
         sh->dropped++;
         return true;
@@ -287,13 +287,15 @@ static bool on_message(void *ctx, const struct msg_in *in)
     pid[0] = '\0';
     if (!str_is(in->name, "mesos.internal.StatusUpdateMessage")) /* the frequent one names its agent itself */
         msg_pid_text(&in->from, pid);
+    if (!observer && sasl_begin(sh, in))
+        return true;
     decoded_init(&d);
     int rc = decode_message(sh->m, in->to, in->name, str_of(pid), in->body, &d, &err);
     if (rc == -(int)ERR_NOT_FOUND && !observer)
-        rc = decode_driver_message(sh->m, in->name, str_of(pid), (struct str){ NULL, 0 }, in->body, &d, &err);
-    if (rc == 0)
+        rc = decode_driver_message(sh->m, in->name, str_of(pid), sasl_principal(sh, str_of(pid)), in->body, &d, &err);
+    if (rc == 0 && sasl_required(sh, &d, str_of(pid))) {
         mshell_step(sh, &d.ev);
-    else {
+    } else if (rc != 0) {
         sh->dropped++;
         log_warn("message_dropped", "pid=" LOG_Q " message=" LOG_Q " reason=" LOG_Q, LOG_QARG(str_of(pid)),
                  LOG_QARG(in->name), LOG_QARG(str_of(err.msg)));
@@ -309,6 +311,7 @@ static void on_exited(void *ctx, const struct msg_pid *pid)
 
     msg_pid_text(pid, text);
     struct master_event ev = { .type = MASTER_EV_AGENT_EXITED, .pid = str_of(text) };
+    sasl_forget(sh, str_of(text));
     if (!sh->stopping)
         mshell_step(sh, &ev);
 }

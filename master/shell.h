@@ -71,6 +71,7 @@ struct shell {
     char pid[MSG_PID_TEXT_SIZE];
     struct credential *credentials;
     size_t credential_count;
+    struct sasl *sasl;          /* sasl.c; NULL until somebody authenticates by messages */
     char **disabled;            /* --firewall_rules: paths */
     size_t disabled_count;
 
@@ -159,6 +160,15 @@ void verbose_reset(void *arg); /* timer */
 /* --- metrics.c --- */
 void metrics_answer(struct shell *sh, struct http_req *r, bool prometheus);
 void api_metrics(struct shell *sh, struct http_req *r, bool json);
+
+/* --- sasl.c: agents and old drivers --- */
+bool sasl_begin(struct shell *sh, const struct msg_in *in);   /* false: not AuthenticateMessage */
+bool sasl_message(struct shell *sh, const struct msg_in *in); /* false: not for a session that is there */
+void sasl_forget(struct shell *sh, struct str pid);
+struct str sasl_principal(const struct shell *sh, struct str pid); /* empty: not authenticated */
+/* Whether the message may be stepped under --authenticate_agents and --authenticate_frameworks; a subscription may, to be refused. */
+bool sasl_required(const struct shell *sh, struct decoded *d, struct str pid);
+void sasl_free(struct shell *sh);
 
 /* --- auth.c --- */
 int auth_load(struct shell *sh, struct error *err);

@@ -39,6 +39,8 @@ static void do_step(struct run *r, struct master_event *ev)
             r->stored = a->store.version;
         else if (a->type == MASTER_ACT_SEND)
             (void)encode_send(a, &out);
+        else if (a->type == MASTER_ACT_EVENT && a->event.to.n != 0)
+            (void)encode_driver_event(r->m, &who, a, &out);
         else if (a->type == MASTER_ACT_EVENT)
             encode_event(r->m, &who, a, &out);
         else if (a->type == MASTER_ACT_WATCH)
@@ -65,6 +67,35 @@ static void message(struct run *r, unsigned kind, struct str body)
         do_step(r, &d.ev);
     decoded_done(&d);
     sbuf_done(&name);
+}
+
+/* Of two old drivers: the first byte says who and which message. */
+static void driver(struct run *r, struct str body)
+{
+    static const char *const names[] = {
+        "mesos.scheduler.Call", "mesos.internal.RegisterFrameworkMessage", "mesos.internal.ReregisterFrameworkMessage",
+        "mesos.internal.UnregisterFrameworkMessage", "mesos.internal.DeactivateFrameworkMessage",
+        "mesos.internal.LaunchTasksMessage", "mesos.internal.ReviveOffersMessage", "mesos.internal.KillTaskMessage",
+        "mesos.internal.StatusUpdateAcknowledgementMessage", "mesos.internal.ReconcileTasksMessage",
+        "mesos.internal.FrameworkToExecutorMessage", "mesos.internal.ResourceRequestMessage",
+    };
+    struct decoded d;
+    struct error err;
+
+    if (body.n == 0)
+        return;
+    unsigned kind = (unsigned char)body.p[0];
+    struct str pid = kind & 64 ? STR("driver-a@127.0.0.1:7001") : STR("driver-b@127.0.0.1:7002");
+    if (kind & 128) {
+        struct master_event ev = { .type = MASTER_EV_AGENT_EXITED, .pid = pid };
+        do_step(r, &ev);
+        return;
+    }
+    decoded_init(&d);
+    if (decode_driver_message(r->m, str_of(names[(kind & 63) % (sizeof names / sizeof names[0])]), pid, (struct str){ NULL, 0 },
+                              str_sub(body, 1, body.n), &d, &err) == 0)
+        do_step(r, &d.ev);
+    decoded_done(&d);
 }
 
 static void scheduler(struct run *r, struct str body, bool json)
@@ -111,6 +142,8 @@ static void frame(struct run *r, unsigned kind, struct str body)
         message(r, kind, body);
     } else if (kind == 8 || kind == 9) {
         scheduler(r, body, kind == 9);
+    } else if (kind == 15 && body.n != 0) {
+        driver(r, body);
     } else if (kind == 10 || kind == 11) {
         operator_call(r, body, kind == 11);
     } else if (kind == 12) {

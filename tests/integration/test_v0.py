@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Old drivers: a scheduler and an executor that speak libprocess messages, against real processes. The order and content of
 messages follow what real drivers were recorded to say."""
-import os, sys
+import hmac, os, sys
 try:
     import google.protobuf
 except ImportError:
@@ -473,6 +473,80 @@ def _():
     equal(get(port, "/health").status, 200, "master")
     equal(get(agent_port, "/health").status, 200, "agent")
     s.close()
+
+class Authenticatee(lp.Proc):
+    """One conversation for a pid."""
+
+    def __init__(self, subject):
+        super().__init__("crammd5-authenticatee(1)")
+        self.send(MPID(), lp.internal.AuthenticateMessage(pid=subject))
+        equal(list(self.next("AuthenticationMechanismsMessage").mechanisms), ["CRAM-MD5"], "mechanisms")
+        check(self.sender.startswith("crammd5-authenticator-session("), self.sender)
+        self.session = self.sender
+
+    def challenge(self):
+        self.send(self.session, lp.internal.AuthenticationStartMessage(mechanism="CRAM-MD5", data=b""))
+        return self.next("AuthenticationStepMessage").data
+
+    def answer(self, principal, secret):
+        mac = hmac.new(secret, self.challenge(), "md5").hexdigest()
+        self.send(self.session, lp.internal.AuthenticationStepMessage(data=f"{principal} {mac}".encode()))
+        got = self.inbox.get(timeout=20)[0]
+        self.close()
+        return got
+
+
+@case("CRAM-MD5: drivers must authenticate when it is required, and their principal is filled in")
+def _():
+    global port
+    port = free_ports(1)[0]
+    creds = os.path.join(scratch(), "credentials.json")
+    with open(creds, "w") as f:
+        json.dump({"credentials": [{"principal": "fw", "secret": "s3cret"}, {"principal": "agent", "secret": "a"}]}, f)
+    m = Process("master-auth", [STOA, "master", "--ip=127.0.0.1", f"--port={port}", f"--work_dir={scratch()}/m2", "--hostname=localhost",
+                                "--authenticate_frameworks=true", "--authenticate_agents=true", f"--credentials={creds}"])
+    wait_for("the master", lambda: get(port, "/health").status == 200)
+    s = Scheduler()
+    equal(s.next("FrameworkErrorMessage").message, f"Framework at {s.pid} is not authenticated", "without")
+    equal(Authenticatee(s.pid).answer("fw", b"wrong"), "AuthenticationFailedMessage", "wrong secret")
+    equal(Authenticatee(s.pid).answer("nobody", b"s3cret"), "AuthenticationFailedMessage", "unknown principal")
+    a = Authenticatee(s.pid)
+    a.send(a.session, lp.internal.AuthenticationStartMessage(mechanism="PLAIN"))
+    check("mechanism" in a.next("AuthenticationErrorMessage").error, "the error")
+    first = Authenticatee(s.pid)
+    equal(Authenticatee(s.pid).answer("fw", b"s3cret"), "AuthenticationCompletedMessage", "right")
+    first.send(first.session, lp.internal.AuthenticationStartMessage(mechanism="CRAM-MD5"))
+    s.subscribe()
+    s.registered()
+    equal(framework(s.id)["principal"], "fw", "principal")
+    check(first.inbox.empty(), "a superseded session is silent")
+    other = Scheduler(subscribe=False, principal="agent")
+    equal(Authenticatee(other.pid).answer("fw", b"s3cret"), "AuthenticationCompletedMessage", "right")
+    other.subscribe()
+    check("does not match principal" in other.next("FrameworkErrorMessage").message, "another principal")
+    s.close()
+    wait_for("disconnected", lambda: not framework(s.id)["connected"])
+    m.stop()
+
+
+@case("CRAM-MD5: an agent that is not authenticated is ignored")
+def _():
+    global port
+    port = free_ports(1)[0]
+    m = Process("master-auth", [STOA, "master", "--ip=127.0.0.1", f"--port={port}", "--registry=in_memory", "--hostname=localhost",
+                                "--authenticate_agents=true", f"--credentials={scratch()}/credentials.json"])
+    wait_for("the master", lambda: get(port, "/health").status == 200)
+    a = lp.Proc("slave(1)")
+    r = lp.internal.RegisterSlaveMessage(version="1.12.0")
+    r.slave.hostname, r.slave.port = "n", 5051
+    r.resource_version_uuid.value = os.urandom(16)
+    a.send(MPID(), r)
+    equal(Authenticatee(a.pid).answer("agent", b"a"), "AuthenticationCompletedMessage", "right")
+    equal(get(port, "/slaves").json["slaves"], [], "ignored")
+    a.send(MPID(), r)
+    a.next("SlaveRegisteredMessage")
+    a.close()
+    m.stop()
 
 
 main()
