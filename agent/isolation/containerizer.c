@@ -526,6 +526,8 @@ static int prepare(struct container *c, const struct container_spec *spec, struc
         return -(int)err->code;
     if (c->parent != NULL && c->iso->root && (l->flags & LAUNCH_ENTER_PID) == 0) {
         uint32_t enter = foreign_namespaces(c->parent->pid);
+        if ((l->flags & LAUNCH_NEW_PID_NS) != 0)
+            enter &= ~(uint32_t)LAUNCH_ENTER_PID; /* the kernel makes no pid namespace inside one that was only entered */
         l->flags |= enter;
         l->enter_pid = enter != 0 ? c->parent->pid : 0;
     }

@@ -118,10 +118,6 @@ def _():
 @case("the Mesos command line passes standard input on")
 def _():
     start()
-    record = json.dumps({"type": "ATTACH_CONTAINER_INPUT", "attach_container_input": {"type": "CONTAINER_ID", "container_id": {"value": "nobody"}}})
-    probe = post(dev.agents[0], "/api/v1", f"{len(record)}\n{record}", headers={"Content-Type": "application/recordio", "Message-Content-Type": "application/json"})
-    if "I/O switchboard server was disabled" in probe.text:
-        raise Skip("the agent has no input for sessions yet")
     r = mesos("task", "exec", "-i", task_id(), "cat", stdin="typed\n")
     equal((r.returncode, r.stdout), (0, "typed\n"), f"exec -i ({r.stderr[-500:]})")
 
@@ -129,11 +125,26 @@ def _():
 @case("the Mesos command line gives a command a terminal")
 def _():
     start()
-    if "tty_info' is not built" in post(dev.agents[0], "/api/v1", {"type": "LAUNCH_NESTED_CONTAINER_SESSION", "launch_nested_container_session": {
-            "container_id": {"value": "x", "parent": {"value": "y"}}, "command": {"value": "true"}, "container": {"type": "MESOS", "tty_info": {}}}}).text:
-        raise Skip("the agent has no terminals for sessions yet")
     status, out = in_terminal(["task", "exec", "-i", "-t", task_id(), "sh"], b"test -t 0 && echo on a terminal | tr a-z A-Z; exit 5\n", b"ON A TERMINAL")
     equal(status, 5, f"exit code ({out[-400:]})")
+
+
+@case("the Mesos command line attaches to a task with a terminal")
+def _():
+    start()
+    f = Stream(dev.master, {"type": "SUBSCRIBE", "subscribe": {"framework_info": {"user": "root" if IS_ROOT else "nobody", "name": "terminal"}}})
+    id = f.next()["subscribed"]["framework_id"]["value"]
+    call = lambda type, **b: post(dev.master, "/api/v1/scheduler", {"framework_id": {"value": id}, "type": type, **b}, headers={"Mesos-Stream-Id": f.stream_id})
+    o = f.until("an offer", lambda e: e["type"] == "OFFERS")["offers"]["offers"][0]
+    call("ACCEPT", accept={"offer_ids": [o["id"]], "operations": [{"type": "LAUNCH", "launch": {"task_infos": [
+        {"task_id": {"value": "with-terminal"}, "name": "t", "agent_id": o["agent_id"], "container": {"type": "MESOS", "tty_info": {}},
+         "resources": [{"name": n, "type": "SCALAR", "scalar": {"value": v}} for n, v in (("cpus", 0.1), ("mem", 32))],
+         "command": {"value": "while read x; do echo GOT:$x; test $x = bye && break; done"}}]}}]})
+    wait_for("it runs", lambda: [t for t in dev.tasks() if t["id"] == "with-terminal" and t["state"] == "TASK_RUNNING"])
+    status, out = in_terminal(["task", "attach", "with-terminal"], b"hello\nbye\n", b"GOT:bye")
+    check(b"GOT:hello" in out if isinstance(out, bytes) else "GOT:hello" in out, out[-400:])
+    call("TEARDOWN")
+    f.close()
 
 
 @case("the Mesos command line is told that a task has no terminal to attach to")

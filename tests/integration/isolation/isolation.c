@@ -443,6 +443,9 @@ TEST("namespaces/pid: the task sees only its own processes")
         dbg.class = CONTAINER_CLASS_DEBUG;
         if (fixture_launch(&f, &top) && fixture_launch(&f, &dbg) && fixture_wait(&f, "c2.d1", EVENT_EXITED) != NULL)
             CHECK_CSTR(fixture_file(&f, "c2.d1", "stdout"), "sh -c sleep 1000 here");
+        struct container_spec nested = fixture_shell(&f, "c2.n1", "echo $$; cat /proc/1/comm");
+        if (fixture_launch(&f, &nested) && fixture_wait(&f, "c2.n1", EVENT_EXITED) != NULL)
+            CHECK_CSTR(fixture_file(&f, "c2.n1", "stdout"), "2\nstoa-launcher");
     }
     fixture_stop(&f);
 }
@@ -519,6 +522,91 @@ TEST("disk/du: a sandbox over its quota ends the container when that is enforced
             CHECK(e != NULL && e->t.limitation.kind == CONTAINER_LIMIT_DISK);
             CHECK(e != NULL && e->t.limitation.disk_bytes > 2 << 20);
         }
+    }
+    fixture_stop(&f);
+}
+
+/* --- input -------------------------------------------------------------------------------------------- */
+
+struct input_result {
+    int fd;
+    struct error err;
+    bool is_there;
+};
+
+static void on_input(void *arg, int fd, const struct error *err)
+{
+    struct input_result *r = arg;
+    r->is_there = true;
+    r->fd = fd;
+    if (err != NULL)
+        r->err = *err;
+}
+
+static int open_input(struct fixture *f, const char *id, struct input_result *r)
+{
+    struct container_input *i;
+    *r = (struct input_result){ .fd = -1 };
+    int rc = containerizer_input_open(f->c, id, on_input, r, &i, &r->err);
+    for (int k = 0; rc == 0 && k < 200 && !r->is_there; k++)
+        loop_turn(f->loop, 50 * NS_PER_MS);
+    return rc;
+}
+
+static void put(int fd, const char *text)
+{
+    CHECK_INT(write(fd, text, strlen(text)), (int)strlen(text));
+    (void)close(fd);
+}
+
+TEST("an input is lent, stays when its writer goes, and ends when that is asked for")
+{
+    struct fixture f;
+    if (fixture_start(&f, "posix/cpu", NULL)) {
+        struct container_spec s = fixture_shell(&f, "c1", "cat; echo end; exec sleep 1000");
+        struct input_result r;
+        CHECK_INT(open_input(&f, "c1", &r), -ERR_NOT_FOUND);
+        s.io = CONTAINER_IO_PIPE;
+        if (fixture_launch(&f, &s) && open_input(&f, "c1", &r) == 0 && r.fd >= 0) {
+            put(r.fd, "one\n");
+            CHECK(fixture_wait_file(&f, "c1", "stdout"));
+            CHECK_CSTR(fixture_file(&f, "c1", "stdout"), "one");
+            CHECK(open_input(&f, "c1", &r) == 0 && r.fd >= 0);
+            containerizer_input_end(f.c, "c1");
+            put(r.fd, "two\n"); /* the end comes when the last writer is gone */
+            for (int k = 0; k < 200 && strstr(fixture_file(&f, "c1", "stdout"), "end") == NULL; k++)
+                loop_turn(f.loop, 20 * NS_PER_MS);
+            CHECK_CSTR(fixture_file(&f, "c1", "stdout"), "one\ntwo\nend");
+            CHECK_INT(open_input(&f, "c1", &r), 0);
+            CHECK_INT(r.err.code, ERR_CONFLICT);
+        }
+        s = fixture_shell(&f, "c2", "sleep 1000");
+        if (fixture_launch(&f, &s))
+            CHECK_INT(open_input(&f, "c2", &r), -ERR_UNAVAILABLE);
+    }
+    fixture_stop(&f);
+}
+
+TEST("a terminal's last output is in the file when the end is told; its owner is the command's user")
+{
+    struct fixture f;
+    if (fixture_start(&f, "posix/cpu", NULL)) {
+        struct container_spec s = fixture_shell(&f, "c1", "stat -Lc %u:%F /dev/fd/0; stty size; seq 1 1000; exit 3");
+        struct input_result r;
+        s.io = CONTAINER_IO_TERMINAL;
+        s.tty_rows = 12;
+        s.tty_columns = 34;
+        if (fixture_launch(&f, &s)) {
+            struct fixture_event *e = fixture_wait(&f, "c1", EVENT_EXITED);
+            const char *out = fixture_file(&f, "c1", "stdout");
+            char want[80];
+            (void)snprintf(want, sizeof want, "%u:character special file\r\n12 34\r\n1\r\n2\r\n", geteuid());
+            CHECK(e != NULL && WEXITSTATUS(e->t.status) == 3);
+            CHECK(str_starts(str_of(out), str_of(want)));
+            CHECK(strlen(out) > 5 && strcmp(out + strlen(out) - 5, "1000\r") == 0);
+            CHECK_CSTR(fixture_file(&f, "c1", "stderr"), "");
+        }
+        CHECK_INT(open_input(&f, "c1", &r), -ERR_NOT_FOUND);
     }
     fixture_stop(&f);
 }
