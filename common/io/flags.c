@@ -502,6 +502,22 @@ static int by_name(const void *a, const void *b)
     return strcmp((*(const struct flag *const *)a)->name, (*(const struct flag *const *)b)->name);
 }
 
+/* Whoever may read flags need not be able to write to the ZooKeeper of the cluster. */
+static void value_json(struct sbuf *b, const char *text)
+{
+    struct str rest = str_of(text);
+    CLEANUP(sbuf_done_p) struct sbuf masked = SBUF_INIT(1 << 20);
+
+    size_t end = str_skip(&rest, STR("zk://")) ? str_index(rest, '/') : 0, at = end;
+    while (at != 0 && rest.p[at - 1] != '@')
+        at--;
+    if (at != 0) {
+        sbuf_fmt(&masked, "zk://xxxxxxxx:xxxxxxxx@%s", rest.p + at);
+        text = masked.p;
+    }
+    json_text(b, text);
+}
+
 void flags_json(const struct flags *f, struct sbuf *b)
 {
     size_t count = f->spec->count;
@@ -516,7 +532,7 @@ void flags_json(const struct flags *f, struct sbuf *b)
         if (text == NULL)
             continue;
         sbuf_fmt(b, "%s\"%s\":", comma, sorted[i]->name);
-        json_text(b, text);
+        value_json(b, text);
         comma = ",";
     }
     sbuf_char(b, '}');

@@ -3,7 +3,7 @@
 """High availability on real processes: three masters and two marathons over ZooKeeper, two agents with tasks of an app.
 Leaders are killed, stopped, ended; ZooKeeper is restarted; at the end every task that ran at the beginning still runs.
 Prints the times of the failovers (docs/failures.md quotes them). SESSION=4 sets the session timeout of the first part."""
-import os, sys
+import os, sys, threading
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from cluster import *
 
@@ -222,13 +222,31 @@ def _():
 def _():
     kept, old = running(), leader()
     everybody = masters + agents + marathons
+    info = {"user": "root", "name": "holds", "failover_timeout": 10.0}
+    s = Stream(old.port, {"type": "SUBSCRIBE", "subscribe": {"framework_info": info}})
+    id = s.next()["subscribed"]["framework_id"]
+    offer = s.until("an offer", lambda e: e["type"] == "OFFERS")["offers"]["offers"][0]
     zk.kill()
     wait_for("the leader is unsure", lambda: "leadership_unsure" in old.tail(8), 20)
     equal(get(old.port, "/slaves").status, 200, "reads")
+    equal(post(old.port, "/api/v1", {"type": "GET_AGENTS"}).status, 200, "reads of v1")
+    held = []
+    def call():
+        held.append(post(old.port, "/api/v1/scheduler", {"framework_id": id, "type": "DECLINE", "decline": {"offer_ids": [offer["id"]]}},
+                         headers={"Mesos-Stream-Id": s.stream_id}, timeout=60).status)
+    t = threading.Thread(target=call)
+    t.start()
+    t.join(1)
+    equal(held, [], "a call was answered while the master was unsure")
     begin = time.monotonic()
     zk.start()
     wait_for("the leader is sure", lambda: "leadership_sure" in old.tail(8), 30)
     print(f"# ZooKeeper killed and started: deciding again {time.monotonic() - begin:.2f} s after its start")
+    t.join(20)
+    equal(held, [202], "the held call")
+    s.until("a heartbeat or an offer on the same stream", lambda e: e["type"] in ("HEARTBEAT", "OFFERS"))
+    equal(post(old.port, "/api/v1/scheduler", {"framework_id": id, "type": "TEARDOWN"}, headers={"Mesos-Stream-Id": s.stream_id}).status, 202, "teardown")
+    s.close()
     check(leader() is old, "the leader changed")
     equal([p.name for p in everybody if p.p.poll() is not None], [], "who ended")
     all_well(kept)
@@ -296,6 +314,29 @@ def _():
         m.start()
     wait_for("one leads", leader, 60)
     all_well(kept)
+
+
+@case("with credentials others see the leader and change nothing; no password is shown")
+def _():
+    def url(path, who=""):
+        return f"zk://{who}{zk.hosts}{path}"
+    def start(name, url, *more):
+        p = Process(name, [STOA, "master", f"--zk={url}", "--ip=127.0.0.1", f"--port={free_ports(1)[0]}", "--hostname=127.0.0.1", *more])
+        p.port = int(p.args[4].split("=")[1])
+        wait_for("it listens", lambda: get(p.port, "/health").status == 200)
+        return p
+    a = start("owner", url("/secure", "me:pa@ss@"))
+    wait_for("it leads", lambda: get(a.port, "/state").status == 200)
+    check("pa@ss" not in get(a.port, "/flags").text + get(a.port, "/state").text, "the password is shown")
+    check("xxxxxxxx@127.0.0.1" in get(a.port, "/flags").text, "the address is not shown")
+    b = start("stranger", url("/secure"))
+    wait_for("it is refused", lambda: "candidate_refused" in b.tail(), 20)
+    c = start("friend", url("/secure", "me:pa@ss@"))
+    wait_for("it follows", lambda: get(c.port, "/state").status == 307, 20)
+    check(b.p.poll() is None, "the stranger ended")
+    a.stop()
+    wait_for("the friend leads", lambda: get(c.port, "/state").status == 200, 20)
+    b.stop(), c.stop()
 
 
 @case("an ensemble of three: the ensemble's leader is killed, nobody notices but the log; session of 10 s")

@@ -188,6 +188,32 @@ static int wait_code(int *code)
     return *code;
 }
 
+TEST("a candidate that somebody deletes has lost, and contends anew")
+{
+    struct one a, b;
+    struct leader_view v;
+    char path[100];
+
+    if (!zk_server())
+        return;
+    REQUIRE(loop_new(&loop, NULL, NULL) == 0);
+    one_start(&a, "a", 0);
+    REQUIRE(sees(&a, 's'));
+    one_start(&b, "b", 0);
+    REQUIRE(sees(&b, 'o'));
+    leader_view(a.l, &v);
+    CHECK_INT(v.candidates, 1 + 1);
+    (void)snprintf(path, sizeof path, "/election/%s", v.node);
+    zk_delete(b.zk, path, -1, NULL, NULL);
+    REQUIRE(sees(&b, 's'));
+    REQUIRE(sees(&a, 'o'));
+    CHECK(memchr(a.seen.p, 'n', a.seen.n) != NULL); /* never two at once: first not leading, then a follower */
+    one_end(&b);
+    REQUIRE(sees(&a, 's'));
+    one_end(&a);
+    loop_free(loop);
+}
+
 TEST("credentials: others may read what is for the world, and nothing else")
 {
     int code = -1;
