@@ -69,7 +69,8 @@ def refused(r):
     gone = Scheduler(w, "gone")
     gone.live.close()
     wait_for("its disconnection", lambda: [f for f in json.loads(w.get("/frameworks").body)["frameworks"] if f["name"] == "gone" and not f["connected"]])
-    Scheduler(w, "in the place of a framework of the old driver")
+    driver = Driver(w)
+    wait_for("the driver's framework", lambda: "v0-framework" in w.get("/frameworks").body.decode())
     for m in ("88017fca-51b7-4965-a4b3-b3c030bc0d8d", "271b5fea-97bd-41c1-9759-8a3f3b45535c"):
         w.ids[m] = w.id
     for s in ("cca67a70-3e36-412b-8cfa-a8514a1b26dd", "a9a820c6-0ff3-44bb-969c-a65ad78522a3"):
@@ -81,9 +82,10 @@ def refused(r):
             def repack(body):
                 return gzip.compress(w.ours(gzip.decompress(body)))
             r.play(w, n, edit=repack)
-        elif n != 131:
+        else:
             r.play(w, n)
     r.all(w, range(294, 299))
+    r.play(w, 660)
     for n in range(550, 564):
         if not recorded.path_of(n, "req"):
             continue
@@ -96,6 +98,7 @@ def refused(r):
             except Failed:
                 r.say(n, [f"event {i} {e['type']} missing"])
         s.close()
+    driver.close()
     w.end()
 
 
@@ -176,6 +179,7 @@ def reads(r):
     r.all(w, range(465, 487), 1)
     r.all(w, range(300, 317), 1)
     r.all(w, range(342, 352), 1)
+    r.play(w, 543, 1)
     r.all(w, range(372, 379), 1)
     w.end()
 
@@ -290,6 +294,16 @@ def drain(r):
         wait_for("its acceptance", lambda: "ACCEPT" in w.get("/maintenance/status").body.decode(), 5)
     r.all(w, range(389, 397))
     r.all(w, [397, 398, 700, 701, 702, 703, 704])
+    wait_for("the end of the agent whose machine is down", lambda: Process.alive[-1].p.poll() is not None or len(w.slaves()) == 1, 10)
+    Process.alive[-1].stop()
+    shutil.rmtree(w.dir + "/agent2")
+    w.agent(2)
+    run("n2-gone")
+    new = next(x["id"] for x in w.slaves() if x["hostname"] == "node2.example")
+    w.ids = {MAIN + "-S2": new, **w.ids}
+    r.play(w, 705)
+    wait_for("the agent is gone", lambda: len(w.slaves()) == 1, 10)
+    r.play(w, 706)
     w.end()
 
 
@@ -588,9 +602,9 @@ def authentication(r):
     with open(path, "w") as f:
         json.dump({"credentials": [{"principal": "ops", "secret": "s1"}, {"principal": "fw", "secret": "s2"}]}, f)
     os.chmod(path, 0o600)
-    w = World(domain=False, ip="127.0.5.5", master_flags=["--registry=in_memory", f"--credentials={path}", "--authenticate_http_readonly",
+    w = World(plain=True, ip="127.0.5.5", master_flags=["--registry=in_memory", f"--credentials={path}", "--authenticate_http_readonly",
               "--authenticate_http_readwrite", "--authenticate_http_frameworks", "--http_framework_authenticators=basic"], auth="ops:s1")
-    r.all(w, [520, 521, 522, 524, 525, 526, 527, 530, 531, 532, 533, 534, 535, 536])
+    r.all(w, [520, 521, 522, 523, 524, 525, 526, 527, 530, 531, 532, 533, 534, 535, 536])
     w.ids["f090b34a-59e0-4d33-a6d8-7eb7ebb9cd52"] = w.id
     live = r.open(w, 538)
     live.until("SUBSCRIBED", lambda e: e["type"] == "SUBSCRIBED")
@@ -628,8 +642,217 @@ def partition(r):
     w.end()
 
 
+def leaderless(r):
+    """A master whose ZooKeeper cannot be reached."""
+    w = World(plain=True, ip="127.0.5.6", hostname="m1.example", master_flags=[f"--zk=zk://127.0.0.1:{free_ports(1)[0]}/mesos"])
+    r.all(w, range(570, 576))
+    w.end()
+
+
+def follower(r):
+    """A master that does not lead: redirects, and what it answers itself."""
+    zk = ZooKeeper()
+    m1 = World(plain=True, ip="127.0.5.6", hostname="m1.example", master_flags=[f"--zk={zk.url('/mesos')}"])
+    wait_for("its election", lambda: m1.get("/slaves").status == 200, 30)
+    m2 = World(plain=True, ip="127.0.5.7", hostname="m2.example", master_flags=[f"--zk={zk.url('/mesos')}"])
+    wait_for("a leader known", lambda: m2.get("/slaves").status == 307, 30)
+    m2.back_too = [(f"m1.example:{m1.master_port}", "m1.example:5050")]
+    r.all(m2, range(581, 593))
+    m2.end()
+
+
+def failover(r):
+    """The master is killed and starts again on its registry; the agent restarts; the framework subscribes again."""
+    w = World(plain=True)
+    agent = w.agent(1)
+    w.ids["007c473a-2e2c-496c-964c-0bf4e4da4623"] = w.id
+    f = Scheduler(w, "ha-framework", live=w.request(600))
+    r.say(600, recorded.compare(recorded.answer(600), w.theirs(f.live.head)))
+    w.ids[recorded.answer(600).header("Mesos-Stream-Id")] = f.stream_id
+    f.launch(task("h-1", cpus=0.5, mem=64), task("h-done", "true", cpus=0.5, mem=64), cpus=1)
+    f.update("h-1", "TASK_RUNNING")
+    f.update("h-done", "TASK_FINISHED")
+    group = {"type": "LAUNCH_GROUP", "launch_group": {"executor": {"type": "DEFAULT", "executor_id": {"value": "default-1"}, "framework_id": {"value": f.id},
+             "resources": scalars(cpus=0.1, mem=32.0, disk=16.0)}, "task_group": {"tasks": [task("h-g")]}}}
+    f.accept(f.offer(cpus=1), group)
+    f.launch(custom(task("h-x", data="cnVu"), f, "custom-1"), cpus=0.5)
+    x = Executor(f, "custom-1")
+    x.launched("h-x")
+    x.update("h-x", "TASK_STARTING")
+    x.update("h-x", "TASK_RUNNING", message="running in the HTTP executor", data="cGF5bG9hZA==", labels={"labels": [{"key": "from", "value": "executor"}]})
+    f.update("h-g", "TASK_RUNNING")
+    f.update("h-x", "TASK_RUNNING")
+    time.sleep(0.3)
+    events(r, 600, w, [json.loads(e) for e in recorded.stream(600)], f.live.events)
+    os.kill(agent.pid, signal.SIGSTOP)
+    w.master.kill().wait()
+    w.master.start()
+    wait_for("the master", lambda: w.get("/health").status == 200)
+    r.all(w, [602, 601, 603])
+    os.kill(agent.pid, signal.SIGCONT)
+    back = lambda: [a for a in w.slaves() if a["active"]]
+    wait_for("the agent's return", back, 100)
+    r.all(w, [604, 605])
+    g = Scheduler(w, "ha-framework", live=w.request(606))
+    r.say(606, recorded.compare(recorded.answer(606), w.theirs(g.live.head)))
+    w.ids[recorded.answer(606).header("Mesos-Stream-Id")] = g.stream_id
+    r.play(w, 607)
+    for t in ("h-g", "h-x", "h-1"):
+        g.live.until(f"reconciliation of {t}", lambda e: e["type"] == "UPDATE" and e["update"]["status"].get("reason") == "REASON_RECONCILIATION" and
+                     e["update"]["status"]["task_id"]["value"] == t)
+    want = [json.loads(e) for e in recorded.stream(606)]
+    events(r, 606, w, [e for e in want if e["type"] in ("SUBSCRIBED", "HEARTBEAT") or "REASON_RECONCILIATION" in json.dumps(e) and '"h-' in json.dumps(e)],
+           [e for e in g.live.events if e["type"] in ("SUBSCRIBED", "HEARTBEAT") or "REASON_RECONCILIATION" in json.dumps(e)])
+    for t in ("h-1", "h-g"):
+        g.ok("KILL", kill={"task_id": {"value": t}})
+        g.update(t, "TASK_KILLED")
+    g.ok("SHUTDOWN", shutdown={"executor_id": {"value": "custom-1"}, "agent_id": {"value": w.id + "-S0"}})
+    g.update("h-x", "TASK_FAILED", "TASK_KILLED")
+    g.launch(task("r-1", cpus=0.5, mem=64), task("r-short", "sleep 2.5", cpus=0.5, mem=64), cpus=1)
+    group["launch_group"]["executor"]["executor_id"]["value"] = "default-2"
+    group["launch_group"]["task_group"]["tasks"] = [task("r-g")]
+    g.accept(g.offer(cpus=1), group)
+    end = os.path.join(w.dir, "end")
+    rx = custom(task("r-x", data="cnVu"), g, "custom-2")
+    rx["executor"]["command"]["value"] = f"while [ ! -e {end} ]; do sleep 0.1; done"
+    g.launch(rx, cpus=0.5)
+    y = Executor(g, "custom-2")
+    y.launched("r-x")
+    y.update("r-x", "TASK_STARTING")
+    y.update("r-x", "TASK_RUNNING", message="running in the HTTP executor", data="cGF5bG9hZA==", labels={"labels": [{"key": "from", "value": "executor"}]})
+    for t, state in (("r-1", "TASK_RUNNING"), ("r-g", "TASK_RUNNING"), ("r-x", "TASK_RUNNING"), ("r-short", "TASK_FINISHED")):
+        g.update(t, state)
+    g.quiet()
+    agent.kill().wait()
+    wait_for("the master knows", lambda: not back(), 10)
+    r.all(w, [608, 609])
+    open(end, "w").close()
+    time.sleep(0.3)
+    agent.start()
+    wait_for("the agent's recovery", back, 30)
+    r.play(w, 610, 1)
+    w.end()
+
+
+def manners(r):
+    """What clients take for granted beside the recordings: prefixes, repeated Accept lines, chunks, compression, old frameworks."""
+    w = World()
+    w.agent(1)
+    J, P = "application/json", "application/x-protobuf"
+
+    def want(what, ok, got=""):
+        r.say(0, [] if ok else [f"{what}: {str(got)[:200]}"])
+
+    def raw(method, path, *headers, body=b"", n=0):
+        lines = [f"{method} {path} HTTP/1.1", "Host: h", *headers] + ([f"Content-Length: {len(body)}"] if body or method == "POST" else [])
+        return w.raw("\r\n".join(lines).encode() + b"\r\n\r\n" + body, n)
+    health = b'{"type":"GET_HEALTH"}'
+    for n, prefixes in ((0, ("", "/master")), (1, ("", "/slave(1)", "/slave%281%29"))):
+        for p in prefixes:
+            for path in ("/api/v1", "/api/v1/", "/api/v1/operator"):
+                a = raw("POST", p + path, f"Content-Type: {J}", body=health, n=n)
+                want(f"POST {p}{path} at {n}", a.status == 200 and a.type == J and b'"healthy":true' in a.body, a.first)
+            for path in ("/state", "/state/", "/flags", "/health", "/version") + (("/slaves", "/slaves/x", "/tasks/", "/frameworks/", "/state-summary", "/roles") if n == 0 else
+                                                                       ("/containers", "/monitor/statistics")):
+                if p and path == "/version":
+                    continue
+                for method in ("GET", "POST"):
+                    a = raw(method, p + path, f"Content-Type: {J}", "Mesos-Stream-Id: 5b8d1b5e-3f0c-4b6b-8f1e-000000000000", n=n)
+                    want(f"{method} {p}{path} at {n}", a.status == 200, a.first)
+        want(f"no such root at {n}", raw("GET", "/nothing/here", n=n).status == 404)
+        a = raw("GET", "/state", "Accept-Encoding: gzip", n=n)
+        want(f"gzip of /state at {n}", a.header("Content-Encoding") == "gzip" and json.loads(a.text()), a.headers)
+        a = raw("GET", "/version", "Accept-Encoding: gzip", n=n)
+        want(f"no gzip of a small answer at {n}", a.header("Content-Encoding") is None and json.loads(a.body), a.headers)
+        for accept in ((), ("Accept: */*",), ("Authorization: Basic Og==",), (f"Accept: {P}", f"Accept: {J}")):
+            a = raw("POST", "/api/v1", f"Content-Type: {J}", *accept, body=health, n=n)
+            want(f"Accept {accept} at {n}", a.status == 200 and a.type == J, a.headers)
+        a = raw("POST", "/api/v1", f"Content-Type: {J}", f"Accept: {J}", f"Accept: {P}", body=health, n=n)
+        want(f"the last of two Accept lines at {n}", a.type == P, a.headers)
+        a = w.raw(b"POST /api/v1 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\n5\r\n{\"typ\r\n" +
+                  b"15\r\ne\" : \n\"GET_HEALTH\"  }\r\n0\r\n\r\n", n)
+        want(f"a chunked request at {n}", a.status == 200 and b"healthy" in a.body, a.first)
+        with socket.create_connection(w.address(n), 5) as c:
+            one = b"POST /api/v1 HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+            version = b'{"type":"GET_VERSION"}'
+            c.sendall(one % len(version) + version + one % len(health) + health)
+            first = Message(read_answer(c))
+            both = first.body + (c.recv(65536) if b"healthy" not in first.body else b"")
+            want(f"two requests on one connection in order at {n}", 0 < both.find(b"GET_VERSION") < both.find(b"GET_HEALTH"), both)
+        a = raw("GET", "/metrics/snapshot?timeout=100ms", n=n)
+        m = json.loads(a.body)
+        want(f"metrics at {n}", a.status == 200 and all(isinstance(v, (int, float)) for v in m.values()), a.first)
+    want("/redirect of the leader", raw("GET", "/redirect").header("Location") == f"//master1.example:{w.master_port}")
+
+    def subscribe(info, *headers, id=None):
+        call = {"type": "SUBSCRIBE", "subscribe": {"framework_info": {"user": "root", "name": "n", **info}}}
+        if id:
+            call["framework_id"] = call["subscribe"]["framework_info"]["id"] = {"value": id}
+        b = json.dumps(call, indent=2).encode()
+        return "\r\n".join(["POST /api/v1/scheduler HTTP/1.1", "Host: h", f"Content-Type: {J}", *headers, f"Content-Length: {len(b)}"]).encode() + b"\r\n\r\n" + b
+    s = Live(w, subscribe({"failover_timeout": "5", "checkpoint": "true"}, f"Accept: {P}", f"Accept: {J}", "Connection: close", "Accept-Encoding: gzip"))
+    s.until("OFFERS", lambda e: e["type"] == "OFFERS", 10)
+    want("the stream's header", s.head.type == J and s.head.header("Transfer-Encoding") == "chunked" and s.stream_id and not s.head.header("Content-Encoding"), s.head.headers)
+    want("SUBSCRIBED, HEARTBEAT at once", s.types()[:2] == ["SUBSCRIBED", "HEARTBEAT"], s.types())
+    want("one record per chunk", s.one_per_chunk)
+    o = s.events[2]["offers"]["offers"][0]
+    want("an old framework's offer has no allocation_info", "allocation_info" not in json.dumps(o), o)
+    want("an old framework's resources have a role and no reservations",
+         all("role" in x and "reservations" not in x for x in o["resources"]), o["resources"])
+    s.close()
+    wait_for("its end", lambda: not [f for f in json.loads(w.get("/state").body)["frameworks"] if f["connected"]], 5)
+    s = Live(w, subscribe({"roles": ["web"], "capabilities": [{"type": "MULTI_ROLE"}]}, id="chosen by the framework"))
+    want("an id of its own", s.until("SUBSCRIBED", lambda e: True)["subscribed"]["framework_id"]["value"] == "chosen by the framework")
+    o = s.until("OFFERS", lambda e: e["type"] == "OFFERS")["offers"]["offers"][0]
+    want("allocation_info with MULTI_ROLE", o["allocation_info"] == {"role": "web"} and all(x["allocation_info"] == {"role": "web"} for x in o["resources"]), o)
+    state = json.loads(w.get("/state").body)
+    for f in state["frameworks"]:
+        want("no pid of an HTTP framework", "pid" not in f, f.get("pid"))
+    for x in [state["slaves"][0][k] for k in ("resources", "used_resources", "offered_resources", "unreserved_resources")] + \
+            [f[k] for f in state["frameworks"] for k in ("resources", "used_resources", "offered_resources")]:
+        want("complete resources", all(isinstance(x.get(k), float) for k in ("cpus", "mem", "disk", "gpus")), x)
+    want("flags are strings", all(isinstance(v, str) for v in state["flags"].values()))
+    for body in ({"type": "DECLINE", "decline": {"offer_ids": []}}, {"type": "DECLINE", "decline": {"offer_ids": [o["id"]]}}, {"type": "ACCEPT", "accept": {"offer_ids": [], "operations": []}},
+                 {"type": "RECONCILE", "reconcile": {"tasks": []}}, {"type": "SUPPRESS"}, {"type": "REVIVE"}):
+        a = w.post("/api/v1/scheduler", {"framework_id": {"value": "chosen by the framework"}, **body}, mesos_stream_id=s.stream_id)
+        want(f"an empty {body['type']}", (a.status, a.header("Content-Length"), a.header("Content-Type")) == (202, "0", None), a.first)
+    f = Scheduler(w, "of the executor")
+    s.close()
+    a = f.call("UNKNOWN")
+    want("a call of type UNKNOWN", a.status == 501, a.first)
+    f.launch(custom(task("x"), f, "x"), cpus=1)
+    x = Executor(f, "x")
+    x.launched("x")
+    time.sleep(1.5)
+    want("no early heartbeat of executors", "HEARTBEAT" not in x.live.types(), x.live.types())
+    want("one record per chunk to executors", x.live.one_per_chunk)
+    x.update("x", "TASK_RUNNING")
+    status = f.update("x", "TASK_RUNNING")
+    want("network_infos[0]", status["container_status"]["network_infos"][0]["ip_addresses"][0]["ip_address"] == "127.0.5.1", status)
+    want("agent_id and container_id", status["agent_id"] and re.fullmatch(recorded.UUID, status["container_status"]["container_id"]["value"]), status)
+    w.end()
+
+
 GROUPS = {"empty": empty, "refused": refused, "reads": reads, "writes": writes, "containers": containers, "drain": drain, "scheduler-json": scheduler_json, "scheduler-pb": scheduler_pb, "watch": watch,
-          "authentication": authentication, "partition": partition}
+          "authentication": authentication, "partition": partition, "failover": failover,
+          "leaderless": leaderless, "follower": follower, "manners": manners}
+
+
+SKIPPED = {  # recordings that no group plays
+    (528, 529): "ACLs are not built", (537,): "ACLs are not built", (540,): "ACLs are not built", (544,): "ACLs are not built",
+    (541, 542): "the agent authenticates nobody yet",
+    (565,): "the original aborts; 501 is checked in manners",
+    tuple(range(576, 581)): "elected with an unreadable log: the registry of several masters is in ZooKeeper here, and no leader is elected without it",
+    (800, 801, 802, 803, 804, 805, 806): "connections of the original's executor: several requests in one file",
+    (820, 821, 822, 823): "the same, of its command line tool and command executor",
+}
+
+
+def not_played(played):
+    """Recordings neither played nor skipped with a reason."""
+    recorded.path_of(1, "req")
+    skipped = {n for ns in SKIPPED for n in ns}
+    return sorted(int(n) for n, ext in recorded._files if ext == "req" and n.isdigit() and int(n) not in played | skipped)
 
 
 def known():
@@ -658,19 +881,23 @@ def run(name):
 def main():
     args = sys.argv[1:]
     patterns = [] if "--all" in args else known()
-    for name in [a for a in args if not a.startswith("-")] or GROUPS:
+    names, played = [a for a in args if not a.startswith("-")], set()
+    for name in names or GROUPS:
         r = Replay()
         try:
             GROUPS[name](r)
         except Exception:
             traceback.print_exc()
         Process.end_all()
+        played |= r.played
         lines = [l for l in r.found if not any(p.match(l) for p, _, _, _ in patterns)]
         for l in lines:
             print(l)
         bad, all_bad = {l[:3] for l in lines}, {l[:3] for l in r.found}
         print(f"# {name}: {len(r.played)} exchanges, {len(r.played) - len(all_bad)} match, {len(all_bad) - len(bad)} with known differences, "
               f"{len(bad)} differ in {len(lines)} places", flush=True)
+    if not names:
+        print("# not played:", not_played(played))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ def task(id, command="sleep 1000", cpus=0.2, mem=32, **more):
 class World:
     """One cluster. `ids` maps texts of the recordings to ours; what we answer is mapped back for the comparison."""
 
-    def __init__(self, domain=True, plain=False, master_flags=(), ip="127.0.5.1", auth=None):
+    def __init__(self, domain=True, plain=False, master_flags=(), ip="127.0.5.1", auth=None, hostname="master1.example"):
         self.dir = tempfile.mkdtemp(prefix="world.", dir=scratch())
         os.chmod(self.dir, 0o755)
         self.auth = f"Authorization: Basic {base64.b64encode(auth.encode()).decode()}\r\n" if auth else ""
@@ -31,12 +31,13 @@ class World:
         self.master_port = free_ports(1)[0]
         for d in ("log-master", "log-agent"):
             os.mkdir(os.path.join(self.dir, d))
-        self.flags = [STOA, "master", f"--ip={ip}", f"--port={self.master_port}", "--hostname=master1.example", "--quorum=1", f"--work_dir={self.dir}/master",
+        self.flags = [STOA, "master", f"--ip={ip}", f"--port={self.master_port}", f"--hostname={hostname}", "--quorum=1", f"--work_dir={self.dir}/master",
                       *([] if plain else ["--cluster=golden", f"--log_dir={self.dir}/log-master"]), *([f"--domain={DOMAIN}"] if domain and not plain else []), *master_flags]
         self.plain = plain
         self.master = Process("master", self.flags)
         wait_for("the master", lambda: self.get("/health").status == 200)
-        self.id = json.loads(self.get("/state").body)["id"]
+        state = self.get("/state")
+        self.id = json.loads(state.body)["id"] if state.status == 200 else None
 
     def agent(self, n=1, *flags):
         port = self.agents.get(n) or free_ports(1)[0]
@@ -99,6 +100,7 @@ class World:
         """An answer of ours with what is known to differ written as in the recordings."""
         def pairs():
             pairs = [(str(self.master_port), "5050")] + [(str(p), "5051") for p in self.agents.values()]
+            pairs += getattr(self, "back_too", [])
             pairs += [(BUILD + "/stoa-executor", "/usr/libexec/mesos/mesos-executor"), (BUILD, "/usr/libexec/mesos"), ("stoa-executor", "mesos-executor"),
                       (f"stoa_conf_{os.getpid()}", "mesos_golden"), (self.dir, "/var/lib/mesos-golden")]
             return pairs
@@ -302,6 +304,31 @@ class Executor:
 
     def launched(self, task):
         return self.live.until(f"LAUNCH of {task}", lambda e: e["type"] == "LAUNCH" and e["launch"]["task"]["task_id"]["value"] == task)
+
+
+class Driver:
+    """As much of an old scheduler driver as registers: the recorded message with a pid that listens."""
+
+    def __init__(self, world):
+        self.listener = socket.create_server((world.master_ip, 0))
+        pid = f"scheduler-{uuid.uuid4()}@{world.master_ip}:{self.listener.getsockname()[1]}"
+        with open(os.path.join(recorded.GOLDEN, "libprocess", "001-b-scheduler.Call.SUBSCRIBE.msg"), "rb") as f:
+            message = re.sub(rb"scheduler-[0-9a-f-]+@[\d.]+:\d+", pid.encode(), f.read())
+        self.links = []
+        threading.Thread(target=self._accept, daemon=True).start()
+        self.s = socket.create_connection(world.address(0), 5)
+        self.s.sendall(message)
+
+    def _accept(self):
+        try:
+            while True:
+                self.links.append(self.listener.accept()[0])
+        except OSError:
+            pass
+
+    def close(self):
+        for s in [self.listener, self.s] + self.links:
+            s.close()
 
 
 def custom(task, scheduler, id, mem=64.0, **more):
