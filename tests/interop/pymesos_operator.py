@@ -29,4 +29,22 @@ for name, args in {"getHealth": (), "getFlags": (), "getVersion": (), "getMetric
         say("agent." + name, getattr(a, name)(*args))
     except Exception as e:
         say("agent." + name, {"failed": str(e)})
+# Containers below the first one. Its attachContainerInput sends the records as one JSON text, which no agent can read.
+top = a.getContainers()["get_containers"]["containers"][0]["container_id"]["value"]
+mine = lambda name, command, **more: {"container_id": {"value": name, "parent": {"value": top}}, "command": {"value": command}, **more}
+for name, call in {
+        "nested": lambda: (a.launchNestedContainer(mine("py-nested", "echo nested", container={"type": "MESOS", "tty_info": {}})),
+                           a.waitNestedContainer("py-nested", top)),
+        "session": lambda: a.launchNestedContainerSession(mine("py-session", "echo session; sleep 0.2")),
+        "killed": lambda: (a.launchNestedContainer(mine("py-killed", "sleep 1000")), a.killNestedContainer("py-killed", top),
+                           a.waitNestedContainer("py-killed", top), a.removeNestedContainer("py-killed", top))}.items():
+    try:
+        call()
+        say("agent." + name, top)
+    except Exception as e:
+        say("agent." + name, {"failed": str(e)})
+try:
+    a.attachContainerOutput(top)
+except RuntimeError as e:
+    say("agent.notAttachable", str(e))
 driver.stop()

@@ -72,6 +72,10 @@ def _():
     check([t for t in by["getTasks"]["get_tasks"]["tasks"] if t["state"] == "TASK_RUNNING"], by["getTasks"])
     check(by["agent.getContainers"]["get_containers"]["containers"], by["agent.getContainers"])
     check(by["agent.getTasks"]["get_tasks"]["launched_tasks"], by["agent.getTasks"])
+    sandbox = glob.glob(f"{dev.work_dir}/agent1/slaves/*/frameworks/*/executors/*/runs/{by['agent.nested']}/containers")[0]
+    equal(sorted(os.listdir(sandbox)), ["py-nested", "py-session"], "containers that were not removed")
+    equal([open(f"{sandbox}/{n}/stdout", newline="").read() for n in ("py-nested", "py-session")], ["nested\r\n", "session\n"], "their output")
+    check("I/O switchboard server was disabled for this container" in by["agent.notAttachable"], by["agent.notAttachable"])
 
 
 @case("stopping leaves nothing behind")
