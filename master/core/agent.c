@@ -71,6 +71,7 @@ static struct agent *agent_make(struct master *m, const struct agent_report *r)
     a->version = text_copy(r->version);
     a->total = agent_total_of(r);
     a->has_resource_version = r->has_resource_version;
+    a->report_unproved = true;
     a->resource_version = r->resource_version;
     return a;
 }
@@ -375,6 +376,7 @@ static void agent_take_version(struct agent *a, const struct agent_report *r)
     free(a->version);
     a->version = text_copy(r->version);
     a->has_resource_version = r->has_resource_version;
+    a->report_unproved = true;
     a->resource_version = r->resource_version;
 }
 
@@ -591,6 +593,10 @@ void on_agent_update(struct master *m, const struct master_event *ev)
     if (a == NULL || a->change != AGENT_CHANGE_NONE)
         return;
     if (ev->update.has_resource_version) {
+        /* A report of an earlier life of the agent may come late, after a newer one: it brings tasks that are over. */
+        if (a->report_unproved && a->has_resource_version && !uuid_eq(&a->resource_version, &ev->update.resource_version))
+            agent_ask_again(m, a);
+        a->report_unproved = false;
         a->has_resource_version = true;
         a->resource_version = ev->update.resource_version;
     }

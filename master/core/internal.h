@@ -132,6 +132,8 @@ void on_unregister(struct master *m, const struct master_event *ev);
 void on_agent_update(struct master *m, const struct master_event *ev);
 void on_executor_exited(struct master *m, const struct master_event *ev);
 void on_executor_message(struct master *m, const struct master_event *ev);
+/* By a ping that calls it disconnected: it reports again, with all it has. */
+void agent_ask_again(struct master *m, struct agent *a);
 void agent_admit(struct master *m, struct pending *p);
 void agent_readmit(struct master *m, struct pending *p);
 void agent_returned(struct master *m, struct agent *a, struct agent_report *r);

@@ -42,6 +42,15 @@ void agent_ping(struct master *m, struct agent *a)
     s->send.flag = a->link == AGENT_CONNECTED;
 }
 
+void agent_ask_again(struct master *m, struct agent *a)
+{
+    if (a->link != AGENT_CONNECTED || a->change != AGENT_CHANGE_NONE)
+        return;
+    struct master_action *ping = act_send(m, MSG_PING, str_of(a->pid));
+    ping->send.observer = a->observer;
+    ping->send.flag = false;
+}
+
 void agent_start_pings(struct master *m, struct agent *a)
 {
     a->observer = ++m->next_observer;

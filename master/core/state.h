@@ -196,6 +196,7 @@ struct agent { /* owned by master->agents, or by a pending admission */
     struct agent_ref ref;        /* at the allocator */
     struct resources total;      /* now: configured, changed by operations; with oversubscribed ones */
     bool has_resource_version;
+    bool report_unproved;        /* no UpdateSlave has said yet that its last report was the newest */
     struct uuid resource_version;
     struct wall registered, reregistered; /* ms 0: never */
     struct mono reregister_by;   /* while DISCONNECTED */

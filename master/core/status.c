@@ -55,13 +55,9 @@ static void update_task(struct master *m, struct task *t, const struct master_ev
  * again, with all it has. */
 static void ask_for_books(struct master *m, struct agent *a, const struct task_status *s)
 {
-    if (a->link != AGENT_CONNECTED || a->change != AGENT_CHANGE_NONE)
-        return;
     act_note(m, NOTE_WARN, "unknown_task", "agent=%.*s task=%.*s asking the agent to register again",
              STR_ARG(agent_id_str(a)), STR_ARG(s->task.s));
-    struct master_action *ping = act_send(m, MSG_PING, str_of(a->pid));
-    ping->send.observer = a->observer;
-    ping->send.flag = false;
+    agent_ask_again(m, a);
 }
 
 void on_status(struct master *m, const struct master_event *ev)

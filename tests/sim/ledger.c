@@ -40,6 +40,8 @@ struct ledger {
     struct entry *entries;
     struct port *ports;
     struct ledger_counts counts;
+    char **gone;               /* ids of frameworks that are gone for good */
+    size_t gone_count, gone_cap;
     uint64_t master_steps;
     char text[400];
 };
@@ -59,6 +61,9 @@ void ledger_free(struct ledger *l)
         free(e->key);
         free(e);
     }
+    while (l->gone_count > 0)
+        free(l->gone[--l->gone_count]);
+    free(l->gone);
     struct port *p, *p_next;
     HASH_ITER(hh, l->ports, p, p_next) {
         HASH_DELETE(hh, l->ports, p);
@@ -80,6 +85,8 @@ static struct entry *entry_of(struct sim *s, struct str framework, struct str ta
     e = xcalloc(1, sizeof *e);
     e->key = xstrdup(key);
     e->final_state = e->told = -1;
+    for (size_t i = 0; i < l->gone_count; i++)
+        e->abandoned = e->abandoned || str_is(framework, l->gone[i]);
     HASH_ADD_KEYPTR(hh, l->entries, e->key, (size_t)n, e);
     l->counts.tasks++;
     return e;
@@ -233,10 +240,13 @@ void ledger_acknowledged(struct sim *s, struct str framework, struct str task, c
 
 void ledger_abandoned(struct sim *s, const char *framework_id)
 {
+    struct ledger *l = s->ledger;
     struct entry *e, *next;
 
-    HASH_ITER(hh, s->ledger->entries, e, next)
+    HASH_ITER(hh, l->entries, e, next)
         e->abandoned = e->abandoned || is_of(e, framework_id);
+    ARRAY_ROOM(l->gone, l->gone_count, l->gone_cap);
+    l->gone[l->gone_count++] = xstrdup(framework_id);
 }
 
 /* --- ports --- */

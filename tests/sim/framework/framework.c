@@ -281,8 +281,10 @@ static void on_update(struct stoa_scheduler *s, const struct stoa_status *u, voi
         sim_fail(sim_of(n), "%s is told of task %s, which it never launched", n->p->name, u->task_id);
         return;
     }
-    if (t->over && !u->is_terminal && u->state != STOA_TASK_UNREACHABLE && u->state != STOA_TASK_UNKNOWN)
+    if (t->over && !u->is_terminal && u->state != STOA_TASK_UNREACHABLE && u->state != STOA_TASK_UNKNOWN) {
         (void)stoa_kill(s, u->task_id, u->agent_id, -1, NULL); /* given up, and it runs after all */
+        t->over = false;
+    }
     t->over = t->over || (u->is_terminal && u->state != STOA_TASK_LOST); /* what is lost may come back */
     t->state = (int)u->state;
     if (!seen.has_uuid)

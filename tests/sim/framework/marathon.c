@@ -163,7 +163,7 @@ static void snapshot(struct marathon_node *n)
             return;
         (void)snprintf(n->before[n->before_count].id, sizeof n->before[0].id, "%s", s->id.p);
         n->before[n->before_count].instances = s->instance_count;
-        n->before[n->before_count].dying = s->dying[0] + s->dying[1];
+        n->before[n->before_count].dying = s->dying[1];
         n->before[n->before_count++].ready = s->ready[0] + s->ready[1];
     }
 }
@@ -192,8 +192,9 @@ static void check_slot(struct marathon_node *n, const struct slot *s, size_t k)
     if (live > r->capacity_max + 1 && s->instance_count > n->before[k].instances)
         sim_fail(sim_of(n), "%s starts beyond its capacity: %lld instances, at most %lld", s->id.p, (long long)live,
                  (long long)r->capacity_max);
-    /* What dies by itself is nobody's fault; what marathon tells to go counts against the floor. */
-    if (s->dying[0] + s->dying[1] > n->before[k].dying && ready < ready_before && ready < floor - r->below_floor)
+    /* What dies by itself is nobody's fault; old instances that marathon tells to go count against the floor. (Surplus
+     * new ones go by the order of kill selection, which does not look at health.) */
+    if (s->dying[1] > n->before[k].dying && ready < ready_before && ready < floor - r->below_floor)
         sim_fail(sim_of(n), "%s kills below its floor: %lld ready, %lld before, floor %lld", s->id.p, (long long)ready,
                  (long long)ready_before, (long long)floor);
 }

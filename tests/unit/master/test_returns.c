@@ -40,3 +40,24 @@ TEST("an update of a task that is not in the books makes the agent register agai
     CHECK(framework_task_find(framework_find(s.m, STR(FRAMEWORK0)), STR("late")) != NULL);
     scene_done(&s);
 }
+
+TEST("a report that is not the agent's newest, as its next UpdateSlave shows, is asked for again")
+{
+    struct scene s;
+    static const char update_agent[] =
+        "{\"slave_id\":{\"value\":\"" AGENT0 "\"},\"resource_version_uuid\":{\"value\":\"%s\"}}";
+    char old[200], now[200];
+
+    (void)snprintf(old, sizeof old, update_agent, "AAAAAAAAAAAAAAAAAAAAAQ==");
+    (void)snprintf(now, sizeof now, update_agent, "AAAAAAAAAAAAAAAAAAAAAg==");
+    scene_new(&s);
+    s.store_at_once = true;
+    (void)agent_says(&s, PID0, "ReregisterSlaveMessage", &mesos__internal__reregister_slave_message__descriptor,
+                     "{\"slave\":" AGENT_INFO("\"id\":{\"value\":\"" AGENT0 "\"},") ",\"version\":\"1.12.0\"," AGENT_CAPS
+                     ",\"resource_version_uuid\":{\"value\":\"AAAAAAAAAAAAAAAAAAAAAQ==\"}}");
+    CHECK_STR(agent_says(&s, PID0, "UpdateSlaveMessage", &mesos__internal__update_slave_message__descriptor, now),
+              STR("agent < ping disconnected\n"));
+    /* Later changes are the agent's operations: nothing to ask for. */
+    CHECK_STR(agent_says(&s, PID0, "UpdateSlaveMessage", &mesos__internal__update_slave_message__descriptor, old), STR(""));
+    scene_done(&s);
+}
