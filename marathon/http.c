@@ -7,6 +7,7 @@
 #include "common/base/alloc.h"
 #include "common/base/cleanup.h"
 #include "common/base/log.h"
+#include "marathon/degraded.h"
 #include "marathon/election.h"
 #include "marathon/shell.h"
 #include "webui/webui.h"
@@ -218,6 +219,36 @@ static void handle(struct shell *sh, struct http_req *r)
     marathon_shell_output(sh, &p->o);
 }
 
+static void refuse(struct shell *sh, struct http_req *r)
+{
+    CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(4096);
+
+    degraded_text(sh, &b);
+    common_headers(sh, r);
+    http_reply_header(r, "Retry-After", STR("5"));
+    http_reply(r, 503, "application/json", sbuf_view(&b));
+}
+
+static void refuse_outputs(struct shell *sh, struct output *o)
+{
+    for (; o != NULL; o = o->next) {
+        struct reply *p = (struct reply *)(void *)o;
+        if (o->fn != send_reply || p->r == NULL)
+            continue;
+        http_req_on_gone(p->r, NULL, NULL);
+        refuse(sh, p->r);
+        p->r = NULL;
+    }
+}
+
+void http_refuse_waiting(struct shell *sh)
+{
+    for (struct turn *t = sh->turns; t != NULL; t = t->next)
+        refuse_outputs(sh, t->first);
+    if (sh->turn != NULL)
+        refuse_outputs(sh, sh->turn->first);
+}
+
 static void on_request(void *ctx, struct http_req *r)
 {
     struct shell *sh = ctx;
@@ -234,7 +265,9 @@ static void on_request(void *ctx, struct http_req *r)
         http_reply(r, 503, "application/json", str_of(text));
         return;
     }
-    if (sh->is_ready)
+    if (degraded_refuses(sh, r))
+        refuse(sh, r);
+    else if (sh->is_ready)
         http_handle(sh, r);
     else
         proxy_request(sh, r);

@@ -15,6 +15,7 @@
 #include "common/io/fs.h"
 #include "common/io/random.h"
 #include "common/io/restart.h"
+#include "marathon/degraded.h"
 #include "marathon/election.h"
 #include "marathon/shell.h"
 
@@ -130,23 +131,43 @@ static int listen_http(struct shell *sh, struct error *err)
     return rc;
 }
 
-static void ready(struct shell *sh)
+static void start_failed(struct shell *sh, const struct error *err)
+{
+    log_error("start_failed", "error=" LOG_Q, LOG_QARG(str_of(err->msg)));
+    marathon_shell_stop(sh, 111);
+}
+
+static void begin(struct shell *sh)
 {
     struct marathon_event ev = { .type = EVENT_STARTED };
     struct error err;
-    int rc = sh->http == NULL ? listen_http(sh, &err) : 0;
 
-    sh->api.started_at = loop_wall(sh->loop);
-    if (rc == 0)
-        rc = sched_open(sh, &err);
-    if (rc < 0) {
-        log_error("start_failed", "error=" LOG_Q, LOG_QARG(str_of(err.msg)));
-        marathon_shell_stop(sh, 111);
+    if (sched_open(sh, &err) < 0)
+        start_failed(sh, &err);
+    else
+        (void)marathon_shell_step(sh, &ev, NULL);
+}
+
+static void ready(struct shell *sh)
+{
+    struct error err;
+
+    if (sh->http == NULL && listen_http(sh, &err) < 0) {
+        start_failed(sh, &err);
         return;
     }
+    sh->api.started_at = loop_wall(sh->loop);
     sh->is_ready = true;
-    (void)marathon_shell_step(sh, &ev, NULL);
+    if (!degraded_start(sh, begin))
+        begin(sh);
     log_info("listening", "url=http://%s version=%.*s", sh->leader, STR_ARG(sh->api.version));
+}
+
+static void lead(struct shell *sh);
+
+static void lead_again(void *arg)
+{
+    lead(arg);
 }
 
 static void lead(struct shell *sh)
@@ -157,6 +178,8 @@ static void lead(struct shell *sh)
         persist_load(sh, ready);
         return;
     }
+    if (degraded_reopen(sh, lead_again, &err))
+        return;
     log_error("failed", "error=" LOG_Q, LOG_QARG(str_of(err.msg)));
     marathon_shell_stop(sh, 1);
 }
@@ -237,6 +260,7 @@ static void close_all(struct shell *sh)
     SSL_CTX_free(sh->tls);
     worker_free(sh->worker);
     loop_timer_done(&sh->wake);
+    loop_timer_done(&sh->degraded);
     loop_watch_free(sh->signals[0]);
     loop_watch_free(sh->signals[1]);
     drop_turns(sh);

@@ -10,6 +10,7 @@
 #include "common/base/log.h"
 #include "common/io/fs.h"
 #include "marathon/api/records.h"
+#include "marathon/degraded.h"
 #include "marathon/election.h"
 #include "marathon/shell.h"
 
@@ -61,7 +62,7 @@ static struct store_batch *batch(struct shell *sh)
     struct turn *t = sh->turn;
 
     if (t->batch != NULL && store_batch_count(t->batch) >= STORE_BATCH_ENTRIES_MAX - 8) {
-        /* More than the store takes at once. Definitions come first in a step, and a definition that nothing
+        /* More than the store takes at once, which no update of a root within the limits is. Definitions come first in a step, and a definition that nothing
          * refers to is dropped at the next start: a crash in between loses the request, not the state. */
         struct store_batch *full = t->batch;
         t->batch = NULL;
@@ -212,6 +213,10 @@ static void loaded(void *arg, const struct store_record *records, size_t count, 
      */
     for (size_t i = 0, k; i < count; i = k) {
         unsigned pieces = 0;
+        if (str_is(records[i].key, DEGRADED_CHECK_KEY)) {
+            k = i + 1;
+            continue;
+        }
         for (k = i + 1; k < count && is_piece(records[k].key, records[i].key); k++)
             pieces++;
         v[n].key = records[i].key;

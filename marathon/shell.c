@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Turns: from steps to durable records to outputs. */
+#include "marathon/degraded.h"
 #include "marathon/election.h"
 #include "marathon/shell.h"
 
@@ -63,10 +64,7 @@ static void committed(void *arg, const struct store_result *r)
         return;
     }
     if (r->err != NULL) {
-        /* Nothing that rests on the lost records has left. A restart goes on from what is durable. */
-        log_error("store_failed", "error=" LOG_Q " then=\"ending; start again when the store works\"",
-                  LOG_QARG(str_of(r->err->msg)));
-        marathon_shell_stop(sh, 1);
+        degraded_begin(sh, r->err);
         return;
     }
     t->commits--;
@@ -89,7 +87,10 @@ void marathon_shell_turn_end(void *arg)
         struct store_batch *b = t->batch;
         t->batch = NULL;
         t->commits++;
-        store_commit(sh->store, b, committed, t);
+        if (sh->store_error[0] == '\0')
+            store_commit(sh->store, b, committed, t);
+        else
+            store_batch_free(b); /* what it follows is lost; its outputs are never carried out */
     }
     run_turns(sh);
 }

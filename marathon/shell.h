@@ -78,6 +78,11 @@ struct shell {
     struct marathon_election *election;
     struct passed *passed;      /* requests that the leader is asked */
     bool is_ready;              /* leads, state loaded */
+    char store_error[256];      /* of a store that takes no records; "": it does (degraded.c) */
+    bool read_only;             /* with store_error: reads are served */
+    struct loop_timer degraded;
+    int64_t check_pause_ns;
+    void (*store_works)(struct shell *sh);
     bool restart;               /* begin again in the same process when the loop ends */
     bool stopping;
     int exit_code;
@@ -99,6 +104,7 @@ void persist_close(struct shell *sh);
 int http_open(struct shell *sh, struct error *err);
 void http_close(struct shell *sh);
 void http_handle(struct shell *sh, struct http_req *r); /* by this instance */
+void http_refuse_waiting(struct shell *sh); /* 503 to all that wait for records */
 void http_shared_drop(struct shell *sh); /* something may have changed */
 
 /* --- streams.c */

@@ -33,8 +33,8 @@ enum {
     STORE_KEY_BYTES_MAX =
         512, /* keys: 1 to 512 bytes of UTF-8 without NUL; '/' separates levels by convention */
     STORE_VALUE_BYTES_MAX = 1000 * 1000, /* a znode takes 1 MiB less its path; the same limit everywhere */
-    STORE_BATCH_ENTRIES_MAX = 10000,
-    STORE_BATCH_BYTES_MAX = 64 << 20,
+    STORE_BATCH_ENTRIES_MAX = 200 * 1000, /* a root update of 10,000 apps has some 40,000 */
+    STORE_BATCH_BYTES_MAX = 256 << 20,
 };
 
 struct store_record {
