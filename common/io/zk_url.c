@@ -46,6 +46,9 @@ int zk_url_parse(struct zk_url *ret, struct str text, bool root_ok, struct error
 
     if (!str_skip(&rest, STR("zk://")))
         return bad(err, text, "it does not begin with zk://");
+    for (size_t i = 0; i < rest.n; i++)
+        if ((unsigned char)rest.p[i] < ' ' || rest.p[i] == 127)
+            return bad(err, str_sub(text, 0, i + 5), "it has a control character after that");
     size_t slash = str_index(rest, '/');
     /* A password may have an @: the last one before the path ends the credentials. */
     size_t at = slash;
