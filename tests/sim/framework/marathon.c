@@ -114,14 +114,22 @@ int http_open(struct shell *sh, struct error *err)
     return 0;
 }
 
-/* Of files that are not part of this: answers that are shared, and the election, which this one instance always wins. */
+/* Of files that are not part of this: answers that are shared, the election, which this one instance always wins, and what a
+ * broken store does, which this one never is. */
 void http_shared_drop(struct shell *sh);
+void degraded_begin(struct shell *sh, const struct error *err);
 void marathon_election_step_down(struct shell *sh, const char *why);
 int marathon_election_open_store(struct shell *sh, struct error *err);
 
 void http_shared_drop(struct shell *sh)
 {
     (void)sh;
+}
+
+void degraded_begin(struct shell *sh, const struct error *err)
+{
+    (void)err;
+    marathon_shell_stop(sh, 1);
 }
 
 void marathon_election_step_down(struct shell *sh, const char *why)
