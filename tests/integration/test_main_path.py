@@ -133,6 +133,30 @@ def _():
     check(r.returncode != 0 and str(dev.master) in r.stderr and "--master_port" in r.stderr, r.stderr)
 
 
+@case("with --keep a stop leaves the tasks running, and the next start takes them over")
+def _():
+    kept = Dev("--keep")
+    kept.deploy(hello_app("/kept", 2))
+    before = {t["id"]: t["ports"][0] for t in kept.app("/kept")["tasks"]}
+    kept.process.stop(signal.SIGTERM, 60)
+    for task, port in before.items():
+        check(task in get(port, "/").text, f"{task} does not run while the cluster is down")
+    kept.process.args.remove("--keep")
+    kept.process.start()
+    wait_for("the cluster is up", kept._is_up, 60)
+    kept.settled("/kept")
+    equal({t["id"] for t in kept.app("/kept")["tasks"]}, set(before), "tasks")
+    kept.stop()
+
+
+@case("several agents on one machine, and a constraint that spreads over them")
+def _():
+    several = Dev(agents=3)
+    several.deploy({"id": "/spread", "cmd": "sleep 1000", "cpus": 0.1, "mem": 32, "instances": 2, "constraints": [["hostname", "MAX_PER", "2"]]})
+    equal(len(get(several.master, "/slaves").json["slaves"]), 3, "agents")
+    several.stop()
+
+
 @case("stopping leaves nothing behind")
 def _():
     dev.stop()
