@@ -25,6 +25,7 @@ static const struct flag flags[] = {
     FLAG_STRING(T, advertise_ip, "advertise_ip", NULL, "Address that others are told to use."),
     FLAG_INT(T, advertise_port, "advertise_port", NULL, 1, 65535, "Port that others are told to use."),
     FLAG_BOOL(T, version, "version", "false", "Show the version and leave."),
+    FLAG_BOOL(T, help, "help", "false", ""), /* flags.h handles it; listed in /flags */
     FLAG_PATH(T, domain, "domain", NULL, "Fault domain as JSON: {\"fault_domain\":{\"region\":{\"name\":..},\"zone\":{\"name\":..}}}."),
     /* resources */
     FLAG_STRING(T, resources, "resources", NULL, "name(role):value;... or a JSON array; what is not given is found out."),

@@ -11,7 +11,7 @@ struct agent_flags {
     /* who and where */
     char *master, *hostname, *ip, *advertise_ip, *work_dir, *runtime_dir, *launcher_dir, *domain;
     int64_t port, advertise_port;
-    bool hostname_lookup, version;
+    bool hostname_lookup, version, help;
     /* resources */
     char *resources, *attributes, *default_role;
     /* containers */

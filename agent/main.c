@@ -167,6 +167,7 @@ static int find_names(struct shell *s, struct error *err)
     }
     const char *dir = s->flags.launcher_dir != NULL ? s->flags.launcher_dir : n > 0 ? exe : "/usr/libexec/mesos";
     (void)snprintf(s->launcher_dir, sizeof s->launcher_dir, "%s", dir);
+    flags_show(&s->parsed, "launcher_dir", s->launcher_dir);
     (void)snprintf(s->work_dir, sizeof s->work_dir, "%s", s->flags.work_dir);
     for (size_t len = strlen(s->work_dir); len > 1 && s->work_dir[len - 1] == '/'; len--)
         s->work_dir[len - 1] = 0;

@@ -111,6 +111,7 @@ static const struct flag flags[] = {
     B(quiet, "false", "Log nothing to standard error."),
     B(initialize_driver_logging, "true", "Accepted."),
     B(version, "false", "Show the version and exit."),
+    B(help, "false", ""), /* flags.h handles it; listed in /flags */
 };
 
 const struct flags_spec master_flags_spec = {

@@ -11,7 +11,7 @@
 #include "common/io/flags.h"
 
 struct master_flags {
-    bool version, hostname_lookup, root_submissions, registry_strict, log_auto_initialize, authenticate_frameworks,
+    bool version, help, hostname_lookup, root_submissions, registry_strict, log_auto_initialize, authenticate_frameworks,
         authenticate_agents, authenticate_http_readwrite, authenticate_http_readonly, authenticate_http_frameworks,
         filter_gpu_resources, memory_profiling, require_agent_domain, publish_per_framework_metrics, quiet,
         initialize_driver_logging;

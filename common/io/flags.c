@@ -470,7 +470,8 @@ void flags_help(const struct flags_spec *spec, struct sbuf *b)
     }
     sbuf_char(b, '\n');
     for (size_t i = 0; i < spec->count; i++)
-        help_of(&spec->flags[i], b);
+        if (strcmp(spec->flags[i].name, "help") != 0)
+            help_of(&spec->flags[i], b);
     sbuf_c(b, "  --help\n      Shows this text.\n\n");
     if (spec->env_prefixes != NULL) {
         struct str rest = str_of(spec->env_prefixes), prefix;
@@ -495,6 +496,15 @@ static void json_text(struct sbuf *b, const char *text)
             sbuf_char(b, (char)c);
     }
     sbuf_char(b, '"');
+}
+
+void flags_show(struct flags *f, const char *name, const char *value)
+{
+    int i = find_flag(f->spec, str_of(name));
+
+    ASSERT(i >= 0); /* of the program's own table */
+    if (f->text[i] == NULL)
+        f->text[i] = xstrndup(str_of(value));
 }
 
 static int by_name(const void *a, const void *b)

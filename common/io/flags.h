@@ -115,6 +115,8 @@ void flags_done(struct flags *f, void *target); /* target may be NULL: its strin
 
 /* Whether a value was given by argument or environment. */
 bool flags_is_set(const struct flags *f, const char *name);
+/* Shows a value that the program found for itself, in place of a flag that is not set; the target stays as it is. */
+void flags_show(struct flags *f, const char *name, const char *value);
 /* The generated help: usage, then each flag with type, default, aliases, choices. */
 void flags_help(const struct flags_spec *spec, struct sbuf *b);
 /* {"name":"value",...} with the values as written, sorted by name, unset ones left out, as /flags shows them.

@@ -257,7 +257,7 @@ void put_inverse_offer(struct sbuf *b, uint32_t number, const struct inverse_off
     wire_close(b, mark);
 }
 
-void put_framework(struct sbuf *b, uint32_t number, const struct master *m, const struct framework *f)
+void put_framework(struct sbuf *b, uint32_t number, const struct master *m, const struct framework *f, bool is_event)
 {
     size_t mark = wire_open(b, number);
     struct resources used = framework_used(f), offered = framework_offered(f);
@@ -269,7 +269,7 @@ void put_framework(struct sbuf *b, uint32_t number, const struct master *m, cons
         put_time(b, 4, f->registered);
     if (f->reregistered.ms != 0)
         put_time(b, 5, f->reregistered);
-    if (f->unregistered.ms != 0)
+    if (f->unregistered.ms != 0 || is_event) /* golden 280: events say 0 */
         put_time(b, 6, f->unregistered);
     for (const struct offer *o = f->offers; o != NULL; o = o->f_next)
         put_offer(b, 7, m, o);
@@ -279,7 +279,8 @@ void put_framework(struct sbuf *b, uint32_t number, const struct master *m, cons
     wire_put_resources(b, 9, &used, RESOURCE_ENDPOINT, false);
     wire_put_resources(b, 10, &offered, RESOURCE_ENDPOINT, false);
     wire_put_u64(b, 11, f->state == FRAMEWORK_RECOVERED);
-    wire_put_bytes(b, 12, f->constraints != NULL ? blob_str(f->constraints->raw) : (struct str){ "", 0 });
+    if (f->constraints != NULL || !is_event)
+        wire_put_bytes(b, 12, f->constraints != NULL ? blob_str(f->constraints->raw) : (struct str){ "", 0 });
     wire_close(b, mark);
     resources_done(&used);
     resources_done(&offered);

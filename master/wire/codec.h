@@ -31,7 +31,8 @@ void encode_watch(const struct master *m, const struct master_action *a, struct 
 /* Parts that answers share; each appends as field number. */
 void put_task(struct sbuf *b, uint32_t number, const struct task *t);
 void put_agent(struct sbuf *b, uint32_t number, const struct agent *a);           /* GetAgents.Agent */
-void put_framework(struct sbuf *b, uint32_t number, const struct master *m, const struct framework *f); /* GetFrameworks.Framework */
+void put_framework(struct sbuf *b, uint32_t number, const struct master *m, const struct framework *f,
+                   bool is_event); /* GetFrameworks.Framework; in events it differs a little */
 void put_offer(struct sbuf *b, uint32_t number, const struct master *m, const struct offer *o);
 void put_inverse_offer(struct sbuf *b, uint32_t number, const struct inverse_offer *o);
 void put_time(struct sbuf *b, uint32_t number, struct wall t);                    /* TimeInfo */

@@ -316,7 +316,7 @@ void encode_watch(const struct master *m, const struct master_action *a, struct 
     case WATCH_FRAMEWORK_ADDED:
     case WATCH_FRAMEWORK_UPDATED:
         mark = wire_open(b, a->watch.kind == WATCH_FRAMEWORK_ADDED ? 7 : 8);
-        put_framework(b, 1, m, a->watch.framework);
+        put_framework(b, 1, m, a->watch.framework, true);
         wire_close(b, mark);
         break;
     case WATCH_FRAMEWORK_REMOVED:

@@ -892,14 +892,16 @@ void view_registry(const struct view *v, struct sbuf *b)
     key_wire(&w, "info", &mesos__v1__master_info__descriptor, v->who.master_info);
     jsonw_close(&w);
     jsonw_key_open(&w, "slaves");
-    jsonw_key_array(&w, "slaves");
+    if (m->agents != NULL)
+        jsonw_key_array(&w, "slaves");
     for (const struct agent *a = m->agents; a != NULL; a = a->hh.next) {
         jsonw_open(&w);
         jsonw_key_bool(&w, "deactivated", a->deactivated);
         key_wire(&w, "info", &mesos__v1__agent_info__descriptor, blob_str(a->info->raw));
         jsonw_close(&w);
     }
-    jsonw_array_close(&w);
+    if (m->agents != NULL)
+        jsonw_array_close(&w);
     jsonw_close(&w);
     for (int kind = LOST_UNREACHABLE; kind <= LOST_GONE; kind++) {
         if ((kind == LOST_GONE ? m->gone_count : m->unreachable_count) == 0)
@@ -910,6 +912,8 @@ void view_registry(const struct view *v, struct sbuf *b)
             if ((int)l->kind != kind)
                 continue;
             jsonw_open(&w);
+            if (kind == LOST_UNREACHABLE)
+                jsonw_key_bool(&w, "deactivated", l->deactivated);
             jsonw_key_open(&w, "id");
             jsonw_key_c(&w, "value", l->id);
             jsonw_close(&w);

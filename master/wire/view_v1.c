@@ -69,7 +69,7 @@ static void sink_task(struct sink *s, uint32_t number, const struct task *t)
 
 static void sink_framework(struct sink *s, uint32_t number, const struct framework *f)
 {
-    put_framework(s->json ? &s->one : s->b, s->json ? 1 : number, s->v->m, f);
+    put_framework(s->json ? &s->one : s->b, s->json ? 1 : number, s->v->m, f, false);
     if (s->json)
         sink_one(s, &mesos__v1__master__response__get_frameworks__framework__descriptor);
 }

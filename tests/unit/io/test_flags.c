@@ -171,3 +171,28 @@ TEST("the flags are shown as JSON and as help")
     CHECK(f.help);
     flags_done(&f, &v);
 }
+
+TEST("durations and fractions are shown in one way; what the program found stands in for an unset flag")
+{
+    struct shown { int64_t timeout, none; double share; char *dir; } v;
+    static const struct flag table[] = {
+        FLAG_DURATION(struct shown, timeout, "timeout", "60secs", ""),
+        FLAG_DURATION(struct shown, none, "none", "0secs", ""),
+        FLAG_DOUBLE(struct shown, share, "share", "0.80", ""),
+        FLAG_STRING(struct shown, dir, "dir", NULL, ""),
+    };
+    static const struct flags_spec s = { .program = "x", .flags = table, .count = 4 };
+    char name[] = "x", arg[] = "--timeout=5400000ms";
+    char *argv[] = { name, arg, NULL };
+    struct sbuf b = SBUF_INIT(1 << 10);
+    struct flags found;
+    struct error why;
+
+    CHECK_INT(flags_parse(&found, &s, &v, 2, argv, NULL, &why), 0);
+    flags_show(&found, "dir", "/found");
+    flags_json(&found, &b);
+    CHECK_STR(sbuf_view(&b), STR("{\"dir\":\"/found\",\"none\":\"0ns\",\"share\":\"0.8\",\"timeout\":\"90mins\"}"));
+    CHECK(v.dir == NULL);
+    sbuf_done(&b);
+    flags_done(&found, &v);
+}
