@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The agent's shell: what agent/shell.c, main.c and exec_api.c do, on simulated disks, connections and containers. */
+/* The agent's shell: what agent/shell.c, main.c and exec_api.c do, on simulated disks, connections and
+ * containers. */
 #include "tests/sim/agent.h"
 
 #include <stdio.h>
@@ -41,14 +42,15 @@ struct agent_facts sim_agent_facts(struct sim *s, unsigned i)
     return f;
 }
 
-/* The overhead of generated executors is the agent's own business: masters do not count it. What a removed framework holds is
- * free for the master from the start, though its tasks get time to end. */
+/* The overhead of generated executors is the agent's own business: masters do not count it. What a removed
+ * framework holds is free for the master from the start, though its tasks get time to end. */
 static void check(struct agent_node *n)
 {
     struct resources held = RESOURCES_INIT;
 
     for (const struct agent_framework *w = n->core->frameworks; w != NULL; w = w->hh.next)
-        for (const struct agent_executor *e = w->executors; e != NULL && w->state == AGENT_FRAMEWORK_RUNNING; e = e->hh.next) {
+        for (const struct agent_executor *e = w->executors; e != NULL && w->state == AGENT_FRAMEWORK_RUNNING;
+             e = e->hh.next) {
             if (!e->generated && e->state != EXECUTOR_TERMINATED)
                 resources_add_all(&held, &e->info->resources);
             for (const struct agent_task *t = e->tasks; t != NULL; t = t->hh.next)
@@ -61,8 +63,8 @@ static void check(struct agent_node *n)
     resources_done(&held);
 }
 
-static struct follow *follow_add(struct agent_node *n, enum agent_event_type type, const char *a, const char *b,
-                                 const char *c)
+static struct follow *follow_add(struct agent_node *n, enum agent_event_type type, const char *a,
+                                 const char *b, const char *c)
 {
     struct follow *f = xcalloc(1, sizeof *f);
 
@@ -100,17 +102,30 @@ static struct follow *follow_pop(struct agent_node *n)
 /* --- actions --- */
 
 static const char *const action_names[AGENT_DO_COUNT] = {
-    [AGENT_DO_STORE_INFO] = "agent info", [AGENT_DO_STORE_BOOT_ID] = "boot id",
-    [AGENT_DO_STORE_FRAMEWORK] = "framework", [AGENT_DO_STORE_EXECUTOR] = "executor",
-    [AGENT_DO_STORE_HTTP_MARKER] = "http.marker", [AGENT_DO_STORE_SENTINEL] = "sentinel",
-    [AGENT_DO_STORE_TASK] = "task", [AGENT_DO_STORE_UPDATE] = "update", [AGENT_DO_STORE_ACK] = "acknowledgement",
-    [AGENT_DO_REGISTER] = "register", [AGENT_DO_REREGISTER] = "reregister", [AGENT_DO_UNREGISTER] = "unregister",
-    [AGENT_DO_UPDATE_AGENT] = "update agent", [AGENT_DO_PONG] = "pong", [AGENT_DO_SEND_UPDATE] = "update",
-    [AGENT_DO_SEND_EXITED] = "executor exited", [AGENT_DO_SEND_MESSAGE] = "executor message",
+    [AGENT_DO_STORE_INFO] = "agent info",
+    [AGENT_DO_STORE_BOOT_ID] = "boot id",
+    [AGENT_DO_STORE_FRAMEWORK] = "framework",
+    [AGENT_DO_STORE_EXECUTOR] = "executor",
+    [AGENT_DO_STORE_HTTP_MARKER] = "http.marker",
+    [AGENT_DO_STORE_SENTINEL] = "sentinel",
+    [AGENT_DO_STORE_TASK] = "task",
+    [AGENT_DO_STORE_UPDATE] = "update",
+    [AGENT_DO_STORE_ACK] = "acknowledgement",
+    [AGENT_DO_REGISTER] = "register",
+    [AGENT_DO_REREGISTER] = "reregister",
+    [AGENT_DO_UNREGISTER] = "unregister",
+    [AGENT_DO_UPDATE_AGENT] = "update agent",
+    [AGENT_DO_PONG] = "pong",
+    [AGENT_DO_SEND_UPDATE] = "update",
+    [AGENT_DO_SEND_EXITED] = "executor exited",
+    [AGENT_DO_SEND_MESSAGE] = "executor message",
     [AGENT_DO_SEND_OPERATION] = "operation update",
-    [AGENT_DO_EXECUTOR_SUBSCRIBED] = "SUBSCRIBED", [AGENT_DO_EXECUTOR_LAUNCH] = "LAUNCH",
-    [AGENT_DO_EXECUTOR_LAUNCH_GROUP] = "LAUNCH_GROUP", [AGENT_DO_EXECUTOR_KILL] = "KILL",
-    [AGENT_DO_EXECUTOR_ACK] = "ACKNOWLEDGED", [AGENT_DO_EXECUTOR_MESSAGE] = "MESSAGE",
+    [AGENT_DO_EXECUTOR_SUBSCRIBED] = "SUBSCRIBED",
+    [AGENT_DO_EXECUTOR_LAUNCH] = "LAUNCH",
+    [AGENT_DO_EXECUTOR_LAUNCH_GROUP] = "LAUNCH_GROUP",
+    [AGENT_DO_EXECUTOR_KILL] = "KILL",
+    [AGENT_DO_EXECUTOR_ACK] = "ACKNOWLEDGED",
+    [AGENT_DO_EXECUTOR_MESSAGE] = "MESSAGE",
     [AGENT_DO_EXECUTOR_SHUTDOWN] = "SHUTDOWN",
 };
 
@@ -134,7 +149,8 @@ static void do_store(struct agent_node *n, const struct agent_action *act)
         sim_trace(n->sim, n->p->name, "store %s %.*s", action_names[act->type], STR_ARG(subject(act)));
     if (act->type != AGENT_DO_STORE_UPDATE)
         return;
-    struct follow *f = follow_add(n, AGENT_EV_UPDATE_STORED, act->flow->framework_id, act->flow->task_id, NULL);
+    struct follow *f =
+        follow_add(n, AGENT_EV_UPDATE_STORED, act->flow->framework_id, act->flow->task_id, NULL);
     f->ev.u.stored.framework = framework_id(str_of(f->text[0]));
     f->ev.u.stored.task = task_id(str_of(f->text[1]));
     f->ev.u.stored.uuid = act->uuid;
@@ -147,12 +163,12 @@ static void check_stored(struct agent_node *n, const struct agent_stream *f, con
 {
     char key[1024];
 
-    (void)snprintf(key, sizeof key, "slaves/%s/frameworks/%s/executors/%s/runs/%s/tasks/%s/task.updates", n->core->id,
-                   f->framework_id, f->executor_id, f->container_id, f->task_id);
+    (void)snprintf(key, sizeof key, "slaves/%s/frameworks/%s/executors/%s/runs/%s/tasks/%s/task.updates",
+                   n->core->id, f->framework_id, f->executor_id, f->container_id, f->task_id);
     const struct vkv_entry *e = kv_get(&n->disk, key);
     if (e == NULL || memmem(e->value.p, e->value.n, status->uuid.b, sizeof status->uuid.b) == NULL)
-        sim_fail(n->sim, "%s sends %s of task %s, which is not on its disk", n->p->name, task_state_name(status->state),
-                 f->task_id);
+        sim_fail(n->sim, "%s sends %s of task %s, which is not on its disk", n->p->name,
+                 task_state_name(status->state), f->task_id);
 }
 
 static void do_send(struct agent_node *n, const struct agent_action *act)
@@ -251,8 +267,12 @@ static void carry_out(struct agent_node *n, const struct agent_action *act)
     case AGENT_DO_STORE_OPERATION:
     case AGENT_DO_STORE_OPERATION_ACK:
     case AGENT_DO_STORE_DRAIN:
-    case AGENT_DO_CLEAR_DRAIN: do_store(n, act); break;
-    case AGENT_DO_LINK_MASTER: do_link(n, act); break;
+    case AGENT_DO_CLEAR_DRAIN:
+        do_store(n, act);
+        break;
+    case AGENT_DO_LINK_MASTER:
+        do_link(n, act);
+        break;
     case AGENT_DO_REGISTER:
     case AGENT_DO_REREGISTER:
     case AGENT_DO_UNREGISTER:
@@ -261,17 +281,27 @@ static void carry_out(struct agent_node *n, const struct agent_action *act)
     case AGENT_DO_SEND_UPDATE:
     case AGENT_DO_SEND_EXITED:
     case AGENT_DO_SEND_MESSAGE:
-    case AGENT_DO_SEND_OPERATION: do_send(n, act); break;
+    case AGENT_DO_SEND_OPERATION:
+        do_send(n, act);
+        break;
     case AGENT_DO_EXECUTOR_SUBSCRIBED:
     case AGENT_DO_EXECUTOR_LAUNCH:
     case AGENT_DO_EXECUTOR_LAUNCH_GROUP:
     case AGENT_DO_EXECUTOR_KILL:
     case AGENT_DO_EXECUTOR_ACK:
     case AGENT_DO_EXECUTOR_MESSAGE:
-    case AGENT_DO_EXECUTOR_SHUTDOWN: executor_send(n, act); break;
-    case AGENT_DO_EXECUTOR_CLOSE: close_stream(n, act->stream); break;
-    case AGENT_DO_LAUNCH_CONTAINER: do_launch(n, act->executor); break;
-    case AGENT_DO_DESTROY_CONTAINER: do_destroy(n, act->executor); break;
+    case AGENT_DO_EXECUTOR_SHUTDOWN:
+        executor_send(n, act);
+        break;
+    case AGENT_DO_EXECUTOR_CLOSE:
+        close_stream(n, act->stream);
+        break;
+    case AGENT_DO_LAUNCH_CONTAINER:
+        do_launch(n, act->executor);
+        break;
+    case AGENT_DO_DESTROY_CONTAINER:
+        do_destroy(n, act->executor);
+        break;
     case AGENT_DO_EXIT:
         sim_trace(n->sim, n->p->name, "exits: %.*s", STR_ARG(act->text));
         proc_exit(n->p);
@@ -282,7 +312,8 @@ static void carry_out(struct agent_node *n, const struct agent_action *act)
     case AGENT_DO_GC_FRAMEWORK:
     case AGENT_DO_UNGC:
     case AGENT_DO_EXECUTOR_RECONNECT: /* executors here speak HTTP */
-    case AGENT_DO_COUNT: break;
+    case AGENT_DO_COUNT:
+        break;
     }
 }
 
@@ -314,7 +345,8 @@ static void answer(struct agent_node *n, struct link *l, unsigned status)
     link_send(l, n->p, &(struct packet){ .type = PACKET_ANSWER, .status = status });
 }
 
-static void executor_call(struct agent_node *n, struct link *l, const Mesos__V1__Executor__Call *m, struct arena *arena)
+static void executor_call(struct agent_node *n, struct link *l, const Mesos__V1__Executor__Call *m,
+                          struct arena *arena)
 {
     bool subscribe = m->type == MESOS__V1__EXECUTOR__CALL__TYPE__SUBSCRIBE;
     struct agent_event ev;
@@ -338,8 +370,11 @@ static void executor_call(struct agent_node *n, struct link *l, const Mesos__V1_
         answer(n, l, 403);
         return;
     }
-    struct agent_status_fill fill = { .agent = agent_id(str_of(n->core->id)), .now = sim_wall(n->sim),
-                                      .container_id = str_of(e->container_id), .pid = 100, .ip = str_of(n->ip) };
+    struct agent_status_fill fill = { .agent = agent_id(str_of(n->core->id)),
+                                      .now = sim_wall(n->sim),
+                                      .container_id = str_of(e->container_id),
+                                      .pid = 100,
+                                      .ip = str_of(n->ip) };
     if (agent_decode_executor_call(&ev, m, l->n, &fill, arena, &err) != 0) {
         sim_fail(n->sim, "%s cannot read a call of an executor: %s", n->p->name, err.msg);
         return;
@@ -465,7 +500,8 @@ static void recover(struct sim *s, struct proc *p, void *arg, uint64_t unused)
     ev.u.recovered.operations = st.operations;
     ev.u.recovered.operation_count = st.operation_count;
     ev.u.recovered.drain_grace_ns = -1;
-    sim_trace(s, p->name, "recovers as %.*s with %zu frameworks", STR_ARG(ev.u.recovered.agent.s), st.framework_count);
+    sim_trace(s, p->name, "recovers as %.*s with %zu frameworks", STR_ARG(ev.u.recovered.agent.s),
+              st.framework_count);
     agent_event_now(n, &ev);
     if (st.rebooted)
         end_rebooted(n, &st);
@@ -481,9 +517,14 @@ static void agent_start(struct proc *p)
 {
     struct agent_node *n = p->node;
     struct agent_config config = {
-        .registration_backoff_ns = SEC(1), .executor_registration_timeout_ns = SEC(60),
-        .executor_reregistration_timeout_ns = SEC(2), .executor_shutdown_grace_ns = SEC(5),
-        .max_completed_executors = 20, .enforces_cpu = true, .enforces_mem = true, .strict = true,
+        .registration_backoff_ns = SEC(1),
+        .executor_registration_timeout_ns = SEC(60),
+        .executor_reregistration_timeout_ns = SEC(2),
+        .executor_shutdown_grace_ns = SEC(5),
+        .max_completed_executors = 20,
+        .enforces_cpu = true,
+        .enforces_mem = true,
+        .strict = true,
     };
 
     n->core = agent_core_new(&config, &agent_wire_codec, p->rng);
@@ -527,8 +568,12 @@ static void agent_new(struct sim *s, unsigned i)
     (void)snprintf(n->hostname, sizeof n->hostname, "host%u", i + 1);
     (void)snprintf(n->ip, sizeof n->ip, "10.0.1.%u", i + 1);
     (void)snprintf(n->pid, sizeof n->pid, "slave(1)@%s", addr);
-    n->env = (struct agent_env){ .hostname = n->hostname, .port = 5051, .pid = n->pid, .ip = n->ip,
-                                 .launcher_dir = "/usr/libexec/stoa", .capabilities = AGENT_CAPS_ALL };
+    n->env = (struct agent_env){ .hostname = n->hostname,
+                                 .port = 5051,
+                                 .pid = n->pid,
+                                 .ip = n->ip,
+                                 .launcher_dir = "/usr/libexec/stoa",
+                                 .capabilities = AGENT_CAPS_ALL };
     const char *text = sizes[rng_below(&s->rng_boot, 3)];
     if (convert_resources_flag(str_of(text), STR("*"), &n->env.resources, &err) != 0)
         sim_fail(s, "resources of %s: %s", name, err.msg);

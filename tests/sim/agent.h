@@ -18,9 +18,9 @@ struct container {
     bool checkpoint;
     enum container_state state;
     bool status_known;
-    int status;              /* as from waitpid */
+    int status; /* as from waitpid */
     struct proc *executor;
-    bool silent;             /* nobody waits for its end */
+    bool silent; /* nobody waits for its end */
 };
 
 struct agent_node {
@@ -29,8 +29,8 @@ struct agent_node {
     struct proc *p;
     struct vkv disk;
     struct container *containers;
-    unsigned container_count;    /* ever */
-    unsigned boot;               /* of the machine; in the boot id */
+    unsigned container_count; /* ever */
+    unsigned boot;            /* of the machine; in the boot id */
     struct agent_env env;
     char hostname[16], pid[48], ip[24];
 
@@ -74,6 +74,5 @@ void host_reboots(struct agent_node *n); /* agent and containers die, the disk s
 /* --- agent.c --- */
 void agent_event_now(struct agent_node *n, struct agent_event *ev);
 void agents_free(struct sim *s);
-
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between a simulated machine and the executors that run on it. The executor's cores have names that other cores have too,
- * so they are linked into one object of which only sim_ names are seen; this header is all that both sides share. */
+/* Between a simulated machine and the executors that run on it. The executor's cores have names that other
+ * cores have too, so they are linked into one object of which only sim_ names are seen; this header is all
+ * that both sides share. */
 #ifndef STOA_SIM_CONTAINER_H
 #define STOA_SIM_CONTAINER_H
 
@@ -23,7 +24,8 @@ struct proc *sim_executor_new(struct container *c, const char *name, const char 
 /* What ledger.c wants to hear of executors. */
 void ledger_task_started(struct sim *s, int agent, struct str framework, struct str task);
 void ledger_task_ended(struct sim *s, struct str framework, struct str task);
-void ledger_update_made(struct sim *s, struct str framework, struct str task, const struct uuid *uuid, int state);
+void ledger_update_made(struct sim *s, struct str framework, struct str task, const struct uuid *uuid,
+                        int state);
 
 /* A port of a task on a machine. ILL: connections are taken, requests fail. */
 enum port_state { PORT_CLOSED, PORT_OPEN, PORT_ILL };

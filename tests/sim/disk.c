@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The agent's meta directory as records: the paths are those of agent/checkpoint.c, below <work_dir>/meta. A file is
- * replaced as a whole (written beside and renamed); a log of updates is appended to, and a crash may leave half a
- * record at its end. */
+/* The agent's meta directory as records: the paths are those of agent/checkpoint.c, below <work_dir>/meta. A
+ * file is replaced as a whole (written beside and renamed); a log of updates is appended to, and a crash may
+ * leave half a record at its end. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +54,8 @@ static struct dpath executor_dir(const struct agent_node *n, const struct agent_
 
 static struct dpath run_dir(const struct agent_node *n, const struct agent_executor *e)
 {
-    return path_of("slaves/%s/frameworks/%s/executors/%s/runs/%s", n->core->id, e->framework->id, e->id, e->container_id);
+    return path_of("slaves/%s/frameworks/%s/executors/%s/runs/%s", n->core->id, e->framework->id, e->id,
+                   e->container_id);
 }
 
 static void store_framework(struct agent_node *n, const struct agent_framework *f)
@@ -98,8 +99,8 @@ static void store_update(struct agent_node *n, const struct agent_action *act, b
 {
     CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(RECORD_BYTES_MAX);
     const struct agent_stream *f = act->flow;
-    struct dpath log = path_of("slaves/%s/frameworks/%s/executors/%s/runs/%s/tasks/%s/task.updates", n->core->id,
-                               f->framework_id, f->executor_id, f->container_id, f->task_id);
+    struct dpath log = path_of("slaves/%s/frameworks/%s/executors/%s/runs/%s/tasks/%s/task.updates",
+                               n->core->id, f->framework_id, f->executor_id, f->container_id, f->task_id);
 
     if (ack)
         record_put_ack(&b, &act->uuid);
@@ -128,33 +129,53 @@ void disk_store(struct agent_node *n, const struct agent_action *act, bool *ret_
 {
     *ret_failed = false;
     switch ((int)act->type) {
-    case AGENT_DO_STORE_INFO: store_info(n); break;
-    case AGENT_DO_STORE_BOOT_ID: store_boot_id(n); break;
+    case AGENT_DO_STORE_INFO:
+        store_info(n);
+        break;
+    case AGENT_DO_STORE_BOOT_ID:
+        store_boot_id(n);
+        break;
     case AGENT_DO_FORGET_AGENT:
         if (proc_effect(n->p))
             kv_remove(&n->disk, "latest");
         break;
-    case AGENT_DO_STORE_FRAMEWORK: store_framework(n, act->framework); break;
-    case AGENT_DO_STORE_EXECUTOR: store_executor(n, act->executor); break;
+    case AGENT_DO_STORE_FRAMEWORK:
+        store_framework(n, act->framework);
+        break;
+    case AGENT_DO_STORE_EXECUTOR:
+        store_executor(n, act->executor);
+        break;
     case AGENT_DO_STORE_HTTP_MARKER:
         put(n, path_of("%s/http.marker", run_dir(n, act->executor).p).p, STR(""));
         break;
     case AGENT_DO_STORE_SENTINEL:
         put(n, path_of("%s/executor.sentinel", run_dir(n, act->executor).p).p, STR(""));
         break;
-    case AGENT_DO_STORE_TASK: store_task(n, act->executor, act->task); break;
-    case AGENT_DO_STORE_UPDATE: store_update(n, act, false); break;
-    case AGENT_DO_STORE_ACK: store_update(n, act, true); break;
-    case AGENT_DO_STORE_RESOURCES: store_resources(n); break;
-    default: break; /* operations and drains are not part of these histories yet */
+    case AGENT_DO_STORE_TASK:
+        store_task(n, act->executor, act->task);
+        break;
+    case AGENT_DO_STORE_UPDATE:
+        store_update(n, act, false);
+        break;
+    case AGENT_DO_STORE_ACK:
+        store_update(n, act, true);
+        break;
+    case AGENT_DO_STORE_RESOURCES:
+        store_resources(n);
+        break;
+    default:
+        break; /* operations and drains are not part of these histories yet */
     }
 }
 
 void disk_forked(struct agent_node *n, const struct container *c)
 {
     if (c->checkpoint)
-        put(n, path_of("slaves/%s/frameworks/%s/executors/%s/runs/%s/pids/forked.pid", n->core->id, c->framework_id,
-                       c->executor_id, c->id).p, STR("100"));
+        put(n,
+            path_of("slaves/%s/frameworks/%s/executors/%s/runs/%s/pids/forked.pid", n->core->id,
+                    c->framework_id, c->executor_id, c->id)
+                .p,
+            STR("100"));
 }
 
 /* --- reading --- */
@@ -202,7 +223,8 @@ static void bad(struct agent_node *n, const char *path, const struct error *err)
     sim_fail(n->sim, "%s: the checkpoint %s is not readable: %s", n->p->name, path, err->msg);
 }
 
-static void read_tasks(struct agent_node *n, struct disk_state *st, const char *run, struct agent_recovered_executor *e)
+static void read_tasks(struct agent_node *n, struct disk_state *st, const char *run,
+                       struct agent_recovered_executor *e)
 {
     struct dpath dir = path_of("%s/tasks/", run);
     struct agent_recovered_task *v = arena_array(&st->arena, count_names(&n->disk, dir.p), sizeof *v);
@@ -227,8 +249,8 @@ static void read_tasks(struct agent_node *n, struct disk_state *st, const char *
     }
 }
 
-static void read_executor(struct agent_node *n, struct disk_state *st, const char *dir, struct agent_recovered_framework *f,
-                          struct agent_recovered_executor *v)
+static void read_executor(struct agent_node *n, struct disk_state *st, const char *dir,
+                          struct agent_recovered_framework *f, struct agent_recovered_executor *v)
 {
     struct agent_recovered_executor *e = &v[f->executor_count];
     struct str bytes, container;
@@ -247,7 +269,9 @@ static void read_executor(struct agent_node *n, struct disk_state *st, const cha
         struct dpath run = path_of("%s/runs/%.*s", dir, STR_ARG(container));
         struct str pid;
         *e = (struct agent_recovered_executor){
-            .info = executor_info_ref(info), .generated = generated, .container_id = container,
+            .info = executor_info_ref(info),
+            .generated = generated,
+            .container_id = container,
             .http = kv_get(&n->disk, path_of("%s/http.marker", run.p).p) != NULL,
             .completed = kv_get(&n->disk, path_of("%s/executor.sentinel", run.p).p) != NULL,
             .forked_pid = get(n, path_of("%s/pids/forked.pid", run.p).p, &st->arena, &pid) ? 100 : 0,
@@ -273,9 +297,11 @@ static void read_framework(struct agent_node *n, struct disk_state *st, const ch
         return;
     }
     st->framework_count++;
-    struct agent_recovered_executor *v = arena_array(&st->arena, count_names(&n->disk, executors.p), sizeof *v);
+    struct agent_recovered_executor *v =
+        arena_array(&st->arena, count_names(&n->disk, executors.p), sizeof *v);
     f->executors = v;
-    for (size_t at = kv_first(&n->disk, executors.p); next_name(&n->disk, executors.p, &at, name, sizeof name);)
+    for (size_t at = kv_first(&n->disk, executors.p);
+         next_name(&n->disk, executors.p, &at, name, sizeof name);)
         read_executor(n, st, path_of("%s%s", executors.p, name).p, f, v);
 }
 
@@ -287,7 +313,8 @@ void disk_read(struct agent_node *n, struct disk_state *st)
 
     *st = (struct disk_state){ .arena = ARENA_INIT(64 << 20) };
     if (get(n, "resources", &st->arena, &bytes)) {
-        if (record_read_resource_state(bytes, &st->arena, &st->resources, &st->operations, &st->operation_count, &err) != 0)
+        if (record_read_resource_state(bytes, &st->arena, &st->resources, &st->operations,
+                                       &st->operation_count, &err) != 0)
             bad(n, "resources", &err);
         st->has_resources = true;
     }
@@ -311,7 +338,8 @@ void disk_state_done(struct disk_state *st)
         struct agent_recovered_framework *f = &st->frameworks[i];
         for (size_t j = 0; j < f->executor_count; j++) {
             for (size_t k = 0; k < f->executors[j].task_count; k++)
-                record_task_done((struct agent_recovered_task *)(uintptr_t)&f->executors[j].tasks[k]); /* ours */
+                record_task_done(
+                    (struct agent_recovered_task *)(uintptr_t)&f->executors[j].tasks[k]); /* ours */
             executor_info_unref(f->executors[j].info);
         }
         framework_info_unref(f->info);

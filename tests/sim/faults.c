@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What goes wrong, by seed: one accident after the other, at random distances, and its repair a while later. */
+/* What goes wrong, by seed: one accident after the other, at random distances, and its repair a while later.
+ */
 #include <stdio.h>
 
 #include "tests/sim/sim.h"
@@ -132,15 +133,16 @@ static void accident(struct sim *s, struct proc *none, void *arg, uint64_t n)
     (void)n;
     if (s->calm)
         return;
-    static const unsigned kinds[] = { FAULT_CRASH, FAULT_CRASH, FAULT_CRASH, FAULT_PAUSE, FAULT_PARTITION, FAULT_BREAK,
-                                      FAULT_BREAK, FAULT_CLOCK };
+    static const unsigned kinds[] = { FAULT_CRASH,     FAULT_CRASH, FAULT_CRASH, FAULT_PAUSE,
+                                      FAULT_PARTITION, FAULT_BREAK, FAULT_BREAK, FAULT_CLOCK };
     unsigned kind = kinds[rng_below(r, sizeof kinds / sizeof kinds[0])] & s->o.faults;
     if (kind == FAULT_CRASH) {
         crash(s, p);
     } else if (kind == FAULT_PAUSE && p->alive && !p->paused) {
         sim_trace(s, p->name, "is stopped");
         proc_pause(p);
-        sim_after(s, NULL, chance(r, 20) ? between(r, SEC(5), SEC(40)) : between(r, MS(10), SEC(5)), resume, p, 0);
+        sim_after(s, NULL, chance(r, 20) ? between(r, SEC(5), SEC(40)) : between(r, MS(10), SEC(5)), resume,
+                  p, 0);
     } else if (kind == FAULT_PARTITION) {
         partition(s);
     } else if (kind == FAULT_BREAK) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Frameworks on the SDK, as the rest of the simulator sees them. They are linked with the SDK's shell into one object of
- * which only these names are seen (make/sim.mk). */
+/* Frameworks on the SDK, as the rest of the simulator sees them. They are linked with the SDK's shell into
+ * one object of which only these names are seen (make/sim.mk). */
 #ifndef STOA_SIM_FRAMEWORK_H
 #define STOA_SIM_FRAMEWORK_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Containers of a machine: what agent/isolation promises (containerizer.h), without processes. A container lives on when
- * its agent dies; one that was being started then either runs or does not. */
+/* Containers of a machine: what agent/isolation promises (containerizer.h), without processes. A container
+ * lives on when its agent dies; one that was being started then either runs or does not. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -208,8 +208,8 @@ static bool is_known(const struct disk_state *st, const struct container *c)
 }
 
 /* A container that the checkpoints know and the machine does not. */
-static void ghost(struct agent_node *n, const struct disk_state *st, const struct agent_recovered_framework *f,
-                  const struct agent_recovered_executor *e)
+static void ghost(struct agent_node *n, const struct disk_state *st,
+                  const struct agent_recovered_framework *f, const struct agent_recovered_executor *e)
 {
     struct container *c = xcalloc(1, sizeof *c), **end = &n->containers;
 

@@ -125,7 +125,8 @@ struct answer {
     uint64_t tag;
 };
 
-/* Records of answers are few; they live until the world ends, so that one whose process died is not lost to anybody. */
+/* Records of answers are few; they live until the world ends, so that one whose process died is not lost to
+ * anybody. */
 static void told(struct sim *s, struct proc *p, void *arg, uint64_t n)
 {
     struct vstore *st = arg;
@@ -175,12 +176,13 @@ static void apply(struct sim *s, struct proc *none, void *arg, uint64_t n)
     resolve(st, c, true);
 }
 
-void vstore_commit(struct vstore *st, struct proc *p, struct store_item *items, size_t n, store_done_fn *fn, void *arg,
-                   uint64_t tag)
+void vstore_commit(struct vstore *st, struct proc *p, struct store_item *items, size_t n, store_done_fn *fn,
+                   void *arg, uint64_t tag)
 {
     struct sim *s = st->sim;
     struct commit *c = xmalloc(sizeof *c);
-    int64_t at = s->now + (chance(&s->rng_disk, 5) ? between(&s->rng_disk, MS(5), MS(300)) : between(&s->rng_disk, 1, MS(3)));
+    int64_t at = s->now + (chance(&s->rng_disk, 5) ? between(&s->rng_disk, MS(5), MS(300))
+                                                   : between(&s->rng_disk, 1, MS(3)));
 
     *c = (struct commit){ NULL, ++st->seq, p, p->incarnation, items, n, fn, arg, tag };
     if (st->pending_tail != NULL)

@@ -19,20 +19,20 @@ struct update {
 
 struct entry {
     UT_hash_handle hh;
-    char *key;                 /* "<framework id>/<task id>" */
+    char *key; /* "<framework id>/<task id>" */
     unsigned started, running, arrived;
-    struct update *updates;    /* in the order of the agent */
-    size_t n, cap, seen;       /* seen: index of the next that its framework will see */
-    int final_state;           /* -1: none told by an agent or executor */
+    struct update *updates; /* in the order of the agent */
+    size_t n, cap, seen;    /* seen: index of the next that its framework will see */
+    int final_state;        /* -1: none told by an agent or executor */
     bool end_acknowledged;
-    bool denied;               /* the master refused to launch it */
-    bool abandoned;            /* its framework is gone for good */
-    int told;                  /* the framework's latest news; -1: none */
+    bool denied;    /* the master refused to launch it */
+    bool abandoned; /* its framework is gone for good */
+    int told;       /* the framework's latest news; -1: none */
 };
 
 struct port {
     UT_hash_handle hh;
-    uint64_t key;              /* agent and number */
+    uint64_t key; /* agent and number */
     enum port_state state;
 };
 
@@ -40,7 +40,7 @@ struct ledger {
     struct entry *entries;
     struct port *ports;
     struct ledger_counts counts;
-    char **gone;               /* ids of frameworks that are gone for good */
+    char **gone; /* ids of frameworks that are gone for good */
     size_t gone_count, gone_cap;
     uint64_t master_steps;
     char text[400];
@@ -55,7 +55,8 @@ void ledger_free(struct ledger *l)
 {
     struct entry *e, *next;
 
-    HASH_ITER(hh, l->entries, e, next) {
+    HASH_ITER(hh, l->entries, e, next)
+    {
         HASH_DELETE(hh, l->entries, e);
         free(e->updates);
         free(e->key);
@@ -65,7 +66,8 @@ void ledger_free(struct ledger *l)
         free(l->gone[--l->gone_count]);
     free(l->gone);
     struct port *p, *p_next;
-    HASH_ITER(hh, l->ports, p, p_next) {
+    HASH_ITER(hh, l->ports, p, p_next)
+    {
         HASH_DELETE(hh, l->ports, p);
         free(p);
     }
@@ -94,7 +96,8 @@ static struct entry *entry_of(struct sim *s, struct str framework, struct str ta
 
 static bool is_of(const struct entry *e, const char *framework_id)
 {
-    return framework_id[0] != 0 && str_starts(str_of(e->key), str_of(framework_id)) && e->key[strlen(framework_id)] == '/';
+    return framework_id[0] != 0 && str_starts(str_of(e->key), str_of(framework_id)) &&
+           e->key[strlen(framework_id)] == '/';
 }
 
 /* --- tasks --- */
@@ -117,7 +120,8 @@ void ledger_task_ended(struct sim *s, struct str framework, struct str task)
     entry_of(s, framework, task)->running--;
 }
 
-void ledger_run_arrived(struct sim *s, unsigned agent, struct str framework, struct task_info *const *tasks, size_t n)
+void ledger_run_arrived(struct sim *s, unsigned agent, struct str framework, struct task_info *const *tasks,
+                        size_t n)
 {
     (void)agent;
     for (size_t i = 0; i < n; i++)
@@ -127,7 +131,8 @@ void ledger_run_arrived(struct sim *s, unsigned agent, struct str framework, str
 
 /* --- updates --- */
 
-void ledger_update_made(struct sim *s, struct str framework, struct str task, const struct uuid *uuid, int state)
+void ledger_update_made(struct sim *s, struct str framework, struct str task, const struct uuid *uuid,
+                        int state)
 {
     (void)s;
     (void)framework;
@@ -150,7 +155,8 @@ static bool is_lost(const struct sim *s, const struct update *u)
     return !u->durable && s->agent[u->agent]->incarnation != u->incarnation;
 }
 
-void ledger_update_sent(struct sim *s, unsigned agent, struct str framework, const struct task_status *status, bool durable)
+void ledger_update_sent(struct sim *s, unsigned agent, struct str framework, const struct task_status *status,
+                        bool durable)
 {
     struct entry *e = entry_of(s, framework, status->task.s);
     struct update *u = find_update(e, &status->uuid);
@@ -165,8 +171,11 @@ void ledger_update_sent(struct sim *s, unsigned agent, struct str framework, con
                      task_state_name(status->state), STR_ARG(status->task.s),
                      task_state_name((enum task_state)e->updates[i].state));
     ARRAY_ROOM(e->updates, e->n, e->cap);
-    e->updates[e->n++] = (struct update){ .uuid = status->uuid, .state = (int)status->state, .agent = agent,
-                                          .incarnation = s->agent[agent]->incarnation, .durable = durable };
+    e->updates[e->n++] = (struct update){ .uuid = status->uuid,
+                                          .state = (int)status->state,
+                                          .agent = agent,
+                                          .incarnation = s->agent[agent]->incarnation,
+                                          .durable = durable };
     s->ledger->counts.updates++;
 }
 
@@ -199,28 +208,32 @@ void ledger_update_seen(struct sim *s, const struct seen_update *u)
     if (known != NULL && !known->seen) {
         struct update *due = next_unseen(s, e);
         if (due != NULL && due < known)
-            sim_fail(s, "update %s of task %.*s reaches its framework before %s", task_state_name((enum task_state)u->state),
-                     STR_ARG(u->task), task_state_name((enum task_state)due->state));
+            sim_fail(s, "update %s of task %.*s reaches its framework before %s",
+                     task_state_name((enum task_state)u->state), STR_ARG(u->task),
+                     task_state_name((enum task_state)due->state));
         known->seen = true;
         e->seen = (size_t)(known - e->updates) + 1;
     }
-    /* What a master says by itself may be ahead of the updates that are still to come: a reregistered agent reports the
-     * newest state of its tasks, as the original's does. It may not fall behind them. */
+    /* What a master says by itself may be ahead of the updates that are still to come: a reregistered agent
+     * reports the newest state of its tasks, as the original's does. It may not fall behind them. */
     bool fresh = known == NULL || known == &e->updates[e->seen - 1]; /* else a repetition of an old one */
     bool denied = !u->has_uuid && u->source == SOURCE_MASTER && u->reason != REASON_RECONCILIATION &&
                   (u->state == TASK_DROPPED || u->state == TASK_ERROR);
     if (fresh && e->final_state >= 0 && is_alive(u->state))
         sim_fail(s, "task %.*s is %s for its framework after it was %s", STR_ARG(u->task),
-                 task_state_name((enum task_state)u->state), task_state_name((enum task_state)e->final_state));
+                 task_state_name((enum task_state)u->state),
+                 task_state_name((enum task_state)e->final_state));
     if (fresh && e->final_state >= 0 && is_real_end(u->state) && u->state != e->final_state)
         sim_fail(s, "task %.*s ends as %s after it ended as %s", STR_ARG(u->task),
-                 task_state_name((enum task_state)u->state), task_state_name((enum task_state)e->final_state));
+                 task_state_name((enum task_state)u->state),
+                 task_state_name((enum task_state)e->final_state));
     if (fresh && e->denied && is_alive(u->state))
         sim_fail(s, "task %.*s is %s after its launch was denied", STR_ARG(u->task),
                  task_state_name((enum task_state)u->state));
     if (fresh && u->has_uuid && is_real_end(u->state))
         e->final_state = u->state;
-    bool stale = known != NULL && is_lost(s, known); /* news of an agent that has died meanwhile, and of its tasks */
+    bool stale =
+        known != NULL && is_lost(s, known); /* news of an agent that has died meanwhile, and of its tasks */
     if (fresh && !e->denied && !(stale && is_alive(u->state)))
         e->told = u->state;
     e->denied = e->denied || denied;
@@ -244,7 +257,7 @@ void ledger_abandoned(struct sim *s, const char *framework_id)
     struct entry *e, *next;
 
     HASH_ITER(hh, l->entries, e, next)
-        e->abandoned = e->abandoned || is_of(e, framework_id);
+    e->abandoned = e->abandoned || is_of(e, framework_id);
     ARRAY_ROOM(l->gone, l->gone_count, l->gone_cap);
     l->gone[l->gone_count++] = xstrdup(framework_id);
 }
@@ -364,7 +377,8 @@ static const char *names_of_tasks(const struct agent *a)
     for (const struct slot *x = a->slots; x != NULL; x = x->a_next)
         for (const struct task *t = x->tasks; t != NULL && n < sizeof text - 80; t = t->next)
             if (!task_state_is_terminal((enum task_state)t->state))
-                n += (size_t)snprintf(text + n, sizeof text - n, " %.*s", STR_ARG(str_sub(task_id_str(t), 0, 50)));
+                n += (size_t)snprintf(text + n, sizeof text - n, " %.*s",
+                                      STR_ARG(str_sub(task_id_str(t), 0, 50)));
     return text;
 }
 
@@ -380,11 +394,12 @@ static const char *agents_unsettled(struct sim *s, const struct master *m)
         if (a->link != AGENT_CONNECTED)
             return open_text(s, "agent a%u is disconnected at the master", i + 1);
         if (live_tasks(a) != f.live_tasks)
-            return open_text(s, "agent a%u has %zu tasks, the master thinks %zu:%s", i + 1, f.live_tasks, live_tasks(a),
-                             names_of_tasks(a));
+            return open_text(s, "agent a%u has %zu tasks, the master thinks %zu:%s", i + 1, f.live_tasks,
+                             live_tasks(a), names_of_tasks(a));
     }
     if (HASH_COUNT(m->agents) != s->agent_count)
-        return open_text(s, "the master knows %u agents, there are %u", HASH_COUNT(m->agents), s->agent_count);
+        return open_text(s, "the master knows %u agents, there are %u", HASH_COUNT(m->agents),
+                         s->agent_count);
     return "";
 }
 
@@ -406,8 +421,10 @@ const char *ledger_unsettled(struct sim *s)
     const char *why = agents_unsettled(s, m);
     if (why[0] != 0)
         return why;
-    HASH_ITER(hh, s->ledger->entries, e, next) {
-        /* A new master does not know that a framework is gone: it keeps what agents report, as the original does. */
+    HASH_ITER(hh, s->ledger->entries, e, next)
+    {
+        /* A new master does not know that a framework is gone: it keeps what agents report, as the original
+         * does. */
         if (e->abandoned && e->running != 0 && s->master->crashes == 0)
             return open_text(s, "task %s runs, its framework is gone", e->key);
         if (e->abandoned)
@@ -438,7 +455,7 @@ const char *ledger_compare(struct sim *s, const char *framework_id, size_t tasks
     size_t n = 0;
 
     HASH_ITER(hh, s->ledger->entries, e, next)
-        n += e->running != 0 && is_of(e, framework_id);
+    n += e->running != 0 && is_of(e, framework_id);
     if (n == tasks || framework_id[0] == 0)
         return "";
     return open_text(s, "%zu tasks of %s run, it thinks %zu", n, framework_id, tasks);

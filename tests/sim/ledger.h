@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What must hold. The ledger is told what happens to every task, wherever it happens, and compares. It stands outside of
- * the programs: it knows at once what they learn late.
+/* What must hold. The ledger is told what happens to every task, wherever it happens, and compares. It stands
+ * outside of the programs: it knows at once what they learn late.
  *
  * - No task id is started twice. A task whose end was acknowledged does not start any more.
- * - Updates of a task come to its framework in the order in which its agent sends them, none left out; in the end none is
- *   missing.
- * - A terminal state is final. TASK_LOST, TASK_UNREACHABLE and TASK_UNKNOWN are not terminal in this sense: they say what
- *   the master does not know. Answers to reconciliation about tasks that are over are no states either.
+ * - Updates of a task come to its framework in the order in which its agent sends them, none left out; in the
+ * end none is missing.
+ * - A terminal state is final. TASK_LOST, TASK_UNREACHABLE and TASK_UNKNOWN are not terminal in this sense:
+ * they say what the master does not know. Answers to reconciliation about tasks that are over are no states
+ * either.
  * - An agent id that was told is in the registry.
- * - The books of the master add up after every step (master_check): offered and used within the total, a resource in one
- *   offer, nothing offered from an agent that is not there. */
+ * - The books of the master add up after every step (master_check): offered and used within the total, a
+ * resource in one offer, nothing offered from an agent that is not there. */
 #ifndef STOA_SIM_LEDGER_H
 #define STOA_SIM_LEDGER_H
 
@@ -25,7 +26,7 @@ void ledger_free(struct ledger *l);
 /* --- framework --- */
 struct seen_update {
     struct str framework, task;
-    int state, source, reason;   /* numbers of the wire */
+    int state, source, reason; /* numbers of the wire */
     bool has_uuid;
     struct uuid uuid;
 };
@@ -36,17 +37,19 @@ void ledger_acknowledged(struct sim *s, struct str framework, struct str task, c
 
 /* --- master and agents --- */
 void ledger_agent_told(struct sim *s, struct str agent_id);
-void ledger_run_arrived(struct sim *s, unsigned agent, struct str framework, struct task_info *const *tasks, size_t n);
+void ledger_run_arrived(struct sim *s, unsigned agent, struct str framework, struct task_info *const *tasks,
+                        size_t n);
 /* durable: it is in the agent's log. */
-void ledger_update_sent(struct sim *s, unsigned agent, struct str framework, const struct task_status *status, bool durable);
+void ledger_update_sent(struct sim *s, unsigned agent, struct str framework, const struct task_status *status,
+                        bool durable);
 void ledger_check_master(struct sim *s, const struct master *m);
 
 /* What an agent's core says; in agent.c, because the two cores use the same names. */
 struct agent_facts {
     bool running;
-    const char *state;   /* "RUNNING", "down" */
-    const char *id;      /* "": never registered */
-    size_t live_tasks;   /* queued, launched */
+    const char *state; /* "RUNNING", "down" */
+    const char *id;    /* "": never registered */
+    size_t live_tasks; /* queued, launched */
 };
 struct agent_facts sim_agent_facts(struct sim *s, unsigned index);
 

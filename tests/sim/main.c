@@ -26,7 +26,7 @@ struct outcome {
     uint64_t hash, events;
     struct ledger_counts counts;
     unsigned crashes;
-    int64_t settled_ns;     /* after the faults */
+    int64_t settled_ns; /* after the faults */
 };
 
 void frameworks_boot(struct sim *s)
@@ -128,7 +128,7 @@ static const struct {
     unsigned bits;
 } fault_names[] = { { "crash", FAULT_CRASH }, { "pause", FAULT_PAUSE }, { "partition", FAULT_PARTITION },
                     { "break", FAULT_BREAK }, { "delay", FAULT_DELAY }, { "clock", FAULT_CLOCK },
-                    { "torn", FAULT_TORN }, { "all", FAULT_ALL }, { "none", 0 } };
+                    { "torn", FAULT_TORN },   { "all", FAULT_ALL },     { "none", 0 } };
 
 static bool parse_faults(struct str list, unsigned *ret)
 {
@@ -141,7 +141,9 @@ static bool parse_faults(struct str list, unsigned *ret)
         while (i < sizeof fault_names / sizeof fault_names[0] && !str_is(one, fault_names[i].name))
             i++;
         if (i == sizeof fault_names / sizeof fault_names[0]) {
-            fprintf(stderr, "stoa sim: --faults has '%.*s'; use crash, pause, partition, break, delay, clock, torn, all or none\n",
+            fprintf(stderr,
+                    "stoa sim: --faults has '%.*s'; use crash, pause, partition, break, delay, clock, torn, "
+                    "all or none\n",
                     STR_ARG(one));
             return false;
         }
@@ -154,9 +156,11 @@ static void usage(void)
 {
     puts("usage: stoa sim [--seed=N] [--seeds=K] [--twice] [--agents=A] [--frameworks=F] [--faults=LIST]\n"
          "                [--duration=SECONDS] [--trace] [--lines=N] [--no-marathon]\n"
-         "Runs the cores of master, agent, executor, SDK and marathon in a simulated world; see docs/simulation.md.\n"
+         "Runs the cores of master, agent, executor, SDK and marathon in a simulated world; see "
+         "docs/simulation.md.\n"
          "  --seed=N         the first history (1)         --seeds=K       how many (1)\n"
-         "  --twice          run each twice and compare    --faults=LIST   crash,pause,partition,break,delay,clock,torn\n"
+         "  --twice          run each twice and compare    --faults=LIST   "
+         "crash,pause,partition,break,delay,clock,torn\n"
          "  --duration=S     seconds with faults (60)      --trace         print everything that happens\n"
          "  --lines=N        of the trace of a failure (200)\n"
          "  --quiet          no trace of failures          --until-failure stops at the first one");
@@ -250,8 +254,12 @@ static void append_results(uint64_t passed, uint64_t failed)
 
 int sim_main(int argc, char **argv)
 {
-    struct options o = { .sim = { .seed = 1, .faults = FAULT_ALL, .duration_ns = SEC(60), .marathon = true,
-                                  .trace_lines = 200 }, .seeds = 1 };
+    struct options o = { .sim = { .seed = 1,
+                                  .faults = FAULT_ALL,
+                                  .duration_ns = SEC(60),
+                                  .marathon = true,
+                                  .trace_lines = 200 },
+                         .seeds = 1 };
     uint64_t passed = 0, failed = 0, events = 0, tasks = 0, crashes = 0, updates = 0;
     int64_t slowest = 0;
     int rc = parse(&o, argc, argv);
@@ -268,7 +276,8 @@ int sim_main(int argc, char **argv)
             run_history(&o.sim, o.quiet, &b);
             if (a.hash != b.hash) {
                 printf("seed %llu is not deterministic: trace hashes %016llx and %016llx\n",
-                       (unsigned long long)o.sim.seed, (unsigned long long)a.hash, (unsigned long long)b.hash);
+                       (unsigned long long)o.sim.seed, (unsigned long long)a.hash,
+                       (unsigned long long)b.hash);
                 a.failed = true;
             }
         }
@@ -282,8 +291,9 @@ int sim_main(int argc, char **argv)
         crashes += a.crashes;
         slowest = a.settled_ns > slowest ? a.settled_ns : slowest;
     }
-    printf("%llu events, %llu tasks, %llu updates, %llu crashes; slowest to settle: %d s\n", (unsigned long long)events,
-           (unsigned long long)tasks, (unsigned long long)updates, (unsigned long long)crashes, (int)(slowest / NS_PER_S));
+    printf("%llu events, %llu tasks, %llu updates, %llu crashes; slowest to settle: %d s\n",
+           (unsigned long long)events, (unsigned long long)tasks, (unsigned long long)updates,
+           (unsigned long long)crashes, (int)(slowest / NS_PER_S));
     printf("%llu passed, %llu failed, 0 skipped\n", (unsigned long long)passed, (unsigned long long)failed);
     append_results(passed, failed);
     return failed != 0;

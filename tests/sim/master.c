@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The master's shell: what master/shell.c, streams.c and api.c do, on simulated connections. The registry is the
- * master's store; it survives, everything else goes with the process. */
+/* The master's shell: what master/shell.c, streams.c and api.c do, on simulated connections. The registry is
+ * the master's store; it survives, everything else goes with the process. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -16,7 +16,7 @@
 #include "tests/sim/ledger.h"
 #include "tests/sim/sim.h"
 
-#define MASTER_PID  "master@10.0.0.1:5050"
+#define MASTER_PID "master@10.0.0.1:5050"
 #define MASTER_ADDR "10.0.0.1:5050"
 
 enum { PARKED_MAX = 256 };
@@ -62,7 +62,8 @@ static void stored(struct proc *p, void *arg, uint64_t version)
     step(p, &ev);
 }
 
-static const char *const record_names[] = { "agent", "unreachable", "gone", "weight", "quota", "machine", "schedule" };
+static const char *const record_names[] = { "agent", "unreachable", "gone",    "weight",
+                                            "quota", "machine",     "schedule" };
 
 static void do_store(struct proc *p, const struct master_action *a)
 {
@@ -104,7 +105,8 @@ static void do_send(struct proc *p, const struct master_action *a)
     struct str id = a->send.task_id.n != 0 ? a->send.task_id : a->send.agent_id;
 
     if (a->send.observer != 0)
-        (void)snprintf(from, sizeof from, "slave-observer(%llu)@" MASTER_ADDR, (unsigned long long)a->send.observer);
+        (void)snprintf(from, sizeof from, "slave-observer(%llu)@" MASTER_ADDR,
+                       (unsigned long long)a->send.observer);
     sbuf_clear(&n->out);
     const char *name = encode_send(a, &n->out);
     if (name == NULL)
@@ -149,8 +151,18 @@ static void do_unlink(struct proc *p, struct str pid)
 /* A stream's handle is its connection's number. */
 static void do_event(struct proc *p, const struct master_action *a)
 {
-    static const char *const names[] = { "?", "SUBSCRIBED", "OFFERS", "RESCIND", "UPDATE", "MESSAGE", "FAILURE", "ERROR",
-                                         "HEARTBEAT", "INVERSE_OFFERS", "RESCIND_INVERSE_OFFER", "UPDATE_OPERATION" };
+    static const char *const names[] = { "?",
+                                         "SUBSCRIBED",
+                                         "OFFERS",
+                                         "RESCIND",
+                                         "UPDATE",
+                                         "MESSAGE",
+                                         "FAILURE",
+                                         "ERROR",
+                                         "HEARTBEAT",
+                                         "INVERSE_OFFERS",
+                                         "RESCIND_INVERSE_OFFER",
+                                         "UPDATE_OPERATION" };
     struct master_node *n = p->node;
     struct link *l = link_find(p->sim, a->event.stream.n);
 
@@ -161,7 +173,8 @@ static void do_event(struct proc *p, const struct master_action *a)
     if (a->event.kind == EVENT_OFFERS)
         sim_trace(p->sim, p->name, "%zu OFFERS to %s", a->event.count, link_peer(l, p)->name);
     else if (a->event.kind != EVENT_HEARTBEAT)
-        sim_trace(p->sim, p->name, "%s to %s %.*s", names[a->event.kind], link_peer(l, p)->name, STR_ARG(a->event.id));
+        sim_trace(p->sim, p->name, "%s to %s %.*s", names[a->event.kind], link_peer(l, p)->name,
+                  STR_ARG(a->event.id));
     struct str body = sbuf_view(&n->out);
     if (l->tag[1] != 0) { /* in JSON */
         sbuf_clear(&n->text);
@@ -214,16 +227,35 @@ static void do_answer(struct proc *p, const struct master_action *a)
 static void carry_out(struct proc *p, const struct master_action *a)
 {
     switch (a->type) {
-    case MASTER_ACT_STORE: do_store(p, a); break;
-    case MASTER_ACT_LINK: do_link(p, a->send.to); break;
-    case MASTER_ACT_UNLINK: do_unlink(p, a->send.to); break;
-    case MASTER_ACT_SEND: do_send(p, a); break;
-    case MASTER_ACT_STREAM_OPEN: stream_open(p, a); break;
-    case MASTER_ACT_EVENT: do_event(p, a); break;
-    case MASTER_ACT_STREAM_CLOSE: stream_close(p, a->event.stream.n); break;
-    case MASTER_ACT_ANSWER: do_answer(p, a); break;
-    case MASTER_ACT_WATCH: break;
-    case MASTER_ACT_NOTE: sim_trace(p->sim, p->name, "%s %.*s", a->note.event, STR_ARG(a->note.text)); break;
+    case MASTER_ACT_STORE:
+        do_store(p, a);
+        break;
+    case MASTER_ACT_LINK:
+        do_link(p, a->send.to);
+        break;
+    case MASTER_ACT_UNLINK:
+        do_unlink(p, a->send.to);
+        break;
+    case MASTER_ACT_SEND:
+        do_send(p, a);
+        break;
+    case MASTER_ACT_STREAM_OPEN:
+        stream_open(p, a);
+        break;
+    case MASTER_ACT_EVENT:
+        do_event(p, a);
+        break;
+    case MASTER_ACT_STREAM_CLOSE:
+        stream_close(p, a->event.stream.n);
+        break;
+    case MASTER_ACT_ANSWER:
+        do_answer(p, a);
+        break;
+    case MASTER_ACT_WATCH:
+        break;
+    case MASTER_ACT_NOTE:
+        sim_trace(p->sim, p->name, "%s %.*s", a->note.event, STR_ARG(a->note.text));
+        break;
     case MASTER_ACT_ABORT:
         sim_fail(p->sim, "the master aborts: %s %.*s", a->note.event, STR_ARG(a->note.text));
         break;
@@ -354,7 +386,8 @@ static void registry_read(struct sim *s, struct proc *p, void *arg, uint64_t n)
     (void)n;
     registry_load_init(&load);
     for (size_t i = 0; i < s->master_store.kv.n; i++)
-        if (registry_load_add(&load, str_of(s->master_store.kv.v[i].key), s->master_store.kv.v[i].value, &err) != 0)
+        if (registry_load_add(&load, str_of(s->master_store.kv.v[i].key), s->master_store.kv.v[i].value,
+                              &err) != 0)
             sim_fail(s, "the registry is not readable: %s", err.msg);
     ev.recovered.records = load.records;
     ev.recovered.count = load.count;
@@ -368,23 +401,42 @@ static void master_start(struct proc *p)
     struct master_node *n = p->node;
     char id[UUID_TEXT_SIZE];
     struct master_config c = {
-        .id = id, .version = (char *)(uintptr_t)"1.12.0", .rng = &n->rng, .codec = &master_codec,
-        .ping_interval_ns = SEC(3), .ping_timeouts_max = 4, .agent_reregister_ns = SEC(40),
-        .allocation_interval_ns = SEC(1), .completed_frameworks_max = 50, .completed_tasks_max = 1000,
-        .unreachable_tasks_max = 1000, .recovery_removal_limit = 1, .recovery_factor = 0.8, .recovery_timeout_ns = SEC(30),
-        .registry_gc_interval_ns = SEC(900), .registry_max_agent_age_ns = SEC(86400), .registry_max_agent_count = 100 * 1024,
-        .root_submissions = true, .min_allocatable = STR("cpus:0.01|mem:32"),
+        .id = id,
+        .version = (char *)(uintptr_t) "1.12.0",
+        .rng = &n->rng,
+        .codec = &master_codec,
+        .ping_interval_ns = SEC(3),
+        .ping_timeouts_max = 4,
+        .agent_reregister_ns = SEC(40),
+        .allocation_interval_ns = SEC(1),
+        .completed_frameworks_max = 50,
+        .completed_tasks_max = 1000,
+        .unreachable_tasks_max = 1000,
+        .recovery_removal_limit = 1,
+        .recovery_factor = 0.8,
+        .recovery_timeout_ns = SEC(30),
+        .registry_gc_interval_ns = SEC(900),
+        .registry_max_agent_age_ns = SEC(86400),
+        .registry_max_agent_count = 100 * 1024,
+        .root_submissions = true,
+        .min_allocatable = STR("cpus:0.01|mem:32"),
     };
 
-    *n = (struct master_node){ .info = SBUF_INIT(65536), .out = SBUF_INIT(SIM_BYTES_MAX), .text = SBUF_INIT(SIM_BYTES_MAX) };
+    *n = (struct master_node){ .info = SBUF_INIT(65536),
+                               .out = SBUF_INIT(SIM_BYTES_MAX),
+                               .text = SBUF_INIT(SIM_BYTES_MAX) };
     n->rng = p->rng;
     struct uuid u = uuid_make(&n->rng);
     uuid_text(&u, id);
     if (chance(&n->rng, 30))
         c.offer_timeout_ns = between(&n->rng, SEC(2), SEC(20));
     n->m = master_new(&c);
-    struct master_info_spec info = { .id = n->m->id, .hostname = "m1", .version = "1.12.0", .ip = { 10, 0, 0, 1 },
-                                     .port = 5050, .ip_text = STR("10.0.0.1") };
+    struct master_info_spec info = { .id = n->m->id,
+                                     .hostname = "m1",
+                                     .version = "1.12.0",
+                                     .ip = { 10, 0, 0, 1 },
+                                     .port = 5050,
+                                     .ip_text = STR("10.0.0.1") };
     put_master_info(&n->info, &info);
     n->who.master_info = sbuf_view(&n->info);
     sim_trace(p->sim, p->name, "starts");
@@ -408,7 +460,8 @@ static void master_died(struct proc *p)
     sbuf_done(&n->text);
 }
 
-static const struct proc_ops master_ops = { master_start, master_packet, master_closed, master_wake, master_died };
+static const struct proc_ops master_ops = { master_start, master_packet, master_closed, master_wake,
+                                            master_died };
 
 void master_boot(struct sim *s)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Connections. What one side writes arrives in order, after a delay, or not at all from some byte on. Two connections know
- * nothing of each other. A cut between two machines stops what is on its way; when it heals, it goes on or the
- * connections are dead. A process learns of the end of a connection by a packet like any other: late, or never. */
+/* Connections. What one side writes arrives in order, after a delay, or not at all from some byte on. Two
+ * connections know nothing of each other. A cut between two machines stops what is on its way; when it heals,
+ * it goes on or the connections are dead. A process learns of the end of a connection by a packet like any
+ * other: late, or never. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 #include "tests/sim/sim.h"
 
 #define CONNECT_TIMEOUT SEC(10)
-#define STALL_TIMEOUT   SEC(60)
+#define STALL_TIMEOUT SEC(60)
 
 static void packet_free(struct packet *k)
 {
@@ -79,7 +80,8 @@ struct proc *link_peer(const struct link *l, const struct proc *p)
 
 static bool side_lives(const struct link *l, int side)
 {
-    return l->end[side].open && l->end[side].p->alive && l->end[side].incarnation == l->end[side].p->incarnation;
+    return l->end[side].open && l->end[side].p->alive &&
+           l->end[side].incarnation == l->end[side].p->incarnation;
 }
 
 static bool is_cut(const struct sim *s, const struct link *l)
@@ -191,7 +193,8 @@ static void hand_over(struct sim *s, struct proc *to, void *arg, uint64_t n)
     packet_free(k);
 }
 
-/* A packet whose receiver is paused waits in the kernel of its machine; one whose receiver is dead is answered with a reset. */
+/* A packet whose receiver is paused waits in the kernel of its machine; one whose receiver is dead is
+ * answered with a reset. */
 static void deliver(struct sim *s, struct proc *none, void *arg, uint64_t n)
 {
     struct link *l = link_find(s, n / 2);
@@ -204,7 +207,8 @@ static void deliver(struct sim *s, struct proc *none, void *arg, uint64_t n)
     if (is_cut(s, l)) {
         l->lane[from].stalled = true;
         if (l->end[from].open)
-            sim_after(s, l->end[from].p, l->established ? STALL_TIMEOUT : CONNECT_TIMEOUT, stall_over, NULL, n);
+            sim_after(s, l->end[from].p, l->established ? STALL_TIMEOUT : CONNECT_TIMEOUT, stall_over, NULL,
+                      n);
         return;
     }
     l->established = true;
@@ -280,9 +284,10 @@ struct link *message_link(struct proc *p, struct str pid)
 
     if (to == NULL)
         return NULL;
-    HASH_ITER(hh, p->sim->links, l, next) {
-        if (l->kind == LINK_MSG && l->end[0].p == p && l->end[0].incarnation == p->incarnation && l->end[0].open &&
-            l->end[1].p == to)
+    HASH_ITER(hh, p->sim->links, l, next)
+    {
+        if (l->kind == LINK_MSG && l->end[0].p == p && l->end[0].incarnation == p->incarnation &&
+            l->end[0].open && l->end[1].p == to)
             return l;
     }
     return link_open(p, LINK_MSG, addr_of_pid(pid));
@@ -294,7 +299,8 @@ void message_send(struct proc *p, struct str from, struct str to, const char *na
     char *f = xstrndup(from), *t = xstrndup(to), *n = xstrdup(name);
 
     if (l != NULL)
-        link_send(l, p, &(struct packet){ .type = PACKET_MESSAGE, .from = f, .to = t, .name = n, .body = body });
+        link_send(l, p,
+                  &(struct packet){ .type = PACKET_MESSAGE, .from = f, .to = t, .name = n, .body = body });
     free(f);
     free(t);
     free(n);
@@ -307,7 +313,8 @@ void net_proc_died(struct proc *p)
     struct sim *s = p->sim;
     struct link *l, *next;
 
-    HASH_ITER(hh, s->links, l, next) {
+    HASH_ITER(hh, s->links, l, next)
+    {
         for (int side = 0; side < 2; side++) {
             if (l->end[side].p != p || l->end[side].incarnation + 1 != p->incarnation || !l->end[side].open)
                 continue;
@@ -349,11 +356,12 @@ void net_break_some(struct sim *s, struct rng *r)
     size_t n = 0;
 
     HASH_ITER(hh, s->links, l, next)
-        n += may_break(l);
+    n += may_break(l);
     if (n == 0)
         return;
     n = rng_below(r, n);
-    HASH_ITER(hh, s->links, l, next) {
+    HASH_ITER(hh, s->links, l, next)
+    {
         if (may_break(l) && n-- == 0) {
             kill_link(s, l, r);
             return;
@@ -368,7 +376,8 @@ void net_cut(struct sim *s, int a, int b, bool cut)
     s->cut[a][b] = s->cut[b][a] = cut;
     if (cut)
         return;
-    HASH_ITER(hh, s->links, l, next) {
+    HASH_ITER(hh, s->links, l, next)
+    {
         if (is_cut(s, l) || (!l->lane[0].stalled && !l->lane[1].stalled))
             continue;
         if (chance(&s->rng_net, 40)) {
@@ -393,5 +402,5 @@ void net_done(struct sim *s)
     struct link *l, *next;
 
     HASH_ITER(hh, s->links, l, next)
-        link_free(s, l);
+    link_free(s, l);
 }

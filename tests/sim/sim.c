@@ -122,8 +122,13 @@ void sim_after(struct sim *s, struct proc *p, int64_t ns, event_fn *fn, void *ar
         s->spare = e->next;
     else
         e = xmalloc(sizeof *e);
-    *e = (struct event){ .at = s->now + (ns > 0 ? ns : 0), .seq = ++s->seq, .proc = p,
-                         .incarnation = p != NULL ? p->incarnation : 0, .fn = fn, .arg = arg, .n = n };
+    *e = (struct event){ .at = s->now + (ns > 0 ? ns : 0),
+                         .seq = ++s->seq,
+                         .proc = p,
+                         .incarnation = p != NULL ? p->incarnation : 0,
+                         .fn = fn,
+                         .arg = arg,
+                         .n = n };
     heap_push(s, e);
 }
 
@@ -145,7 +150,8 @@ static void event_release(struct sim *s, struct event *e)
 
 /* --- processes --- */
 
-struct proc *proc_new(struct sim *s, const struct proc_ops *ops, void *node, const char *name, int host, const char *addr)
+struct proc *proc_new(struct sim *s, const struct proc_ops *ops, void *node, const char *name, int host,
+                      const char *addr)
 {
     struct proc *p = xcalloc(1, sizeof *p), **end = addr[0] != 0 ? &s->procs : &s->mortals;
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The simulator: the shipped cores of master, agent, executor, SDK and marathon as processes on simulated machines.
+/* The simulator: the shipped cores of master, agent, executor, SDK and marathon as processes on simulated
+ * machines.
  *
- * There is one queue of events, ordered by (time, sequence number); virtual clocks; a network of connections; a store and
- * disks that survive a process. Everything random comes from generators that are derived from one seed, so a seed is a
- * history: the same seed gives the same trace, byte for byte.
+ * There is one queue of events, ordered by (time, sequence number); virtual clocks; a network of connections;
+ * a store and disks that survive a process. Everything random comes from generators that are derived from one
+ * seed, so a seed is a history: the same seed gives the same trace, byte for byte.
  *
- * A process (struct proc) has effects: a packet sent, a file written, a batch given to the store. Every effect asks
- * proc_effect first; that is where a crash between any two of them is made. After a crash nothing of the process
- * takes effect any more, and when the running handler returns, its memory is thrown away.
+ * A process (struct proc) has effects: a packet sent, a file written, a batch given to the store. Every
+ * effect asks proc_effect first; that is where a crash between any two of them is made. After a crash nothing
+ * of the process takes effect any more, and when the running handler returns, its memory is thrown away.
  *
  *     sim.c       queue, clocks, processes, trace          net.c     connections
  *     kv.c        sorted records: the store and disks      faults.c  what goes wrong, by seed
@@ -41,58 +42,68 @@ enum {
     SIM_BYTES_MAX = 64 << 20,
 };
 
-enum fault { FAULT_CRASH = 1, FAULT_PAUSE = 2, FAULT_PARTITION = 4, FAULT_BREAK = 8, FAULT_DELAY = 16, FAULT_CLOCK = 32,
-             FAULT_TORN = 64, FAULT_ALL = 127 };
+enum fault {
+    FAULT_CRASH = 1,
+    FAULT_PAUSE = 2,
+    FAULT_PARTITION = 4,
+    FAULT_BREAK = 8,
+    FAULT_DELAY = 16,
+    FAULT_CLOCK = 32,
+    FAULT_TORN = 64,
+    FAULT_ALL = 127
+};
 
 struct sim_options {
     uint64_t seed;
-    unsigned agents, frameworks;   /* 0: by seed */
-    unsigned faults;               /* enum fault */
-    int64_t duration_ns;           /* of the phase with faults */
+    unsigned agents, frameworks; /* 0: by seed */
+    unsigned faults;             /* enum fault */
+    int64_t duration_ns;         /* of the phase with faults */
     bool marathon, trace;
-    unsigned trace_lines;          /* kept for the report of a failure */
+    unsigned trace_lines; /* kept for the report of a failure */
 };
 
 /* --- processes ----------------------------------------------------------------------------------------- */
 
 struct proc_ops {
-    void (*start)(struct proc *p);                                        /* boot; node state is fresh */
+    void (*start)(struct proc *p); /* boot; node state is fresh */
     void (*packet)(struct proc *p, struct link *l, struct packet *k);
-    void (*closed)(struct proc *p, struct link *l);                       /* by the peer or the network; l is gone after */
-    void (*wake)(struct proc *p);                                         /* wake_at has come */
-    void (*died)(struct proc *p);                                         /* free the memory of the process */
+    void (*closed)(struct proc *p, struct link *l); /* by the peer or the network; l is gone after */
+    void (*wake)(struct proc *p);                   /* wake_at has come */
+    void (*died)(struct proc *p);                   /* free the memory of the process */
 };
 
 struct proc {
     struct sim *sim;
     const struct proc_ops *ops;
-    void *node;                    /* of the kind */
-    char name[16];                 /* in traces */
-    char addr[32];                 /* "10.0.0.1:5050"; "" takes no connections */
+    void *node;    /* of the kind */
+    char name[16]; /* in traces */
+    char addr[32]; /* "10.0.0.1:5050"; "" takes no connections */
     int host;
-    unsigned incarnation;          /* of events for the present one */
+    unsigned incarnation; /* of events for the present one */
     bool alive, dying, paused;
-    int crash_in;                  /* effects until a crash; 0: none planned */
-    int64_t wake_at;               /* of the armed wake-up; INT64_MAX: none */
+    int crash_in;                         /* effects until a crash; 0: none planned */
+    int64_t wake_at;                      /* of the armed wake-up; INT64_MAX: none */
     struct event *backlog, *backlog_tail; /* while paused */
-    struct rng rng;                /* given to its core */
+    struct rng rng;                       /* given to its core */
     struct proc *next;
     unsigned crashes;
-    bool restart_due;              /* somebody will start it */
+    bool restart_due; /* somebody will start it */
 };
 
-struct proc *proc_new(struct sim *s, const struct proc_ops *ops, void *node, const char *name, int host, const char *addr);
+struct proc *proc_new(struct sim *s, const struct proc_ops *ops, void *node, const char *name, int host,
+                      const char *addr);
 void proc_start(struct proc *p);
 /* False: the process is dead from here on, the effect does not happen. */
 bool proc_effect(struct proc *p);
-void proc_crash(struct proc *p);   /* now, or at the end of its handler */
-void proc_exit(struct proc *p);    /* the same, by itself: not counted as a fault */
+void proc_crash(struct proc *p); /* now, or at the end of its handler */
+void proc_exit(struct proc *p);  /* the same, by itself: not counted as a fault */
 void proc_pause(struct proc *p);
 void proc_resume(struct proc *p);
 void proc_wake_at(struct proc *p, struct mono at);
 struct proc *proc_by_addr(struct sim *s, struct str addr);
 
-/* Calls fn later on behalf of p: dropped when p has died meanwhile, kept back while it is paused. p NULL: the world. */
+/* Calls fn later on behalf of p: dropped when p has died meanwhile, kept back while it is paused. p NULL: the
+ * world. */
 typedef void event_fn(struct sim *s, struct proc *p, void *arg, uint64_t n);
 void sim_after(struct sim *s, struct proc *p, int64_t ns, event_fn *fn, void *arg, uint64_t n);
 struct mono sim_now(const struct sim *s);
@@ -106,36 +117,45 @@ void sim_fail(struct sim *s, const char *fmt, ...) __attribute__((format(printf,
 /* --- chance --- */
 bool chance(struct rng *r, unsigned percent);
 int64_t between(struct rng *r, int64_t lo, int64_t hi); /* both included */
-#define MS(n) ((int64_t)(n) * NS_PER_MS)
-#define SEC(n) ((int64_t)(n) * NS_PER_S)
+#define MS(n) ((int64_t)(n)*NS_PER_MS)
+#define SEC(n) ((int64_t)(n)*NS_PER_S)
 
 /* --- network ------------------------------------------------------------------------------------------- */
 
 enum packet_type { PACKET_MESSAGE, PACKET_REQUEST, PACKET_HEAD, PACKET_RECORD, PACKET_ANSWER, PACKET_CLOSE };
 enum link_kind {
-    LINK_MSG,         /* libprocess messages, one way */
-    LINK_STREAM,      /* one request, an endless answer */
-    LINK_CALLS,       /* requests and their answers in order */
+    LINK_MSG,    /* libprocess messages, one way */
+    LINK_STREAM, /* one request, an endless answer */
+    LINK_CALLS,  /* requests and their answers in order */
 };
 
 struct packet {
     struct packet *next;
     enum packet_type type;
-    unsigned status;           /* HEAD, ANSWER */
-    bool json;                 /* REQUEST: body and wanted answer */
-    char *from, *to, *name;    /* MESSAGE: pids and name; REQUEST: name is the stream id; HEAD: name is the stream id */
-    struct str body;           /* owned */
+    unsigned status; /* HEAD, ANSWER */
+    bool json;       /* REQUEST: body and wanted answer */
+    char *from, *to,
+        *name;       /* MESSAGE: pids and name; REQUEST: name is the stream id; HEAD: name is the stream id */
+    struct str body; /* owned */
 };
 
-/* A connection. Side 0 opened it. Bytes in one direction stay in order; nothing is known of the other side's end but by
- * a packet that says so, which may never come. */
+/* A connection. Side 0 opened it. Bytes in one direction stay in order; nothing is known of the other side's
+ * end but by a packet that says so, which may never come. */
 struct link {
     uint64_t n;
     enum link_kind kind;
-    struct { struct proc *p; unsigned incarnation; bool open; } end[2];
-    struct lane { struct packet *head, *tail; int64_t last_at; bool stalled; } lane[2]; /* lane i: from side i */
+    struct {
+        struct proc *p;
+        unsigned incarnation;
+        bool open;
+    } end[2];
+    struct lane {
+        struct packet *head, *tail;
+        int64_t last_at;
+        bool stalled;
+    } lane[2]; /* lane i: from side i */
     bool established;
-    uint64_t tag[2];           /* what the sides remember */
+    uint64_t tag[2]; /* what the sides remember */
     void *ctx[2];
     UT_hash_handle hh;
 };
@@ -163,7 +183,7 @@ void net_done(struct sim *s);
 
 struct vkv_entry {
     char *key;
-    struct str value;  /* owned */
+    struct str value; /* owned */
 };
 struct vkv {
     struct vkv_entry *v;
@@ -174,7 +194,7 @@ void kv_append(struct vkv *k, const char *key, struct str value);
 void kv_remove(struct vkv *k, const char *key);
 void kv_remove_under(struct vkv *k, const char *prefix);
 const struct vkv_entry *kv_get(const struct vkv *k, const char *key);
-size_t kv_first(const struct vkv *k, const char *prefix);  /* index of the first entry with a key >= prefix */
+size_t kv_first(const struct vkv *k, const char *prefix); /* index of the first entry with a key >= prefix */
 bool kv_at(const struct vkv *k, size_t i, const char *prefix); /* whether entry i has it */
 void kv_done(struct vkv *k);
 
@@ -195,8 +215,8 @@ struct vstore {
 };
 typedef void store_done_fn(struct proc *p, void *arg, uint64_t n);
 /* Takes over the items. fn is called when durable, unless p has died meanwhile. */
-void vstore_commit(struct vstore *st, struct proc *p, struct store_item *items, size_t n, store_done_fn *fn, void *arg,
-                   uint64_t tag);
+void vstore_commit(struct vstore *st, struct proc *p, struct store_item *items, size_t n, store_done_fn *fn,
+                   void *arg, uint64_t tag);
 /* The program that used it is dead: of what was asked for, some prefix has happened. */
 void vstore_proc_died(struct vstore *st);
 void vstore_done(struct vstore *st);
@@ -227,20 +247,20 @@ struct sim {
     uint64_t seq, events;
     struct rng rng_net, rng_fault, rng_task, rng_fw, rng_boot, rng_disk, rng_marathon;
 
-    struct proc *procs;            /* those that can be connected to */
-    struct proc *mortals;          /* executors */
+    struct proc *procs;   /* those that can be connected to */
+    struct proc *mortals; /* executors */
     struct proc *master, *agent[AGENTS_MAX], *framework[FRAMEWORKS_MAX], *marathon;
     unsigned agent_count, framework_count;
-    struct proc *running;          /* whose handler runs */
+    struct proc *running; /* whose handler runs */
     struct vstore master_store, marathon_store;
-    bool calm;                     /* the liveness phase: no new faults, nothing new is asked for */
+    bool calm; /* the liveness phase: no new faults, nothing new is asked for */
 
     struct link *links;
     uint64_t next_link;
     bool cut[HOSTS_MAX][HOSTS_MAX];
     struct ledger *ledger;
 
-    char **ring;                   /* trace lines */
+    char **ring; /* trace lines */
     size_t ring_n, ring_cap;
     uint64_t hash;
     bool failed;

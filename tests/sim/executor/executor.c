@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command executor as a simulated process: the shipped session and command machines, with what executor/command.c and
- * executor/sdk/client.c do around them. The task is a sentence in its command:
+/* The command executor as a simulated process: the shipped session and command machines, with what
+ * executor/command.c and executor/sdk/client.c do around them. The task is a sentence in its command:
  *
  *     "exit MS STATUS"   ends by itself after MS with this exit status
  *     "flaky MS"         ends by itself with status 1 after up to twice MS
@@ -28,16 +28,16 @@ struct executor_node {
     struct session session;
     struct command core;
     struct mono session_wake, core_wake, resend_at;
-    uint64_t stream, calls;        /* numbers of connections; 0: none */
-    unsigned stream_status;        /* of the head */
+    uint64_t stream, calls; /* numbers of connections; 0: none */
+    unsigned stream_status; /* of the head */
     char *task_bytes;
     struct str task, refused_task_id;
     bool killing_state, running;
-    unsigned life;                 /* of the task's process: ends that were planned for an older one do not count */
+    unsigned life; /* of the task's process: ends that were planned for an older one do not count */
     bool stubborn;
     uint32_t ports[8];
     unsigned port_count;
-    int wait_status;               /* of the container, when this process is gone */
+    int wait_status; /* of the container, when this process is gone */
 };
 
 static void feed(struct executor_node *n, const struct command_event *e);
@@ -85,7 +85,8 @@ static void send_call(struct executor_node *n, const struct sbuf *call)
 static void resend(struct executor_node *n)
 {
     n->resend_at = MONO_NEVER;
-    for (struct session_item *i = n->session.updates; i != NULL && n->session.state == SESSION_SUBSCRIBED; i = i->next) {
+    for (struct session_item *i = n->session.updates; i != NULL && n->session.state == SESSION_SUBSCRIBED;
+         i = i->next) {
         CLEANUP(sbuf_done_p) struct sbuf call = SBUF_INIT(SIM_BYTES_MAX);
         exec_put_update(&call, str_of(n->framework_id), str_of(n->executor_id), str_mem(i->bytes, i->n));
         send_call(n, &call);
@@ -109,8 +110,12 @@ static void do_update(struct executor_node *n, const struct command_action *a, s
     CLEANUP(sbuf_done_p) struct sbuf status = SBUF_INIT(SIM_BYTES_MAX);
     CLEANUP(sbuf_done_p) struct sbuf call = SBUF_INIT(SIM_BYTES_MAX);
     struct error err;
-    struct exec_status s = { .task_id = task_id, .state = a->state, .reason = a->reason, .message = str_of(a->message),
-                             .healthy = a->healthy, .executor_id = str_of(n->executor_id) };
+    struct exec_status s = { .task_id = task_id,
+                             .state = a->state,
+                             .reason = a->reason,
+                             .message = str_of(a->message),
+                             .healthy = a->healthy,
+                             .executor_id = str_of(n->executor_id) };
 
     s.uuid = uuid_make(&n->p->rng);
     s.wall_us = sim_wall(sim_of(n)).ms * 1000;
@@ -139,7 +144,8 @@ static void read_ports(struct executor_node *n)
         if (!str_is(wire_field_bytes(resource, 1), "ports"))
             continue;
         while (wire_field_next(&list, &range) == 1)
-            for (uint64_t p = wire_field_u64(range.bytes, 1, 1); p <= wire_field_u64(range.bytes, 2, 0) && n->port_count < 8; p++)
+            for (uint64_t p = wire_field_u64(range.bytes, 1, 1);
+                 p <= wire_field_u64(range.bytes, 2, 0) && n->port_count < 8; p++)
                 n->ports[n->port_count++] = (uint32_t)p;
     }
 }
@@ -227,12 +233,21 @@ static void feed(struct executor_node *n, const struct command_event *e)
     for (unsigned i = 0; i < actions.n && !n->p->dying; i++) {
         struct command_action *a = &actions.v[i];
         switch (a->type) {
-        case COMMAND_DO_SPAWN: do_spawn(n); break;
-        case COMMAND_DO_UPDATE: do_update(n, a, task_id_of(n->task)); break;
-        case COMMAND_DO_REFUSE_TASK: do_update(n, a, n->refused_task_id); break;
-        case COMMAND_DO_SIGNAL: do_signal(n, a->signo); break;
+        case COMMAND_DO_SPAWN:
+            do_spawn(n);
+            break;
+        case COMMAND_DO_UPDATE:
+            do_update(n, a, task_id_of(n->task));
+            break;
+        case COMMAND_DO_REFUSE_TASK:
+            do_update(n, a, n->refused_task_id);
+            break;
+        case COMMAND_DO_SIGNAL:
+            do_signal(n, a->signo);
+            break;
         case COMMAND_DO_START_CHECKS:
-        case COMMAND_DO_STOP_CHECKS: break;
+        case COMMAND_DO_STOP_CHECKS:
+            break;
         case COMMAND_DO_EXIT:
             sim_trace(sim_of(n), n->p->name, "exits with status %d", a->status);
             n->wait_status = a->status << 8;
@@ -291,10 +306,13 @@ static void on_record(struct executor_node *n, struct str record)
     switch (ev.type) {
     case EXEC_SUBSCRIBED:
         session_event(n, SESSION_GOT_SUBSCRIBED);
-        n->killing_state = framework_has_capability(wire_field_bytes(ev.subscribed, 2), CAPABILITY_TASK_KILLING_STATE);
+        n->killing_state =
+            framework_has_capability(wire_field_bytes(ev.subscribed, 2), CAPABILITY_TASK_KILLING_STATE);
         feed(n, &e);
         break;
-    case EXEC_LAUNCH: on_launch(n, ev.task); break;
+    case EXEC_LAUNCH:
+        on_launch(n, ev.task);
+        break;
     case EXEC_KILL:
         if (n->task.p == NULL || !str_eq(ev.task_id, task_id_of(n->task)))
             break;
@@ -316,7 +334,8 @@ static void on_record(struct executor_node *n, struct str record)
     case EXEC_ERROR:
     case EXEC_MESSAGE:
     case EXEC_HEARTBEAT:
-    case EXEC_UNKNOWN: break;
+    case EXEC_UNKNOWN:
+        break;
     }
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* common/io/loop.h and http_client.h as far as the SDK uses them. Turns, phases and the order of callbacks are those of the
- * real ones; connections are those of the simulated network. */
+/* common/io/loop.h and http_client.h as far as the SDK uses them. Turns, phases and the order of callbacks
+ * are those of the real ones; connections are those of the simulated network. */
 #include "tests/sim/framework/fakeio.h"
 
 #include <stdio.h>
@@ -27,10 +27,10 @@ struct loop {
 
 struct http_call {
     struct http_client *client;
-    struct http_call_params params;   /* callbacks and arg; texts are not kept */
+    struct http_call_params params; /* callbacks and arg; texts are not kept */
     uint64_t link;
     bool cancelled;
-    unsigned status;                  /* of the head */
+    unsigned status; /* of the head */
     char *stream_id;
     struct net_addr peer;
     uint64_t serial;
@@ -39,15 +39,18 @@ struct http_call {
 
 struct http_client {
     struct loop *loop;
-    struct http_call *calls;          /* oldest first */
-    uint64_t lane;                    /* the pipelined connection of the newest lane */
+    struct http_call *calls; /* oldest first */
+    uint64_t lane;           /* the pipelined connection of the newest lane */
     uint32_t lane_number;
     uint64_t serial;
     struct http_client *next;
 };
 
 static struct proc *current;
-static struct { struct proc *p; struct loop *loop; } loops[FRAMEWORKS_MAX + 2];
+static struct {
+    struct proc *p;
+    struct loop *loop;
+} loops[FRAMEWORKS_MAX + 2];
 
 void fake_process(struct proc *p)
 {
@@ -224,7 +227,8 @@ void random_rng(struct rng *r)
 
 /* --- for the ledger: what goes in and out of marathon, which tells nothing itself --- */
 
-/* A launch may leave only when the instance is in the store, or a crash makes a task that nobody knows. Task ids are
+/* A launch may leave only when the instance is in the store, or a crash makes a task that nobody knows. Task
+ * ids are
  * "<instance>._app.<n>". */
 static void launch_sent(struct proc *p, struct str task)
 {
@@ -268,7 +272,8 @@ static void call_sent(struct proc *p, struct str call)
 static void event_came(struct proc *p, struct str event)
 {
     struct str status = wire_path(event, 5, 1, 0), uuid = wire_field_bytes(status, 11);
-    struct seen_update u = { .task = wire_path(status, 1, 1, 0), .state = (int)wire_field_u64(status, 2, 0),
+    struct seen_update u = { .task = wire_path(status, 1, 1, 0),
+                             .state = (int)wire_field_u64(status, 2, 0),
                              .source = (int)wire_field_u64(status, 9, (uint64_t)-1),
                              .reason = (int)wire_field_u64(status, 10, (uint64_t)-1) };
 
@@ -284,8 +289,8 @@ static void event_came(struct proc *p, struct str event)
 
 /* --- the client --- */
 
-int http_client_new(struct http_client **ret_client, struct loop *loop, const struct http_client_options *options,
-                    struct error *err)
+int http_client_new(struct http_client **ret_client, struct loop *loop,
+                    const struct http_client_options *options, struct error *err)
 {
     struct http_client *c = xcalloc(1, sizeof *c);
 
@@ -404,7 +409,8 @@ struct http_call *http_client_call(struct http_client *c, const struct http_call
     call->link = l->n;
     char *name = id.n != 0 ? xstrndup(id) : NULL;
     bool json = params->content_type != NULL && strcmp(params->content_type, "application/json") == 0;
-    link_send(l, p, &(struct packet){ .type = PACKET_REQUEST, .json = json, .name = name, .body = params->body });
+    link_send(l, p,
+              &(struct packet){ .type = PACKET_REQUEST, .json = json, .name = name, .body = params->body });
     free(name);
     call_sent(p, params->body);
     int64_t timeout = params->answer_timeout_ns == 0 ? SEC(30) : params->answer_timeout_ns;
@@ -469,7 +475,9 @@ static void head(struct http_call *call, unsigned status, const char *stream_id)
 {
     call->status = status;
     call->stream_id = stream_id != NULL ? xstrdup(stream_id) : NULL;
-    struct http_answer a = { .status = status, .is_chunked = true, .content_length = -1, .head = call->stream_id };
+    struct http_answer a = {
+        .status = status, .is_chunked = true, .content_length = -1, .head = call->stream_id
+    };
     if (call->params.on_head != NULL)
         call->params.on_head(call->params.arg, call, &a);
 }
@@ -567,7 +575,7 @@ struct store_batch {
     size_t n, cap;
 };
 
-struct asked {                  /* a commit or a read that was not called back */
+struct asked { /* a commit or a read that was not called back */
     struct store *store;
     store_commit_fn *commit;
     store_list_fn *list;

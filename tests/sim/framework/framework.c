@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Frameworks that do at random what real ones do: launch within offers, decline, keep offers for a while, suppress and
- * revive, kill, reconcile, acknowledge late or not at all, die and come back with their id. They are written against the
- * public header of the SDK, whose shell runs here on simulated connections (fakeio.c).
+/* Frameworks that do at random what real ones do: launch within offers, decline, keep offers for a while,
+ * suppress and revive, kill, reconcile, acknowledge late or not at all, die and come back with their id. They
+ * are written against the public header of the SDK, whose shell runs here on simulated connections
+ * (fakeio.c).
  *
- * What a framework knows of its tasks is on its disk: it survives. In the liveness phase it launches nothing, declines,
- * and asks again and again for what it does not know, as a good framework does. */
+ * What a framework knows of its tasks is on its disk: it survives. In the liveness phase it launches nothing,
+ * declines, and asks again and again for what it does not know, as a good framework does. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,7 @@ enum { TASKS_AT_ONCE = 8, TASKS_MAX = 4000 };
 
 struct fw_task {
     char id[32], agent_id[64];
-    int state;      /* -1: launched, nothing heard */
+    int state; /* -1: launched, nothing heard */
     int64_t cpus_milli;
     bool over;
 };
@@ -34,13 +35,13 @@ struct late_ack {
 
 struct fw_node {
     struct proc *p;
-    struct rng *r;             /* of the world: a restart goes on */
+    struct rng *r; /* of the world: a restart goes on */
     unsigned index;
     bool json, partition_aware, explicit_acks, killing;
-    bool checkpoint;           /* else its tasks die with their agent's process */
-    bool mortal;               /* has a short failover timeout, and may tear itself down */
+    bool checkpoint; /* else its tasks die with their agent's process */
+    bool mortal;     /* has a short failover timeout, and may tear itself down */
     const char *role;
-    unsigned lives;            /* how often it had to begin anew */
+    unsigned lives; /* how often it had to begin anew */
     /* on its disk */
     char framework_id[256];
     struct fw_task *tasks;
@@ -48,17 +49,17 @@ struct fw_node {
     /* of the process */
     struct stoa_scheduler *s;
     struct late_ack *acks;
-    char held[8][64];          /* offers that are neither used nor declined */
+    char held[8][64]; /* offers that are neither used nor declined */
     size_t held_count;
     struct refusal {
         char agent_id[64];
         int64_t cpus, mem, disk, from, until;
         struct stoa_range ports[16];
         size_t port_count;
-    } refusals[AGENTS_MAX];    /* the latest long one per agent */
+    } refusals[AGENTS_MAX]; /* the latest long one per agent */
     size_t refusal_count;
     bool suppressed;
-    bool leaving;              /* torn down; the program ends when that is said */
+    bool leaving; /* torn down; the program ends when that is said */
 };
 
 static struct sim *sim_of(const struct fw_node *n)
@@ -92,7 +93,8 @@ static void launch(struct fw_node *n, const struct stoa_offer *o)
     struct stoa_command commands[4] = { 0 };
     struct stoa_resource resources[4][8], rest[32];
     char text[4][64], ids[4][32];
-    size_t want = 1 + rng_below(n->r, 4), count = 0, rest_count = o->resource_count < 32 ? o->resource_count : 32;
+    size_t want = 1 + rng_below(n->r, 4), count = 0,
+           rest_count = o->resource_count < 32 ? o->resource_count : 32;
     struct stoa_error err;
 
     memcpy(rest, o->resources, rest_count * sizeof rest[0]);
@@ -105,7 +107,8 @@ static void launch(struct fw_node *n, const struct stoa_offer *o)
             break;
         unsigned dice = (unsigned)rng_below(n->r, 10);
         if (dice < 5)
-            (void)snprintf(text[count], sizeof text[count], "exit %d %d", (int)rng_below(n->r, 20000), (int)rng_below(n->r, 2));
+            (void)snprintf(text[count], sizeof text[count], "exit %d %d", (int)rng_below(n->r, 20000),
+                           (int)rng_below(n->r, 2));
         else if (dice < 7)
             (void)snprintf(text[count], sizeof text[count], "flaky 10000");
         else
@@ -120,8 +123,11 @@ static void launch(struct fw_node *n, const struct stoa_offer *o)
         (void)snprintf(ids[count], sizeof ids[count], "%s", k->id);
         n->task_count++;
         commands[count].value = text[count];
-        *t = (struct stoa_task){ .id = ids[count], .resources = resources[count], .resource_count = have,
-                                 .command = &commands[count], .kill_grace_s = chance(n->r, 50) ? 1 : 0 };
+        *t = (struct stoa_task){ .id = ids[count],
+                                 .resources = resources[count],
+                                 .resource_count = have,
+                                 .command = &commands[count],
+                                 .kill_grace_s = chance(n->r, 50) ? 1 : 0 };
         count++;
     }
     if (count == 0) {
@@ -178,8 +184,8 @@ static void refuse(struct fw_node *n, const struct stoa_offer *o, int64_t second
     r->until = r->from + SEC(seconds);
 }
 
-/* A filter ends early with its agent or its master; with machines that work it lasts. An offer may have been on its way when
- * the refusal was said. */
+/* A filter ends early with its agent or its master; with machines that work it lasts. An offer may have been
+ * on its way when the refusal was said. */
 static void check_refusals(struct fw_node *n, const struct stoa_offer *o)
 {
     int64_t now = sim_of(n)->now;
@@ -266,8 +272,10 @@ static void on_update(struct stoa_scheduler *s, const struct stoa_status *u, voi
 {
     struct fw_node *n = user;
     struct fw_task *t = task_find(n, u->task_id);
-    struct seen_update seen = { str_of(n->framework_id), str_of(u->task_id), (int)u->state, (int)u->source, u->reason,
-                                u->uuid.p != NULL, { { 0 } } };
+    struct seen_update seen = {
+        str_of(n->framework_id), str_of(u->task_id), (int)u->state, (int)u->source, u->reason,
+        u->uuid.p != NULL,       { { 0 } }
+    };
 
     (void)s;
     if (n->framework_id[0] == 0)
@@ -306,7 +314,8 @@ static void reconcile(struct fw_node *n, bool all)
 
     for (size_t i = 0; i < n->task_count && count < 256; i++)
         if (!n->tasks[i].over && (all || chance(n->r, 50)))
-            refs[count++] = (struct stoa_task_ref){ n->tasks[i].id, chance(n->r, 80) || all ? n->tasks[i].agent_id : NULL };
+            refs[count++] = (struct stoa_task_ref){ n->tasks[i].id,
+                                                    chance(n->r, 80) || all ? n->tasks[i].agent_id : NULL };
     if (count != 0) {
         sim_trace(sim_of(n), n->p->name, "RECONCILE of %zu tasks", count);
         (void)stoa_reconcile(n->s, refs, count, NULL);
@@ -320,7 +329,8 @@ static void on_subscribed(struct stoa_scheduler *s, const struct stoa_subscribed
     (void)s;
     sim_trace(sim_of(n), n->p->name, "is subscribed as %s", e->framework_id);
     if (n->framework_id[0] != 0 && strcmp(n->framework_id, e->framework_id) != 0)
-        sim_fail(sim_of(n), "%s subscribed as %s and is called %s now", n->p->name, n->framework_id, e->framework_id);
+        sim_fail(sim_of(n), "%s subscribed as %s and is called %s now", n->p->name, n->framework_id,
+                 e->framework_id);
     (void)snprintf(n->framework_id, sizeof n->framework_id, "%s", e->framework_id);
     reconcile(n, true);
     if (chance(n->r, 30))
@@ -350,8 +360,8 @@ static void on_error(struct stoa_scheduler *s, const char *message, void *user)
     struct fw_node *n = user;
 
     (void)s;
-    /* A SUBSCRIBE that was given up may arrive after the next one and push it out: the program ends, and is started again
-     * by whoever looks after it. */
+    /* A SUBSCRIBE that was given up may arrive after the next one and push it out: the program ends, and is
+     * started again by whoever looks after it. */
     sim_trace(sim_of(n), n->p->name, "is refused: %s", message);
     if (strcmp(message, "Framework has been removed") == 0 && n->mortal)
         begin_anew(n);
@@ -360,14 +370,16 @@ static void on_error(struct stoa_scheduler *s, const char *message, void *user)
     proc_exit(n->p);
 }
 
-static void on_call_failed(struct stoa_scheduler *s, const char *call, int status, const char *text, void *user)
+static void on_call_failed(struct stoa_scheduler *s, const char *call, int status, const char *text,
+                           void *user)
 {
     struct fw_node *n = user;
 
     (void)s;
     sim_trace(sim_of(n), n->p->name, "%s was answered with %d %s", call, status, text);
     /* Calls may reach a master that has just been started, or come behind a newer subscription. */
-    bool late = strncmp(text, "Framework cannot be found", 25) == 0 || strncmp(text, "The stream ID", 13) == 0;
+    bool late =
+        strncmp(text, "Framework cannot be found", 25) == 0 || strncmp(text, "The stream ID", 13) == 0;
     if (status >= 400 && status != 503 && status != 403 && !late)
         sim_fail(sim_of(n), "%s: %s was answered with %d %s", n->p->name, call, status, text);
 }
@@ -375,7 +387,8 @@ static void on_call_failed(struct stoa_scheduler *s, const char *call, int statu
 static void kill_one(struct fw_node *n)
 {
     for (size_t tries = 0; tries < 10 && n->task_count != 0; tries++) {
-        struct fw_task *t = &n->tasks[n->task_count - 1 - rng_below(n->r, n->task_count < 20 ? n->task_count : 20)];
+        struct fw_task *t =
+            &n->tasks[n->task_count - 1 - rng_below(n->r, n->task_count < 20 ? n->task_count : 20)];
         if (t->over)
             continue;
         sim_trace(sim_of(n), n->p->name, "KILL %s", t->id);
@@ -445,14 +458,24 @@ static void whim(struct stoa_scheduler *s, void *arg)
 static void fw_start(struct proc *p)
 {
     static const struct stoa_callbacks callbacks = {
-        .subscribed = on_subscribed, .disconnected = on_disconnected, .offers = on_offers, .update = on_update,
-        .error = on_error, .call_failed = on_call_failed,
+        .subscribed = on_subscribed,
+        .disconnected = on_disconnected,
+        .offers = on_offers,
+        .update = on_update,
+        .error = on_error,
+        .call_failed = on_call_failed,
     };
     struct fw_node *n = p->node;
     struct stoa_options o = {
-        .master = "10.0.0.1:5050", .content = n->json ? STOA_JSON : STOA_PROTOBUF, .name = p->name, .user = "nobody",
-        .explicit_acknowledgements = n->explicit_acks, .failover_timeout_s = n->mortal ? 25 : 100000, .checkpoint = n->checkpoint,
-        .roles = &n->role, .role_count = 1,
+        .master = "10.0.0.1:5050",
+        .content = n->json ? STOA_JSON : STOA_PROTOBUF,
+        .name = p->name,
+        .user = "nobody",
+        .explicit_acknowledgements = n->explicit_acks,
+        .failover_timeout_s = n->mortal ? 25 : 100000,
+        .checkpoint = n->checkpoint,
+        .roles = &n->role,
+        .role_count = 1,
         .framework_id = n->framework_id[0] != 0 ? n->framework_id : NULL,
         .capabilities = (n->partition_aware ? (unsigned)STOA_CAP_PARTITION_AWARE : 0) |
                         (n->killing ? (unsigned)STOA_CAP_TASK_KILLING_STATE : 0),
@@ -524,9 +547,10 @@ const char *sim_framework_unsettled(struct proc *p)
     }
     for (size_t i = 0; i < n->task_count; i++) {
         const struct fw_task *k = &n->tasks[i];
-        /* UNKNOWN is an answer, and so is UNREACHABLE when nobody has that agent's id any more: the agent died before it
-         * wrote down what it had been told, and is another one now. */
-        bool waits = k->state < 0 || (k->state == STOA_TASK_UNREACHABLE && ledger_agent_lives(p->sim, k->agent_id));
+        /* UNKNOWN is an answer, and so is UNREACHABLE when nobody has that agent's id any more: the agent
+         * died before it wrote down what it had been told, and is another one now. */
+        bool waits =
+            k->state < 0 || (k->state == STOA_TASK_UNREACHABLE && ledger_agent_lives(p->sim, k->agent_id));
         if (k->over || !waits)
             continue;
         (void)snprintf(text, sizeof text, "framework %s does not know what became of %s", p->name, k->id);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* marathon as a simulated process: its core, records, tasks and the turns of its shell as shipped, on the SDK as shipped;
- * a store that commits late; and an operator who creates, scales, changes, restarts and removes apps, kills instances and
- * cancels deployments at random. The HTTP API is not part of it: the operator's requests are events.
+/* marathon as a simulated process: its core, records, tasks and the turns of its shell as shipped, on the SDK
+ * as shipped; a store that commits late; and an operator who creates, scales, changes, restarts and removes
+ * apps, kills instances and cancels deployments at random. The HTTP API is not part of it: the operator's
+ * requests are events.
  *
- * Probes are answered by the world: a port answers when a task that was given it runs on that machine, and the machine can
- * be reached. Some tasks fall ill and answer 500 until they are killed. */
+ * Probes are answered by the world: a port answers when a task that was given it runs on that machine, and
+ * the machine can be reached. Some tasks fall ill and answer 500 until they are killed. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +26,7 @@ struct marathon_node {
     struct proc *p;
     struct rng *r;
     struct shell sh;
-    bool up;           /* records are loaded */
+    bool up; /* records are loaded */
     /* Before the handler that runs: for judging what it did. */
     struct {
         char id[32];
@@ -58,9 +59,11 @@ void streams_publish(struct shell *sh, const struct bus_event *e)
     case BUS_DEPLOYMENT_INFO:
     case BUS_DEPLOYMENT_SUCCESS:
     case BUS_DEPLOYMENT_FAILED:
-        sim_trace(sim_of(n), n->p->name, "%s %s", bus_type_name(e->type), e->deployment != NULL ? e->deployment->id : "");
+        sim_trace(sim_of(n), n->p->name, "%s %s", bus_type_name(e->type),
+                  e->deployment != NULL ? e->deployment->id : "");
         break;
-    default: break;
+    default:
+        break;
     }
 }
 
@@ -95,7 +98,8 @@ static void ask(struct sim *s, struct proc *p, void *arg, uint64_t id_and_port)
     if (status != 200)
         sim_trace(s, p->name, "probes %s port %u: %u", host, (unsigned)(id_and_port & 0xffff), status);
 
-    sim_after(s, p, between(&s->rng_net, NS_PER_MS / 2, MS(20)), answer_probe, NULL, (id_and_port >> 16) << 10 | status);
+    sim_after(s, p, between(&s->rng_net, NS_PER_MS / 2, MS(20)), answer_probe, NULL,
+              (id_and_port >> 16) << 10 | status);
 }
 
 void probe_start(struct shell *sh, const struct probe_request *q)
@@ -103,8 +107,8 @@ void probe_start(struct shell *sh, const struct probe_request *q)
     struct marathon_node *n = node_of(sh);
     const char *host = ledger_host(sim_of(n), q->host);
 
-    sim_after(sim_of(n), n->p, between(&sim_of(n)->rng_net, NS_PER_MS / 2, MS(20)), ask, (void *)(uintptr_t)host,
-              q->id << 16 | (q->port & 0xffff));
+    sim_after(sim_of(n), n->p, between(&sim_of(n)->rng_net, NS_PER_MS / 2, MS(20)), ask,
+              (void *)(uintptr_t)host, q->id << 16 | (q->port & 0xffff));
 }
 
 int http_open(struct shell *sh, struct error *err)
@@ -114,8 +118,8 @@ int http_open(struct shell *sh, struct error *err)
     return 0;
 }
 
-/* Of files that are not part of this: answers that are shared, the election, which this one instance always wins, and what a
- * broken store does, which this one never is. */
+/* Of files that are not part of this: answers that are shared, the election, which this one instance always
+ * wins, and what a broken store does, which this one never is. */
 void http_shared_drop(struct shell *sh);
 void degraded_begin(struct shell *sh, const struct error *err);
 void marathon_election_step_down(struct shell *sh, const char *why);
@@ -166,7 +170,8 @@ static void snapshot(struct marathon_node *n)
     n->before_count = 0;
     if (!n->up)
         return;
-    HASH_ITER(hh, n->sh.m->slots, s, next) {
+    HASH_ITER(hh, n->sh.m->slots, s, next)
+    {
         if (n->before_count == SNAPSHOT_MAX)
             return;
         (void)snprintf(n->before[n->before_count].id, sizeof n->before[0].id, "%s", s->id.p);
@@ -188,23 +193,24 @@ static void check_slot(struct marathon_node *n, const struct slot *s, size_t k)
         scheduled += i->state == INSTANCE_SCHEDULED;
     }
     if (count != s->instance_count || scheduled != s->scheduled_count)
-        sim_fail(sim_of(n), "%s counts %zu instances, %zu waiting; it has %zu and %zu", s->id.p, s->instance_count,
-                 s->scheduled_count, count, scheduled);
+        sim_fail(sim_of(n), "%s counts %zu instances, %zu waiting; it has %zu and %zu", s->id.p,
+                 s->instance_count, s->scheduled_count, count, scheduled);
     if (s->action != ACTION_RESTART || s->action_done)
         return;
     /* Reckoned here again: what the core makes of the app's strategy is part of what is checked. */
     const struct app *app = s->spec != NULL ? &s->spec->app : NULL;
-    double exact = app != NULL && app->upgrade != NULL ? (double)app->instances.v * app->upgrade->health_capacity.v : 0;
+    double exact =
+        app != NULL && app->upgrade != NULL ? (double)app->instances.v * app->upgrade->health_capacity.v : 0;
     int64_t floor = (int64_t)exact + ((double)(int64_t)exact < exact);
     /* One more than the capacity is started when nothing else can move (rolling.h). */
     if (live > r->capacity_max + 1 && s->instance_count > n->before[k].instances)
-        sim_fail(sim_of(n), "%s starts beyond its capacity: %lld instances, at most %lld", s->id.p, (long long)live,
-                 (long long)r->capacity_max);
-    /* What dies by itself is nobody's fault; old instances that marathon tells to go count against the floor. (Surplus
-     * new ones go by the order of kill selection, which does not look at health.) */
+        sim_fail(sim_of(n), "%s starts beyond its capacity: %lld instances, at most %lld", s->id.p,
+                 (long long)live, (long long)r->capacity_max);
+    /* What dies by itself is nobody's fault; old instances that marathon tells to go count against the floor.
+     * (Surplus new ones go by the order of kill selection, which does not look at health.) */
     if (s->dying[1] > n->before[k].dying && ready < ready_before && ready < floor - r->below_floor)
-        sim_fail(sim_of(n), "%s kills below its floor: %lld ready, %lld before, floor %lld", s->id.p, (long long)ready,
-                 (long long)ready_before, (long long)floor);
+        sim_fail(sim_of(n), "%s kills below its floor: %lld ready, %lld before, floor %lld", s->id.p,
+                 (long long)ready, (long long)ready_before, (long long)floor);
 }
 
 static void check(struct marathon_node *n)
@@ -213,7 +219,8 @@ static void check(struct marathon_node *n)
 
     if (!n->up || n->p->dying)
         return;
-    HASH_ITER(hh, n->sh.m->slots, s, next) {
+    HASH_ITER(hh, n->sh.m->slots, s, next)
+    {
         for (size_t i = 0; i < n->before_count; i++)
             if (str_is(s->id, n->before[i].id))
                 check_slot(n, s, i);
@@ -244,9 +251,14 @@ static struct app *random_app(struct marathon_node *n, struct arena *a, unsigned
     app->upgrade->over_capacity = (struct opt_f64){ true, capacities[rng_below(n->r, 3)] };
     if (dice != 0) {
         struct health_check *h = arena_alloc(a, sizeof *h);
-        *h = (struct health_check){ .grace_s = { true, 20 }, .interval_s = { true, 2 }, .failures_max = { true, 3 },
-                                    .protocol = { true, dice == 1 ? HC_TCP : HC_HTTP }, .timeout_s = { true, 1 },
-                                    .delay_s = { true, 1 }, .ip_protocol = { true, 0 }, .port_index = { true, 0 },
+        *h = (struct health_check){ .grace_s = { true, 20 },
+                                    .interval_s = { true, 2 },
+                                    .failures_max = { true, 3 },
+                                    .protocol = { true, dice == 1 ? HC_TCP : HC_HTTP },
+                                    .timeout_s = { true, 1 },
+                                    .delay_s = { true, 1 },
+                                    .ip_protocol = { true, 0 },
+                                    .port_index = { true, 0 },
                                     .path = STR("/health") };
         app->health_checks = (struct list){ true, 1, h };
     }
@@ -335,8 +347,8 @@ static void ready(struct shell *sh)
     struct error err;
 
     n->up = true;
-    sim_trace(sim_of(n), n->p->name, "has its state: %zu apps, %u instances, %zu deployments", sh->m->app_count,
-              HASH_COUNT(sh->m->instances), sh->m->deployment_count);
+    sim_trace(sim_of(n), n->p->name, "has its state: %zu apps, %u instances, %zu deployments",
+              sh->m->app_count, HASH_COUNT(sh->m->instances), sh->m->deployment_count);
     if (sched_open(sh, &err) != 0)
         sim_fail(sim_of(n), "marathon: %s", err.msg);
     (void)marathon_shell_step(sh, &ev, NULL);
@@ -351,9 +363,14 @@ static void wake(void *arg)
 
 static void start(struct proc *p)
 {
-    static char *const argv[] = { "marathon", "--master=10.0.0.1:5050", "--hostname=marathon", "--mesos_user=nobody",
-                                  "--reconciliation_initial_delay=2000", "--reconciliation_interval=20000",
-                                  "--task_launch_timeout=30000", "--task_launch_confirm_timeout=10000",
+    static char *const argv[] = { "marathon",
+                                  "--master=10.0.0.1:5050",
+                                  "--hostname=marathon",
+                                  "--mesos_user=nobody",
+                                  "--reconciliation_initial_delay=2000",
+                                  "--reconciliation_interval=20000",
+                                  "--task_launch_timeout=30000",
+                                  "--task_launch_confirm_timeout=10000",
                                   "--min_revive_offers_interval=500" };
     static char *const environment[] = { NULL };
     struct marathon_node *n = p->node;
@@ -367,7 +384,8 @@ static void start(struct proc *p)
     fake_process(p);
     fake_store(&p->sim->marathon_store);
     sim_trace(p->sim, p->name, "starts");
-    int rc = marathon_flags_parse(&sh->flag_set, &sh->flags, sizeof argv / sizeof argv[0], argv, environment, &help, &err);
+    int rc = marathon_flags_parse(&sh->flag_set, &sh->flags, sizeof argv / sizeof argv[0], argv, environment,
+                                  &help, &err);
     if (rc == 0)
         rc = marathon_flags_config(&sh->flags, &sh->config, &err);
     if (rc == 0)
@@ -493,12 +511,13 @@ const char *sim_marathon_unsettled(struct proc *p)
         (void)snprintf(text, sizeof text, "%zu deployments are not done", n->sh.m->deployment_count);
         return text;
     }
-    HASH_ITER(hh, n->sh.m->slots, s, next) {
+    HASH_ITER(hh, n->sh.m->slots, s, next)
+    {
         int64_t want = s->spec != NULL ? s->spec->app.instances.v : 0;
         if (s->ready[0] + s->ready[1] == want && s->instance_count == (size_t)want)
             continue;
-        (void)snprintf(text, sizeof text, "%s wants %lld instances, has %zu, ready %lld", s->id.p, (long long)want,
-                       s->instance_count, (long long)(s->ready[0] + s->ready[1]));
+        (void)snprintf(text, sizeof text, "%s wants %lld instances, has %zu, ready %lld", s->id.p,
+                       (long long)want, s->instance_count, (long long)(s->ready[0] + s->ready[1]));
         return text;
     }
     return "";
