@@ -404,6 +404,33 @@ def _():
     f.close()
 
 
+@case("a task of a group with a terminal")
+def _():
+    f = Stream(port, {"type": "SUBSCRIBE", "subscribe": {"framework_info": {"user": "root" if IS_ROOT else "nobody", "name": "group-test"}}})
+    id = f.next()["subscribed"]["framework_id"]["value"]
+    call = lambda type, **b: post(port, "/api/v1/scheduler", {"framework_id": {"value": id}, "type": type, **b}, headers={"Mesos-Stream-Id": f.stream_id})
+    o = f.until("an offer", lambda e: e["type"] == "OFFERS")["offers"]["offers"][0]
+    ex = {"type": "DEFAULT", "executor_id": {"value": "d1"}, "framework_id": {"value": id},
+          "resources": RES(0.1, 32) + [{"name": "disk", "type": "SCALAR", "scalar": {"value": 16}}]}
+    task = {"task_id": {"value": "g1"}, "name": "g1", "agent_id": o["agent_id"], "resources": RES(0.1, 32), "container": {"type": "MESOS", "tty_info": {
+        "window_size": {"rows": 7, "columns": 70}}}, "command": {"value": "read x; stty size; echo got:$x; exec sleep 1000"}}
+    call("ACCEPT", accept={"offer_ids": [o["id"]], "operations": [{"type": "LAUNCH_GROUP", "launch_group": {"executor": ex, "task_group": {"tasks": [task]}}}]})
+
+    def runs(e):
+        s = e.get("update", {}).get("status", {})
+        if "uuid" in s:
+            call("ACKNOWLEDGE", acknowledge={"agent_id": s["agent_id"], "task_id": s["task_id"], "uuid": s["uuid"]})
+        return s.get("state") == "TASK_RUNNING"
+    c = f.until("it runs", runs)["update"]["status"]["container_status"]["container_id"]
+    check("parent" in c, c)
+    a = Out({"type": "ATTACH_CONTAINER_OUTPUT", "attach_container_output": {"container_id": c}})
+    In(c).data(b"hello\n").finish()
+    a.till("the answer", lambda a: b"7 70\r\ngot:hello\r\n" in a.out)
+    call("TEARDOWN")
+    check(a.rest().ended, "the stream goes on")
+    f.close()
+
+
 @case("stoa exec passes standard input on")
 def _():
     f = Stream(port, {"type": "SUBSCRIBE", "subscribe": {"framework_info": {"user": "root" if IS_ROOT else "nobody", "name": "exec-test"}}})
