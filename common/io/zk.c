@@ -11,6 +11,8 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <poll.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,6 +106,9 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
     int more = 1;
     if ((what & EV_READ) != 0)
         zk->heard = loop_now(zk->loop);
+    /* The library writes every request in two pieces: together they make full packets, and less work for the server. */
+    int one = 1, zero = 0;
+    bool cork = (what & EV_WRITE) != 0 && fd >= 0 && setsockopt(fd, IPPROTO_TCP, TCP_CORK, &one, sizeof one) == 0;
     zk->inside++;
     /* The library takes one answer per call; what went wrong comes as an event or with the operations. */
     for (unsigned i = 0; i < ANSWERS_MAX && more > 0; i++) {
@@ -114,6 +119,8 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
         events = ZOOKEEPER_READ;
     }
     zk->inside--;
+    if (cork) /* the descriptor may be closed by now: then this fails, or does no harm to another */
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_CORK, &zero, sizeof zero);
     if (!zk->freeing)
         loop_defer(zk->loop, &zk->interest_work);
 }
