@@ -206,6 +206,7 @@ static int open_all(struct shell *sh, struct error *err)
     sh->m = marathon_new(&sh->config);
     sh->api = (struct api){ .m = sh->m,
                             .flags = &sh->flags,
+                            .flag_set = &sh->flag_set,
                             .version = STR("1.11.24"),
                             .buildref = STR("stoa"),
                             .step = api_step,

@@ -12,6 +12,7 @@
 #include "common/io/http_util.h"
 #include "marathon/core/marathon.h"
 
+struct flags;
 struct marathon_flags;
 
 struct api {
@@ -19,7 +20,8 @@ struct api {
     const struct marathon_flags *flags;
     struct str version; /* "1.11.24": what clients parse */
     struct str buildref;
-    struct str leader; /* "host:port" of this instance */
+    const struct flags *flag_set; /* as given, for /config; NULL: none */
+    struct str leader;            /* "host:port" of this instance */
     struct wall started_at;
     /* One event: the shell adds the time and takes the actions. *ret_result is valid until the next step. */
     int (*step)(void *ctx, const struct marathon_event *ev, const struct update_result **ret_result,

@@ -219,12 +219,81 @@ static struct spec *app_at(const struct call *c, struct str id, struct wall vers
     return marathon_app_at(c->m, id, version);
 }
 
+/* The tree as it was: its apps at that version, and the groups that existed then, as far as they exist now.
+ */
+struct past {
+    struct call *c;
+    struct jsonw *w;
+    struct wall v;
+    struct spec **specs;
+    struct str *groups; /* sorted */
+    size_t spec_count, group_count;
+};
+
+static int compare_past(const void *a, const void *b)
+{
+    return compare_paths(*(const struct str *)a, *(const struct str *)b);
+}
+
+static void render_past(struct past *p, struct str path, size_t g, size_t g_end)
+{
+    const struct group *self = path_is_root(path) ? NULL : group_find(p->c->m, path);
+    struct jsonw *w = p->w;
+
+    jsonw_open(w);
+    jsonw_key_s(w, "id", path);
+    jsonw_key_array(w, "apps");
+    for (size_t i = 0; i < p->spec_count; i++)
+        if (p->specs[i]->app.pod == NULL && str_eq(path_parent(p->specs[i]->app.id), path))
+            render_app(p->c, w, p->specs[i], NULL, 0, true);
+    jsonw_array_close(w);
+    jsonw_key_array(w, "groups");
+    while (g < g_end) {
+        size_t next = g + 1;
+        while (next < g_end && path_is_within(p->groups[next], p->groups[g]))
+            next++;
+        render_past(p, p->groups[g], g + 1, next);
+        g = next;
+    }
+    jsonw_array_close(w);
+    jsonw_key_array(w, "pods");
+    for (size_t i = 0; i < p->spec_count; i++)
+        if (p->specs[i]->app.pod != NULL && str_eq(path_parent(p->specs[i]->app.id), path))
+            render_pod_spec(w, p->specs[i]);
+    jsonw_array_close(w);
+    jsonw_key_array(w, "dependencies");
+    for (size_t i = 0; self != NULL && i < self->dependency_count; i++)
+        jsonw_str(w, self->dependencies[i]);
+    jsonw_array_close(w);
+    jsonw_key_wall(w, "version", p->v);
+    jsonw_close(w);
+}
+
+static void render_version(struct call *c, struct jsonw *w, struct str id, struct wall v)
+{
+    struct past p = { .c = c, .w = w, .v = v };
+    struct str *ids;
+    size_t n = known_ids(c, id, &ids);
+    struct group *g, *tmp;
+
+    p.specs = xcalloc(n + 1, sizeof(struct spec *));
+    p.groups = xcalloc(HASH_COUNT(c->m->groups) + 1, sizeof(struct str));
+    for (size_t i = 0; i < n; i++)
+        if ((p.specs[p.spec_count] = app_at(c, ids[i], v)) != NULL)
+            p.spec_count++;
+    HASH_ITER(hh, c->m->groups, g, tmp)
+    if (path_is_within(g->path, id) && !str_eq(g->path, id) && group_existed(c, g->path, v))
+        p.groups[p.group_count++] = g->path;
+    qsort(p.groups, p.group_count, sizeof(struct str), compare_past);
+    render_past(&p, id, 0, p.group_count);
+    free(p.specs);
+    free(p.groups);
+}
+
 static void group_version(struct call *c, struct str id, struct str version)
 {
     struct wall v;
-    struct str *ids;
     struct jsonw w;
-    size_t n;
 
     if (!parse_version(c, version, &v))
         return;
@@ -233,26 +302,8 @@ static void group_version(struct call *c, struct str id, struct str version)
                        STR_ARG(version));
         return;
     }
-    /* Flat: the apps as they were, and the groups that are in between as far as they exist now. */
-    n = known_ids(c, id, &ids);
     w = answer_json(c, 200);
-    jsonw_open(&w);
-    jsonw_key_s(&w, "id", id);
-    jsonw_key_array(&w, "apps");
-    for (size_t i = 0; i < n; i++) {
-        struct spec *s = app_at(c, ids[i], v);
-        if (s != NULL && s->app.pod == NULL)
-            render_app(c, &w, s, NULL, 0, true);
-    }
-    jsonw_array_close(&w);
-    jsonw_key_array(&w, "groups");
-    jsonw_array_close(&w);
-    jsonw_key_array(&w, "pods");
-    jsonw_array_close(&w);
-    jsonw_key_array(&w, "dependencies");
-    jsonw_array_close(&w);
-    jsonw_key_wall(&w, "version", v);
-    jsonw_close(&w);
+    render_version(c, &w, id, v);
 }
 
 /* --- changing

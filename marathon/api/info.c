@@ -294,6 +294,17 @@ void handle_metrics(struct call *c)
         metrics_json_answer(c);
 }
 
+/* --- start-up options ------------------------------------------------------------------------------------
+ */
+void handle_config(struct call *c)
+{
+    answer_text(c, 200, "application/json", STR(""));
+    if (c->api->flag_set != NULL)
+        flags_json(c->api->flag_set, &c->a->body); /* passwords are hidden there */
+    else
+        sbuf_c(&c->a->body, "{}");
+}
+
 /* --- logging
  * --------------------------------------------------------------------------------------------------- */
 static const char *const levels[] = { "error", "warn", "info", "debug" };

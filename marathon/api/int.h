@@ -123,6 +123,7 @@ void render_pod_status(struct call *c, struct jsonw *w, const struct slot *s);
 void handle_info(struct call *c);
 void handle_metrics(struct call *c);
 void handle_logging(struct call *c);
+void handle_config(struct call *c);
 void handle_stoa(struct call *c);
 
 #endif

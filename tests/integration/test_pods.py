@@ -121,6 +121,7 @@ def _():
     equal(delete("/v2/pods/pair::instances/nonsense").status, 422, "no instance id")
     r = delete("/v2/pods/pair::instances", [i])
     equal((r.status, [x["instanceId"] for x in r.json]), (200, [i]), r.text)
+    wait_for("the one after it", lambda: any(t["id"] == f"{i}.side.4" and t["state"] == "TASK_RUNNING" for t in dev.tasks()), 60)
     stable()
 
 

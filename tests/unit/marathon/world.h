@@ -10,6 +10,7 @@
 #include "common/base/alloc.h"
 #include "marathon/core/marathon.h"
 #include "marathon/core/normalise.h"
+#include "marathon/core/pod.h"
 #include "tests/support/test.h"
 
 enum { WORLD_AGENTS_MAX = 16, WORLD_TASKS_MAX = 400 };
@@ -71,7 +72,7 @@ static struct world_task *world_task(struct world *w, struct str id)
     return NULL;
 }
 
-static void world_launch(struct world *w, const struct launch *l)
+static void world_launch_task(struct world *w, const struct launch *l, struct str id, bool first)
 {
     struct world_task *t = NULL;
 
@@ -80,10 +81,26 @@ static void world_launch(struct world *w, const struct launch *l)
             t = &w->tasks[i];
     if (t == NULL)
         abort();
-    *t = (struct world_task){ .id = xstrndup(l->task_id), .agent = l->agent_id.p[1] - '0', .healthy = true };
+    *t = (struct world_task){ .id = xstrndup(id), .agent = l->agent_id.p[1] - '0', .healthy = true };
+    if (!first)
+        return;
     t->cpus = (int64_t)(l->spec->app.cpus.v * 1000);
     for (size_t i = 0; i < l->port_count && i < 8; i++)
         t->ports[t->port_count++] = l->ports[i];
+}
+
+/* Of a pod one task per container, the first of which holds everything. */
+static void world_launch(struct world *w, const struct launch *l)
+{
+    size_t n = pod_container_count(&l->spec->app);
+
+    if (n == 0)
+        world_launch_task(w, l, l->task_id, true);
+    for (size_t k = 0; k < n; k++)
+        world_launch_task(w, l,
+                          pod_task_id(&w->actions.arena, l->instance->id, pod_container(&l->spec->app, k),
+                                      l->instance->incarnation),
+                          k == 0);
     w->launches++;
 }
 
@@ -185,7 +202,7 @@ static void world_done(struct world *w)
 static void world_offer(struct world *w)
 {
     struct offer offers[WORLD_AGENTS_MAX];
-    struct offer_resource res[WORLD_AGENTS_MAX][3];
+    struct offer_resource res[WORLD_AGENTS_MAX][4];
     struct port_range ranges[WORLD_AGENTS_MAX][64];
     struct attribute attrs[WORLD_AGENTS_MAX][1];
     char names[WORLD_AGENTS_MAX][4][16];
@@ -223,6 +240,7 @@ static void world_offer(struct world *w)
                                              .ranges = ranges[a],
                                              .range_count = n,
                                              .range_cap = n };
+        res[a][3] = (struct offer_resource){ .name = STR("disk"), .role = STR("*"), .milli = 100000000 };
         attrs[a][0] = (struct attribute){ STR("rack"), str_of(names[a][3]), VALUE_KIND_TEXT };
         offers[a] = (struct offer){ .id = str_of(names[a][2]),
                                     .agent_id = str_of(names[a][0]),
@@ -231,7 +249,7 @@ static void world_offer(struct world *w)
                                     .attributes = attrs[a],
                                     .attribute_count = 1,
                                     .resources = res[a],
-                                    .resource_count = 3 };
+                                    .resource_count = 4 };
     }
     (void)world_step(
         w, (struct marathon_event){ .type = EVENT_OFFERS, .offers = { offers, (size_t)w->agents } }, NULL);
