@@ -315,7 +315,8 @@ static struct str quota_refused(struct master *m, const struct quota_value *v, b
     return why;
 }
 
-static void quota_store(struct master *m, struct request_ref r, const struct quota_value *v, size_t n)
+/* forget: the roles are not even listed any more, as after REMOVE_QUOTA; an empty config of UPDATE_QUOTA leaves them listed. */
+static void quota_store(struct master *m, struct request_ref r, const struct quota_value *v, size_t n, bool forget)
 {
     struct pending *p = pending_add(m, PENDING_QUOTA);
     struct registry_record *recs = arena_array(&m->arena, n + 1, sizeof *recs);
@@ -324,10 +325,12 @@ static void quota_store(struct master *m, struct request_ref r, const struct quo
     p->request = r;
     p->quotas = xcalloc(n, sizeof *p->quotas);
     p->quota_count = n;
+    p->flag = forget;
     for (size_t i = 0; i < n; i++) {
         p->quotas[i] = (struct quota_value){ { text_copy(v[i].role), v[i].role.n }, quantities_copy(&v[i].guarantees),
                                              quantities_copy(&v[i].limits) };
-        recs[i] = (struct registry_record){ .kind = RECORD_QUOTA, .id = p->quotas[i].role, .quota = &p->quotas[i] };
+        recs[i] = (struct registry_record){ .kind = RECORD_QUOTA, .deleted = forget, .id = p->quotas[i].role,
+                                             .quota = &p->quotas[i] };
     }
     pending_store(m, p, recs, n);
 }
@@ -347,7 +350,7 @@ static void operator_update_quota(struct master *m, struct request_ref r, const 
         act_answer(m, r, 400, "%.*s (use 'force' flag to bypass this check)", STR_ARG(why));
         return;
     }
-    quota_store(m, r, q->quotas, q->quota_count);
+    quota_store(m, r, q->quotas, q->quota_count, false);
 }
 
 static struct quota *quota_find(const struct master *m, struct str role)
@@ -386,7 +389,7 @@ static void operator_set_quota(struct master *m, struct request_ref r, const str
         return;
     }
     struct quota_value both = { v->role, v->guarantees, v->guarantees };
-    quota_store(m, r, &both, 1);
+    quota_store(m, r, &both, 1, false);
 }
 
 static void operator_remove_quota(struct master *m, struct request_ref r, const struct operator_request *q)
@@ -402,7 +405,7 @@ static void operator_remove_quota(struct master *m, struct request_ref r, const 
         return;
     }
     struct quota_value none = { .role = q->role };
-    quota_store(m, r, &none, 1);
+    quota_store(m, r, &none, 1, true);
 }
 
 /* Offers of the role's tree over its limits, then offers of other roles until the guarantees could be met (free resources
@@ -454,6 +457,13 @@ static void quota_stored(struct master *m, struct pending *p)
         q->limits = quantities_copy(&v->limits);
         allocator_quota_set(m->allocator, q->role, &q->guarantees, &q->limits);
         quota_rescind(m, q);
+        if (p->flag) {
+            HASH_DEL(m->quotas, q);
+            quantities_done(&q->guarantees);
+            quantities_done(&q->limits);
+            name_unref(q->role);
+            free(q);
+        }
     }
     act_answer(m, p->request, 200, "%s", "");
 }

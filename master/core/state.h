@@ -278,7 +278,7 @@ struct pending { /* owned by master->pendings, in the order of their versions */
     struct agent_report *report;    /* READMIT, UPDATE_AGENT */
     char *agent_id;
     const char *reason;             /* UNREACHABLE, REMOVE: text for the tasks' statuses */
-    bool flag;                      /* GONE: by the end of a drain; REMOVE: because its address registered anew; ACTIVATION: on */
+    bool flag;                      /* GONE: by the end of a drain; REMOVE: because its address registered anew; ACTIVATION: on; QUOTA: forget */
     struct drain drain;
     struct wall time;
     struct weight_value *weights;   /* owned, texts too */

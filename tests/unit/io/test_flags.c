@@ -174,7 +174,7 @@ TEST("the flags are shown as JSON and as help")
 
 TEST("durations and fractions are shown in one way; what the program found stands in for an unset flag")
 {
-    struct shown { int64_t timeout, none; double share; char *dir; } v;
+    struct shown { int64_t timeout, none; double share; char *dir; } shown;
     static const struct flag table[] = {
         FLAG_DURATION(struct shown, timeout, "timeout", "60secs", ""),
         FLAG_DURATION(struct shown, none, "none", "0secs", ""),
@@ -188,11 +188,11 @@ TEST("durations and fractions are shown in one way; what the program found stand
     struct flags found;
     struct error why;
 
-    CHECK_INT(flags_parse(&found, &s, &v, 2, argv, NULL, &why), 0);
+    CHECK_INT(flags_parse(&found, &s, &shown, 2, argv, NULL, &why), 0);
     flags_show(&found, "dir", "/found");
     flags_json(&found, &b);
     CHECK_STR(sbuf_view(&b), STR("{\"dir\":\"/found\",\"none\":\"0ns\",\"share\":\"0.8\",\"timeout\":\"90mins\"}"));
-    CHECK(v.dir == NULL);
+    CHECK(shown.dir == NULL);
     sbuf_done(&b);
-    flags_done(&found, &v);
+    flags_done(&found, &shown);
 }
