@@ -44,11 +44,12 @@ def mesos(*args, stdin=None):
 
 
 def in_terminal(args, keys, until, seconds=30):
-    """Runs the tool in a terminal of its own, types keys, reads until the text is there, and returns (status, output)."""
+    """Runs the tool in a terminal of its own, types keys, reads until the text is there, and returns (status, output). What is typed
+    before the tool has taken the terminal over is lost, so it is typed again while the text does not come."""
     pid, fd = pty.fork()
     if pid == 0:
         os.execve(PYTHON, [PYTHON, "-m", "avmesos.cli.mesos-cli", *args], ENV)
-    out, deadline, typed = b"", time.monotonic() + seconds, False
+    out, deadline, typed = b"", time.monotonic() + seconds, 0
     try:
         while time.monotonic() < deadline:
             if select.select([fd], [], [], 0.3)[0]:
@@ -59,9 +60,9 @@ def in_terminal(args, keys, until, seconds=30):
                 if not data:
                     break
                 out += data
-            elif not typed:
+            elif until not in out and time.monotonic() > typed:
                 os.write(fd, keys)
-                typed = True
+                typed = time.monotonic() + 3
         done, status = os.waitpid(pid, os.WNOHANG)
         for _ in range(100):
             if done:
