@@ -116,27 +116,34 @@ static void get_flags(struct shell *sh, struct http_req *r, bool json)
     sbuf_done(&b);
 }
 
-static void question(struct shell *sh, struct http_req *r, int type, struct str bytes, bool json)
+static void question(struct shell *sh, struct http_req *r, struct str principal, int type, struct str bytes, bool json)
 {
     if (view_v1_has(type)) {
-        render_answer(sh, r, &(struct render_doc){ .what = RENDER_V1, .call_type = type, .json = json });
+        render_answer(sh, r, &(struct render_doc){ .what = RENDER_V1, .principal = principal, .call_type = type, .json = json });
         return;
     }
     switch (type) {
     case MESOS__V1__MASTER__CALL__TYPE__GET_FLAGS:
-        get_flags(sh, r, json);
+        if (auth_allows(sh, r, ACL_VIEW_FLAGS, principal))
+            get_flags(sh, r, json);
         break;
     case MESOS__V1__MASTER__CALL__TYPE__GET_METRICS:
         api_metrics(sh, r, json);
         break;
     case MESOS__V1__MASTER__CALL__TYPE__GET_LOGGING_LEVEL:
-    case MESOS__V1__MASTER__CALL__TYPE__SET_LOGGING_LEVEL:
-    case MESOS__V1__MASTER__CALL__TYPE__LIST_FILES:
-    case MESOS__V1__MASTER__CALL__TYPE__READ_FILE:
         api_files(sh, r, type, bytes, json);
         break;
+    case MESOS__V1__MASTER__CALL__TYPE__SET_LOGGING_LEVEL:
+        if (auth_allows(sh, r, ACL_SET_LOG_LEVEL, principal))
+            api_files(sh, r, type, bytes, json);
+        break;
+    case MESOS__V1__MASTER__CALL__TYPE__LIST_FILES:
+    case MESOS__V1__MASTER__CALL__TYPE__READ_FILE:
+        if (auth_allows(sh, r, ACL_ACCESS_MESOS_LOGS, principal)) /* all that there is are logs */
+            api_files(sh, r, type, bytes, json);
+        break;
     case MESOS__V1__MASTER__CALL__TYPE__SUBSCRIBE:
-        watcher_add(sh, r, json);
+        watcher_add(sh, r, json, principal);
         break;
     default: /* UNKNOWN: a number of the wire, so a default */
         http_reply_text(r, 501, "501 Not Implemented.");
@@ -162,7 +169,7 @@ static void operator_call(struct shell *sh, struct http_req *r, struct str princ
     if (rc == 0)
         mshell_step_request(sh, &d->ev, r);
     else
-        question(sh, r, (int)wire_field_u64(bytes, 1, 0), bytes, json);
+        question(sh, r, principal, (int)wire_field_u64(bytes, 1, 0), bytes, json);
 }
 
 void api_operator(struct shell *sh, struct http_req *r, struct str principal)

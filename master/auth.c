@@ -6,6 +6,7 @@
 
 #include "common/base/alloc.h"
 #include "common/io/fs.h"
+#include "common/wire/acls.h"
 #include "common/wire/json.h"
 #include "master/shell.h"
 
@@ -65,10 +66,64 @@ static int load_firewall(struct shell *sh, struct error *err)
     return 0;
 }
 
+static int load_acls(struct shell *sh, struct error *err)
+{
+    CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(16 << 20);
+    struct str text = str_trim(str_of(sh->flags.acls));
+
+    if (text.n == 0 || text.p[0] != '{') {
+        if (fs_read(sh->flags.acls, &b, err) != 0)
+            return error_wrap(err, "--acls");
+        text = sbuf_view(&b);
+    }
+    return acls_parse(text, &sh->acls, err) != 0 ? error_wrap(err, "--acls") : 0;
+}
+
+bool auth_allows(struct shell *sh, struct http_req *r, enum acl_action action, struct str principal)
+{
+    if (acls_allow(sh->acls, action, principal, (struct str){ NULL, 0 }))
+        return true;
+    http_reply_text(r, 403, "403 Forbidden.");
+    return false;
+}
+
+/* The limits are checked and kept apart: HTTP frameworks are not throttled by them. */
+static int check_rate_limits(const char *value, struct error *err)
+{
+    struct cJSON *tree = NULL;
+    const struct cJSON *one;
+    int rc = flag_json("rate_limits", value, &tree, err);
+
+    if (rc != 0)
+        return rc;
+    cJSON_ArrayForEach(one, cJSON_GetObjectItemCaseSensitive(tree, "limits")) {
+        const struct cJSON *qps = cJSON_GetObjectItemCaseSensitive(one, "qps"),
+                           *capacity = cJSON_GetObjectItemCaseSensitive(one, "capacity");
+        const char *principal = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(one, "principal"));
+        if (principal == NULL)
+            rc = error_set(err, ERR_INVALID, "--rate_limits: an entry of limits lacks 'principal'");
+        else if (qps != NULL && (!cJSON_IsNumber(qps) || !(qps->valuedouble > 0)))
+            rc = error_set(err, ERR_INVALID, "--rate_limits: qps of %.80s is no number greater than 0", principal);
+        else if (capacity != NULL && (!cJSON_IsNumber(capacity) || capacity->valuedouble < 0))
+            rc = error_set(err, ERR_INVALID, "--rate_limits: capacity of %.80s is no number of 0 or more", principal);
+        if (rc != 0)
+            break;
+    }
+    const struct cJSON *qps = cJSON_GetObjectItemCaseSensitive(tree, "aggregate_default_qps");
+    if (rc == 0 && qps != NULL && (!cJSON_IsNumber(qps) || !(qps->valuedouble > 0)))
+        rc = error_set(err, ERR_INVALID, "--rate_limits: aggregate_default_qps is no number greater than 0");
+    json_free(tree);
+    return rc;
+}
+
 int auth_load(struct shell *sh, struct error *err)
 {
     int rc = sh->flags.credentials != NULL ? load_credentials(sh, err) : 0;
 
+    if (rc == 0 && sh->flags.acls != NULL)
+        rc = load_acls(sh, err);
+    if (rc == 0 && sh->flags.rate_limits != NULL)
+        rc = check_rate_limits(sh->flags.rate_limits, err);
     if (rc == 0 && sh->flags.firewall_rules != NULL)
         rc = load_firewall(sh, err);
     return rc;
@@ -82,6 +137,7 @@ void auth_done(struct shell *sh)
         free(sh->credentials[i].secret);
     }
     free(sh->credentials);
+    acls_free(sh->acls);
     for (size_t i = 0; i < sh->disabled_count; i++)
         free(sh->disabled[i]);
     free(sh->disabled);

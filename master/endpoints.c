@@ -40,13 +40,22 @@ static void reply_json(struct http_req *r, struct sbuf *b)
     sbuf_done(&query);
 }
 
+/* What this principal may see. */
+static const struct view *view_for(struct shell *sh, struct str principal, struct view *v)
+{
+    *v = *mshell_view(sh);
+    v->acls = sh->acls;
+    v->principal = principal;
+    return v;
+}
+
 #define VIEW(name_)                                                                                          \
     static void get_##name_(struct shell *sh, struct http_req *r, struct str rest, struct str principal)     \
     {                                                                                                        \
         struct sbuf b = SBUF_INIT(SIZE_MAX / 4);                                                             \
+        struct view v;                                                                                       \
         (void)rest;                                                                                          \
-        (void)principal;                                                                                     \
-        view_##name_(mshell_view(sh), &b);                                                                    \
+        view_##name_(view_for(sh, principal, &v), &b);                                                       \
         reply_json(r, &b);                                                                                   \
     }
 VIEW(version)
@@ -55,10 +64,10 @@ VIEW(maintenance_status)
 VIEW(registry)
 VIEW(constraints_debug)
 
-static void big(struct shell *sh, struct http_req *r, enum render_what what)
+static void big(struct shell *sh, struct http_req *r, struct str principal, enum render_what what)
 {
     CLEANUP(sbuf_done_p) struct sbuf query = SBUF_INIT(4096);
-    struct render_doc doc = { .what = what, .jsonp = param(r, "jsonp", &query) };
+    struct render_doc doc = { .what = what, .principal = principal, .jsonp = param(r, "jsonp", &query) };
 
     render_answer(sh, r, &doc);
 }
@@ -66,15 +75,13 @@ static void big(struct shell *sh, struct http_req *r, enum render_what what)
 static void get_state(struct shell *sh, struct http_req *r, struct str rest, struct str principal)
 {
     (void)rest;
-    (void)principal;
-    big(sh, r, RENDER_STATE);
+    big(sh, r, principal, RENDER_STATE);
 }
 
 static void get_state_summary(struct shell *sh, struct http_req *r, struct str rest, struct str principal)
 {
     (void)rest;
-    (void)principal;
-    big(sh, r, RENDER_SUMMARY);
+    big(sh, r, principal, RENDER_SUMMARY);
 }
 
 static bool number_of(struct http_req *r, struct str text, const char *name, int64_t *ret)
@@ -90,7 +97,7 @@ static bool number_of(struct http_req *r, struct str text, const char *name, int
 }
 
 /* A list by its query; without what: the decision log, which is short. */
-static void list(struct shell *sh, struct http_req *r, const enum render_what *what, struct str rest)
+static void list(struct shell *sh, struct http_req *r, struct str principal, const enum render_what *what, struct str rest)
 {
     CLEANUP(sbuf_done_p) struct sbuf text = SBUF_INIT(32768);
     struct view_query q = { .limit = 100 };
@@ -106,7 +113,7 @@ static void list(struct shell *sh, struct http_req *r, const enum render_what *w
         !number_of(r, param(r, "offset", &text), "offset", &q.offset))
         return;
     if (what != NULL) {
-        render_answer(sh, r, &(struct render_doc){ .what = *what, .q = q, .jsonp = param(r, "jsonp", &text) });
+        render_answer(sh, r, &(struct render_doc){ .what = *what, .principal = principal, .q = q, .jsonp = param(r, "jsonp", &text) });
         return;
     }
     struct sbuf b = SBUF_INIT(SIZE_MAX / 4);
@@ -119,8 +126,7 @@ static void list(struct shell *sh, struct http_req *r, const enum render_what *w
     static void get_##name_(struct shell *sh, struct http_req *r, struct str rest, struct str principal) \
     {                                                                                                    \
         static const enum render_what what = what_;                                                      \
-        (void)principal;                                                                                 \
-        list(sh, r, &what, rest);                                                                        \
+        list(sh, r, principal, &what, rest);                                                             \
     }
 LIST(slaves, RENDER_SLAVES)
 LIST(frameworks, RENDER_FRAMEWORKS)
@@ -129,8 +135,7 @@ LIST(why, RENDER_WHY)
 
 static void get_decisions(struct shell *sh, struct http_req *r, struct str rest, struct str principal)
 {
-    (void)principal;
-    list(sh, r, NULL, rest);
+    list(sh, r, principal, NULL, rest);
 }
 
 static void get_health(struct shell *sh, struct http_req *r, struct str rest, struct str principal)
@@ -146,7 +151,8 @@ static void get_flags(struct shell *sh, struct http_req *r, struct str rest, str
     struct sbuf b = SBUF_INIT(1 << 20);
 
     (void)rest;
-    (void)principal;
+    if (!auth_allows(sh, r, ACL_VIEW_FLAGS, principal))
+        return;
     sbuf_c(&b, "{\"flags\":");
     sbuf_str(&b, sbuf_view(&sh->flags_json));
     sbuf_char(&b, '}');
@@ -209,8 +215,9 @@ static bool recovered(struct shell *sh, struct http_req *r)
 }
 
 /* Steps what was decoded, or answers 400. */
-static void finish(struct shell *sh, struct http_req *r, struct decoded *d, int rc, const struct error *err)
+static void finish(struct shell *sh, struct http_req *r, struct str principal, struct decoded *d, int rc, const struct error *err)
 {
+    d->op.principal = principal;
     if (rc != 0)
         http_reply_text(r, 400, "%s", err->msg);
     else
@@ -236,7 +243,7 @@ static void form_operation(struct shell *sh, struct http_req *r, struct str prin
         decoded_init(&d);
         int rc = decode_operator_form(sh->m, type, sbuf_view(&agent), sbuf_view(&resources), sbuf_view(&source), principal,
                                       &d, &err);
-        finish(sh, r, &d, rc, &err);
+        finish(sh, r, principal, &d, rc, &err);
     }
     sbuf_done(&agent);
     sbuf_done(&resources);
@@ -278,10 +285,10 @@ static void weights(struct shell *sh, struct http_req *r, struct str rest, struc
     struct error err;
 
     (void)rest;
-    (void)principal;
     if (http_req_verb(r) == HTTP_VERB_GET) {
+        struct view v;
         struct sbuf b = SBUF_INIT(SIZE_MAX / 4);
-        view_weights(mshell_view(sh), &b);
+        view_weights(view_for(sh, principal, &v), &b);
         reply_json(r, &b);
         return;
     }
@@ -289,7 +296,7 @@ static void weights(struct shell *sh, struct http_req *r, struct str rest, struc
         return;
     decoded_init(&d);
     int rc = decode_weights_json(http_req_body(r), &d, &err);
-    finish(sh, r, &d, rc, &err);
+    finish(sh, r, principal, &d, rc, &err);
 }
 
 static void quota(struct shell *sh, struct http_req *r, struct str rest, struct str principal)
@@ -297,10 +304,10 @@ static void quota(struct shell *sh, struct http_req *r, struct str rest, struct 
     struct decoded d;
     struct error err;
 
-    (void)principal;
     if (http_req_verb(r) == HTTP_VERB_GET) {
+        struct view v;
         struct sbuf b = SBUF_INIT(SIZE_MAX / 4);
-        view_quota(mshell_view(sh), &b);
+        view_quota(view_for(sh, principal, &v), &b);
         reply_json(r, &b);
         return;
     }
@@ -308,7 +315,7 @@ static void quota(struct shell *sh, struct http_req *r, struct str rest, struct 
         return;
     if (http_req_verb(r) == HTTP_VERB_DELETE) {
         struct sbuf role = SBUF_INIT(4096);
-        struct operator_request q = { .type = OPERATOR_REMOVE_QUOTA };
+        struct operator_request q = { .type = OPERATOR_REMOVE_QUOTA, .principal = principal };
         struct master_event ev = { .type = MASTER_EV_OPERATOR, .op = &q };
         (void)http_percent_decode(&role, rest);
         q.role = sbuf_view(&role);
@@ -320,7 +327,7 @@ static void quota(struct shell *sh, struct http_req *r, struct str rest, struct 
         return;
     decoded_init(&d);
     int rc = decode_quota_request_json(http_req_body(r), &d, &err);
-    finish(sh, r, &d, rc, &err);
+    finish(sh, r, principal, &d, rc, &err);
 }
 
 static void schedule(struct shell *sh, struct http_req *r, struct str rest, struct str principal)
@@ -329,10 +336,10 @@ static void schedule(struct shell *sh, struct http_req *r, struct str rest, stru
     struct error err;
 
     (void)rest;
-    (void)principal;
     if (http_req_verb(r) == HTTP_VERB_GET) {
+        struct view v;
         struct sbuf b = SBUF_INIT(SIZE_MAX / 4);
-        view_maintenance_schedule(mshell_view(sh), &b);
+        view_maintenance_schedule(view_for(sh, principal, &v), &b);
         reply_json(r, &b);
         return;
     }
@@ -340,10 +347,10 @@ static void schedule(struct shell *sh, struct http_req *r, struct str rest, stru
         return;
     decoded_init(&d);
     int rc = decode_schedule_json(http_req_body(r), &d, &err);
-    finish(sh, r, &d, rc, &err);
+    finish(sh, r, principal, &d, rc, &err);
 }
 
-static void machines(struct shell *sh, struct http_req *r, bool down)
+static void machines(struct shell *sh, struct http_req *r, struct str principal, bool down)
 {
     struct decoded d;
     struct error err;
@@ -352,21 +359,19 @@ static void machines(struct shell *sh, struct http_req *r, bool down)
         return;
     decoded_init(&d);
     int rc = decode_machines_json(http_req_body(r), down, &d, &err);
-    finish(sh, r, &d, rc, &err);
+    finish(sh, r, principal, &d, rc, &err);
 }
 
 static void machine_down(struct shell *sh, struct http_req *r, struct str rest, struct str principal)
 {
     (void)rest;
-    (void)principal;
-    machines(sh, r, true);
+    machines(sh, r, principal, true);
 }
 
 static void machine_up(struct shell *sh, struct http_req *r, struct str rest, struct str principal)
 {
     (void)rest;
-    (void)principal;
-    machines(sh, r, false);
+    machines(sh, r, principal, false);
 }
 
 /* --- API and pages --- */

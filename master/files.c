@@ -125,7 +125,6 @@ void master_files(struct shell *sh, struct http_req *r, struct str rest, struct 
     CLEANUP(sbuf_done_p) struct sbuf path = SBUF_INIT(8192);
     CLEANUP(sbuf_done_p) struct sbuf real = SBUF_INIT(4096);
 
-    (void)principal;
     if (str_is(rest, "debug")) {
         struct sbuf b = SBUF_INIT(8192);
         struct jsonw w = JSONW(&b);
@@ -144,6 +143,8 @@ void master_files(struct shell *sh, struct http_req *r, struct str rest, struct 
         http_reply_text(r, 400, "Expecting 'path=value' in query.\n");
         return;
     }
+    if (!auth_allows(sh, r, ACL_ACCESS_MESOS_LOGS, principal)) /* all that there is are logs */
+        return;
     if (str_is(rest, "read"))
         files_read(sh, r, sbuf_view(&path));
     else if (str_is(rest, "download"))

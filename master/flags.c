@@ -94,7 +94,7 @@ static const struct flag flags[] = {
     CHOICE(authorizers, "local", "local", "Accepted."),
     CHOICE(http_authenticators, "basic", "basic", "How HTTP clients authenticate."),
     CHOICE(http_framework_authenticators, NULL, "basic", "How HTTP frameworks authenticate."),
-    FLAG_PATH(struct master_flags, acls, "acls", NULL, "Not built: refused."),
+    FLAG_PATH(struct master_flags, acls, "acls", NULL, "Who may do what (JSON). Unset: everyone everything."),
     FLAG_PATH(struct master_flags, firewall_rules, "firewall_rules", NULL, "Endpoints to disable (JSON)."),
     FLAG_PATH(struct master_flags, rate_limits, "rate_limits", NULL, "Accepted; it concerns old drivers alone."),
     FLAG_PATH(struct master_flags, modules, "modules", NULL, "Not supported."),
@@ -163,7 +163,6 @@ int master_flags_check(const struct master_flags *f, const struct flags *parsed,
     static const struct {
         const char *name, *instead;
     } refused[] = {
-        { "acls", "authorization is not built yet; leave it out only where everyone who can connect may do everything" },
         { "modules", "modules cannot be loaded; leave it out" },
         { "modules_dir", "modules cannot be loaded; leave it out" },
         { "hooks", "modules cannot be loaded; leave it out" },

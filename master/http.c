@@ -92,6 +92,10 @@ void http_request(struct shell *sh, struct http_req *r)
     }
     if (!auth_check(sh, r, master_endpoints[i].realm, principal_buf, sizeof principal_buf, &principal))
         return;
+    if (acl_endpoint_is_known(path) && !acls_allow(sh->acls, ACL_GET_ENDPOINTS, principal, path)) {
+        http_reply_text(r, 403, "403 Forbidden.");
+        return;
+    }
     /* Before any look at method and body. */
     if (master_endpoints[i].leader && !election_leads(sh))
         election_redirect(sh, r, path);

@@ -169,6 +169,7 @@ static void make_core(struct shell *sh)
         .registry_max_agent_count = (uint64_t)f->registry_max_agent_count,
         .min_allocatable = str_of(f->min_allocatable_resources), .roles_whitelist = str_of(f->roles),
         .excluded_resources = str_of(f->fair_sharing_excluded_resource_names), .weights = str_of(f->weights),
+        .acls = sh->acls,
     };
 
     uuid_text(&u, id);
@@ -362,6 +363,7 @@ static void stop(struct shell *sh)
     election_close(sh);
     HASH_ITER(hh, sh->streams, s, s_next) {
         HASH_DELETE(hh, sh->streams, s);
+        free(s->principal);
         free(s);
     }
     HASH_ITER(hh, sh->parked, p, p_next) {

@@ -63,7 +63,7 @@ static bool query_eq(const struct view_query *a, const struct view_query *b)
 
 static bool doc_eq(const struct render_doc *a, const struct render_doc *b)
 {
-    return a->what == b->what && a->call_type == b->call_type && a->json == b->json && str_eq(a->jsonp, b->jsonp) &&
+    return a->what == b->what && a->call_type == b->call_type && a->json == b->json && str_eq(a->principal, b->principal) && str_eq(a->jsonp, b->jsonp) &&
            query_eq(&a->q, &b->q);
 }
 
@@ -81,11 +81,12 @@ static void doc_copy(struct render *x, const struct render_doc *doc)
 {
     x->doc = *doc;
     sbuf_init(&x->texts, 1 << 20);
-    (void)sbuf_room(&x->texts, doc->q.slave_id.n + doc->q.framework_id.n + doc->q.task_id.n + doc->jsonp.n + 1); /* stays in place */
+    (void)sbuf_room(&x->texts, doc->q.slave_id.n + doc->q.framework_id.n + doc->q.task_id.n + doc->jsonp.n + doc->principal.n + 1); /* stays in place */
     x->doc.q.slave_id = keep(&x->texts, doc->q.slave_id);
     x->doc.q.framework_id = keep(&x->texts, doc->q.framework_id);
     x->doc.q.task_id = keep(&x->texts, doc->q.task_id);
     x->doc.jsonp = keep(&x->texts, doc->jsonp);
+    x->doc.principal = keep(&x->texts, doc->principal);
 }
 
 static size_t tasks_of(const struct framework *f)
@@ -141,10 +142,12 @@ static const char *type_of(const struct render_doc *doc)
     return (doc->what == RENDER_V1 || doc->what == RENDER_SUBSCRIBED) && !doc->json ? "application/x-protobuf" : "application/json";
 }
 
-static void write_doc(struct shell *sh, const struct view *v, const struct render_doc *doc, struct sbuf *b)
+static void write_doc(struct shell *sh, struct view *v, const struct render_doc *doc, struct sbuf *b)
 {
     struct view_now now = { loop_now(sh->loop), loop_wall(sh->loop) };
 
+    v->acls = sh->acls;
+    v->principal = doc->principal;
     if (doc->jsonp.n != 0) {
         sbuf_str(b, doc->jsonp);
         sbuf_char(b, '(');
@@ -529,16 +532,19 @@ static void write_inline(struct shell *sh, const struct render_doc *doc, struct 
 {
     struct sbuf b = SBUF_INIT(SIZE_MAX / 4);
 
-    write_doc(sh, mshell_view(sh), doc, &b);
+    struct view v = *mshell_view(sh);
+
+    write_doc(sh, &v, doc, &b);
     http_reply_sbuf(r, 200, type_of(doc), &b);
 }
 
 static void first_inline(struct shell *sh, struct stream *s)
 {
-    struct render_doc doc = { .what = RENDER_SUBSCRIBED, .json = s->json };
+    struct render_doc doc = { .what = RENDER_SUBSCRIBED, .principal = str_of(s->principal), .json = s->json };
+    struct view v = *mshell_view(sh);
 
     sbuf_clear(&sh->text);
-    write_doc(sh, mshell_view(sh), &doc, &sh->text);
+    write_doc(sh, &v, &doc, &sh->text);
     stream_write_record(s->r, sbuf_view(&sh->text));
 }
 
@@ -603,8 +609,12 @@ static struct render *render_for(struct shell *sh, const struct render_doc *doc)
     return x;
 }
 
-void render_answer(struct shell *sh, struct http_req *r, const struct render_doc *doc)
+void render_answer(struct shell *sh, struct http_req *r, const struct render_doc *asked)
 {
+    struct render_doc copy = *asked, *doc = &copy;
+
+    if (sh->acls == NULL)
+        copy.principal = (struct str){ NULL, 0 }; /* everyone sees the same */
     if (units(sh->m, doc) <= RENDER_INLINE_UNITS) {
         write_inline(sh, doc, r);
         return;
@@ -619,7 +629,7 @@ void render_answer(struct shell *sh, struct http_req *r, const struct render_doc
 
 void render_first_event(struct shell *sh, struct stream *s)
 {
-    struct render_doc doc = { .what = RENDER_SUBSCRIBED, .json = s->json };
+    struct render_doc doc = { .what = RENDER_SUBSCRIBED, .principal = str_of(s->principal), .json = s->json };
 
     if (units(sh->m, &doc) <= RENDER_INLINE_UNITS) {
         first_inline(sh, s);

@@ -34,6 +34,7 @@ enum render_what { RENDER_STATE, RENDER_SUMMARY, RENDER_SLAVES, RENDER_FRAMEWORK
 
 struct render_doc { /* what is asked for: equal documents are equal bytes */
     enum render_what what;
+    struct str principal; /* who asks; lent. Of no matter without --acls */
     int call_type;       /* of V1 */
     bool json;           /* of V1 and SUBSCRIBED */
     struct view_query q; /* of the lists; lent */

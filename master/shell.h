@@ -17,6 +17,7 @@
 #include "common/io/metrics.h"
 #include "common/io/msg.h"
 #include "common/io/store.h"
+#include "common/model/acl.h"
 #include "master/election.h"
 #include "master/flags.h"
 #include "master/render.h"
@@ -45,6 +46,7 @@ struct stream {
     struct http_req *r; /* NULL: the peer is gone */
     bool json, watcher;
     struct stream *next, *prev; /* shell->watchers; or shell->closed */
+    char *principal;            /* of a watcher; NULL: none */
     struct mono heartbeat_at;   /* of a watcher */
     struct render_reader *first; /* of a watcher: its first event is being written */
     UT_hash_handle hh;
@@ -72,6 +74,7 @@ struct shell {
     struct credential *credentials;
     size_t credential_count;
     struct sasl *sasl;          /* sasl.c; NULL until somebody authenticates by messages */
+    struct acls *acls;          /* --acls; NULL: everything is allowed */
     char **disabled;            /* --firewall_rules: paths */
     size_t disabled_count;
 
@@ -118,7 +121,7 @@ void stream_event(struct shell *sh, const struct master_action *a);
 void stream_close(struct shell *sh, uint64_t n);
 void streams_tell_closed(struct shell *sh);
 void streams_watch(struct shell *sh, const struct master_action *a);
-void watcher_add(struct shell *sh, struct http_req *r, bool json);
+void watcher_add(struct shell *sh, struct http_req *r, bool json, struct str principal);
 void watchers_beat(void *arg); /* timer */
 void stream_write_record(struct http_req *r, struct str record);
 void stream_first_written(struct stream *s); /* of a watcher: it is live now */
@@ -175,6 +178,8 @@ int auth_load(struct shell *sh, struct error *err);
 void auth_done(struct shell *sh);
 /* False: answered with 401. *ret_principal points into buf. */
 bool auth_check(struct shell *sh, struct http_req *r, enum realm realm, char *buf, size_t size, struct str *ret_principal);
+/* Whether --acls allow it; else r is answered with 403. */
+bool auth_allows(struct shell *sh, struct http_req *r, enum acl_action action, struct str principal);
 bool firewall_blocks(const struct shell *sh, struct str path);
 
 #endif

@@ -74,6 +74,7 @@ static struct stream *stream_find(struct shell *sh, uint64_t n)
 static void stream_free(struct shell *sh, struct stream *s)
 {
     HASH_DELETE(hh, sh->streams, s);
+    free(s->principal);
     free(s);
 }
 
@@ -162,13 +163,27 @@ static struct http_blob *record_blob(struct str record)
     return http_blob_new(&b);
 }
 
-static void broadcast(struct shell *sh, struct str packed)
+/* Events of what a watcher may not see are left out for it. */
+static bool may_see(const struct shell *sh, const struct stream *s, const struct master_action *a)
+{
+    struct str principal = str_of(s->principal);
+
+    if (sh->acls == NULL || a->watch.framework == NULL)
+        return true;
+    if (!acls_allow(sh->acls, ACL_VIEW_FRAMEWORKS, principal, str_of(a->watch.framework->info->user)))
+        return false;
+    return a->watch.task == NULL || acls_allow(sh->acls, ACL_VIEW_TASKS, principal, view_task_user(a->watch.task));
+}
+
+static void broadcast(struct shell *sh, const struct master_action *a, struct str packed)
 {
     struct http_blob *pb = NULL, *json = NULL;
     struct stream *s, *next;
 
     DL_FOREACH_SAFE(sh->watchers, s, next) {
         struct http_blob **b = s->json ? &json : &pb;
+        if (!may_see(sh, s, a))
+            continue;
         if (*b == NULL && s->json) {
             sbuf_clear(&sh->text);
             struct jsonw w = JSONW(&sh->text);
@@ -198,7 +213,7 @@ void streams_watch(struct shell *sh, const struct master_action *a)
         return;
     sbuf_clear(&sh->out);
     encode_watch(sh->m, a, &sh->out);
-    broadcast(sh, sbuf_view(&sh->out));
+    broadcast(sh, a, sbuf_view(&sh->out));
 }
 
 static void heartbeat(struct stream *s)
@@ -247,11 +262,13 @@ static void watcher_evict(struct shell *sh)
     stream_free(sh, s);
 }
 
-void watcher_add(struct shell *sh, struct http_req *r, bool json)
+void watcher_add(struct shell *sh, struct http_req *r, bool json, struct str principal)
 {
     struct stream *s = stream_new(sh, r, json, true);
     struct master_event on = { .type = MASTER_EV_WATCHED, .watched = { true } };
 
+    if (sh->acls != NULL && principal.n != 0)
+        s->principal = xstrndup(principal);
     while (sh->watcher_count >= (unsigned)sh->flags.max_operator_event_stream_subscribers)
         watcher_evict(sh);
     begin(s, WATCHER_PENDING_MAX);

@@ -191,6 +191,12 @@ static void accept_task(struct master *m, struct accept *x, struct task_info *co
     struct slot *s = agent_slot_find(x->f, x->a);
     const struct executor *running = t->executor != NULL ? executor_find(s, t->executor->id.s) : NULL;
     bool new_executor = t->executor != NULL && running == NULL;
+    struct str denied = task_denied(m, x->f, t, NULL);
+
+    if (denied.p != NULL) {
+        task_refused(m, x->f, t, TASK_ERROR, REASON_TASK_UNAUTHORIZED, denied);
+        return;
+    }
     struct str why = t->invalid != NULL ? act_keep(m, str_of(t->invalid)) : task_stateful(m, x, t);
 
     if (why.p == NULL && t->executor != NULL)
@@ -256,6 +262,14 @@ static void accept_group(struct master *m, struct accept *x, const struct operat
     const struct executor *running =
         op->executor != NULL ? executor_find(agent_slot_find(x->f, x->a), op->executor->id.s) : NULL;
     bool new_executor = running == NULL;
+
+    for (size_t i = 0; i < op->task_count; i++) {
+        struct str denied = task_denied(m, x->f, op->tasks[i], op->executor);
+        if (denied.p != NULL) {
+            refuse_all(m, x->f, op, TASK_ERROR, REASON_TASK_GROUP_UNAUTHORIZED, denied);
+            return;
+        }
+    }
     struct str why = group_refused(m, x, op, running, &need);
 
     if (why.p != NULL) {
@@ -281,6 +295,8 @@ static void accept_operation(struct master *m, struct accept *x, const struct op
     struct error err;
     struct str why = operation_refused(m, x->a, x->f, op, str_of(x->f->info->principal));
 
+    if (why.p == NULL && !operation_allowed(m, op, str_of(x->f->info->principal)))
+        why = act_keep_fmt(m, "Not authorized to perform %s", operation_type_name(op->type));
     if (why.p == NULL && !resources_contains(&x->remainder, &op->conversion.consumed)) {
         struct str have = act_keep_resources(m, &x->remainder);
         why = act_keep_fmt(m, "%.*s does not contain %.*s", STR_ARG(have),

@@ -90,6 +90,10 @@ static bool admissible(struct master *m, const struct agent_report *r)
     struct machine *mc = machine_find(m, str_of(r->info->hostname), pid_ip(r->pid));
     bool has_domain = r->info->region != NULL;
 
+    if (!agent_allowed(m)) {
+        act_note(m, NOTE_WARN, "agent_ignored", "pid=%.*s reason=\"not authorized to register\"", STR_ARG(r->pid));
+        return false;
+    }
     if (mc != NULL && mc->mode == MACHINE_DOWN) {
         agent_shutdown(m, r->pid, "Machine is `DOWN`");
         return false;

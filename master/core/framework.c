@@ -189,7 +189,7 @@ static struct str subscribe_refused(struct master *m, const struct subscribe_req
         return STR("The framework failover_timeout is invalid");
     if (known != NULL && known->state != FRAMEWORK_RECOVERED && !str_eq(str_of(known->info->principal), str_of(i->principal)))
         return STR("Changing framework's principal is not allowed.");
-    return (struct str){ NULL, 0 };
+    return subscribe_denied(m, q);
 }
 
 static void framework_set_constraints(struct framework *f, struct offer_constraints *c)

@@ -86,6 +86,15 @@ int64_t refuse_effective(const struct master *m, int64_t ns);
 /* --- accept.c --- */
 void call_accept(struct master *m, struct framework *f, const struct call_request *c);
 
+/* --- authorize.c --- */
+/* Why the framework may not have these roles; p NULL when it may. */
+struct str subscribe_denied(struct master *m, const struct subscribe_request *q);
+/* Why the task may not run as its user. */
+struct str task_denied(struct master *m, const struct framework *f, const struct task_info *t, const struct executor_info *executor);
+bool operation_allowed(const struct master *m, const struct operation *op, struct str principal);
+bool operator_allowed(const struct master *m, const struct operator_request *q);
+bool agent_allowed(const struct master *m);
+
 /* --- operation.c --- */
 /* Applies a speculative operation to the agent's total and sends it. The allocator has been told. */
 void operation_send(struct master *m, struct agent *a, struct framework *f, const struct operation *op);

@@ -73,6 +73,8 @@ struct master_codec {
     void (*status_for_history)(struct sbuf *b, struct str status);
     /* What is kept of a task: a packed Task without ids of framework and agent, state, statuses and resources. */
     void (*task_record)(struct sbuf *b, const struct task_info *t);
+    /* The user a task runs as by its command or its executor's (NULL: of the task); empty: the framework's. */
+    struct str (*task_user)(const struct task_info *t, const struct executor_info *executor);
     /* One packed OperationStatus. */
     void (*operation_status)(struct sbuf *b, const struct operation_status_spec *v);
 };
@@ -102,6 +104,7 @@ struct master_config {
     struct str roles_whitelist;     /* comma list; empty: any */
     struct str excluded_resources;  /* --fair_sharing_excluded_resource_names */
     struct str weights;             /* "role=weight,..." */
+    const struct acls *acls;        /* --acls; NULL: everything is allowed. Outlives the master */
 };
 
 enum { HEARTBEAT_SECONDS = 15 };

@@ -416,6 +416,10 @@ void operator_operation(struct master *m, struct request_ref r, const struct ope
                    STR_ARG(agent_id_str(a)), STR_ARG(why));
         return;
     }
+    if (!operation_allowed(m, op, q->principal)) {
+        act_answer(m, r, 403, "403 Forbidden.");
+        return;
+    }
     make_room(m, a, &op->conversion.consumed);
     if (allocator_update_available(m->allocator, a->ref, &op->conversion, &err) != 0) {
         struct str have = act_keep_resources(m, allocator_agent_available(m->allocator, a->ref));

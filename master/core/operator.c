@@ -487,6 +487,10 @@ void on_operator(struct master *m, const struct master_event *ev)
     const struct operator_request *q = ev->op;
     struct framework *f;
 
+    if (!operator_allowed(m, q)) {
+        act_answer(m, ev->request, 403, "403 Forbidden.");
+        return;
+    }
     switch (q->type) {
     case OPERATOR_TEARDOWN:
         f = framework_find(m, q->framework.s);

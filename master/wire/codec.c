@@ -92,10 +92,25 @@ static void codec_operation_status(struct sbuf *b, const struct operation_status
         wire_put_id(b, 6, v->agent);
 }
 
+static struct str codec_task_user(const struct task_info *t, const struct executor_info *executor)
+{
+    struct str command, user = (struct str){ NULL, 0 };
+
+    if (executor == NULL)
+        executor = t->executor;
+    command = wire_field_bytes(blob_str(t->raw), 7);
+    if (command.p != NULL)
+        user = wire_field_bytes(command, 5);
+    if (command.p == NULL && executor != NULL)
+        user = wire_field_bytes(wire_field_bytes(blob_str(executor->raw), 7), 5);
+    return user;
+}
+
 const struct master_codec master_codec = {
     .status = codec_status,
     .status_for_history = codec_status_for_history,
     .task_record = codec_task_record,
+    .task_user = codec_task_user,
     .operation_status = codec_operation_status,
 };
 

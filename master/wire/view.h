@@ -5,6 +5,7 @@
 #define STOA_MASTER_WIRE_VIEW_H
 
 #include "common/base/sbuf.h"
+#include "common/model/acl.h"
 #include "common/wire/jsonw.h"
 #include "master/wire/codec.h"
 
@@ -20,11 +21,21 @@ struct view {
     const char *cluster, *log_dir, *external_log_file; /* NULL: unset */
     struct str region, zone;
     struct str flags_json;       /* {"name":"value",...} */
+    const struct acls *acls; /* with who asks: what may not be seen is left out. NULL: everything */
+    struct str principal;    /* empty: not known */
     /* Set: long answers in JSON are given away in pieces of about spill_bytes (struct jsonw); the last one is in the buffer. */
     void (*spill)(void *arg, struct sbuf *b);
     void *spill_arg;
     size_t spill_bytes;
 };
+
+/* Whether the asker may see it: of a task, executor or framework its user, or a role; empty: what has no name. */
+static inline bool view_may(const struct view *v, enum acl_action action, struct str object)
+{
+    return acls_allow(v->acls, action, v->principal, object);
+}
+struct str view_task_user(const struct task *t);
+struct str view_executor_user(const struct executor *e);
 
 static inline struct jsonw view_jsonw(const struct view *v, struct sbuf *b)
 {
@@ -67,8 +78,8 @@ void view_decisions(const struct view *v, const struct view_now *now, const stru
 void view_why(const struct view *v, const struct view_now *now, const struct view_query *q, struct sbuf *b);
 
 /* Packed messages that both kinds of answers need. */
-void put_schedule_now(struct sbuf *b, const struct master *m);
-void put_cluster_status(struct sbuf *b, const struct master *m);
-void put_quota_status(struct sbuf *b, const struct master *m);
+void put_schedule_now(struct sbuf *b, const struct view *v);
+void put_cluster_status(struct sbuf *b, const struct view *v);
+void put_quota_status(struct sbuf *b, const struct view *v);
 
 #endif

@@ -76,6 +76,22 @@ static void key_domain(struct jsonw *w, struct str region, struct str zone)
     jsonw_close(w);
 }
 
+/* --- who may see it --- */
+
+struct str view_task_user(const struct task *t)
+{
+    struct str user = wire_field_bytes(task_record(t), 14);
+
+    return user.n != 0 ? user : str_of(t->framework->info->user);
+}
+
+struct str view_executor_user(const struct executor *e)
+{
+    struct str user = wire_field_bytes(wire_field_bytes(blob_str(e->info->raw), 7), 5);
+
+    return user.n != 0 ? user : str_of(e->slot->framework->info->user);
+}
+
 /* --- tasks --- */
 
 static void write_container_status(struct jsonw *w, struct str cs)
@@ -409,19 +425,22 @@ static void framework_keys(struct jsonw *w, const struct framework *f)
     jsonw_key_bool(w, "recovered", f->state == FRAMEWORK_RECOVERED);
 }
 
-static void framework_lists(struct jsonw *w, const struct framework *f)
+static void framework_lists(struct jsonw *w, const struct view *v, const struct framework *f)
 {
     jsonw_key_array(w, "tasks");
     for (const struct task *t = f->tasks; t != NULL; t = t->hh.next)
-        write_task(w, t);
+        if (view_may(v, ACL_VIEW_TASKS, view_task_user(t)))
+            write_task(w, t);
     jsonw_array_close(w);
     jsonw_key_array(w, "unreachable_tasks");
     for (const struct task *t = f->unreachable_ring.head; t != NULL; t = t->next)
-        write_task(w, t);
+        if (view_may(v, ACL_VIEW_TASKS, view_task_user(t)))
+            write_task(w, t);
     jsonw_array_close(w);
     jsonw_key_array(w, "completed_tasks");
     for (const struct task *t = f->completed.head; t != NULL; t = t->next)
-        write_task(w, t);
+        if (view_may(v, ACL_VIEW_TASKS, view_task_user(t)))
+            write_task(w, t);
     jsonw_array_close(w);
     jsonw_key_array(w, "offers");
     for (const struct offer *o = f->offers; o != NULL; o = o->f_next)
@@ -430,11 +449,12 @@ static void framework_lists(struct jsonw *w, const struct framework *f)
     jsonw_key_array(w, "executors");
     for (const struct slot *s = f->slots; s != NULL; s = s->f_next)
         for (const struct executor *e = s->executors; e != NULL; e = e->next)
-            write_executor(w, e);
+            if (view_may(v, ACL_VIEW_EXECUTORS, view_executor_user(e)))
+                write_executor(w, e);
     jsonw_array_close(w);
 }
 
-static void write_framework(struct jsonw *w, const struct framework *f)
+static void write_framework(struct jsonw *w, const struct view *v, const struct framework *f)
 {
     struct wire_field labels;
     bool multi = framework_info_can(f->info, FRAMEWORK_CAP_MULTI_ROLE);
@@ -462,7 +482,7 @@ static void write_framework(struct jsonw *w, const struct framework *f)
     } else {
         jsonw_key_s(w, "role", f->info->role_count != 0 ? name_str(f->info->roles[0]) : STR("*"));
     }
-    framework_lists(w, f);
+    framework_lists(w, v, f);
     if (wire_field_find(blob_str(f->info->raw), 11, &labels))
         key_labels(w, "labels", labels.bytes);
     key_wire(w, "offer_constraints", &mesos__v1__scheduler__offer_constraints__descriptor,
@@ -470,17 +490,24 @@ static void write_framework(struct jsonw *w, const struct framework *f)
     jsonw_close(w);
 }
 
-static void framework_arrays(struct jsonw *w, const struct master *m, struct str only)
+static bool framework_shown(const struct view *v, const struct framework *f, struct str only)
 {
+    return (only.n == 0 || str_eq(only, f->id.s)) && view_may(v, ACL_VIEW_FRAMEWORKS, str_of(f->info->user));
+}
+
+static void framework_arrays(struct jsonw *w, const struct view *v, struct str only)
+{
+    const struct master *m = v->m;
+
     jsonw_key_array(w, "frameworks");
     for (const struct framework *f = m->frameworks; f != NULL; f = f->hh.next)
-        if (only.n == 0 || str_eq(only, f->id.s))
-            write_framework(w, f);
+        if (framework_shown(v, f, only))
+            write_framework(w, v, f);
     jsonw_array_close(w);
     jsonw_key_array(w, "completed_frameworks");
     for (const struct framework *f = m->completed_list; f != NULL; f = f->c_next)
-        if (only.n == 0 || str_eq(only, f->id.s))
-            write_framework(w, f);
+        if (framework_shown(v, f, only))
+            write_framework(w, v, f);
     jsonw_array_close(w);
 }
 
@@ -546,6 +573,8 @@ static void state_head(struct jsonw *w, const struct view *v)
         jsonw_key_c(w, "log_dir", v->log_dir);
     if (v->external_log_file != NULL)
         jsonw_key_c(w, "external_log_file", v->external_log_file);
+    if (!view_may(v, ACL_VIEW_FLAGS, (struct str){ NULL, 0 }))
+        return;
     jsonw_key(w, "flags");
     jsonw_raw(w, v->flags_json);
 }
@@ -557,7 +586,7 @@ void view_state(const struct view *v, struct sbuf *b)
     jsonw_open(&w);
     state_head(&w, v);
     agent_lists(&w, v->m, (struct str){ NULL, 0 }, false);
-    framework_arrays(&w, v->m, (struct str){ NULL, 0 });
+    framework_arrays(&w, v, (struct str){ NULL, 0 });
     empty_array(&w, "orphan_tasks");
     empty_array(&w, "unregistered_frameworks");
     jsonw_close(&w);
@@ -577,7 +606,7 @@ void view_frameworks(const struct view *v, const struct view_query *q, struct sb
     struct jsonw w = view_jsonw(v, b);
 
     jsonw_open(&w);
-    framework_arrays(&w, v->m, q->framework_id);
+    framework_arrays(&w, v, q->framework_id);
     empty_array(&w, "unregistered_frameworks");
     jsonw_close(&w);
 }
@@ -603,8 +632,9 @@ static void count_ring(const struct framework *f, struct name *agent, unsigned *
             n[TASK_UNREACHABLE]++;
 }
 
-static void summary_agent(struct jsonw *w, const struct master *m, const struct agent *a)
+static void summary_agent(struct jsonw *w, const struct view *v, const struct agent *a)
 {
+    const struct master *m = v->m;
     unsigned n[TASK_STATE_COUNT] = { 0 };
     struct name *id = name_find(agent_id_str(a)); /* NULL: no task ever named it */
 
@@ -618,7 +648,8 @@ static void summary_agent(struct jsonw *w, const struct master *m, const struct 
     write_counts(w, n); /* without completed frameworks, as the original counts */
     jsonw_key_array(w, "framework_ids");
     for (const struct slot *s = a->slots; s != NULL; s = s->a_next)
-        jsonw_str(w, s->framework->id.s);
+        if (framework_shown(v, s->framework, (struct str){ NULL, 0 }))
+            jsonw_str(w, s->framework->id.s);
     jsonw_array_close(w);
     jsonw_close(w);
     jsonw_spill(w);
@@ -651,11 +682,12 @@ void view_state_summary(const struct view *v, struct sbuf *b)
         jsonw_key_c(&w, "cluster", v->cluster);
     jsonw_key_array(&w, "slaves");
     for (const struct agent *a = v->m->agents; a != NULL; a = a->hh.next)
-        summary_agent(&w, v->m, a);
+        summary_agent(&w, v, a);
     jsonw_array_close(&w);
     jsonw_key_array(&w, "frameworks");
     for (const struct framework *f = v->m->frameworks; f != NULL; f = f->hh.next)
-        summary_framework(&w, f);
+        if (framework_shown(v, f, (struct str){ NULL, 0 }))
+            summary_framework(&w, f);
     jsonw_array_close(&w);
     jsonw_close(&w);
 }
@@ -681,6 +713,7 @@ struct task_set {
     struct stamped *v;
     size_t n, cap;
     const struct view_query *q;
+    const struct view *view;
 };
 
 static void task_set_add(struct task_set *s, const struct task *t)
@@ -689,7 +722,8 @@ static void task_set_add(struct task_set *s, const struct task *t)
     enum task_state state;
     struct str first;
 
-    if (s->q->task_id.n != 0 && !str_eq(s->q->task_id, task_id_str(t)))
+    if ((s->q->task_id.n != 0 && !str_eq(s->q->task_id, task_id_str(t))) ||
+        !view_may(s->view, ACL_VIEW_TASKS, view_task_user(t)))
         return;
     if (s->n == s->cap) {
         size_t cap = s->cap != 0 ? s->cap * 2 : 64;
@@ -706,7 +740,7 @@ static void task_set_add(struct task_set *s, const struct task *t)
 
 static void task_set_framework(struct task_set *s, const struct framework *f)
 {
-    if (s->q->framework_id.n != 0 && !str_eq(s->q->framework_id, f->id.s))
+    if (!framework_shown(s->view, f, s->q->framework_id))
         return;
     for (const struct task *t = f->tasks; t != NULL; t = t->hh.next)
         task_set_add(s, t);
@@ -718,7 +752,7 @@ static void task_set_framework(struct task_set *s, const struct framework *f)
 
 void view_tasks(const struct view *v, const struct view_query *q, struct sbuf *b)
 {
-    struct task_set s = { .q = q };
+    struct task_set s = { .q = q, .view = v };
     struct jsonw w = view_jsonw(v, b);
 
     for (const struct framework *f = v->m->frameworks; f != NULL; f = f->hh.next)
@@ -820,7 +854,8 @@ void view_roles(const struct view *v, struct sbuf *b)
     jsonw_open(&w);
     jsonw_key_array(&w, "roles");
     for (size_t i = 0; i < n; i++)
-        write_role(&w, v->m, roles[i]);
+        if (view_may(v, ACL_VIEW_ROLES, name_str(roles[i])))
+            write_role(&w, v->m, roles[i]);
     jsonw_array_close(&w);
     jsonw_close(&w);
     free(roles);
@@ -845,6 +880,8 @@ void view_weights(const struct view *v, struct sbuf *b)
             sorted[i++] = x;
         qsort(sorted, n, sizeof *sorted, by_role); /* names are unique: no ties */
         for (i = 0; i < n; i++) {
+            if (!view_may(v, ACL_VIEW_ROLES, name_str(sorted[i]->role)))
+                continue;
             jsonw_open(&w);
             jsonw_key_s(&w, "role", name_str(sorted[i]->role));
             jsonw_key_double(&w, "weight", sorted[i]->weight);
@@ -855,29 +892,29 @@ void view_weights(const struct view *v, struct sbuf *b)
     free(sorted);
 }
 
-static void view_packed(struct sbuf *b, const struct master *m, void (*put)(struct sbuf *, const struct master *),
+static void view_packed(struct sbuf *b, const struct view *v, void (*put)(struct sbuf *, const struct view *),
                         const ProtobufCMessageDescriptor *type)
 {
     struct sbuf packed = SBUF_INIT(SIZE_MAX / 4);
 
-    put(&packed, m);
+    put(&packed, v);
     (void)json_from_wire(b, type, sbuf_view(&packed));
     sbuf_done(&packed);
 }
 
 void view_quota(const struct view *v, struct sbuf *b)
 {
-    view_packed(b, v->m, put_quota_status, &mesos__v1__quota__quota_status__descriptor);
+    view_packed(b, v, put_quota_status, &mesos__v1__quota__quota_status__descriptor);
 }
 
 void view_maintenance_status(const struct view *v, struct sbuf *b)
 {
-    view_packed(b, v->m, put_cluster_status, &mesos__v1__maintenance__cluster_status__descriptor);
+    view_packed(b, v, put_cluster_status, &mesos__v1__maintenance__cluster_status__descriptor);
 }
 
 void view_maintenance_schedule(const struct view *v, struct sbuf *b)
 {
-    view_packed(b, v->m, put_schedule_now, &mesos__v1__maintenance__schedule__descriptor);
+    view_packed(b, v, put_schedule_now, &mesos__v1__maintenance__schedule__descriptor);
 }
 
 /* --- debugging --- */

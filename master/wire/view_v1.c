@@ -101,11 +101,9 @@ static void tasks_of(struct sink *s, uint32_t number, const struct framework *f,
 {
     const struct task *t;
 
-    if (place == PLACE_TASKS)
-        for (t = f->tasks; t != NULL; t = t->hh.next)
-            sink_task(s, number, t);
-    else
-        for (t = place == PLACE_COMPLETED ? f->completed.head : f->unreachable_ring.head; t != NULL; t = t->next)
+    for (t = place == PLACE_TASKS ? f->tasks : place == PLACE_COMPLETED ? f->completed.head : f->unreachable_ring.head; t != NULL;
+         t = place == PLACE_TASKS ? t->hh.next : t->next)
+        if (view_may(s->v, ACL_VIEW_TASKS, view_task_user(t)))
             sink_task(s, number, t);
 }
 
@@ -115,9 +113,11 @@ static void task_list(struct sink *s, uint32_t number, const char *key, enum pla
 
     sink_array(s, key);
     for (const struct framework *f = m->frameworks; f != NULL; f = f->hh.next)
-        tasks_of(s, number, f, place);
+        if (view_may(s->v, ACL_VIEW_FRAMEWORKS, str_of(f->info->user)))
+            tasks_of(s, number, f, place);
     for (const struct framework *f = m->completed_list; f != NULL; f = f->c_next)
-        tasks_of(s, number, f, place);
+        if (view_may(s->v, ACL_VIEW_FRAMEWORKS, str_of(f->info->user)))
+            tasks_of(s, number, f, place);
     sink_array_close(s);
 }
 
@@ -139,7 +139,9 @@ static void get_executors(struct sink *s, uint32_t number)
     for (const struct agent *a = s->v->m->agents; a != NULL; a = a->hh.next)
         for (const struct slot *slot = a->slots; slot != NULL; slot = slot->a_next)
             for (const struct executor *e = slot->executors; e != NULL; e = e->next)
-                sink_executor(s, 1, e);
+                if (view_may(s->v, ACL_VIEW_EXECUTORS, view_executor_user(e)) &&
+                    view_may(s->v, ACL_VIEW_FRAMEWORKS, str_of(slot->framework->info->user)))
+                    sink_executor(s, 1, e);
     sink_array_close(s);
     sink_close(s, mark);
 }
@@ -151,11 +153,13 @@ static void get_frameworks(struct sink *s, uint32_t number)
 
     sink_array(s, "frameworks");
     for (const struct framework *f = m->frameworks; f != NULL; f = f->hh.next)
-        sink_framework(s, 1, f);
+        if (view_may(s->v, ACL_VIEW_FRAMEWORKS, str_of(f->info->user)))
+            sink_framework(s, 1, f);
     sink_array_close(s);
     sink_array(s, "completed_frameworks");
     for (const struct framework *f = m->completed_list; f != NULL; f = f->c_next)
-        sink_framework(s, 2, f);
+        if (view_may(s->v, ACL_VIEW_FRAMEWORKS, str_of(f->info->user)))
+            sink_framework(s, 2, f);
     sink_array_close(s);
     sink_close(s, mark);
 }
@@ -196,13 +200,16 @@ static void get_state(struct sink *s, uint32_t number)
 
 /* --- small answers: packed, and through the codec for JSON --- */
 
-static void put_get_roles(struct sbuf *b, const struct master *m)
+static void put_get_roles(struct sbuf *b, const struct view *v)
 {
+    const struct master *m = v->m;
     struct name **roles;
     size_t n = allocator_roles(m->allocator, &roles);
 
     for (size_t i = 0; i < n; i++) {
         struct alloc_role_view r;
+        if (!view_may(v, ACL_VIEW_ROLES, name_str(roles[i])))
+            continue;
         size_t mark = wire_open(b, 1);
         (void)allocator_role_view(m->allocator, roles[i], &r);
         wire_put_bytes(b, 1, name_str(roles[i]));
@@ -232,8 +239,9 @@ static int by_role(const void *a, const void *b)
     return name_cmp((*x)->role, (*y)->role);
 }
 
-static void put_get_weights(struct sbuf *b, const struct master *m)
+static void put_get_weights(struct sbuf *b, const struct view *view)
 {
+    const struct master *m = view->m;
     size_t n = HASH_COUNT(m->weights), i = 0;
     const struct weight **v = calloc(n + 1, sizeof *v);
 
@@ -243,6 +251,8 @@ static void put_get_weights(struct sbuf *b, const struct master *m)
         v[i++] = w;
     qsort(v, n, sizeof *v, by_role); /* names are unique: no ties */
     for (i = 0; i < n; i++) {
+        if (!view_may(view, ACL_VIEW_ROLES, name_str(v[i]->role)))
+            continue;
         size_t mark = wire_open(b, 1);
         wire_put_double(b, 1, v[i]->weight);
         wire_put_bytes(b, 2, name_str(v[i]->role));
@@ -264,12 +274,15 @@ static void put_get_master(struct sbuf *b, const struct view *v)
     wire_put_double(b, 3, v->elected_time);
 }
 
-void put_schedule_now(struct sbuf *b, const struct master *m)
+void put_schedule_now(struct sbuf *b, const struct view *v)
 {
+    const struct master *m = v->m;
     struct maintenance_window *w = calloc(m->window_count + 1, sizeof *w);
 
-    if (w == NULL)
+    if (w == NULL || !view_may(v, ACL_GET_MAINTENANCE_SCHEDULES, (struct str){ NULL, 0 })) {
+        free(w);
         return;
+    }
     for (size_t i = 0; i < m->window_count; i++)
         w[i] = (struct maintenance_window){ m->windows[i].machines, m->windows[i].count, m->windows[i].start_ns,
                                             m->windows[i].duration_ns };
@@ -288,8 +301,12 @@ static void put_machine(struct sbuf *b, uint32_t number, const struct machine *m
     wire_close(b, mark);
 }
 
-void put_cluster_status(struct sbuf *b, const struct master *m)
+void put_cluster_status(struct sbuf *b, const struct view *v)
 {
+    const struct master *m = v->m;
+
+    if (!view_may(v, ACL_GET_MAINTENANCE_STATUSES, (struct str){ NULL, 0 }))
+        return;
     for (const struct machine *mc = m->machines; mc != NULL; mc = mc->hh.next) {
         if (mc->mode == MACHINE_DOWN) {
             put_machine(b, 2, mc);
@@ -308,9 +325,12 @@ void put_cluster_status(struct sbuf *b, const struct master *m)
     }
 }
 
-void put_quota_status(struct sbuf *b, const struct master *m)
+void put_quota_status(struct sbuf *b, const struct view *v)
 {
+    const struct master *m = v->m;
     for (const struct quota *q = m->quotas; q != NULL; q = q->hh.next) {
+        if (!view_may(v, ACL_GET_QUOTAS, name_str(q->role)))
+            continue;
         size_t mark = wire_open(b, 1);
         wire_put_bytes(b, 1, name_str(q->role));
         for (size_t i = 0; i < q->guarantees.n; i++) {
@@ -321,9 +341,11 @@ void put_quota_status(struct sbuf *b, const struct master *m)
         wire_close(b, mark);
     }
     for (const struct quota *q = m->quotas; q != NULL; q = q->hh.next) {
-        struct quota_value v = { name_str(q->role), q->guarantees, q->limits };
+        struct quota_value value = { name_str(q->role), q->guarantees, q->limits };
+        if (!view_may(v, ACL_GET_QUOTAS, name_str(q->role)))
+            continue;
         size_t mark = wire_open(b, 2);
-        put_quota_config(b, &v);
+        put_quota_config(b, &value);
         wire_close(b, mark);
     }
 }
@@ -387,27 +409,27 @@ static void put_small(const struct view *v, int call_type, struct sbuf *b)
         put_get_operations(b, v->m);
         break;
     case MESOS__V1__MASTER__CALL__TYPE__GET_ROLES:
-        put_get_roles(b, v->m);
+        put_get_roles(b, v);
         break;
     case MESOS__V1__MASTER__CALL__TYPE__GET_WEIGHTS:
-        put_get_weights(b, v->m);
+        put_get_weights(b, v);
         break;
     case MESOS__V1__MASTER__CALL__TYPE__GET_MASTER:
         put_get_master(b, v);
         break;
     case MESOS__V1__MASTER__CALL__TYPE__GET_MAINTENANCE_STATUS:
         mark = wire_open(b, 1);
-        put_cluster_status(b, v->m);
+        put_cluster_status(b, v);
         wire_close(b, mark);
         break;
     case MESOS__V1__MASTER__CALL__TYPE__GET_MAINTENANCE_SCHEDULE:
         mark = wire_open(b, 1);
-        put_schedule_now(b, v->m);
+        put_schedule_now(b, v);
         wire_close(b, mark);
         break;
     case MESOS__V1__MASTER__CALL__TYPE__GET_QUOTA:
         mark = wire_open(b, 1);
-        put_quota_status(b, v->m);
+        put_quota_status(b, v);
         wire_close(b, mark);
         break;
     }
