@@ -115,6 +115,51 @@ def failover(name, act, gone, kept):
     return new
 
 
+class Wire:
+    """A TCP connection to the ZooKeeper server that can be cut: cut() breaks what is open and lets nothing through."""
+
+    def __init__(self, port):
+        self.to, self.open, self.pairs = port, True, []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            a, _ = self.listener.accept()
+            if not self.open:
+                a.close()
+                continue
+            b = socket.create_connection(("127.0.0.1", self.to))
+            self.pairs += [a, b]
+            for x, y in ((a, b), (b, a)):
+                threading.Thread(target=self._pump, args=(x, y), daemon=True).start()
+
+    @staticmethod
+    def _pump(a, b):
+        try:
+            while (data := a.recv(65536)):
+                b.sendall(data)
+        except OSError:
+            pass
+        for s in (a, b):
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def cut(self):
+        self.open = False
+        for s in self.pairs:
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def heal(self):
+        self.open = True
+
+
 @case("three masters elect one; the others redirect to it, also for what makes no sense")
 def _():
     global zk
@@ -337,6 +382,46 @@ def _():
     a.stop()
     wait_for("the friend leads", lambda: get(c.port, "/state").status == 200, 20)
     b.stop(), c.stop()
+
+
+@case("a leader cut off from ZooKeeper makes no offers while another leads, and follows it when the network is back")
+def _():
+    def start(name, hosts):
+        p = Process(name, [STOA, "master", f"--zk=zk://{hosts}/cut", "--ip=127.0.0.1", f"--port={free_ports(1)[0]}", "--hostname=127.0.0.1",
+                           "--zk_session_timeout=2secs"])
+        p.port = int(p.args[4].split("=")[1])
+        wait_for("it listens", lambda: get(p.port, "/health").status == 200)
+        return p
+    wire = Wire(zk.ports[0])
+    a = start("cut", f"127.0.0.1:{wire.port}")
+    wait_for("it leads", lambda: get(a.port, "/slaves").status == 200)
+    b = start("other", zk.hosts)
+    wait_for("it follows", lambda: get(b.port, "/slaves").status == 307)
+    info = {"user": "root", "name": "cut", "failover_timeout": 10.0}
+    s = Stream(a.port, {"type": "SUBSCRIBE", "subscribe": {"framework_info": info}})
+    equal(s.next()["type"], "SUBSCRIBED", "first event")
+    begin = time.monotonic()
+    wire.cut()
+    wait_for("the other leads", lambda: get(b.port, "/slaves").status == 200, 20, 0.01)
+    print(f"# leader cut off from ZooKeeper, session 2 s: another leads after {time.monotonic() - begin:.2f} s")
+    equal(get(a.port, "/slaves").status, 200, "reads of the one that is cut off")
+    # An agent comes to the one that is cut off: what it has is not offered, its admission is not told.
+    agent = Process("lost-agent", [STOA, "agent", f"--master=127.0.0.1:{a.port}", "--ip=127.0.0.1", f"--port={free_ports(1)[0]}",
+                                   f"--work_dir={scratch()}/lost", f"--runtime_dir={scratch()}/lost-r", "--hostname=127.0.0.1",
+                                   "--isolation=posix/cpu,posix/mem", "--launcher=posix", "--resources=cpus:1;mem:64;disk:64"])
+    try:
+        e = s.until("no offer", lambda e: e["type"] == "OFFERS", 3)
+        raise AssertionError(f"an offer was made: {e}")
+    except Failed:
+        pass
+    equal(get(a.port, "/slaves").json["slaves"], [], "an agent was admitted")
+    wire.heal()
+    wait_for("it redirects to the other", lambda: get(a.port, "/state").headers.get("Location") == f"//127.0.0.1:{b.port}/master/state", 20)
+    check(a.p.poll() is None, "it ended")
+    check("leadership_lost" in open(a.log_path).read(), "it did not step down")
+    equal(get(b.port, "/slaves").json["slaves"], [], "the other has the agent")
+    s.close()
+    agent.stop(), a.stop(), b.stop()
 
 
 @case("an ensemble of three: the ensemble's leader is killed, nobody notices but the log; session of 10 s")
