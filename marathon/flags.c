@@ -11,9 +11,11 @@
 
 static const struct flag table[] = {
     FLAG_STRING(T, master, "master", NULL,
-                "Masters as host:port[,host:port], or zk://... or file://. Without one the API works and nothing is launched."),
+                "Masters as host:port[,host:port], or zk://... or file://. Without one the API works and "
+                "nothing is launched."),
     FLAG_STRING(T, zk, "zk", NULL,
-                "zk://[user:password@]host:port,.../path: several instances, one of which leads; the state is kept there too."),
+                "zk://[user:password@]host:port,.../path: several instances, one of which leads; the state "
+                "is kept there too."),
     { .name = "store_dir",
       .type = FLAG_TYPE_PATH,
       .offset = offsetof(T, store_dir),
@@ -51,6 +53,8 @@ static const struct flag table[] = {
              "Seconds that tasks live on without us."),
     FLAG_BOOL(T, checkpoint, "checkpoint", "true", "Agents keep tasks through their own restart."),
     FLAG_BOOL(T, disable_checkpoint, "disable_checkpoint", "false", "The opposite."),
+    FLAG_BOOL(T, safe_groups, "safe_groups", "false",
+              "A group update removes what it leaves out only with prune=true."),
     FLAG_BOOL(T, ha, "ha", "true", "Accepted: there are several instances with --zk."),
     FLAG_BOOL(T, disable_ha, "disable_ha", "false", "The opposite."),
     FLAG_STRING(T, executor, "executor", "//cmd", "Executor of apps; only //cmd is built."),
@@ -134,8 +138,10 @@ static const struct flag table[] = {
     FLAG_INT(T, event_stream_max_outstanding_messages, "event_stream_max_outstanding_messages", "1024", 1,
              1000000, "Unsent events of a stream before it is closed."),
     MS(graceful_shutdown_timeout, "graceful_shutdown_timeout", "45000", "Accepted."),
-    MS(leader_proxy_connection_timeout, "leader_proxy_connection_timeout", "5000", "ms to connect to the leader."),
-    MS(leader_proxy_read_timeout, "leader_proxy_read_timeout", "10000", "ms to wait for the leader's answer."),
+    MS(leader_proxy_connection_timeout, "leader_proxy_connection_timeout", "5000",
+       "ms to connect to the leader."),
+    MS(leader_proxy_read_timeout, "leader_proxy_read_timeout", "10000",
+       "ms to wait for the leader's answer."),
     MS(on_elected_prepare_timeout, "on_elected_prepare_timeout", "180000", "Accepted: one instance."),
     MS(mesos_heartbeat_interval, "mesos_heartbeat_interval", "15000", "Accepted: the master says."),
     FLAG_INT(T, mesos_heartbeat_failure_threshold, "mesos_heartbeat_failure_threshold", "5", 1, 1000,

@@ -38,6 +38,7 @@ struct marathon_flags {
     int64_t group_versions_cache_size, storage_compaction_interval;
     bool checkpoint, ha, suppress_offers, maintenance_mode, http_compression, metrics_prometheus,
         zk_compression, store_cache;
+    bool safe_groups; /* ours */
     bool disable_http, disable_ha, disable_checkpoint, disable_suppress_offers, disable_maintenance_mode;
     bool disable_http_compression, disable_metrics_prometheus, mesos_authentication, disable_zk_compression;
     bool disable_store_cache;

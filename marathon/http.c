@@ -121,6 +121,8 @@ static void send_reply(struct shell *sh, struct output *o, bool run)
             http_reply_header(p->r, "Marathon-Deployment-Id", str_of(a->deployment_id));
         if (a->location.n != 0)
             http_reply_header(p->r, "Location", sbuf_view(&a->location));
+        if (a->etag[0] != '\0')
+            http_reply_header(p->r, "ETag", str_of(a->etag));
         if (a->allow != NULL)
             http_reply_header(p->r, "Allow", str_of(a->allow));
         if (p->shared != NULL)
@@ -190,6 +192,7 @@ static void handle(struct shell *sh, struct http_req *r)
                              .content_type = http_req_header(r, "Content-Type"),
                              .accept = http_req_header(r, "Accept"),
                              .host = http_req_header(r, "Host"),
+                             .if_match = http_req_header(r, "If-Match"),
                              .client = { 0 } };
 
     net_ip_text(http_req_peer(r), client);

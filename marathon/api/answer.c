@@ -102,6 +102,42 @@ void answer_deployment(struct call *c, unsigned status, const struct update_resu
     memcpy(c->a->deployment_id, res->deployment_id, sizeof c->a->deployment_id);
 }
 
+static void etag_text(struct sbuf *b, struct wall version)
+{
+    sbuf_char(b, '"');
+    wall_print(b, version);
+    sbuf_char(b, '"');
+}
+
+void answer_etag(struct call *c, struct wall version)
+{
+    struct sbuf b = SBUF_INIT(64);
+
+    etag_text(&b, version);
+    (void)snprintf(c->a->etag, sizeof c->a->etag, "%.*s", STR_ARG(sbuf_view(&b)));
+    sbuf_done(&b);
+}
+
+bool precondition_holds(struct call *c, const struct spec *s)
+{
+    struct str rest = c->r->if_match, one;
+    struct sbuf b = SBUF_INIT(64);
+    bool good = rest.n == 0 || (s != NULL && str_is(str_trim(rest), "*"));
+
+    if (s != NULL)
+        etag_text(&b, s->version);
+    for (bool more = !good && s != NULL; more && !good;) {
+        more = str_cut(&rest, ',', &one);
+        good = str_eq(str_trim(one), sbuf_view(&b));
+    }
+    if (!good)
+        answer_message(c, 412, "If-Match asks for version %.*s, and the present one is %.*s",
+                       STR_ARG(str_sub(c->r->if_match, 0, 200)),
+                       STR_ARG(b.n != 0 ? sbuf_view(&b) : STR("none")));
+    sbuf_done(&b);
+    return good;
+}
+
 void answer_location(struct call *c, struct str id)
 {
     struct sbuf *b = &c->a->location;

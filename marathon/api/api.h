@@ -41,7 +41,8 @@ struct api_request {
     struct str path, query; /* raw */
     struct str target;      /* path and query as sent */
     struct str body, content_type, accept, host;
-    struct str client; /* address of the peer, without port */
+    struct str client;   /* address of the peer, without port */
+    struct str if_match; /* empty: no condition */
 };
 
 enum { API_BODY_BYTES_MAX = 1 << 30 };
@@ -52,6 +53,7 @@ struct api_answer {
     struct sbuf body;
     char deployment_id[UUID_TEXT_SIZE]; /* "": no Marathon-Deployment-Id header */
     struct sbuf location;               /* empty: none */
+    char etag[40];                      /* "": none */
     const char *allow;                  /* of a 405 */
     bool is_stream;                     /* /v2/events: the shell opens a stream instead */
     bool is_abdication;                 /* DELETE /v2/leader: end the process after the answer */

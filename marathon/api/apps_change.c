@@ -14,6 +14,14 @@ bool run_update(struct call *c, struct root_update *u, const struct update_resul
     return false;
 }
 
+/* What would be done, and nothing is. */
+static bool answered_dry_run(struct call *c, const struct root_update *u, const struct update_result *res)
+{
+    if (u->dry_run)
+        answer_steps(c, res->plan);
+    return u->dry_run;
+}
+
 static void post_event(struct call *c, struct str id)
 {
     const struct slot *s = slot_find(c->m, id);
@@ -102,10 +110,12 @@ void app_create(struct call *c)
     u = (struct root_update){ .apps = &ua,
                               .app_count = 1,
                               .force = query_flag(c, "force", false),
+                              .dry_run = query_flag(c, "dryRun", false),
                               .changed_group = path_parent(a->id) };
-    if (!run_update(c, &u, &res))
+    if (!run_update(c, &u, &res) || answered_dry_run(c, &u, res))
         return;
     s = slot_find(c->m, a->id);
+    answer_etag(c, s->spec->version);
     w = answer_json(c, 201);
     jsonw_raw(&w, spec_json(s->spec));
     w.comma = true;
@@ -200,16 +210,21 @@ void app_put(struct call *c, struct str id, bool create)
         answer_message(c, 404, "App '%.*s' does not exist", STR_ARG(str_sub(id, 0, 1000)));
         return;
     }
+    if (!precondition_holds(c, exists ? s->spec : NULL))
+        return;
     a = apply_update(c, json, id, query_flag(c, "partialUpdate", true), NULL);
     if (a == NULL)
         return;
     ua = (struct update_app){ .id = id, .app = a };
-    u = (struct root_update){
-        .apps = &ua, .app_count = 1, .force = query_flag(c, "force", false), .changed_group = path_parent(id)
-    };
-    if (!run_update(c, &u, &res))
+    u = (struct root_update){ .apps = &ua,
+                              .app_count = 1,
+                              .force = query_flag(c, "force", false),
+                              .dry_run = query_flag(c, "dryRun", false),
+                              .changed_group = path_parent(id) };
+    if (!run_update(c, &u, &res) || answered_dry_run(c, &u, res))
         return;
     answer_deployment(c, exists ? 200 : 201, res);
+    answer_etag(c, slot_find(c->m, id)->spec->version);
     if (!exists)
         answer_location(c, id);
     post_event(c, id);
@@ -254,10 +269,12 @@ void apps_put(struct call *c, bool create)
         if (apps[n++].app == NULL)
             return;
     }
-    u = (struct root_update){
-        .apps = apps, .app_count = n, .force = query_flag(c, "force", false), .changed_group = STR("/")
-    };
-    if (run_update(c, &u, &res))
+    u = (struct root_update){ .apps = apps,
+                              .app_count = n,
+                              .force = query_flag(c, "force", false),
+                              .dry_run = query_flag(c, "dryRun", false),
+                              .changed_group = STR("/") };
+    if (run_update(c, &u, &res) && !answered_dry_run(c, &u, res))
         answer_deployment(c, 200, res);
 }
 
@@ -274,12 +291,16 @@ static struct slot *find(struct call *c, struct str id)
 void app_delete(struct call *c, struct str id)
 {
     struct update_app ua = { .id = id };
-    struct root_update u = {
-        .apps = &ua, .app_count = 1, .force = query_flag(c, "force", true), .changed_group = path_parent(id)
-    };
+    struct root_update u = { .apps = &ua,
+                             .app_count = 1,
+                             .force = query_flag(c, "force", true),
+                             .dry_run = query_flag(c, "dryRun", false),
+                             .changed_group = path_parent(id) };
     const struct update_result *res;
+    const struct slot *s = find(c, id);
 
-    if (find(c, id) != NULL && run_update(c, &u, &res))
+    if (s != NULL && precondition_holds(c, s->spec) && run_update(c, &u, &res) &&
+        !answered_dry_run(c, &u, res))
         answer_deployment(c, 200, res);
 }
 
@@ -287,14 +308,16 @@ void app_restart(struct call *c, struct str id)
 {
     struct slot *s = find(c, id);
     struct update_app ua = { .id = id, .restart = true };
-    struct root_update u = {
-        .apps = &ua, .app_count = 1, .force = query_flag(c, "force", false), .changed_group = path_parent(id)
-    };
+    struct root_update u = { .apps = &ua,
+                             .app_count = 1,
+                             .force = query_flag(c, "force", false),
+                             .dry_run = query_flag(c, "dryRun", false),
+                             .changed_group = path_parent(id) };
     const struct update_result *res;
 
-    if (s == NULL)
+    if (s == NULL || !precondition_holds(c, s->spec))
         return;
     ua.app = &s->spec->app;
-    if (run_update(c, &u, &res))
+    if (run_update(c, &u, &res) && !answered_dry_run(c, &u, res))
         answer_deployment(c, 200, res);
 }

@@ -66,6 +66,7 @@ void app_show(struct call *c, struct str id)
 
     if (s == NULL)
         return;
+    answer_etag(c, s->spec->version);
     w = answer_json(c, 200);
     jsonw_open(&w);
     jsonw_key(&w, "app");

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "marathon/api/int.h"
+#include "marathon/flags.h"
 
 /* --- showing
  * ------------------------------------------------------------------------------------------------- */
@@ -320,6 +321,7 @@ struct flat {
     struct update_group *groups;
     size_t group_count, group_cap;
     struct named *app_ids, *group_ids; /* what stays */
+    struct str pruned;                 /* one that goes because it is not named; p NULL: none */
     bool failed;
 };
 
@@ -381,8 +383,10 @@ static void flatten_apps(struct flat *f, const struct group_update *gu, const cJ
         remember(f, &f->app_ids, a->id);
     }
     HASH_ITER(hh, f->c->m->slots, s, tmp)
-    if (slot_is_app(s) && str_eq(path_parent(s->id), path) && !is_named(f->app_ids, s->id))
+    if (slot_is_app(s) && str_eq(path_parent(s->id), path) && !is_named(f->app_ids, s->id)) {
+        f->pruned = s->id;
         add_app(f, s->id, NULL);
+    }
 }
 
 static void remove_below(struct flat *f, struct str path)
@@ -435,8 +439,10 @@ static void flatten_groups(struct flat *f, const struct group_update *gu, const 
             return;
     }
     HASH_ITER(hh, f->c->m->groups, g, gt)
-    if (str_eq(path_parent(g->path), path) && !str_eq(g->path, path) && !is_named(f->group_ids, g->path))
+    if (str_eq(path_parent(g->path), path) && !str_eq(g->path, path) && !is_named(f->group_ids, g->path)) {
+        f->pruned = g->path;
         remove_below(f, g->path);
+    }
 }
 
 static void flatten(struct flat *f, const struct group_update *gu, const cJSON *json, struct str path,
@@ -526,7 +532,7 @@ static bool alone(struct call *c, const cJSON *json, const char *field)
     return true;
 }
 
-static void answer_steps(struct call *c, const struct deployment *d)
+void answer_steps(struct call *c, const struct deployment *d)
 {
     struct jsonw w = answer_json(c, 200);
 
@@ -589,6 +595,12 @@ static void group_update_run(struct call *c, struct str url_path, bool create)
     }
     HASH_CLEAR(hh, f.app_ids);
     HASH_CLEAR(hh, f.group_ids);
+    if (!f.failed && f.pruned.p != NULL && c->api->flags->safe_groups && !query_flag(c, "prune", false)) {
+        answer_message(c, 422,
+                       "The update leaves out '%.*s', which would be removed. Name it, or say prune=true.",
+                       STR_ARG(str_sub(f.pruned, 0, 1000)));
+        f.failed = true;
+    }
     u.apps = f.apps;
     u.app_count = f.app_count;
     u.groups = f.groups;

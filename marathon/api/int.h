@@ -36,6 +36,10 @@ void answer_issues(struct call *c, const char *message); /* 422 with details */
 bool answer_bad(struct call *c, const char *message);    /* true: there are issues, and they are the answer */
 void answer_not_allowed(struct call *c, const char *allow);
 void answer_deployment(struct call *c, unsigned status, const struct update_result *res);
+void answer_steps(struct call *c, const struct deployment *d); /* of a dry run */
+void answer_etag(struct call *c, struct wall version);
+/* If-Match against the version of a definition (NULL: there is none). False: 412 is the answer. */
+bool precondition_holds(struct call *c, const struct spec *s);
 void answer_location(struct call *c, struct str id);
 /* The answer to a failed update. */
 void answer_update_problem(struct call *c, const struct update_result *res, const struct error *err);

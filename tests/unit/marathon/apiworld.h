@@ -23,6 +23,7 @@ struct apiworld {
     size_t record_count;
     struct api_answer answer;
     unsigned published;
+    struct str if_match; /* of the next calls */
 };
 
 static void apiworld_store(struct apiworld *aw)
@@ -138,7 +139,8 @@ static unsigned call_as(struct apiworld *aw, const char *method, const char *tar
                              .body = str_of(body),
                              .accept = str_of(accept),
                              .host = STR("h:8080"),
-                             .client = STR("127.0.0.1") };
+                             .client = STR("127.0.0.1"),
+                             .if_match = aw->if_match };
 
     if (str_cut(&rest, '?', &path))
         query = rest;

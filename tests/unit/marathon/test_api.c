@@ -607,3 +607,67 @@ TEST("removed apps leave no record behind but what history needs")
     CHECK(aw.record_count <= 5); /* framework, two changes, and the definition one of them goes back to */
     apiworld_done(&aw);
 }
+
+TEST("dryRun=true tells the steps and changes nothing")
+{
+    apiworld_init(&aw, 2);
+    CHECK_INT(call(&aw, "POST", "/v2/apps?dryRun=true", WEB), 200);
+    CHECK_STR(body_of(&aw),
+              STR("{\"steps\":[{\"actions\":[{\"action\":\"StartApplication\",\"app\":\"/web\"}]},"
+                  "{\"actions\":[{\"action\":\"ScaleApplication\",\"app\":\"/web\"}]}]}"));
+    CHECK_INT(call(&aw, "GET", "/v2/apps/web", NULL), 404);
+    CHECK_INT(aw.published, 0);
+    (void)call(&aw, "POST", "/v2/apps", WEB);
+    world_run(&aw.w, 500);
+    size_t records = aw.record_count;
+    CHECK_INT(call(&aw, "PUT", "/v2/apps/web?dryRun=true", "{\"instances\":5}"), 200);
+    CHECK_CSTR(at(&aw, "steps/0/actions/0/action"), "\"ScaleApplication\"");
+    CHECK_INT(call(&aw, "DELETE", "/v2/apps/web?dryRun=true", NULL), 200);
+    CHECK_CSTR(at(&aw, "steps/0/actions/0/action"), "\"StopApplication\"");
+    CHECK_INT(call(&aw, "POST", "/v2/apps/web/restart?dryRun=true", NULL), 200);
+    CHECK_CSTR(at(&aw, "steps/0/actions/0/action"), "\"RestartApplication\"");
+    world_run(&aw.w, 500);
+    CHECK_INT(slot_find(aw.w.m, STR("/web"))->running, 2);
+    CHECK_INT(aw.record_count, records);
+    apiworld_done(&aw);
+}
+
+TEST("If-Match lets a change through when the version is the one that was read")
+{
+    char old[40];
+
+    apiworld_init(&aw, 2);
+    (void)call(&aw, "POST", "/v2/apps", WEB);
+    world_run(&aw.w, 500);
+    (void)call(&aw, "GET", "/v2/apps/web", NULL);
+    memcpy(old, aw.answer.etag, sizeof old);
+    CHECK_CSTR(old, "\"2023-11-14T22:13:20.000Z\"");
+    aw.if_match = str_of(old);
+    CHECK_INT(call(&aw, "PUT", "/v2/apps/web", "{\"instances\":1}"), 200);
+    CHECK(strcmp(aw.answer.etag, old) != 0);
+    world_run(&aw.w, 500);
+    CHECK_INT(call(&aw, "PUT", "/v2/apps/web", "{\"instances\":3}"), 412);
+    CHECK_INT(call(&aw, "DELETE", "/v2/apps/web", NULL), 412);
+    CHECK_INT(slot_find(aw.w.m, STR("/web"))->spec->app.instances.v, 1);
+    CHECK_INT(call(&aw, "PUT", "/v2/apps/none", "{\"cmd\":\"xx\"}"), 412);
+    aw.if_match = STR("*");
+    CHECK_INT(call(&aw, "DELETE", "/v2/apps/web", NULL), 200);
+    aw.if_match = (struct str){ NULL, 0 };
+    apiworld_done(&aw);
+}
+
+TEST("with --safe_groups what a group update leaves out goes with prune=true only")
+{
+    apiworld_init(&aw, 2);
+    (void)call(&aw, "PUT", "/v2/groups/g",
+               "{\"apps\":[{\"id\":\"a\",\"cmd\":\"xx\"},{\"id\":\"b\",\"cmd\":\"xx\"}]}");
+    world_run(&aw.w, 500);
+    aw.flags.safe_groups = true;
+    CHECK_INT(call(&aw, "PUT", "/v2/groups/g", "{\"apps\":[{\"id\":\"a\",\"cmd\":\"xx\"}]}"), 422);
+    CHECK(str_contains(body_of(&aw), STR("/g/b")));
+    CHECK(slot_find(aw.w.m, STR("/g/b"))->spec != NULL);
+    CHECK_INT(call(&aw, "PUT", "/v2/groups/g?prune=true", "{\"apps\":[{\"id\":\"a\",\"cmd\":\"xx\"}]}"), 200);
+    world_run(&aw.w, 500);
+    CHECK_INT(call(&aw, "GET", "/v2/apps/g/b", NULL), 404);
+    apiworld_done(&aw);
+}
