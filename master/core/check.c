@@ -59,8 +59,8 @@ static const char *check_agent(struct master *m, const struct agent *a)
     for (const struct offer *o = a->offers; o != NULL; o = o->a_next) {
         if (!agent_is_active(a))
             return bad(m, "agent %.*s is not active but has offer %s out", STR_ARG(agent_id_str(a)), o->id);
-        if (!framework_is_connected(o->framework))
-            return bad(m, "offer %s belongs to framework %.*s, which is not connected", o->id,
+        if (!framework_is_active(o->framework))
+            return bad(m, "offer %s belongs to framework %.*s, which is not active", o->id,
                        STR_ARG(o->framework->id.s));
         resources_add_all(&sum, &o->resources);
     }
@@ -75,6 +75,12 @@ static const char *check_framework(struct master *m, const struct framework *f)
 {
     if (framework_of_ref(m, f->ref) != f)
         return bad(m, "framework %.*s is not found by its reference", STR_ARG(f->id.s));
+    if (f->pid != NULL) {
+        struct framework *by_pid = NULL;
+        HASH_FIND(hh_pid, m->frameworks_by_pid, f->pid, strlen(f->pid), by_pid);
+        if (by_pid != f)
+            return bad(m, "framework %.*s is not found by its pid", STR_ARG(f->id.s));
+    }
     for (const struct task *t = f->tasks; t != NULL; t = t->hh.next)
         if (t->slot == NULL || t->slot->framework != f)
             return bad(m, "task %.*s of %.*s is on no agent", STR_ARG(task_id_str(t)), STR_ARG(f->id.s));

@@ -8,6 +8,7 @@
 
 #include "agent/core/state.h"
 #include "agent/wire/decode.h"
+#include "agent/wire/driver.h"
 #include "agent/wire/encode.h"
 #include "agent/wire/records.h"
 #include "common/wire/guard.h"
@@ -45,6 +46,9 @@ static void step(struct run *r, struct agent_event *ev)
         ASSERT(sbuf_ok(&b));
         sbuf_clear(&b);
         (void)agent_encode_executor_event(r->a, &r->env, act, &b);
+        ASSERT(sbuf_ok(&b));
+        sbuf_clear(&b);
+        (void)agent_encode_driver_message(r->a, &r->env, act, 0, &b);
         ASSERT(sbuf_ok(&b));
         sbuf_clear(&b);
         if (act->type == AGENT_DO_STORE_TASK)
@@ -109,12 +113,31 @@ static void message(struct run *r, const char *name, struct str body)
     arena_done(&arena);
 }
 
+/* A v0 executor's. */
+static void driver(struct run *r, enum agent_driver_message kind, struct str body, uint64_t stream)
+{
+    struct arena arena = ARENA_INIT(AGENT_DECODE_ARENA_BYTES);
+    struct agent_status_fill fill = { .agent = agent_id(STR("S0")), .container_id = STR("c"), .pid = 1, .ip = STR("1.2.3.4") };
+    struct agent_event ev;
+    struct error err;
+
+    if (agent_decode_driver_message(&ev, kind, body, STR("executor(1)@1.1.1.1:2"), stream, &fill, &arena, &err) == 0) {
+        step(r, &ev);
+        agent_event_done(&ev);
+    }
+    arena_done(&arena);
+}
+
 static void one(struct run *r, uint8_t kind, struct str body)
 {
     uint8_t arg = body.n != 0 ? (uint8_t)body.p[0] : 0;
     struct agent_event ev = { .type = AGENT_EV_TICK };
     static uint64_t stream;
 
+    if (kind >= 252) {
+        driver(r, AGENT_DRIVER_REGISTER + (kind - 252), body, ++stream);
+        return;
+    }
     if (kind % 22 < MESSAGES) {
         message(r, messages[kind % 22], body);
         return;
