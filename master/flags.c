@@ -122,6 +122,8 @@ const struct flags_spec master_flags_spec = {
     .env_prefixes = "STOA_MASTER_ MESOS_",
 };
 
+#define REREGISTER_MIN_NS (600 * NS_PER_S) /* as the original: HA and wire, flags */
+
 bool share_parse(const char *text, double *ret)
 {
     struct str s = str_of(text);
@@ -194,6 +196,9 @@ int master_flags_check(const struct master_flags *f, const struct flags *parsed,
     if (f->agent_removal_rate_limit != NULL && !rate_parse(f->agent_removal_rate_limit, &count, &interval))
         return error_set(err, ERR_INVALID, "--agent_removal_rate_limit is %s; use a number and a duration as 1/10mins",
                          f->agent_removal_rate_limit);
+    if (f->agent_reregister_timeout < REREGISTER_MIN_NS)
+        return error_set(err, ERR_INVALID, "--agent_reregister_timeout is %lld s; use 10mins or more: agents need time to come back",
+                         (long long)(f->agent_reregister_timeout / NS_PER_S));
     if ((f->authenticate_http_readwrite || f->authenticate_http_readonly || f->authenticate_http_frameworks) &&
         f->credentials == NULL)
         return error_set(err, ERR_INVALID, "--credentials is not set, but HTTP authentication is required by a flag");

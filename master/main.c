@@ -270,16 +270,26 @@ static void on_signal(void *arg, int signo)
     loop_stop(sh->loop);
 }
 
+/* The file is read again every five seconds (allocator.md, flags); while it cannot be read the last one counts. */
+#define WHITELIST_NS (5 * NS_PER_S)
+
 static int whitelist(struct shell *sh, struct error *err)
 {
     CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(16 << 20);
-    struct str *names = NULL, rest, one;
+    struct str *names = NULL, rest, one, path = str_of(sh->flags.whitelist);
     size_t n = 0, cap = 0;
 
     if (sh->flags.whitelist == NULL || strcmp(sh->flags.whitelist, "*") == 0)
         return 0;
-    if (fs_read(sh->flags.whitelist, &b, err) != 0)
+    loop_timer_in(&sh->whitelist_timer, WHITELIST_NS);
+    if (fs_read(str_skip(&path, STR("file://")) ? path.p : sh->flags.whitelist, &b, err) != 0)
         return error_wrap(err, "--whitelist");
+    if (sh->whitelist.p != NULL && str_eq(sbuf_view(&b), sbuf_view(&sh->whitelist)))
+        return 0;
+    sbuf_clear(&sh->whitelist);
+    sbuf_char(&sh->whitelist, '\n'); /* also an empty file has been read */
+    sbuf_clear(&sh->whitelist);
+    sbuf_str(&sh->whitelist, sbuf_view(&b));
     rest = sbuf_view(&b);
     for (bool more = rest.n != 0; more;) {
         more = str_cut(&rest, '\n', &one);
@@ -292,6 +302,15 @@ static int whitelist(struct shell *sh, struct error *err)
     allocator_whitelist_set(sh->m->allocator, false, names, n);
     free(names);
     return 0;
+}
+
+static void whitelist_again(void *arg)
+{
+    struct shell *sh = arg;
+    struct error err;
+
+    if (whitelist(sh, &err) != 0)
+        log_warn("whitelist_unreadable", "reason=" LOG_Q " retrying=5s", LOG_QARG(str_of(err.msg)));
 }
 
 /* Each agent takes two sockets: as many as the machine lets us have. */
@@ -326,6 +345,7 @@ static int start(struct shell *sh, struct error *err)
     sbuf_init(&sh->text, SIZE_MAX / 4);
     sbuf_init(&sh->master_info, 65536);
     sbuf_init(&sh->flags_json, 1 << 20);
+    sbuf_init(&sh->whitelist, 16 << 20);
     mshell_timers_init(sh);
     sh->metrics = metrics_new();
     sh->run_timer = metrics_timer(sh->metrics, "allocator/mesos/allocation_run", NULL, 1000);
@@ -339,6 +359,7 @@ static int start(struct shell *sh, struct error *err)
         return rc;
     make_core(sh);
     make_view(sh);
+    loop_timer_init(&sh->whitelist_timer, sh->loop, whitelist_again, sh);
     rc = whitelist(sh, err);
     if (rc != 0)
         return rc;
@@ -377,6 +398,7 @@ static void stop(struct shell *sh)
         loop_timer_done(&sh->timer);
         loop_timer_done(&sh->watch_timer);
         loop_timer_done(&sh->verbose_timer);
+        loop_timer_done(&sh->whitelist_timer);
         loop_watch_free(sh->sig_int);
         loop_watch_free(sh->sig_term);
     }
@@ -388,6 +410,7 @@ static void stop(struct shell *sh)
     sbuf_done(&sh->text);
     sbuf_done(&sh->master_info);
     sbuf_done(&sh->flags_json);
+    sbuf_done(&sh->whitelist);
     log_set_clock(NULL);
     loop_free(sh->loop);
 }

@@ -91,7 +91,8 @@ struct shell {
     unsigned render_readers;
     uint64_t renderings, watchers_dropped; /* so far */
     struct loop_work step_work;
-    struct loop_timer timer, watch_timer, verbose_timer;
+    struct loop_timer timer, watch_timer, verbose_timer, whitelist_timer;
+    struct sbuf whitelist;      /* the file as it was read last */
     struct mono wake_at;
     struct loop_watch *sig_int, *sig_term;
     struct sbuf out, text;      /* scratch for encoding */
