@@ -30,6 +30,7 @@ static struct app *an_app(double cpus, size_t ports)
 
 static void begin(void)
 {
+    arena_done(&arena); /* some cases begin twice */
     arena_init(&arena, 1 << 20);
     marathon_config_init(&config);
     rng_seed(&rng, 7);
