@@ -59,8 +59,10 @@ class Out(Stream):
         return self
 
     def rest(self, seconds=60):
+        deadline = time.monotonic() + seconds
         while (e := self.next(seconds)) is not None:
             self.take(e)
+            check(time.monotonic() < deadline, "the stream goes on")
         check(self.ended, "the stream broke")
         return self
 
