@@ -278,7 +278,7 @@ def identity(e):
     if "scalar" in e or "ranges" in e or "set" in e:
         return json.dumps([e.get(k) for k in ("name", "role", "reservations", "allocation_info")] + [(e.get("disk") or {}).get("persistence", {}).get("id")],
                           sort_keys=True)
-    for k in ("id", "task_id") if "statuses" in e else ("type", "name") if "uuid" in e else ("task_id", "executor_id", "name", "key", "path", "type", "role", "id"):
+    for k in ("id", "task_id") if "statuses" in e or "directory" in e else ("type", "name") if "uuid" in e else ("task_id", "executor_id", "name", "key", "path", "type", "role", "id"):
         v = e.get(k)
         if isinstance(v, dict):
             v = v.get("value")

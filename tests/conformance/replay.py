@@ -688,6 +688,7 @@ def failover(r):
     w.master.kill().wait()
     w.master.start()
     wait_for("the master", lambda: w.get("/health").status == 200)
+    wait_for("its recovery", lambda: b"not finished recovery" not in w.post("/api/v1", {"type": "GET_HEALTH"}).body)
     r.all(w, [602, 601, 603])
     os.kill(agent.pid, signal.SIGCONT)
     back = lambda: [a for a in w.slaves() if a["active"]]
@@ -730,6 +731,7 @@ def failover(r):
     time.sleep(0.3)
     agent.start()
     wait_for("the agent's recovery", back, 30)
+    g.update("r-x", "TASK_FAILED")
     r.play(w, 610, 1)
     w.end()
 

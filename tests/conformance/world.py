@@ -36,6 +36,7 @@ class World:
         self.plain = plain
         self.master = Process("master", self.flags)
         wait_for("the master", lambda: self.get("/health").status == 200)
+        wait_for("the master's recovery", lambda: b"not finished recovery" not in self.post("/api/v1", {"type": "GET_HEALTH"}).body)
         state = self.get("/state")
         self.id = json.loads(state.body)["id"] if state.status == 200 else None
 
@@ -66,7 +67,7 @@ class World:
     def post(self, path, body, n=0, **headers):
         body = json.dumps(body).encode() if not isinstance(body, bytes) else body
         head = "".join(f"{k.replace('_', '-')}: {v}\r\n" for k, v in {**{"Content-Type": "application/json", "Accept": "application/json"}, **headers}.items())
-        return self.raw(f"POST {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode() + body, n)
+        return self.raw(f"POST {path} HTTP/1.1\r\nHost: h\r\n{self.auth}Connection: close\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode() + body, n)
 
     def address(self, n):
         return (self.master_ip, self.master_port) if n == 0 else (f"127.0.5.{n}", self.agents[n])
