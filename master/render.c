@@ -512,16 +512,16 @@ static bool start(struct render *x)
         (void)close(p[0]);
         return false;
     }
+    if (loop_child(sh->loop, x->pid, on_child, x, &x->child, &err) != 0) { /* a kernel without pidfds */
+        (void)kill(x->pid, SIGKILL);
+        (void)waitpid(x->pid, NULL, 0);
+        (void)close(p[0]);
+        return false;
+    }
     x->fd = p[0];
     x->version = sh->m->metrics.events;
     x->state = RENDER_RUNNING;
     sh->renderings++;
-    if (loop_child(sh->loop, x->pid, on_child, x, &x->child, &err) != 0) {
-        kill_child(x);
-        (void)waitpid(x->pid, &x->status, 0);
-        x->has_status = true;
-        x->status = -1;
-    }
     x->readable = loop_fd(sh->loop, x->fd, LOOP_READ, on_readable, x);
     loop_timer_init(&x->deadline, sh->loop, on_deadline, x);
     loop_timer_in(&x->deadline, RENDER_TIME_MAX_S * NS_PER_S);
