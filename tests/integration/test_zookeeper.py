@@ -394,7 +394,7 @@ def _():
         return p
     wire = Wire(zk.ports[0])
     a = start("cut", f"127.0.0.1:{wire.port}")
-    wait_for("it leads", lambda: get(a.port, "/slaves").status == 200)
+    wait_for("it leads", lambda: post(a.port, "/api/v1", {"type": "GET_HEALTH"}).status == 200) # 503 until the registry is read
     b = start("other", zk.hosts)
     wait_for("it follows", lambda: get(b.port, "/slaves").status == 307)
     info = {"user": "root", "name": "cut", "failover_timeout": 10.0}
