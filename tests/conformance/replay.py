@@ -877,6 +877,7 @@ def run(name):
         GROUPS[name](r)
     finally:
         Process.end_all()
+        sweep()
     return r
 
 
@@ -891,6 +892,7 @@ def main():
         except Exception:
             traceback.print_exc()
         Process.end_all()
+        sweep()
         played |= r.played
         lines = [l for l in r.found if not any(p.match(l) for p, _, _, _ in patterns)]
         for l in lines:

@@ -116,14 +116,42 @@ class World:
         return m
 
     def end(self):
+        """Agents end with their executors (SIGUSR1) while the master is there, then the rest; nothing is left."""
+        for p in [p for p in Process.alive if p.name.startswith("agent")]:
+            p.stop(signal.SIGUSR1)
         for p in reversed(list(Process.alive)):
             p.stop()
-        root = f"stoa_conf_{os.getpid()}"
-        for d in glob.glob(f"/sys/fs/cgroup/*/{root}") + glob.glob(f"/sys/fs/cgroup/{root}"):
+        sweep()
+
+
+def sweep():
+    """Ends what a failed case left running and removes the cgroups of this test."""
+    top = f"stoa_conf_{os.getpid()}"
+    roots, pids = glob.glob(f"/sys/fs/cgroup/*/{top}") + glob.glob(f"/sys/fs/cgroup/{top}"), set()
+    dirs = [d for r in roots for d, _, _ in os.walk(r, topdown=False)]
+    for d in dirs:
+        with open(d + "/cgroup.procs") as f:
+            pids |= {int(x) for x in f.read().split()}
+    for p in glob.glob("/proc/[0-9]*"):
+        try:
+            if os.readlink(p + "/cwd").startswith(scratch() + "/world."):
+                pids.add(int(p[6:]))
+        except OSError:
+            pass
+    for p in pids - {os.getpid()}:
+        try:
+            os.kill(p, signal.SIGKILL)
+        except OSError:
+            pass
+    for d in dirs:
+        for _ in range(20):
             try:
                 os.rmdir(d)
+                break
+            except FileNotFoundError:
+                break
             except OSError:
-                pass
+                time.sleep(0.05)
 
 
 def read_answer(s):
