@@ -36,15 +36,15 @@ TEST("an update that waited when the agent died counts as sent: the master must 
 
     for (size_t i = 0; i < 2; i++) {
         updates[i] = task_status_new();
-        updates[i]->task = task_id_copy(task_id(STR("t1")));
+        updates[i]->task = task_id(STR("t1"));
         updates[i]->state = i == 0 ? TASK_RUNNING : TASK_FINISHED;
         updates[i]->has_uuid = true;
         updates[i]->uuid.b[0] = (uint8_t)(i + 1);
         updates[i]->raw = blob_new(STR("x"));
     }
     f->id = framework_id_copy(framework_id(STR("F0")));
-    e->id = executor_id_copy(executor_id(STR("t1")));
-    t->id = task_id_copy(task_id(STR("t1")));
+    e->id = executor_id(STR("t1"));
+    t->id = task_id(STR("t1"));
     struct agent_recovered_task task = { .info = t, .updates = updates, .update_count = 2, .acks = &updates[0]->uuid,
                                          .ack_count = 1 };
     struct agent_recovered_executor executor = { .info = e, .generated = true, .container_id = STR("c1"), .http = true,
