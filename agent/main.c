@@ -57,6 +57,17 @@ static bool on_message(void *ctx, const struct msg_in *m)
     return true;
 }
 
+/* A refused connection fails at once: without a pause the agent would do nothing else while the master is away. */
+enum { RELINK_PAUSE_MS = 250 };
+
+static void relink(void *arg)
+{
+    struct shell *s = arg;
+
+    if (!s->exiting && msg_pid_is_set(&s->master))
+        (void)msg_link(s->msg, &s->master); /* fails again as on_peer_exited */
+}
+
 static void on_peer_exited(void *ctx, const struct msg_pid *pid)
 {
     struct shell *s = ctx;
@@ -69,7 +80,7 @@ static void on_peer_exited(void *ctx, const struct msg_pid *pid)
     ev.from = str_of(text);
     shell_step(s, &ev);
     if (msg_pid_eq(pid, &s->master))
-        (void)msg_link(s->msg, &s->master); /* fails again as on_exited, after the connect timeout or a refusal */
+        loop_timer_in(&s->relink, RELINK_PAUSE_MS * NS_PER_MS);
 }
 
 static bool is_executor_container(const char *id)
@@ -585,6 +596,7 @@ static int start(struct shell *s, struct error *err)
         files_attach(s->files, "/slave/log", path_fmt("%s/stoa-agent.log", s->flags.log_dir).p);
     new_gc(s);
     loop_timer_init(&s->wake, s->loop, on_wake, s);
+    loop_timer_init(&s->relink, s->loop, relink, s);
     rc = start_containers(s, err);
     if (rc != 0)
         return rc;
@@ -605,6 +617,7 @@ static void stop(struct shell *s)
     containerizer_free(s->containers);
     gc_free(s->gc);
     loop_timer_done(&s->wake);
+    loop_timer_done(&s->relink);
     loop_timer_done(&s->log_revert);
     loop_free(s->loop);
     agent_core_free(s->core);

@@ -44,6 +44,7 @@ struct shell {
     char **executor_env;               /* --executor_environment_variables: name, value, ...; NULL-terminated */
     char *region, *zone;
     struct loop_timer wake;
+    struct loop_timer relink;          /* the link to a master that is away is tried again */
     struct loop_timer log_revert;      /* ends a log level that was set for a while */
     bool detected_mem, detected_disk;  /* not given by --resources */
     struct exec_stream *streams;       /* executor subscriptions, by number */

@@ -81,6 +81,14 @@ static void kill_all(struct stoa_scheduler *s, struct run *r)
     }
 }
 
+static bool any_alive(const struct run *r)
+{
+    for (unsigned n = 0; n < r->count; n++)
+        if (r->instances[n].state == INSTANCE_LAUNCHED || r->instances[n].state == INSTANCE_RUNNING)
+            return true;
+    return false;
+}
+
 static void poll(struct stoa_scheduler *s, void *arg)
 {
     struct run *r = arg;
@@ -92,9 +100,10 @@ static void poll(struct stoa_scheduler *s, void *arg)
         r->interrupted = true;
         fprintf(stderr, "stoa: killing the tasks ...\n");
         kill_all(s, r);
-        if (r->ended == r->count)
-            stoa_scheduler_stop(s);
     }
+    /* Without a master nothing can be killed; it ends the tasks itself when the failover timeout is over. */
+    if (r->interrupted && (!any_alive(r) || !stoa_scheduler_is_subscribed(s)))
+        stoa_scheduler_stop(s);
     (void)stoa_scheduler_after(s, POLL_MS, poll, r, NULL);
 }
 

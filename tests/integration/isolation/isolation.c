@@ -591,7 +591,7 @@ TEST("a terminal's last output is in the file when the end is told; its owner is
 {
     struct fixture f;
     if (fixture_start(&f, "posix/cpu", NULL)) {
-        struct container_spec s = fixture_shell(&f, "c1", "stat -Lc %u:%F /dev/fd/0; stty size; seq 1 1000; exit 3");
+        struct container_spec s = fixture_shell(&f, "c1", "stat -Lc %u:%F /proc/self/fd/0; stty size; seq 1 1000; exit 3");
         struct input_result r;
         s.io = CONTAINER_IO_TERMINAL;
         s.tty_rows = 12;
