@@ -121,13 +121,41 @@ int sandbox_read(const struct sandbox *s, const char *file, int64_t *offset, FIL
     return (int)(n > INT32_MAX ? INT32_MAX : n);
 }
 
+/* As sandbox_read, but one JSON object a line for each piece. */
+static int show_piece(const struct sandbox *s, const char *file, int64_t *offset, struct error *err)
+{
+    CLEANUP(free_p) char *data = NULL;
+    CLEANUP(json_free_p) cJSON *j = cJSON_CreateObject();
+    size_t size = 0;
+    FILE *m = open_memstream(&data, &size);
+    int64_t at = *offset;
+    char *text;
+    int n;
+
+    if (m == NULL)
+        return error_set(err, ERR_NOMEM, "out of memory");
+    n = sandbox_read(s, file, offset, m, err);
+    (void)fclose(m);
+    if (n <= 0)
+        return n;
+    (void)cJSON_AddStringToObject(j, "file", file);
+    (void)cJSON_AddNumberToObject(j, "offset", (double)at);
+    (void)cJSON_AddStringToObject(j, "data", data);
+    text = cJSON_PrintUnformatted(j);
+    printf("%s\n", text != NULL ? text : "{}");
+    (void)fflush(stdout);
+    cJSON_free(text);
+    return n;
+}
+
 int logs_main(int argc, char **argv)
 {
-    const char *master = NULL, *follow = NULL, *is_stderr = NULL;
+    const char *master = NULL, *follow = NULL, *is_stderr = NULL, *json = NULL;
     const struct cli_option options[] = {
         { "master", 'm', &master, false, "host:port of the master (STOA_MASTER, 127.0.0.1:5050)" },
         { "follow", 'f', &follow, true, "go on as the task writes, until Ctrl-C" },
         { "stderr", 'e', &is_stderr, true, "what it wrote to standard error" },
+        { "json", 0, &json, true, "one object a line: file, offset, data" },
         { NULL, 0, NULL, false, NULL },
     };
     struct sandbox s;
@@ -144,7 +172,9 @@ int logs_main(int argc, char **argv)
     if (sandbox_find(cli_master_address(master), argv[1], &s, &err) != 0)
         return cli_fail(&err);
     for (;;) {
-        n = sandbox_read(&s, is_stderr != NULL ? "stderr" : "stdout", &offset, stdout, &err);
+        const char *file = is_stderr != NULL ? "stderr" : "stdout";
+
+        n = json != NULL ? show_piece(&s, file, &offset, &err) : sandbox_read(&s, file, &offset, stdout, &err);
         if (n < 0)
             return cli_fail(&err);
         if (n == 0 && follow == NULL)

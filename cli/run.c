@@ -33,6 +33,7 @@ struct instance {
     enum { INSTANCE_WAITING, INSTANCE_LAUNCHED, INSTANCE_RUNNING, INSTANCE_ENDED } state;
     unsigned launches;
     int exit_code;
+    char outcome[24]; /* the last state */
     int64_t out_offset, err_offset;
 };
 
@@ -44,7 +45,7 @@ struct run {
     struct instance *instances;
     unsigned count, ended;
     int64_t kill_after_ms; /* 0: never */
-    bool interrupted;
+    bool interrupted, json;
     unsigned long stamp;   /* makes task ids unique */
     int rc;
 };
@@ -238,6 +239,7 @@ static void instance_ended(struct stoa_scheduler *s, struct run *r, struct insta
     }
     i->state = INSTANCE_ENDED;
     i->exit_code = exit_code(st);
+    (void)snprintf(i->outcome, sizeof i->outcome, "%s", st->state_name);
     if (i->exit_code != 0 && r->rc == 0)
         r->rc = i->exit_code;
     if (st->state != STOA_TASK_FINISHED)
@@ -356,6 +358,27 @@ static int parse_env(const char *text, struct run *r, struct error *err)
     return 0;
 }
 
+/* --json: after all output, one line that says how each instance ended. */
+static void print_outcomes(const struct run *r)
+{
+    CLEANUP(json_free_p) cJSON *list = cJSON_CreateArray();
+    char *text;
+
+    for (unsigned n = 0; n < r->count; n++) {
+        const struct instance *i = &r->instances[n];
+        cJSON *j = cJSON_CreateObject();
+
+        (void)cJSON_AddStringToObject(j, "task", i->task_id);
+        (void)cJSON_AddStringToObject(j, "agent", i->agent_id);
+        (void)cJSON_AddStringToObject(j, "state", i->outcome);
+        (void)cJSON_AddNumberToObject(j, "exitCode", i->exit_code);
+        (void)cJSON_AddItemToArray(list, j);
+    }
+    text = cJSON_PrintUnformatted(list);
+    printf("%s\n", text != NULL ? text : "[]");
+    cJSON_free(text);
+}
+
 static int run_tasks(struct run *r, const struct stoa_options *options)
 {
     struct stoa_callbacks cb = { .subscribed = on_subscribed, .disconnected = on_disconnected, .offers = on_offers,
@@ -377,11 +400,13 @@ static int run_tasks(struct run *r, const struct stoa_options *options)
     if (rc != 0)
         fprintf(stderr, "stoa: %s\n", serr.msg);
     stoa_scheduler_free(s);
+    if (r->json)
+        print_outcomes(r);
     return rc != 0 ? EXIT_LOST : r->interrupted ? 130 : r->rc;
 }
 
 struct arguments {
-    const char *command, *name, *cpus, *mem, *env, *instances, *master, *resources, *role, *principal, *secret, *kill_after;
+    const char *command, *name, *cpus, *mem, *env, *instances, *master, *resources, *role, *principal, *secret, *kill_after, *json;
 };
 
 static int parse(const struct arguments *a, struct run *r, struct error *err)
@@ -445,6 +470,7 @@ int run_main(int argc, char **argv)
         { "role", 0, &a.role, false, "role to run in (*)" },
         { "principal", 0, &a.principal, false, "principal, with --secret, where the master asks for one" },
         { "secret", 0, &a.secret, false, "its secret" },
+        { "json", 0, &a.json, true, "how each instance ended, as one line after all output" },
         { "kill_after", 0, &a.kill_after, false, "kill what still runs then, such as 90secs" },
         { NULL, 0, NULL, false, NULL },
     };
@@ -461,6 +487,7 @@ int run_main(int argc, char **argv)
         rc = parse(&a, &r, &err);
     if (rc != 0)
         return cli_fail(&err);
+    r.json = a.json != NULL;
     r.name = a.name != NULL ? a.name : default_name(a.command);
     options.master = cli_master_text(a.master);
     options.name = r.name;

@@ -64,6 +64,8 @@ def _():
 def _():
     task = dev.app("/hello")["tasks"][0]
     wait_for("output", lambda: f"listening on port {task['ports'][0]}" in dev.cli("logs", task["id"]).stdout)
+    piece = json.loads(dev.cli("logs", task["id"], "--json").stdout.split("\n")[0])
+    check(piece["file"] == "stdout" and piece["offset"] == 0 and "listening" in piece["data"], piece)
     r = dev.cli("logs", "no-such-task", ok=False)
     equal(r.returncode, 1, "exit status")
     check("no-such-task" in r.stderr, r.stderr)
@@ -77,6 +79,9 @@ def _():
     check("to-stderr" in r.stderr, r.stderr)
     r = dev.cli("run", "--command=true", "--instances=5", "--cpus=0.1", "--mem=32")
     equal(r.returncode, 0)
+    r = dev.cli("run", "--command=exit 4", "--cpus=0.1", "--mem=32", "--json", ok=False)
+    outcome = json.loads(r.stdout.strip().split("\n")[-1])[0]
+    equal((outcome["state"], outcome["exitCode"]), ("TASK_FAILED", 4), "outcome as JSON")
 
 
 @case("environment and ports are as Marathon sets them")
