@@ -9,7 +9,7 @@
 #define STOA_MASTER_CORE_STATE_H
 
 #include "common/base/hash.h"
-#include "master/core/allocator.h"
+#include "master/core/alloc/allocator.h"
 #include "master/core/master.h"
 
 /* --- shared bundles of resources: many tasks ask for the same --- */

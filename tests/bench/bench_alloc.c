@@ -21,7 +21,7 @@
 #include <time.h>
 
 #include "common/base/alloc.h"
-#include "master/core/allocator.h"
+#include "master/core/alloc/allocator.h"
 
 static double now_ms(void)
 {

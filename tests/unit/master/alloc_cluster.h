@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "common/model/role.h"
-#include "master/core/allocator.h"
+#include "master/core/alloc/allocator.h"
 #include "tests/support/test.h"
 
 /* A name for the time of a block. cluster_done counts them out when it looks for leaks. */

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "common/model/role.h"
-#include "master/core/alloc_internal.h"
+#include "master/core/alloc/internal.h"
 
 struct framework_id allocator_framework_id(const struct allocator *a, struct framework_ref f)
 {

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of the allocator share. Not for others: the interface is allocator.h.
  *
- *     allocator.c       frameworks, quota, weights, pause; life of the allocator
- *     alloc_agents.c    agents, whitelist, maintenance
- *     alloc_books.c     who holds what: grant, recover, launch, conversions, and all sums
- *     alloc_roles.c     the tree of roles
- *     sorter.c          order by share
- *     filter_offers.c   offer filters
- *     alloc_mask.c      which clients an agent need not be shown to
- *     alloc_offer.c     what one agent would offer to one client, and why not
- *     alloc_run.c       the cycle: candidates, slices, results
- *     alloc_stage.c     the two stages: looking and granting
- *     alloc_query.c     questions;  alloc_log.c  the decision log
+ *     allocator.c  frameworks, quota, weights, pause; life of the allocator
+ *     agents.c     agents, whitelist, maintenance
+ *     books.c      who holds what: grant, recover, launch, conversions, and all sums
+ *     roles.c      the tree of roles
+ *     sorter.c     order by share
+ *     filters.c    offer filters
+ *     mask.c       which clients an agent need not be shown to
+ *     offer.c      what one agent would offer to one client, and why not
+ *     run.c        the cycle: candidates, slices, results
+ *     stage.c      the two stages: looking and granting
+ *     query.c      questions
+ *     log.c        the decision log
+ *     check.c      the invariants, for tests and the simulator
  *
  * A *client* is one framework in one role: the unit that offers are made to. It exists while the framework
  * subscribes to the role or holds something in it, and has a slot: its bit in the masks.
@@ -20,16 +22,16 @@
  * that were found *blocked* for good, that is for reasons that neither shares nor quota can change (filter,
  * constraint, too little, missing capability). A bit is right as long as what is free stays within the
  * agent's reference amount (a filter or minimum that stops some amount stops any part of it), and is cleared
- * by what could change the answer; see alloc_mask.c. */
+ * by what could change the answer; see mask.c. */
 #ifndef STOA_MASTER_ALLOC_INTERNAL_H
 #define STOA_MASTER_ALLOC_INTERNAL_H
 
 #include "common/base/alloc.h"
 #include "common/base/assert.h"
 #include "common/base/hash.h"
-#include "master/core/alloc_qvec.h"
-#include "master/core/allocator.h"
-#include "master/core/sorter.h"
+#include "master/core/alloc/qvec.h"
+#include "master/core/alloc/allocator.h"
+#include "master/core/alloc/sorter.h"
 
 enum {
     ALLOC_FILTERS_PER_PAIR_MAX =
@@ -326,12 +328,12 @@ void alloc_client_release(struct allocator *a, struct alloc_client *c); /* frees
 void alloc_client_filters_drop(struct allocator *a, struct alloc_client *c);
 bool alloc_client_is_active(const struct alloc_client *c);
 
-/* alloc_agents.c */
+/* agents.c */
 struct alloc_agent *alloc_agent_get(const struct allocator *a, struct agent_ref g);
 struct agent_ref alloc_agent_ref(const struct alloc_agent *g);
 struct alloc_inverse_state *alloc_inverse_find(struct alloc_agent *g, struct framework_ref f);
 
-/* alloc_roles.c */
+/* roles.c */
 struct alloc_role *alloc_role_find(const struct allocator *a, const struct name *name);
 struct alloc_role *alloc_role_ensure(struct allocator *a, struct name *name);
 void alloc_role_release(struct allocator *a,
@@ -347,7 +349,7 @@ static inline struct sorter_node *alloc_role_leaf(struct alloc_role *r)
 }
 bool alloc_role_is_within(const struct alloc_role *r, const struct alloc_role *ancestor); /* or equal */
 
-/* alloc_books.c */
+/* books.c */
 bool alloc_is_plain(const struct resource *r); /* scalar, unreserved, not revocable: what quota counts */
 void alloc_total_add(struct allocator *a, const struct resources *total);
 void alloc_total_sub(struct allocator *a, const struct resources *total);
@@ -368,7 +370,7 @@ void alloc_holding_drop(struct allocator *a, struct alloc_holding *h, bool give_
 /* Sets g->overcommitted and what is available from the total and the holdings. */
 void alloc_available_recompute(struct allocator *a, struct alloc_agent *g);
 
-/* filter_offers.c */
+/* filters.c */
 void filter_add(struct allocator *a, struct alloc_agent *g, struct alloc_client *c,
                 const struct resources *what, int64_t until_ms);
 /* Is an offer of these (unallocated) resources stopped? *ret_until_ms: the end of the filter; may be NULL. */
@@ -382,7 +384,7 @@ void filter_purge_slot(struct allocator *a,
 void filter_table_done(struct allocator *a);
 size_t filter_bytes(const struct allocator *a);
 
-/* alloc_mask.c */
+/* mask.c */
 void mask_clients_room(struct allocator *a); /* after client_slots grew */
 void mask_agents_room(struct allocator *a);  /* after agent_cap grew */
 void mask_agent_reset(struct allocator *a, uint32_t agent_slot);
@@ -414,7 +416,7 @@ static inline void mask_clear(uint64_t *m, uint32_t i)
 void mask_agent_reference(struct allocator *a, struct alloc_agent *g);
 bool mask_same_entries(const struct resources *a, const struct resources *b); /* in the same order */
 
-/* alloc_offer.c */
+/* offer.c */
 struct alloc_offer {
     struct resources resources; /* unallocated; owned; when whole: empty, all that is available is meant */
     bool whole;
@@ -437,7 +439,7 @@ int64_t alloc_quota_left(const struct allocator *a, const struct alloc_role *r,
                          uint32_t name); /* limit; INT64_MAX */
 int64_t alloc_quota_consumed(const struct alloc_role *r, uint32_t name);
 
-/* alloc_run.c */
+/* run.c */
 void alloc_run_books_changed(struct allocator *a); /* by somebody else while a run is unfinished */
 void alloc_run_agent_left(struct allocator *a,
                           struct alloc_agent *g); /* its grants of the unfinished run are void */
@@ -446,10 +448,10 @@ void alloc_run_done(struct allocator *a); /* frees */
 /* NULL when it left or may not be offered any more. */
 struct alloc_agent *alloc_candidate_get(const struct allocator *a, struct alloc_candidate cand);
 
-/* alloc_stage.c */
+/* stage.c */
 bool alloc_stage_run(struct allocator *a); /* the stage of run.phase; true: all candidates were visited */
 
-/* alloc_log.c */
+/* log.c */
 void alloc_log_add(struct allocator *a, struct mono at, const struct alloc_client *c,
                    const struct alloc_agent *g, enum alloc_reason reason, const struct resources *r,
                    int64_t until_ns);

@@ -25,7 +25,7 @@
 
 #include "common/base/rng.h"
 #include "common/model/name.h"
-#include "master/core/alloc_qvec.h"
+#include "master/core/alloc/qvec.h"
 
 struct sorter_totals { /* one per allocator */
     struct qvec total; /* C */

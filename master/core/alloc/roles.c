@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "common/model/role.h"
-#include "master/core/alloc_internal.h"
+#include "master/core/alloc/internal.h"
 
 struct alloc_role *alloc_role_find(const struct allocator *a, const struct name *name)
 {

@@ -3,7 +3,7 @@
  * somebody asks. */
 #include <stdlib.h>
 
-#include "master/core/alloc_internal.h"
+#include "master/core/alloc/internal.h"
 
 static const char *const names[ALLOC_REASON_COUNT] = {
 #define X(sym, text) [ALLOC_REASON_##sym] = #sym,

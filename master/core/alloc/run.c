@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One allocation cycle from trigger to result: candidates, the two stages (alloc_stage.c), inverse offers.
+/* One allocation cycle from trigger to result: candidates, the two stages (stage.c), inverse offers.
  *
  * A run may be cut into slices (work_max). Everything that a slice needs beyond the candidates and the grants
  * so far is built anew when the slice begins, so whatever happens in between is seen: agents and clients that
@@ -10,7 +10,7 @@
  * before the shuffle, in one pass over alloc_hot and the masks. */
 #include <stdlib.h>
 
-#include "master/core/alloc_internal.h"
+#include "master/core/alloc/internal.h"
 
 enum { PASSED_PER_WORK = 8 }; /* agents or grants passed by that cost as much as one look at a pair */
 

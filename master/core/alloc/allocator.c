@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Life of the allocator, frameworks and their clients, quota, weights, pause. See alloc_internal.h for the
+/* Life of the allocator, frameworks and their clients, quota, weights, pause. See internal.h for the
  * plan of the files. */
-#include "master/core/allocator.h"
+#include "master/core/alloc/allocator.h"
 
 #include <stdlib.h>
 
-#include "master/core/alloc_internal.h"
+#include "master/core/alloc/internal.h"
 
 /* --- life --- */
 

@@ -8,11 +8,11 @@
  * (mask_client_cleared): noted in one mask at once, carried out when an agent is next looked at
  * (mask_agent_sync).
  *   - the agent: attributes, capabilities, total. A change clears all its bits (mask_agent_reset).
- *   - filters: when one ends or is dropped, the bit goes (filter_offers.c).
+ *   - filters: when one ends or is dropped, the bit goes (filters.c).
  *   - what is free being within the reference (mask_agent_reference). Filters and minimums that stop an
  * amount stop every part of it, so a smaller amount keeps the bits; a larger one clears them and becomes the
  * reference. */
-#include "master/core/alloc_internal.h"
+#include "master/core/alloc/internal.h"
 
 static void widen(uint64_t **m, uint32_t from, uint32_t to)
 {

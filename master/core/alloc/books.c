@@ -10,7 +10,7 @@
 
 #include "common/base/cleanup.h"
 #include "common/model/role.h"
-#include "master/core/alloc_internal.h"
+#include "master/core/alloc/internal.h"
 
 bool alloc_is_plain(const struct resource *r)
 {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "common/base/cleanup.h"
-#include "master/core/alloc_internal.h"
+#include "master/core/alloc/internal.h"
 
 static bool same(const struct qvec *a, const struct qvec *b)
 {

@@ -8,7 +8,7 @@
  * allocator, section 15. */
 #include <stdlib.h>
 
-#include "master/core/alloc_internal.h"
+#include "master/core/alloc/internal.h"
 
 enum {
     PICK_MAX = 24, /* up to so many possible clients, search among them instead of walking the whole order */

@@ -3,7 +3,7 @@
  * them in order, often skipping many, and because the one that was just served is near the front and moves
  * behind its equals: a search from the front, a binary search and a short memmove. A full sort happens once
  * per run and only when something changed. */
-#include "master/core/sorter.h"
+#include "master/core/alloc/sorter.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 /* Agents: what they have, whether they may be offered, maintenance. */
 #include <stdlib.h>
 
-#include "master/core/alloc_internal.h"
+#include "master/core/alloc/internal.h"
 
 struct alloc_agent *alloc_agent_get(const struct allocator *a, struct agent_ref g)
 {

@@ -9,7 +9,7 @@
  * allocator, section 17. */
 #include <stdlib.h>
 
-#include "master/core/alloc_internal.h"
+#include "master/core/alloc/internal.h"
 
 enum { GEN_MASK = (1 << 24) - 1 };
 #define UNTIL_MASK ((UINT64_C(1) << 40) - 1)

@@ -5,7 +5,7 @@
 
 #include "common/base/cleanup.h"
 #include "common/model/role.h"
-#include "master/core/alloc_internal.h"
+#include "master/core/alloc/internal.h"
 
 void alloc_offer_done(struct alloc_offer *o)
 {
