@@ -101,7 +101,7 @@ static int call(const char *address, const char *name, bool is_agent, struct str
     if (rc != 0)
         return rc;
     if (r.status >= 400)
-        rc = v1_error(err, address, r.status, sbuf_view(&r.body));
+        rc = cli_status_error(err, address, r.status, sbuf_view(&r.body));
     else if (r.body.n != 0)
         printf("%.*s\n", STR_ARG(sbuf_view(&r.body)));
     cli_response_done(&r);

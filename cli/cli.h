@@ -78,7 +78,6 @@ const char *cli_master_address(const char *option);   /* STOA_MASTER, 127.0.0.1:
 /* As written: host:port, zk://... or file://...; cli_master_address looks the leading master up and ends the command when there
  * is none. */
 const char *cli_master_text(const char *option);
-const char *cli_find_master(const char *text);
 const char *cli_marathon_address(const char *option); /* STOA_MARATHON, 127.0.0.1:8080 */
 
 struct cli_response {
@@ -95,6 +94,13 @@ void cli_response_done(struct cli_response *r);
 /* As cli_http with a 10 s timeout, and a status of 400 or more becomes an error with the server's message in it. */
 int cli_call(const char *method, const char *address, const char *path, struct str body, struct cli_response *ret,
              struct error *err);
+
+/* Turns an answer of 400 or more into an error: the server's words, then the status. */
+int cli_status_error(struct error *err, const char *address, int status, struct str body);
+
+struct http_call_params;
+/* Sets the address of a call from HOST:PORT; the text must live as long as the call. */
+int cli_target(struct http_call_params *p, struct str address, struct error *err);
 
 /* GET of a body of any size into a file that the caller opened; only a status of 200 is success. */
 int cli_download(const char *address, const char *path, FILE *out, struct error *err);

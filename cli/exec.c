@@ -244,7 +244,7 @@ static void input_done(void *arg, struct http_call *c, const struct http_answer 
     loop_timer_cancel(&x->heartbeat);
     /* A server that closes without an answer when the container ends has nothing to complain about. */
     if (err == NULL && a->status >= 400 && !x->output_ended)
-        stop(x, v1_error(x->err, x->agent, (int)a->status, a->body));
+        stop(x, cli_status_error(x->err, x->agent, (int)a->status, a->body));
 }
 
 static void start_input(struct exec *x)
@@ -336,7 +336,7 @@ static void output_done(void *arg, struct http_call *c, const struct http_answer
     if (err != NULL)
         stop(x, error_set(x->err, err->code, "%s: %s", x->agent, err->msg));
     else if (x->output_status != 200)
-        stop(x, v1_error(x->err, x->agent, (int)x->output_status, sbuf_view(&x->refusal)));
+        stop(x, cli_status_error(x->err, x->agent, (int)x->output_status, sbuf_view(&x->refusal)));
     else if (!x->is_session || x->waited)
         stop(x, 0);
 }

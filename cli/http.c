@@ -7,7 +7,6 @@
 
 #include "cli/cli.h"
 #include "cli/json.h"
-#include "cli/v1.h"
 #include "common/base/cleanup.h"
 #include "common/io/http_client.h"
 #include "common/io/loop.h"
@@ -133,6 +132,14 @@ int cli_http(const char *method, const char *address, const char *path, struct s
                      REDIRECTS_MAX);
 }
 
+int cli_status_error(struct error *err, const char *address, int status, struct str body)
+{
+    body = str_trim(str_sub(body, 0, 180));
+    if (body.n == 0)
+        return error_set(err, ERR_PROTOCOL, "%s answered with status %d", address, status);
+    return error_set(err, status == 404 ? ERR_NOT_FOUND : ERR_PROTOCOL, "%.*s (status %d)", STR_ARG(body), status);
+}
+
 int cli_download(const char *address, const char *path, FILE *out, struct error *err)
 {
     struct cli_response answer = { .body = SBUF_INIT(ERROR_BODY_MAX) };
@@ -147,7 +154,7 @@ int cli_download(const char *address, const char *path, FILE *out, struct error 
     if (r != 0)
         r = error_wrap(err, "%s", address);
     else if (answer.status != 200)
-        r = v1_error(err, address, answer.status, sbuf_view(&answer.body));
+        r = cli_status_error(err, address, answer.status, sbuf_view(&answer.body));
     else if (q.out_failed || fflush(out) != 0)
         r = error_set_errno(err, errno, "writing");
     cli_response_done(&answer);

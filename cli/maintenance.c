@@ -49,7 +49,7 @@ static int schedule(const char *master, const char *file, struct error *err)
     if (rc == 0)
         rc = cli_http("POST", master, "/maintenance/schedule", sbuf_view(&text), "application/json", 30000, &r, err);
     if (rc == 0 && r.status >= 400)
-        rc = v1_error(err, master, r.status, sbuf_view(&r.body));
+        rc = cli_status_error(err, master, r.status, sbuf_view(&r.body));
     if (rc == 0)
         printf("the schedule is replaced\n");
     cli_response_done(&r);

@@ -168,30 +168,6 @@ int cli_read_file(const char *path, struct sbuf *b, struct error *err)
     return 0;
 }
 
-static const char *address_of(const char *option, const char *variable, const char *fallback)
-{
-    const char *env = getenv(variable);
-
-    return option != NULL ? option : env != NULL && env[0] != 0 ? env : fallback;
-}
-
-const char *cli_master_text(const char *option)
-{
-    return address_of(option, "STOA_MASTER", "127.0.0.1:5050");
-}
-
-const char *cli_master_address(const char *option)
-{
-    const char *text = cli_master_text(option);
-
-    return strstr(text, "://") != NULL && strncmp(text, "http", 4) != 0 ? cli_find_master(text) : text;
-}
-
-const char *cli_marathon_address(const char *option)
-{
-    return address_of(option, "STOA_MARATHON", "127.0.0.1:8080");
-}
-
 void cli_table_add(struct cli_table *t, struct str cell)
 {
     ARRAY_ROOM(t->cells, t->count, t->cap);

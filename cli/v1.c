@@ -12,14 +12,6 @@
 
 enum { REDIRECTS_MAX = 3, ERROR_BODY_MAX = 64 * 1024, CALL_TIMEOUT_MS = 30000 };
 
-int v1_error(struct error *err, const char *address, int status, struct str body)
-{
-    body = str_trim(str_sub(body, 0, 180));
-    if (body.n == 0)
-        return error_set(err, ERR_PROTOCOL, "%s answered with status %d", address, status);
-    return error_set(err, status == 404 ? ERR_NOT_FOUND : ERR_PROTOCOL, "%.*s (status %d)", STR_ARG(body), status);
-}
-
 cJSON *v1_new(const char *type, const char *key, cJSON **ret_sub)
 {
     cJSON *call = cJSON_CreateObject();
@@ -49,7 +41,7 @@ int v1_call(const char *address, cJSON *call, cJSON **ret, struct error *err)
     if (rc != 0)
         return rc;
     if (r.status >= 400)
-        rc = v1_error(err, address, r.status, sbuf_view(&r.body));
+        rc = cli_status_error(err, address, r.status, sbuf_view(&r.body));
     else if (ret != NULL)
         *ret = r.body.n == 0 ? NULL : cJSON_ParseWithLengthOpts(r.body.p, r.body.n + 1, NULL, 1);
     cli_response_done(&r);
@@ -165,7 +157,7 @@ int v1_stream(const char *address, struct str body, bool is_agent, bool (*on_rec
         sbuf_clear(&s.refusal);
     }
     if (r == 0 && s.status != 200)
-        r = v1_error(err, at, (int)s.status, sbuf_view(&s.refusal));
+        r = cli_status_error(err, at, (int)s.status, sbuf_view(&s.refusal));
     recordio_done(&s.reader);
     sbuf_done(&s.refusal);
     return r;

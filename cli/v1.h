@@ -11,12 +11,6 @@
 
 enum { V1_RECORD_MAX = 64 * 1024 * 1024, V1_ADDRESS_MAX = 300 };
 
-/* Sets the address of a call from HOST:PORT; the text must live as long as the call. */
-int cli_target(struct http_call_params *p, struct str address, struct error *err);
-
-/* Turns an answer of 400 or more into an error: the server's words, then the status. */
-int v1_error(struct error *err, const char *address, int status, struct str body);
-
 /* POST /api/v1. Frees call. ret may be NULL; *ret is NULL when the answer is empty, else the caller's. */
 int v1_call(const char *address, cJSON *call, cJSON **ret, struct error *err);
 /* {"type":TYPE} and, when key is given, {"type":TYPE,KEY:{}}; *ret_sub gets the inner object, owned by the call. */

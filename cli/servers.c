@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The leading master of a cluster with ZooKeeper: looked up once per command. */
+/* Where the servers are: options, variables, and the leading master of a cluster with ZooKeeper, looked up once per command. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +43,7 @@ static void on_timeout(void *arg)
     loop_stop(k->loop);
 }
 
-const char *cli_find_master(const char *text)
+static const char *find_master(const char *text)
 {
     static struct look k; /* what is returned points into it */
     struct loop_timer timeout;
@@ -71,4 +71,28 @@ const char *cli_find_master(const char *text)
     if (rc != 0)
         exit(cli_fail(&err));
     return k.address;
+}
+
+static const char *address_of(const char *option, const char *variable, const char *fallback)
+{
+    const char *env = getenv(variable);
+
+    return option != NULL ? option : env != NULL && env[0] != 0 ? env : fallback;
+}
+
+const char *cli_master_text(const char *option)
+{
+    return address_of(option, "STOA_MASTER", "127.0.0.1:5050");
+}
+
+const char *cli_master_address(const char *option)
+{
+    const char *text = cli_master_text(option);
+
+    return strstr(text, "://") != NULL && strncmp(text, "http", 4) != 0 ? find_master(text) : text;
+}
+
+const char *cli_marathon_address(const char *option)
+{
+    return address_of(option, "STOA_MARATHON", "127.0.0.1:8080");
 }

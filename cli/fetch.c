@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
+#include "cli/cli.h"
+#include "cli/json.h"
+#include "common/base/cleanup.h"
+
+int json_fetch(const char *address, const char *path, cJSON **ret, struct error *err)
+{
+    struct cli_response r = { 0 };
+    cJSON *j;
+    int rc = cli_call("GET", address, path, (struct str){ 0 }, &r, err);
+
+    if (rc != 0)
+        return rc;
+    j = cJSON_ParseWithLengthOpts(r.body.p != NULL ? r.body.p : "", r.body.n + 1, NULL, 1);
+    cli_response_done(&r);
+    if (j == NULL)
+        return error_set(err, ERR_PROTOCOL, "%s%s: the answer is no JSON; is this a Stoa or Mesos server?", address, path);
+    *ret = j;
+    return 0;
+}
+
+int json_show(const char *address, const char *path, struct error *err)
+{
+    struct cli_response r = { 0 };
+    int rc = cli_call("GET", address, path, (struct str){ 0 }, &r, err);
+
+    if (rc != 0)
+        return rc;
+    (void)fwrite(r.body.p, 1, r.body.n, stdout);
+    (void)putchar('\n');
+    cli_response_done(&r);
+    return 0;
+}
