@@ -20,50 +20,12 @@
 
 /* --- answers --- */
 
-void api_reply(struct http_req *r, bool json, struct str response)
-{
-    CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(API_ANSWER_BYTES_MAX);
-    struct jsonw w = JSONW(&b);
-    struct json_opts opts = { .hide_v0_fields = true };
-
-    if (!json) {
-        http_reply(r, 200, "application/x-protobuf", response);
-        return;
-    }
-    (void)json_write_wire(&w, &mesos__v1__agent__response__descriptor, response, &opts); /* we packed it */
-    http_reply_sbuf(r, 200, "application/json", &b);
-}
-
-void api_reply_empty(struct http_req *r, unsigned status)
-{
-    http_reply(r, status, NULL, (struct str){ NULL, 0 });
-}
-
 static void reply(struct api_call *c, struct sbuf *b)
 {
     if (!sbuf_ok(b))
         http_reply_text(c->req, 500, "The answer is over %zu bytes", b->max);
     else
         api_reply(c->req, c->json_out, sbuf_view(b));
-}
-
-struct str api_container_id(const Mesos__V1__ContainerID *id, struct arena *arena)
-{
-    struct error err;
-
-    if (id_check(str_of(id->value), &err) != 0 || strchr(id->value, '.') != NULL || strchr(id->value, ' ') != NULL)
-        return (struct str){ NULL, 0 };
-    if (id->parent == NULL)
-        return arena_str(arena, str_of(id->value));
-    struct str parent = api_container_id(id->parent, arena); /* the guard bounds the depth */
-    return parent.n != 0 ? arena_fmt(arena, "%.*s.%s", STR_ARG(parent), id->value) : parent;
-}
-
-void api_reply_not_post(struct http_req *r)
-{
-    http_reply_header(r, "Allow", STR("POST"));
-    http_reply_text(r, 405, "405 Method Not Allowed. Expecting one of { 'POST' }, but received '%.*s'.",
-                    STR_ARG(http_req_method(r)));
 }
 
 /* --- lists, written with their empty members as the original does --- */

@@ -17,12 +17,15 @@ struct api_call {
     Mesos__V1__Agent__Call *msg;
 };
 
+/* --- api_reply.c --- */
 /* 200 with a mesos.v1.agent.Response in the negotiated form; bytes is the Response. */
 void api_reply(struct http_req *r, bool json, struct str response);
 void api_reply_not_post(struct http_req *r); /* 405 */
 void api_reply_empty(struct http_req *r, unsigned status);
 /* "parent.child" from the nested message; from the arena. Empty: a part that is no id, or too deep. */
 struct str api_container_id(const Mesos__V1__ContainerID *id, struct arena *arena);
+/* The user of the executor whose container this is below; NULL: there is none. */
+const char *api_inherited_user(struct shell *s, struct str id, struct arena *arena);
 
 /* --- api_containers.c --- */
 void api_get_containers(struct api_call *c);
@@ -32,8 +35,6 @@ void api_wait(struct api_call *c, const Mesos__V1__ContainerID *id, bool nested)
 void api_kill(struct api_call *c, const Mesos__V1__ContainerID *id, bool has_signal, int signal);
 void api_remove(struct api_call *c, const Mesos__V1__ContainerID *id);
 void api_attach_output(struct api_call *c);
-/* The user of the executor whose container this is below; NULL: there is none. */
-const char *api_inherited_user(struct shell *s, struct str id, struct arena *arena);
 
 /* --- session.c: LAUNCH_NESTED_CONTAINER_SESSION --- */
 void session_start(struct api_call *c);

@@ -186,20 +186,6 @@ void api_container_launched(struct shell *s, const char *id, const struct error 
     }
 }
 
-/* Nested containers run as it unless they say otherwise. */
-const char *api_inherited_user(struct shell *s, struct str id, struct arena *arena)
-{
-    struct container_id root = container_id_root(container_id(id));
-    struct agent_executor *e = agent_executor_by_container(s->core, root.s);
-
-    if (e == NULL)
-        return NULL;
-    struct str user = wire_field_bytes(wire_field_bytes(blob_str(e->info->raw), 7), 5);
-    if (user.n != 0)
-        return arena_str(arena, user).p;
-    return e->framework->info->user;
-}
-
 static int standalone_resources(const Mesos__V1__Agent__Call__LaunchContainer *m, struct container_resources *ret,
                                 struct error *err)
 {

@@ -4,7 +4,6 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,24 +11,6 @@
 #include <unistd.h>
 
 #include "common/base/cleanup.h"
-
-void become_user(const struct fetch *f)
-{
-    if (getuid() != 0 || f->uid == 0)
-        return;
-    if (setgroups(1, &f->gid) != 0 || setegid(f->gid) != 0 || seteuid(f->uid) != 0) {
-        (void)fprintf(stderr, "Failed to become user %u: %s\n", (unsigned)f->uid, strerror(errno));
-        _exit(1);
-    }
-}
-
-void become_root(void)
-{
-    if (getuid() != 0 || geteuid() == 0)
-        return;
-    if (seteuid(0) != 0 || setegid(0) != 0)
-        _exit(1);
-}
 
 /* --- input -------------------------------------------------------------------------------------------- */
 

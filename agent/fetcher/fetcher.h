@@ -55,7 +55,7 @@ int archive_gunzip(int fd, const char *dir, const char *name, struct error *err)
  * entry from being evicted until it is closed. */
 int cache_open(const struct fetch *f, const char *uri, int *ret_lock, struct error *err);
 
-/* Effective ids, when there is a choice. */
+/* ids.c: effective ids, when there is a choice. */
 void become_user(const struct fetch *f);
 void become_root(void);
 

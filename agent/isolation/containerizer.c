@@ -25,13 +25,6 @@
 
 /* --- table -------------------------------------------------------------------------------------------- */
 
-struct container *container_find(const struct containerizer *c, const char *id)
-{
-    struct container *found;
-    HASH_FIND_STR(c->table, id, found);
-    return found;
-}
-
 static struct container *find_alive(const struct containerizer *c, const char *id)
 {
     struct container *found = container_find(c, id);

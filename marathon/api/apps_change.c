@@ -3,17 +3,6 @@
  * Source: marathon-api §5, marathon-behaviour §2. */
 #include "marathon/api/int.h"
 
-bool run_update(struct call *c, struct root_update *u, const struct update_result **ret)
-{
-    struct marathon_event ev = { .type = EVENT_UPDATE, .update = u };
-    struct error err = { 0 };
-
-    if (c->api->step(c->api->ctx, &ev, ret, &err) == 0)
-        return true;
-    answer_update_problem(c, *ret, &err);
-    return false;
-}
-
 /* What would be done, and nothing is. */
 static bool answered_dry_run(struct call *c, const struct root_update *u, const struct update_result *res)
 {

@@ -532,15 +532,6 @@ static bool alone(struct call *c, const cJSON *json, const char *field)
     return true;
 }
 
-void answer_steps(struct call *c, const struct deployment *d)
-{
-    struct jsonw w = answer_json(c, 200);
-
-    jsonw_open(&w);
-    render_steps(&w, &d->plan);
-    jsonw_close(&w);
-}
-
 /* The group's apps are decoded from the tree again, one by one, with their own defaults: a group_update keeps
  * only the shape. */
 static bool decode_shape(struct call *c, const cJSON *json, struct group_update *gu)

@@ -36,7 +36,6 @@ void answer_issues(struct call *c, const char *message); /* 422 with details */
 bool answer_bad(struct call *c, const char *message);    /* true: there are issues, and they are the answer */
 void answer_not_allowed(struct call *c, const char *allow);
 void answer_deployment(struct call *c, unsigned status, const struct update_result *res);
-void answer_steps(struct call *c, const struct deployment *d); /* of a dry run */
 void answer_etag(struct call *c, struct wall version);
 /* If-Match against the version of a definition (NULL: there is none). False: 412 is the answer. */
 bool precondition_holds(struct call *c, const struct spec *s);
@@ -93,7 +92,11 @@ void render_readiness(struct jsonw *w, const struct slot *s);
  */
 struct app *app_from_json(struct call *c, const cJSON *json, struct str base, const struct place *at,
                           bool in_group);
+
+/* --- change.c ------------------------------------------------------------------------------------------- */
+/* Carries the update out; false: it failed, and that is the answer. */
 bool run_update(struct call *c, struct root_update *u, const struct update_result **ret);
+void answer_steps(struct call *c, const struct deployment *d); /* of a dry run */
 
 /* --- selector.c --------------------------------------------------------------------------------------------
  */

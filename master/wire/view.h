@@ -77,7 +77,7 @@ void view_decisions(const struct view *v, const struct view_now *now, const stru
 /* Why each agent would, or would not, be offered to the framework (all frameworks when not given) right now. */
 void view_why(const struct view *v, const struct view_now *now, const struct view_query *q, struct sbuf *b);
 
-/* Packed messages that both kinds of answers need. */
+/* view_cluster.c: packed messages that both kinds of answers need. */
 void put_schedule_now(struct sbuf *b, const struct view *v);
 void put_cluster_status(struct sbuf *b, const struct view *v);
 void put_quota_status(struct sbuf *b, const struct view *v);
