@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The step: clears what the last one left, dispatches the event, computes when to wake. Registration, pings and the
- * agent's own end are here; tasks are in launch.c, executor.c, kill.c and status_updates.c, the rest in recover.c and
- * operations.c. To add an event: the enum and union in agent.h, an arm in dispatch(), a decoder in agent/wire. */
+ * order to end are here; tasks are in launch.c, executor.c, kill.c and status_updates.c, the rest in recover.c and
+ * operations.c; ending.c, objects.c, streams.c and actions.c are what these stand on. To add an event: the enum and union in agent.h, an arm in dispatch(), a decoder in agent/wire. */
 #include "agent/core/internal.h"
 
 #include "common/base/alloc.h"
@@ -94,81 +94,7 @@ void agent_core_free(struct agent *a)
     free(a);
 }
 
-/* --- actions --- */
-
-struct agent_action *agent_do(struct agent *a, enum agent_action_type type)
-{
-    ARRAY_ROOM(a->actions, a->action_count, a->action_cap);
-    struct agent_action *act = &a->actions[a->action_count++];
-    *act = (struct agent_action){ .type = type, .grace_ns = -1 };
-    return act;
-}
-
-struct str agent_text(struct agent *a, const char *fmt, ...)
-{
-    char buf[2048];
-    va_list ap;
-
-    va_start(ap, fmt);
-    int n = vsnprintf(buf, sizeof buf, fmt, ap);
-    va_end(ap);
-    size_t len = n < 0 ? 0 : (size_t)n < sizeof buf ? (size_t)n : sizeof buf - 1;
-    return arena_str(&a->scratch, str_mem(buf, len));
-}
-
-void agent_note(struct agent *a, bool warn, const char *fmt, ...)
-{
-    char buf[1024];
-    va_list ap;
-
-    va_start(ap, fmt);
-    int n = vsnprintf(buf, sizeof buf, fmt, ap);
-    va_end(ap);
-    struct str text = arena_str(&a->scratch, str_mem(buf, n < 0 ? 0 : strlen(buf)));
-    struct agent_action *act = agent_do(a, AGENT_DO_NOTE);
-    act->text = text;
-    act->warn = warn;
-}
-
-/* --- the agent's state --- */
-
-void agent_set_state(struct agent *a, enum agent_state to)
-{
-    static const bool allowed[4][4] = {
-        [AGENT_RECOVERING] = { [AGENT_DISCONNECTED] = true, [AGENT_TERMINATING] = true },
-        [AGENT_DISCONNECTED] = { [AGENT_RUNNING] = true, [AGENT_TERMINATING] = true, [AGENT_DISCONNECTED] = true },
-        [AGENT_RUNNING] = { [AGENT_DISCONNECTED] = true, [AGENT_TERMINATING] = true },
-        [AGENT_TERMINATING] = { [AGENT_TERMINATING] = true },
-    };
-
-    ASSERT(allowed[a->state][to]);
-    if (a->state != to)
-        agent_note(a, false, "agent is %s, was %s", agent_state_name(to), agent_state_name(a->state));
-    a->state = to;
-    if (to != AGENT_RUNNING) {
-        a->ping_by = MONO_NEVER;
-        agent_updates_pause(a);
-    }
-}
-
 /* --- registration --- */
-
-static int64_t random_below(struct agent *a, int64_t ns)
-{
-    return ns > 0 ? (int64_t)rng_below(&a->rng, (uint64_t)ns) : 0;
-}
-
-/* First try after rand(0, factor), then each rand(0, factor * 2^n), at most a minute. */
-void agent_start_registration(struct agent *a)
-{
-    if (a->master == NULL || a->state == AGENT_TERMINATING || a->state == AGENT_RECOVERING)
-        return;
-    if (a->state == AGENT_RUNNING)
-        agent_set_state(a, AGENT_DISCONNECTED);
-    a->register_backoff_ns = a->config.registration_backoff_ns;
-    a->register_at = mono_add(a->now, random_below(a, a->register_backoff_ns));
-    agent_do(a, AGENT_DO_LINK_MASTER)->to = str_of(a->master);
-}
 
 static void try_registration(struct agent *a)
 {
@@ -185,7 +111,7 @@ static void try_registration(struct agent *a)
     a->register_backoff_ns = a->register_backoff_ns * 2 < AGENT_REGISTER_MAX_NS ? a->register_backoff_ns * 2
                                                                                : AGENT_REGISTER_MAX_NS;
     /* Not sooner than a tenth of the interval: a try that is repeated at once only doubles the work of a busy master. */
-    a->register_at = mono_add(a->now, a->register_backoff_ns / 10 + random_below(a, a->register_backoff_ns));
+    a->register_at = mono_add(a->now, a->register_backoff_ns / 10 + agent_random_below(a, a->register_backoff_ns));
 }
 
 static void on_master(struct agent *a, const struct agent_event *ev)
@@ -216,7 +142,7 @@ static void on_link_broken(struct agent *a, const struct agent_event *ev)
     } else if (a->state == AGENT_DISCONNECTED) {
         /* Nobody listens there: ask again soon, and not ever more seldom. */
         a->register_backoff_ns = a->config.registration_backoff_ns;
-        struct mono soon = mono_add(a->now, a->register_backoff_ns / 2 + random_below(a, a->register_backoff_ns));
+        struct mono soon = mono_add(a->now, a->register_backoff_ns / 2 + agent_random_below(a, a->register_backoff_ns));
         a->register_at = mono_min(a->register_at, soon);
     }
 }
@@ -244,13 +170,6 @@ static void reconcile(struct agent *a, const struct agent_reconcile_task *r)
                       STR("Reconciliation: task unknown to the agent"), NULL);
 }
 
-static void exit_now(struct agent *a, int status, struct str text)
-{
-    struct agent_action *act = agent_do(a, AGENT_DO_EXIT);
-    act->status = status;
-    act->text = text;
-}
-
 static void on_registered(struct agent *a, const struct agent_event *ev)
 {
     struct str id = ev->u.registered.agent.s;
@@ -260,7 +179,7 @@ static void on_registered(struct agent *a, const struct agent_event *ev)
     if (a->state != AGENT_DISCONNECTED && a->state != AGENT_RUNNING)
         return;
     if (a->id != NULL && !str_is(id, a->id)) {
-        exit_now(a, 1, agent_text(a, "the master registered this agent as %.*s, but it is %s; another agent answers "
+        agent_exit(a, 1, agent_text(a, "the master registered this agent as %.*s, but it is %s; another agent answers "
                                   "for this address, or the work directory is not this machine's", STR_ARG(id), a->id));
         return;
     }
@@ -294,14 +213,6 @@ static void on_ping(struct agent *a, const struct agent_event *ev)
 }
 
 /* --- the end --- */
-
-void agent_exit_if_done(struct agent *a)
-{
-    if (a->state != AGENT_TERMINATING || a->frameworks != NULL)
-        return;
-    agent_do(a, AGENT_DO_FORGET_AGENT);
-    exit_now(a, 0, STR("all executors ended"));
-}
 
 void agent_terminate(struct agent *a, struct str why)
 {

@@ -23,76 +23,6 @@ static bool is_aware(const struct agent_framework *f)
     return framework_info_can(f->info, FRAMEWORK_CAP_PARTITION_AWARE);
 }
 
-void agent_do_exited(struct agent *a, const struct agent_framework *f, struct str executor_id, int status)
-{
-    if (a->master == NULL || a->state != AGENT_RUNNING)
-        return;
-    struct agent_action *act = agent_do(a, AGENT_DO_SEND_EXITED);
-    act->framework = f;
-    act->executor_id = executor_id;
-    act->status = status;
-    act->to = str_of(a->master);
-}
-
-void agent_executor_set_pending(struct agent_executor *e, enum task_state state, enum task_reason reason,
-                                const char *message)
-{
-    if (e->pending_set)
-        return;
-    e->pending_set = true;
-    e->pending_state = state;
-    e->pending_reason = reason;
-    e->pending_message = xstrdup(message);
-}
-
-void agent_executor_destroy(struct agent *a, struct agent_executor *e)
-{
-    e->register_by = e->destroy_at = MONO_NEVER;
-    if (e->state == EXECUTOR_REGISTERING || e->state == EXECUTOR_RUNNING)
-        agent_executor_set_state(e, EXECUTOR_TERMINATING);
-    if (e->state == EXECUTOR_TERMINATING)
-        agent_do(a, AGENT_DO_DESTROY_CONTAINER)->executor = e;
-}
-
-static void say(struct agent *a, struct agent_executor *e, enum agent_action_type type, uint64_t stream)
-{
-    struct agent_action *act = agent_do(a, type);
-    act->executor = e;
-    act->stream = stream;
-}
-
-void agent_executor_shutdown(struct agent *a, struct agent_executor *e)
-{
-    if (e->state == EXECUTOR_TERMINATING || e->state == EXECUTOR_TERMINATED)
-        return;
-    agent_executor_set_state(e, EXECUTOR_TERMINATING);
-    e->register_by = MONO_NEVER;
-    if (e->stream != 0)
-        say(a, e, AGENT_DO_EXECUTOR_SHUTDOWN, e->stream);
-    int64_t grace = e->info->shutdown_grace_ns >= 0 ? e->info->shutdown_grace_ns : a->config.executor_shutdown_grace_ns;
-    e->destroy_at = mono_add(a->now, grace);
-}
-
-void agent_framework_shutdown(struct agent *a, struct agent_framework *f)
-{
-    struct agent_executor *e, *next;
-
-    if (f->state == AGENT_FRAMEWORK_TERMINATING)
-        return;
-    f->state = AGENT_FRAMEWORK_TERMINATING;
-    agent_updates_forget_framework(a, str_of(f->id)); /* nobody waits for them */
-    if (f->executors == NULL) {
-        agent_framework_remove(a, f);
-        return;
-    }
-    HASH_ITER(hh, f->executors, e, next) {
-        if (e->state == EXECUTOR_TERMINATED)
-            agent_executor_remove(a, e); /* the last one takes the framework along; f stays valid until the next step */
-        else
-            agent_executor_shutdown(a, e);
-    }
-}
-
 /* --- subscribe --- */
 
 static bool in_list(const struct agent_event *ev, struct str task_id)
@@ -117,8 +47,8 @@ static void drop_lost_launches(struct agent *a, struct agent_executor *e, const 
 
 static void reject(struct agent *a, struct agent_executor *e, uint64_t stream)
 {
-    say(a, e, AGENT_DO_EXECUTOR_SHUTDOWN, stream);
-    say(a, e, AGENT_DO_EXECUTOR_CLOSE, stream);
+    agent_executor_tell(a, e, AGENT_DO_EXECUTOR_SHUTDOWN, stream);
+    agent_executor_tell(a, e, AGENT_DO_EXECUTOR_CLOSE, stream);
 }
 
 static void take_update(struct agent *a, struct agent_executor *e, struct task_status *status);
@@ -165,12 +95,12 @@ void agent_on_subscribe(struct agent *a, const struct agent_event *ev)
         return;
     }
     if (e->stream != 0)
-        say(a, e, AGENT_DO_EXECUTOR_CLOSE, e->stream);
+        agent_executor_tell(a, e, AGENT_DO_EXECUTOR_CLOSE, e->stream);
     e->stream = stream;
     e->register_by = MONO_NEVER;
     agent_executor_set_state(e, EXECUTOR_RUNNING);
     store_kind(a, e, ev->u.subscribe.pid);
-    say(a, e, AGENT_DO_EXECUTOR_SUBSCRIBED, stream);
+    agent_executor_tell(a, e, AGENT_DO_EXECUTOR_SUBSCRIBED, stream);
     a->actions[a->action_count - 1].again = ev->u.subscribe.again;
     for (size_t i = 0; i < ev->u.subscribe.update_count; i++)
         take_update(a, e, ev->u.subscribe.updates[i]);
@@ -320,7 +250,7 @@ static void executor_ended(struct agent *a, struct agent_executor *e, const stru
     agent_executor_set_state(e, EXECUTOR_TERMINATED);
     a->counters.executors_terminated++;
     if (e->stream != 0)
-        say(a, e, AGENT_DO_EXECUTOR_CLOSE, e->stream);
+        agent_executor_tell(a, e, AGENT_DO_EXECUTOR_CLOSE, e->stream);
     e->stream = 0;
     if (f->state == AGENT_FRAMEWORK_TERMINATING) {
         agent_executor_remove(a, e);

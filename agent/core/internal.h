@@ -16,11 +16,28 @@ enum {
 #define AGENT_PING_TIMEOUT_NS   (75 * NS_PER_S)  /* until a master says otherwise */
 #define AGENT_KILL_GRACE_NS     (3 * NS_PER_S)   /* of executors, when nobody says otherwise */
 
+/* --- actions.c --- */
 /* A zeroed action at the end of the step's list; fill it before the next call. */
 struct agent_action *agent_do(struct agent *a, enum agent_action_type type);
 /* Text that lives until the next step. */
 struct str agent_text(struct agent *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void agent_note(struct agent *a, bool warn, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void agent_set_state(struct agent *a, enum agent_state to);
+int64_t agent_random_below(struct agent *a, int64_t ns); /* 0 when ns is not positive */
+/* Sets the time of the first try at the master that is known; a running agent is disconnected by it. */
+void agent_start_registration(struct agent *a);
+void agent_exit(struct agent *a, int status, struct str text);
+void agent_exit_if_done(struct agent *a); /* terminating, and the last framework is gone */
+void agent_drain_check(struct agent *a);  /* removes drain.config when nothing is left */
+
+/* --- streams.c --- */
+struct agent_stream *agent_stream_find(const struct agent *a, struct str framework_id, struct str task_id);
+void agent_stream_remove(struct agent *a, struct agent_stream *s); /* freed at the next step */
+void agent_stream_free(struct agent_stream *s);
+void agent_update_free(struct agent_update *u);
+void agent_updates_pause(struct agent *a); /* nothing is sent until agent_updates_resend */
+void agent_updates_forget_framework(struct agent *a, struct str framework_id);
+void agent_updates_forget_task(struct agent *a, struct str framework_id, struct str task_id);
 
 /* --- objects.c --- */
 struct agent_framework *agent_framework_add(struct agent *a, struct framework_info *info, struct str pid);
@@ -54,20 +71,25 @@ void agent_update_stored(struct agent *a, struct framework_id framework, struct 
 void agent_update_not_stored(struct agent *a, struct framework_id framework, struct task_id task);
 void agent_update_acked(struct agent *a, struct framework_id framework, struct task_id task, const struct uuid *uuid);
 void agent_updates_resend(struct agent *a);       /* every head, interval reset */
-void agent_updates_pause(struct agent *a);
 void agent_updates_tick(struct agent *a);
-void agent_updates_forget_framework(struct agent *a, struct str framework_id);
-void agent_updates_forget_task(struct agent *a, struct str framework_id, struct str task_id);
 void agent_updates_recover(struct agent *a, struct agent_executor *e, struct agent_task *t,
                            const struct agent_recovered_task *r);
-void agent_stream_free(struct agent_stream *s);
-void agent_update_free(struct agent_update *u);
 struct mono agent_updates_wake_at(const struct agent *a);
+
+/* --- ending.c --- */
+void agent_executor_tell(struct agent *a, struct agent_executor *e, enum agent_action_type type, uint64_t stream);
+void agent_do_exited(struct agent *a, const struct agent_framework *f, struct str executor_id, int status);
+/* What its tasks will be told when the container is gone; the first call counts. */
+void agent_executor_set_pending(struct agent_executor *e, enum task_state state, enum task_reason reason,
+                                const char *message);
+void agent_executor_shutdown(struct agent *a, struct agent_executor *e);
+void agent_executor_destroy(struct agent *a, struct agent_executor *e); /* at once, without asking it */
+void agent_framework_shutdown(struct agent *a, struct agent_framework *f);
+/* Hands queued tasks to a running executor. */
+void agent_deliver(struct agent *a, struct agent_executor *e);
 
 /* --- launch.c --- */
 void agent_on_run(struct agent *a, const struct agent_event *ev);
-/* Hands queued tasks to a running executor. */
-void agent_deliver(struct agent *a, struct agent_executor *e);
 
 /* --- executor.c --- */
 void agent_on_subscribe(struct agent *a, const struct agent_event *ev);
@@ -78,20 +100,13 @@ void agent_on_disconnected(struct agent *a, const struct agent_event *ev);
 void agent_on_launched(struct agent *a, const struct agent_event *ev);
 void agent_on_exited(struct agent *a, const struct agent_event *ev);
 void agent_on_update_failed(struct agent *a, const struct agent_event *ev);
-void agent_executor_shutdown(struct agent *a, struct agent_executor *e);
-void agent_executor_destroy(struct agent *a, struct agent_executor *e);
-void agent_executor_set_pending(struct agent_executor *e, enum task_state state, enum task_reason reason,
-                                const char *message);
-void agent_framework_shutdown(struct agent *a, struct agent_framework *f);
 void agent_executors_tick(struct agent *a);
 struct mono agent_executors_wake_at(const struct agent *a);
-void agent_do_exited(struct agent *a, const struct agent_framework *f, struct str executor_id, int status);
 
 /* --- kill.c --- */
 void agent_on_kill(struct agent *a, const struct agent_event *ev);
 void agent_on_drain(struct agent *a, const struct agent_event *ev);
 void agent_drain_start(struct agent *a);
-void agent_drain_check(struct agent *a); /* removes drain.config when nothing is left */
 
 /* --- recover.c --- */
 void agent_on_recovered(struct agent *a, const struct agent_event *ev);
@@ -111,9 +126,6 @@ void agent_operation_free(struct agent_operation *o);
 bool agent_resources_apply_checkpointed(struct agent *a, const struct resources *checkpointed);
 
 /* --- agent.c --- */
-void agent_set_state(struct agent *a, enum agent_state to);
-void agent_start_registration(struct agent *a);
 void agent_terminate(struct agent *a, struct str why); /* shuts every framework down, then exits */
-void agent_exit_if_done(struct agent *a);
 
 #endif

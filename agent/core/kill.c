@@ -113,19 +113,6 @@ void agent_drain_start(struct agent *a)
     }
 }
 
-void agent_drain_check(struct agent *a)
-{
-    if (!a->draining || a->frameworks != NULL || a->operations != NULL || a->state == AGENT_RECOVERING)
-        return;
-    a->draining = false;
-    a->drain_mark_gone = false;
-    a->drain_grace_ns = -1;
-    blob_unref(a->drain_config);
-    a->drain_config = NULL;
-    agent_do(a, AGENT_DO_CLEAR_DRAIN);
-    agent_note(a, false, "the agent is drained");
-}
-
 void agent_on_drain(struct agent *a, const struct agent_event *ev)
 {
     if (a->state == AGENT_RECOVERING || a->state == AGENT_TERMINATING)

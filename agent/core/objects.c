@@ -6,28 +6,6 @@
 
 #include "common/base/alloc.h"
 
-static const char *const agent_state_names[] = {
-#define X(s) #s,
-    AGENT_STATES(X)
-#undef X
-};
-
-static const char *const executor_state_names[] = {
-#define X(s) #s,
-    EXECUTOR_STATES(X)
-#undef X
-};
-
-const char *agent_state_name(enum agent_state s)
-{
-    return agent_state_names[s];
-}
-
-const char *executor_state_name(enum executor_state s)
-{
-    return executor_state_names[s];
-}
-
 struct agent_framework *agent_framework_find(const struct agent *a, struct str id)
 {
     struct agent_framework *f = NULL;

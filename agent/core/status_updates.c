@@ -10,43 +10,10 @@
 
 #include "common/base/alloc.h"
 
-void agent_update_free(struct agent_update *u)
-{
-    task_status_unref(u->status);
-    free(u);
-}
-
-void agent_stream_free(struct agent_stream *s)
-{
-    struct agent_update *u, *next;
-
-    LL_FOREACH_SAFE(s->head, u, next)
-        agent_update_free(u);
-    free(s->key);
-    free(s->framework_id);
-    free(s->executor_id);
-    free(s->task_id);
-    free(s->container_id);
-    free(s->seen);
-    free(s);
-}
-
-static struct agent_stream *stream_find(const struct agent *a, struct str framework_id, struct str task_id)
-{
-    char key[2 * ID_SIZE_MAX + 2];
-    struct agent_stream *s = NULL;
-
-    if (framework_id.n > ID_SIZE_MAX || task_id.n > ID_SIZE_MAX)
-        return NULL;
-    size_t n = (size_t)snprintf(key, sizeof key, "%.*s/%.*s", STR_ARG(framework_id), STR_ARG(task_id));
-    HASH_FIND(hh, a->streams, key, n, s);
-    return s;
-}
-
 static struct agent_stream *stream_get(struct agent *a, struct str framework_id, struct agent_executor *e,
                                        struct str task_id)
 {
-    struct agent_stream *s = stream_find(a, framework_id, task_id);
+    struct agent_stream *s = agent_stream_find(a, framework_id, task_id);
 
     if (s != NULL)
         return s;
@@ -65,13 +32,6 @@ static struct agent_stream *stream_get(struct agent *a, struct str framework_id,
     (void)snprintf(s->key, n + 1, "%.*s/%.*s", STR_ARG(framework_id), STR_ARG(task_id)); /* room was counted */
     HASH_ADD_KEYPTR(hh, a->streams, s->key, n, s);
     return s;
-}
-
-static void stream_remove(struct agent *a, struct agent_stream *s)
-{
-    HASH_DEL(a->streams, s);
-    s->next_dead = a->dead_streams;
-    a->dead_streams = s;
 }
 
 static bool stream_has_seen(const struct agent_stream *s, const struct uuid *uuid)
@@ -230,7 +190,7 @@ void agent_update_make(struct agent *a, struct framework_id framework, bool part
 
 void agent_update_stored(struct agent *a, struct framework_id framework, struct task_id task, const struct uuid *uuid)
 {
-    struct agent_stream *s = stream_find(a, framework.s, task.s);
+    struct agent_stream *s = agent_stream_find(a, framework.s, task.s);
 
     if (s == NULL)
         return;
@@ -244,7 +204,7 @@ void agent_update_stored(struct agent *a, struct framework_id framework, struct 
 
 void agent_update_not_stored(struct agent *a, struct framework_id framework, struct task_id task)
 {
-    struct agent_stream *s = stream_find(a, framework.s, task.s);
+    struct agent_stream *s = agent_stream_find(a, framework.s, task.s);
 
     if (s != NULL)
         s->store_at = mono_add(a->now, AGENT_STORE_RETRY_NS);
@@ -266,7 +226,7 @@ static void stream_close(struct agent *a, struct agent_stream *s)
 
     if (s->head != NULL)
         agent_note(a, true, "task %s: discarding %zu updates behind its terminal one", s->task_id, s->count);
-    stream_remove(a, s);
+    agent_stream_remove(a, s);
     if (t == NULL || t->place != AGENT_TASK_TERMINATED)
         return;
     agent_task_complete(a, t);
@@ -276,7 +236,7 @@ static void stream_close(struct agent *a, struct agent_stream *s)
 
 void agent_update_acked(struct agent *a, struct framework_id framework, struct task_id task, const struct uuid *uuid)
 {
-    struct agent_stream *s = stream_find(a, framework.s, task.s);
+    struct agent_stream *s = agent_stream_find(a, framework.s, task.s);
     struct agent_update *u = s != NULL ? s->head : NULL;
 
     if (u == NULL || !u->stored || !uuid_eq(&u->status->uuid, uuid))
@@ -308,12 +268,6 @@ void agent_updates_resend(struct agent *a)
     }
 }
 
-void agent_updates_pause(struct agent *a)
-{
-    for (struct agent_stream *s = a->streams; s != NULL; s = s->hh.next)
-        s->retry_at = MONO_NEVER;
-}
-
 void agent_updates_tick(struct agent *a)
 {
     for (struct agent_stream *s = a->streams; s != NULL; s = s->hh.next) {
@@ -335,26 +289,9 @@ struct mono agent_updates_wake_at(const struct agent *a)
     return at;
 }
 
-void agent_updates_forget_framework(struct agent *a, struct str framework_id)
-{
-    struct agent_stream *s, *next;
-
-    HASH_ITER(hh, a->streams, s, next)
-        if (str_is(framework_id, s->framework_id))
-            stream_remove(a, s);
-}
-
-void agent_updates_forget_task(struct agent *a, struct str framework_id, struct str task_id)
-{
-    struct agent_stream *s = stream_find(a, framework_id, task_id);
-
-    if (s != NULL)
-        stream_remove(a, s);
-}
-
 bool agent_can_take_update(const struct agent *a, struct framework_id framework, struct task_id task)
 {
-    const struct agent_stream *s = stream_find(a, framework.s, task.s);
+    const struct agent_stream *s = agent_stream_find(a, framework.s, task.s);
 
     return s == NULL || s->count < AGENT_UPDATES_PENDING_MAX;
 }
