@@ -500,8 +500,14 @@ void sched_roles(struct shell *sh)
 {
     struct stoa_options o;
     struct stoa_error err;
+    bool added = false;
 
-    if (sh->scheduler == NULL || !collect_roles(sh))
+    for (size_t i = 0; i < sh->actions.store_count; i++) {
+        const struct store_op *op = &sh->actions.stores[i];
+        if (op->kind == STORE_CURRENT && op->slot->spec != NULL && add_role(sh, op->slot->spec->app.role))
+            added = true;
+    }
+    if (sh->scheduler == NULL || !added)
         return;
     o = options(sh);
     if (stoa_update_framework(sh->scheduler, &o, &err) < 0)

@@ -116,7 +116,7 @@ void streams_close(struct shell *sh);
 int sched_open(struct shell *sh, struct error *err);
 void sched_close(struct shell *sh);
 void sched_action(struct shell *sh, const struct marathon_action *a);
-void sched_roles(struct shell *sh); /* apps may have brought a new role */
+void sched_roles(struct shell *sh); /* of the step that just ran: its apps may have brought a new role */
 
 /* --- probe.c */
 void probe_start(struct shell *sh, const struct probe_request *p);

@@ -21,7 +21,11 @@ struct stream {
     struct shell *sh;
     struct http_req *r;
     uint64_t wanted; /* bit per bus_type */
-    bool light;      /* plan-format=light */
+    enum plan_format {
+        PLANS_USUAL, /* full ones, but light where that would be more than EVENT_BYTES_MAX */
+        PLANS_LIGHT, /* plan-format=light */
+        PLANS_FULL   /* plan-format=full */
+    } plans;
     char client[NET_TEXT_SIZE];
     struct stream *prev, *next;
 };
@@ -29,8 +33,16 @@ struct stream {
 struct publication {
     struct output o;
     enum bus_type type;
-    struct http_blob *light, *full; /* full is NULL when it would be the same */
+    struct http_blob *light, *full; /* full is NULL when it would be the same, or nobody wants it */
+    bool full_is_big;
 };
+
+static struct http_blob *form_for(const struct publication *p, enum plan_format f)
+{
+    if (p->full == NULL || f == PLANS_LIGHT || (f == PLANS_USUAL && p->full_is_big))
+        return p->light;
+    return p->full;
+}
 
 static void send_to_all(struct shell *sh, struct output *o, bool run)
 {
@@ -39,7 +51,7 @@ static void send_to_all(struct shell *sh, struct output *o, bool run)
     for (struct stream *s = sh->streams, *next; run && s != NULL; s = next) {
         next = s->next;
         if ((s->wanted & (UINT64_C(1) << p->type)) != 0)
-            (void)http_stream_write_blob(s->r, p->full != NULL && !s->light ? p->full : p->light);
+            (void)http_stream_write_blob(s->r, form_for(p, s->plans));
         /* Over the cap the bytes are not sent, and the gone callback follows. */
     }
     http_blob_unref(p->light);
@@ -47,12 +59,13 @@ static void send_to_all(struct shell *sh, struct output *o, bool run)
     free(p);
 }
 
-static struct http_blob *frame(const struct bus_event *e, bool full)
+static struct http_blob *frame(const struct bus_event *e, bool full, bool *ret_big)
 {
     struct sbuf b = SBUF_INIT(FRAME_BYTES_MAX);
     struct http_blob *blob;
 
     event_frame(&b, e, full);
+    *ret_big = b.n > EVENT_BYTES_MAX;
     blob = http_blob_new(&b);
     if (blob == NULL) {
         sbuf_done(&b);
@@ -61,11 +74,21 @@ static struct http_blob *frame(const struct bus_event *e, bool full)
     return blob;
 }
 
-static bool full_is_wanted(const struct shell *sh, enum bus_type t)
+/* Certainly more than EVENT_BYTES_MAX with its definitions, each of which is some hundred bytes: not worth rendering. */
+static bool is_long(const struct bus_event *e)
 {
-    if (event_has_plan(t))
+    size_t n = 0;
+
+    for (size_t i = 0; i < e->deployment->plan.n; i++)
+        n += e->deployment->plan.steps[i].n;
+    return n > EVENT_BYTES_MAX / 256;
+}
+
+static bool full_is_wanted(const struct shell *sh, const struct bus_event *e)
+{
+    if (event_has_plan(e->type))
         for (const struct stream *s = sh->streams; s != NULL; s = s->next)
-            if (!s->light)
+            if (s->plans == PLANS_FULL || (s->plans == PLANS_USUAL && !is_long(e)))
                 return true;
     return false;
 }
@@ -74,16 +97,17 @@ void streams_publish(struct shell *sh, const struct bus_event *e)
 {
     struct publication *p;
     struct http_blob *light;
+    bool big;
 
     if (sh->streams == NULL)
         return;
-    light = frame(e, false);
+    light = frame(e, false, &big);
     if (light == NULL)
         return;
     p = xcalloc(1, sizeof *p);
     *p = (struct publication){ .o = { .fn = send_to_all }, .type = e->type, .light = light };
-    if (full_is_wanted(sh, e->type))
-        p->full = frame(e, true);
+    if (full_is_wanted(sh, e))
+        p->full = frame(e, true, &p->full_is_big);
     marathon_shell_output(sh, &p->o);
 }
 
@@ -142,6 +166,13 @@ static uint64_t wanted_types(struct str query)
     return any ? bits : UINT64_MAX;
 }
 
+static enum plan_format wanted_plans(struct str query)
+{
+    if (str_contains(query, STR("plan-format=light")))
+        return PLANS_LIGHT;
+    return str_contains(query, STR("plan-format=full")) ? PLANS_FULL : PLANS_USUAL;
+}
+
 void streams_open(struct shell *sh, struct http_req *r)
 {
     struct stream *s;
@@ -156,7 +187,7 @@ void streams_open(struct shell *sh, struct http_req *r)
     *s = (struct stream){ .sh = sh,
                           .r = r,
                           .wanted = wanted_types(http_req_query(r)),
-                          .light = str_contains(http_req_query(r), STR("plan-format=light")) };
+                          .plans = wanted_plans(http_req_query(r)) };
     net_ip_text(http_req_peer(r), s->client);
     http_reply_no_gzip(r);
     http_reply_close(r);

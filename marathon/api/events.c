@@ -3,6 +3,9 @@
 
 #include "marathon/api/int.h"
 
+/* Of the steps, and of the current one, in a plan that is not full: together they stay below EVENT_BYTES_MAX. */
+enum { STEPS_BYTES_MAX = 30 * 1024 };
+
 static void key_or_null(struct jsonw *w, const char *key, struct str s)
 {
     jsonw_key(w, key);
@@ -33,8 +36,6 @@ static void ips_and_ports(struct jsonw *w, const struct bus_event *e)
  * streams heavy. */
 static void plan_group(struct jsonw *w, const char *key, const struct deployment *d, bool target)
 {
-    unsigned n = 0;
-
     jsonw_key_open(w, key);
     jsonw_key_c(w, "id", "/");
     jsonw_key_array(w, "apps");
@@ -42,8 +43,7 @@ static void plan_group(struct jsonw *w, const char *key, const struct deployment
         for (size_t k = 0; k < d->plan.steps[i].n; k++) {
             const struct plan_action *a = &d->plan.steps[i].actions[k];
             struct spec *s = target ? a->to : a->from;
-            if (s == NULL || s->app.pod != NULL || (a->type == ACTION_START && target) ||
-                n++ >= EVENT_PLAN_APPS_MAX)
+            if (s == NULL || s->app.pod != NULL || (a->type == ACTION_START && target))
                 continue;
             jsonw_raw(w, spec_json(s));
             jsonw_close(w);
@@ -61,19 +61,21 @@ static void plan_group(struct jsonw *w, const char *key, const struct deployment
 
 static void plan(struct jsonw *w, const struct bus_event *e, bool with_step, bool full)
 {
+    size_t max = full ? SIZE_MAX : STEPS_BYTES_MAX;
+
     jsonw_key_open(w, "plan");
     jsonw_key_c(w, "id", e->deployment->id);
     if (full) {
         plan_group(w, "original", e->deployment, false);
         plan_group(w, "target", e->deployment, true);
     }
-    render_steps(w, &e->deployment->plan);
+    render_steps_within(w, &e->deployment->plan, max);
     jsonw_key_wall(w, "version", e->deployment->version);
     jsonw_close(w);
     if (!with_step)
         return;
     jsonw_key_open(w, "currentStep");
-    render_action_list(w, e->step);
+    render_action_list_within(w, e->step, max);
     jsonw_close(w);
 }
 

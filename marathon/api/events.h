@@ -7,9 +7,9 @@
 #include "marathon/core/marathon.h"
 
 /* "event: <type>" CRLF "data: <json>" CRLF CRLF. spec->json may be rendered on the way. full: plans carry
- * `original` and `target`, as they did up to 1.6 and as some clients still need; at most EVENT_PLAN_APPS_MAX
- * apps in each. */
-enum { EVENT_PLAN_APPS_MAX = 20 };
+ * `original` and `target` with the affected apps, as they did up to 1.6 and as some clients still need, and every
+ * action. Else their steps are cut so that the event stays below EVENT_BYTES_MAX, and say how much is left out. */
+enum { EVENT_BYTES_MAX = 64 * 1024 };
 void event_frame(struct sbuf *b, const struct bus_event *e, bool full);
 /* Whether the two forms differ. */
 bool event_has_plan(enum bus_type t);

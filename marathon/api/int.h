@@ -79,6 +79,9 @@ void render_task(struct jsonw *w, const struct instance *i, bool service_ports);
 bool instance_has_task(const struct instance *i);
 void render_action_list(struct jsonw *w, const struct plan_step *st);
 void render_steps(struct jsonw *w, const struct plan *p);
+/* At most max bytes of actions and one more; "omittedActions" then says how many are left out. */
+void render_action_list_within(struct jsonw *w, const struct plan_step *st, size_t max);
+void render_steps_within(struct jsonw *w, const struct plan *p, size_t max);
 bool slot_is_app(const struct slot *s); /* in the root, and no pod */
 bool slot_is_pod(const struct slot *s);
 bool action_is_of_pod(const struct plan_action *a);

@@ -313,10 +313,14 @@ void render_action(struct jsonw *w, const struct plan_action *a)
     jsonw_key_s(w, pod ? "pod" : "app", a->slot->id);
 }
 
-void render_action_list(struct jsonw *w, const struct plan_step *st)
+static void action_list(struct jsonw *w, const struct plan_step *st, size_t end, size_t *omitted)
 {
     jsonw_key_array(w, "actions");
     for (size_t k = 0; st != NULL && k < st->n; k++) {
+        if (w->b->n >= end) {
+            *omitted += st->n - k;
+            break;
+        }
         jsonw_open(w);
         render_action(w, &st->actions[k]);
         jsonw_close(w);
@@ -324,13 +328,44 @@ void render_action_list(struct jsonw *w, const struct plan_step *st)
     jsonw_array_close(w);
 }
 
-void render_steps(struct jsonw *w, const struct plan *p)
+static void tell_omitted(struct jsonw *w, size_t omitted)
 {
+    if (omitted != 0)
+        jsonw_key_u64(w, "omittedActions", omitted);
+}
+
+void render_action_list_within(struct jsonw *w, const struct plan_step *st, size_t max)
+{
+    size_t omitted = 0;
+
+    action_list(w, st, max == SIZE_MAX ? max : w->b->n + max, &omitted);
+    tell_omitted(w, omitted);
+}
+
+void render_action_list(struct jsonw *w, const struct plan_step *st)
+{
+    render_action_list_within(w, st, SIZE_MAX);
+}
+
+void render_steps_within(struct jsonw *w, const struct plan *p, size_t max)
+{
+    size_t omitted = 0, end = max == SIZE_MAX ? max : w->b->n + max;
+
     jsonw_key_array(w, "steps");
     for (size_t i = 0; i < p->n; i++) {
+        if (w->b->n >= end) {
+            omitted += p->steps[i].n;
+            continue;
+        }
         jsonw_open(w);
-        render_action_list(w, &p->steps[i]);
+        action_list(w, &p->steps[i], end, &omitted);
         jsonw_close(w);
     }
     jsonw_array_close(w);
+    tell_omitted(w, omitted);
+}
+
+void render_steps(struct jsonw *w, const struct plan *p)
+{
+    render_steps_within(w, p, SIZE_MAX);
 }
