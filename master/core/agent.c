@@ -7,13 +7,6 @@
 
 #include "master/core/internal.h"
 
-struct agent *agent_of_ref(const struct master *m, struct agent_ref r)
-{
-    struct agent *a = r.slot < m->agent_by_ref_cap ? m->agent_by_ref[r.slot] : NULL;
-
-    return a != NULL && agent_ref_eq(a->ref, r) ? a : NULL;
-}
-
 static void agent_set_ref(struct master *m, struct agent *a, struct agent_ref r)
 {
     if (r.slot >= m->agent_by_ref_cap) {
@@ -660,31 +653,4 @@ void on_executor_message(struct master *m, const struct master_event *ev)
     x->event.agent_id = agent_id_str(a);
     x->event.executor_id = act_keep(m, ev->executor_message.executor.s);
     x->event.bytes = act_keep(m, ev->executor_message.data);
-}
-
-/* --- draining --- */
-
-void agent_send_drain(struct master *m, struct agent *a)
-{
-    struct master_action *s = act_send(m, MSG_DRAIN, str_of(a->pid));
-
-    s->send.agent = a;
-    s->send.drain = a->drain;
-}
-
-void agent_check_drained(struct master *m, struct agent *a)
-{
-    if (a->drain.state != DRAINING || a->change != AGENT_CHANGE_NONE || a->slots != NULL || a->operations != NULL)
-        return;
-    if (a->link != AGENT_CONNECTED)
-        return; /* it has not been told, or may hold what we do not know */
-    a->drain.state = DRAINED;
-    act_note(m, NOTE_INFO, "agent_drained", "agent=%.*s", STR_ARG(agent_id_str(a)));
-    if (a->drain.mark_gone) {
-        mark_gone(m, agent_id_str(a), (struct request_ref){ 0 }, true);
-        return;
-    }
-    struct pending *p = pending_add(m, PENDING_NONE);
-    struct registry_record rec = record_agent(a);
-    pending_store(m, p, &rec, 1);
 }

@@ -374,3 +374,22 @@ void window_done(struct window *w)
     free(w->machines);
     *w = (struct window){ 0 };
 }
+
+struct agent *agent_of_ref(const struct master *m, struct agent_ref r)
+{
+    struct agent *a = r.slot < m->agent_by_ref_cap ? m->agent_by_ref[r.slot] : NULL;
+
+    return a != NULL && agent_ref_eq(a->ref, r) ? a : NULL;
+}
+
+struct framework *framework_of_ref(const struct master *m, struct framework_ref r)
+{
+    struct framework *f = r.slot < m->by_ref_cap ? m->by_ref[r.slot] : NULL;
+
+    return f != NULL && framework_ref_eq(f->ref, r) ? f : NULL;
+}
+
+void master_next_framework_id(const struct master *m, char ret[MASTER_ID_TEXT])
+{
+    (void)snprintf(ret, MASTER_ID_TEXT, "%s-%04llu", m->id, (unsigned long long)m->next_framework);
+}

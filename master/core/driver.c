@@ -9,48 +9,7 @@
  * - Who takes a framework over must say force, and the one before is told "Framework failed over".
  *
  * Sources: wire protocol, sections 12 and 14; scheduler API, section 5.6. */
-#include <stdlib.h>
-
 #include "master/core/internal.h"
-
-static struct framework *find_pid(const struct master *m, struct str pid)
-{
-    struct framework *f = NULL;
-
-    HASH_FIND(hh_pid, m->frameworks_by_pid, pid.p, pid.n, f);
-    return f;
-}
-
-void driver_attach(struct master *m, struct framework *f, struct str pid, bool again)
-{
-    if (f->pid == NULL) {
-        f->pid = text_copy(pid);
-        HASH_ADD_KEYPTR(hh_pid, m->frameworks_by_pid, f->pid, pid.n, f);
-    }
-    ASSERT(str_is(pid, f->pid));
-    f->state = FRAMEWORK_ACTIVE;
-    f->aborted = false;
-    f->failover_at = MONO_NEVER;
-    act(m, MASTER_ACT_LINK)->send.to = act_keep(m, pid);
-    act_event(m, f, EVENT_SUBSCRIBED)->event.again = again;
-}
-
-void driver_detach(struct master *m, struct framework *f)
-{
-    act(m, MASTER_ACT_UNLINK)->send.to = act_keep(m, str_of(f->pid));
-    HASH_DELETE(hh_pid, m->frameworks_by_pid, f);
-    free(f->pid);
-    f->pid = NULL;
-}
-
-void driver_refuse(struct master *m, struct str pid, struct str why)
-{
-    struct master_action *a = act(m, MASTER_ACT_EVENT);
-
-    a->event.to = act_keep(m, pid);
-    a->event.kind = EVENT_ERROR;
-    a->event.bytes = act_keep(m, why);
-}
 
 /* It did not get the answer, or its link broke before: in both cases it is the framework it was. */
 static void answer_again(struct master *m, struct framework *f, struct str pid)
@@ -63,7 +22,7 @@ static void answer_again(struct master *m, struct framework *f, struct str pid)
 bool driver_subscribe_answered(struct master *m, const struct master_event *ev, struct framework *known)
 {
     const struct subscribe_request *q = ev->subscribe.req;
-    struct framework *own = find_pid(m, ev->pid);
+    struct framework *own = framework_of_pid(m, ev->pid);
 
     if (!q->has_id && own != NULL) {
         answer_again(m, own, ev->pid);
@@ -99,7 +58,7 @@ void on_driver_abort(struct master *m, const struct master_event *ev)
 
 void on_driver_exited(struct master *m, struct str pid)
 {
-    struct framework *f = find_pid(m, pid);
+    struct framework *f = framework_of_pid(m, pid);
 
     if (f == NULL || !framework_is_connected(f))
         return;

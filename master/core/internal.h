@@ -34,6 +34,41 @@ void lost_remove(struct master *m, struct lost_agent *l);
 struct lost_agent *lost_set(struct master *m, struct str id, enum lost_kind kind);
 void window_done(struct window *w);
 char *text_copy(struct str s);
+struct framework *framework_of_ref(const struct master *m, struct framework_ref r); /* NULL: it is gone */
+struct agent *agent_of_ref(const struct master *m, struct agent_ref r);
+
+/* --- pending.c --- */
+struct pending *pending_add(struct master *m, enum pending_kind kind);
+void pending_free(struct pending *p);
+/* A store action of these records; completes the pending when it is confirmed. The array is copied, texts must be kept. */
+void pending_store(struct master *m, struct pending *p, const struct registry_record *records, size_t count);
+struct registry_record record_agent(const struct agent *a);
+
+/* --- links.c --- */
+void agent_start_pings(struct master *m, struct agent *a);
+void agent_ping(struct master *m, struct agent *a);
+void agent_queue_ping(struct master *m, struct agent *a); /* the next one, an interval from now */
+void agent_stop_pings(struct master *m, struct agent *a);
+void agent_set_link(struct master *m, struct agent *a, enum agent_link link);
+/* By a ping that calls it disconnected: it reports again, with all it has. */
+void agent_ask_again(struct master *m, struct agent *a);
+void agent_shutdown(struct master *m, struct str pid, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* --- drain.c --- */
+void agent_send_drain(struct master *m, struct agent *a);
+/* Drained when nothing of it is left: stored, or marked gone when that was asked for. */
+void agent_check_drained(struct master *m, struct agent *a);
+void mark_gone(struct master *m, struct str id, struct request_ref r, bool drained);
+
+/* --- machines.c --- */
+enum { MACHINE_KEY_MAX = 600 };
+struct str machine_key(struct str hostname, struct str ip, char buf[MACHINE_KEY_MAX + 1]);
+struct machine *machine_get(struct master *m, const struct machine_id *id); /* made when missing */
+void machine_drop(struct master *m, struct machine *mc);
+void machine_forget_answers(struct machine *mc);
+void machine_note_answer(struct master *m, const struct agent *a, const struct framework *f, bool accepted);
+/* Tells the allocator of the agent's unavailability. */
+void maintenance_apply_agent(struct master *m, struct agent *a);
 
 /* --- task.c --- */
 struct task *task_new(struct master *m, struct framework *f, struct slot *s, struct str id, struct str executor,
@@ -110,29 +145,45 @@ void operation_forget(struct master *m, struct agent_operation *o);
 void operator_operation(struct master *m, struct request_ref r, const struct operator_request *q);
 void send_operation_status(struct master *m, struct framework *f, struct str status);
 
+/* --- connection.c --- */
+/* Connected by the stream, or the driver, that subscribes; SUBSCRIBED is sent. again: a driver that was connected already. */
+void stream_attach(struct master *m, struct framework *f, const struct master_event *ev, bool again);
+void stream_detach(struct master *m, struct framework *f);
+void stream_refuse(struct master *m, struct stream_ref s, struct str why); /* ERROR, and closed */
+/* The driver at the pid becomes the framework's connection: linked, told. again: it was that already. */
+void driver_attach(struct master *m, struct framework *f, struct str pid, bool again);
+void driver_detach(struct master *m, struct framework *f); /* forgets the pid */
+void driver_refuse(struct master *m, struct str pid, struct str why);
+struct framework *framework_of_pid(const struct master *m, struct str pid);
+
 /* --- framework.c --- */
-void on_subscribe(struct master *m, const struct master_event *ev);
-void on_stream_closed(struct master *m, struct stream_ref s);
-void on_call(struct master *m, const struct master_event *ev);
-void framework_remove(struct master *m, struct framework *f);
+struct framework *framework_make(struct framework_info *info); /* in no table yet */
+void framework_table_add(struct master *m, struct framework *f);
+void framework_set_ref(struct master *m, struct framework *f, struct framework_ref r);
 struct framework *framework_add_recovered(struct master *m, struct framework_info *info);
 /* For the history that agents bring; NULL when none is kept. */
 struct framework *framework_add_hearsay(struct master *m, struct framework_info *info);
+void hearsay_drop(struct master *m, struct str id);
+void watch_framework(struct master *m, const struct framework *f, enum watch_event kind);
+void framework_disconnect(struct master *m, struct framework *f);
+void framework_remove(struct master *m, struct framework *f);
+void on_stream_closed(struct master *m, struct stream_ref s);
 void frameworks_tick(struct master *m);
 struct mono frameworks_wake(const struct master *m);
-void call_update_framework(struct master *m, struct request_ref r, struct framework *f, const struct call_request *c);
-struct framework *framework_of_ref(const struct master *m, struct framework_ref r);
 
 /* --- driver.c --- */
-/* The driver at ev->pid becomes the framework's connection: linked, told. again: it was that already. */
-void driver_attach(struct master *m, struct framework *f, struct str pid, bool again);
-void driver_detach(struct master *m, struct framework *f); /* forgets the pid */
 /* Whether a subscription of a driver is answered without a change. */
 bool driver_subscribe_answered(struct master *m, const struct master_event *ev, struct framework *known);
-void driver_refuse(struct master *m, struct str pid, struct str why);
 void on_driver_abort(struct master *m, const struct master_event *ev);
 void on_driver_exited(struct master *m, struct str pid);
-void framework_disconnect(struct master *m, struct framework *f);
+
+/* --- subscribe.c --- */
+void on_subscribe(struct master *m, const struct master_event *ev);
+void call_update_framework(struct master *m, struct request_ref r, struct framework *f, const struct call_request *c);
+bool role_whitelisted(const struct master *m, struct str role);
+
+/* --- call.c --- */
+void on_call(struct master *m, const struct master_event *ev);
 
 /* --- agent.c --- */
 void on_register(struct master *m, const struct master_event *ev);
@@ -141,52 +192,32 @@ void on_unregister(struct master *m, const struct master_event *ev);
 void on_agent_update(struct master *m, const struct master_event *ev);
 void on_executor_exited(struct master *m, const struct master_event *ev);
 void on_executor_message(struct master *m, const struct master_event *ev);
-/* By a ping that calls it disconnected: it reports again, with all it has. */
-void agent_ask_again(struct master *m, struct agent *a);
 void agent_admit(struct master *m, struct pending *p);
 void agent_readmit(struct master *m, struct pending *p);
 void agent_returned(struct master *m, struct agent *a, struct agent_report *r);
 void agent_update_allocator(struct master *m, struct agent *a);
-void agent_send_drain(struct master *m, struct agent *a);
-void agent_check_drained(struct master *m, struct agent *a);
-struct agent *agent_of_ref(const struct master *m, struct agent_ref r);
 
 /* --- liveness.c --- */
 void on_pong(struct master *m, struct str pid, uint64_t observer);
 void on_agent_exited(struct master *m, struct str pid);
 void agents_tick(struct master *m);
 struct mono agents_wake(const struct master *m);
-void agent_start_pings(struct master *m, struct agent *a);
-void agent_ping(struct master *m, struct agent *a);
-void agent_stop_pings(struct master *m, struct agent *a);
-void agent_set_link(struct master *m, struct agent *a, enum agent_link link);
 void agent_disconnect(struct master *m, struct agent *a);
 enum agent_end { AGENT_END_UNREACHABLE, AGENT_END_GONE, AGENT_END_REMOVED };
 void agent_end(struct master *m, struct agent *a, enum agent_end how, struct str reason, struct wall since);
-void mark_gone(struct master *m, struct str id, struct request_ref r, bool drained);
-void agent_shutdown(struct master *m, struct str pid, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* --- registry.c --- */
 void on_recovered(struct master *m, const struct registry_record *records, size_t count);
 void on_stored(struct master *m, uint64_t version);
-struct pending *pending_add(struct master *m, enum pending_kind kind);
-void pending_free(struct pending *p);
-/* A store action of these records; completes the pending when it is confirmed. The array is copied, texts must be kept. */
-void pending_store(struct master *m, struct pending *p, const struct registry_record *records, size_t count);
-struct registry_record record_agent(const struct agent *a);
-void registry_gc(struct master *m);
 
 /* --- operator.c --- */
 void on_operator(struct master *m, const struct master_event *ev);
 void operator_stored(struct master *m, struct pending *p); /* DRAIN, ACTIVATION, WEIGHTS, QUOTA */
-bool role_whitelisted(const struct master *m, struct str role);
 
 /* --- maintenance.c --- */
 void operator_schedule(struct master *m, struct request_ref r, const struct operator_request *q);
 void operator_machines(struct master *m, struct request_ref r, const struct operator_request *q, bool down);
 void maintenance_stored(struct master *m, struct pending *p);
 void maintenance_recovered(struct master *m, const struct registry_record *r);
-void machine_note_answer(struct master *m, const struct agent *a, const struct framework *f, bool accepted);
-void maintenance_apply_agent(struct master *m, struct agent *a);
 
 #endif

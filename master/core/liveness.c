@@ -6,68 +6,11 @@
  *       └── 5 pings unanswered, or not back in agent_reregister_timeout ──> unreachable (registry first)
  *
  * Sources: wire protocol, sections 7, 9, 15.3; scheduler API 10.2. */
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "master/core/internal.h"
 
-void agent_shutdown(struct master *m, struct str pid, const char *fmt, ...)
-{
-    char text[256];
-    va_list ap;
-
-    va_start(ap, fmt);
-    (void)vsnprintf(text, sizeof text, fmt, ap); /* a cut text still tells */
-    va_end(ap);
-    act_note(m, NOTE_WARN, "agent_shut_down", "pid=%.*s reason=\"%s\"", STR_ARG(pid), text);
-    struct str reason = act_keep(m, str_of(text));
-    struct str to = act_keep(m, pid);
-    act_send(m, MSG_SHUTDOWN, to)->send.bytes = reason;
-}
-
 /* --- pings --- */
-
-static void pings_queue(struct master *m, struct agent *a)
-{
-    a->ping_at = mono_add(m->now, m->config.ping_interval_ns);
-    DL_APPEND2(m->pings, a, ping_prev, ping_next); /* one interval for all: the queue stays in order */
-}
-
-void agent_ping(struct master *m, struct agent *a)
-{
-    struct master_action *s = act_send(m, MSG_PING, str_of(a->pid));
-
-    s->send.observer = a->observer;
-    s->send.flag = a->link == AGENT_CONNECTED;
-}
-
-void agent_ask_again(struct master *m, struct agent *a)
-{
-    if (a->link != AGENT_CONNECTED || a->change != AGENT_CHANGE_NONE)
-        return;
-    struct master_action *ping = act_send(m, MSG_PING, str_of(a->pid));
-    ping->send.observer = a->observer;
-    ping->send.flag = false;
-}
-
-void agent_start_pings(struct master *m, struct agent *a)
-{
-    a->observer = ++m->next_observer;
-    a->pings_missed = 0;
-    a->pong_due = true;
-    agent_ping(m, a);
-    pings_queue(m, a);
-}
-
-void agent_stop_pings(struct master *m, struct agent *a)
-{
-    DL_DELETE2(m->pings, a, ping_prev, ping_next);
-    if (a->removal_waits) {
-        a->removal_waits = false;
-        m->removals_waiting--;
-    }
-}
 
 void on_pong(struct master *m, struct str pid, uint64_t observer)
 {
@@ -134,7 +77,7 @@ static void ping_due(struct master *m, struct agent *a)
     if (a->pong_due)
         a->pings_missed++;
     a->pong_due = true;
-    pings_queue(m, a);
+    agent_queue_ping(m, a);
     if (a->pings_missed >= m->config.ping_timeouts_max)
         mark_unreachable(m, a, "health check timed out");
     else
@@ -171,6 +114,32 @@ static void recovered_due(struct master *m)
     }
 }
 
+/* Old unreachable and gone agents are forgotten. */
+static void registry_gc(struct master *m)
+{
+    struct lost_agent *l, *next;
+    struct registry_record recs[256];
+    size_t n = 0, unreachable = m->unreachable_count, gone = m->gone_count;
+    int64_t age_ms = m->config.registry_max_agent_age_ns / NS_PER_MS;
+
+    m->gc_at = mono_add(m->now, m->config.registry_gc_interval_ns);
+    HASH_ITER(hh, m->lost, l, next) {
+        bool over = (l->kind == LOST_UNREACHABLE && unreachable > m->config.registry_max_agent_count) ||
+                    (l->kind == LOST_GONE && gone > m->config.registry_max_agent_count);
+        if (l->kind == LOST_RECOVERED || l->readmitting || l->change != AGENT_CHANGE_NONE ||
+            (!over && m->wall.ms - l->time.ms < age_ms) || n == sizeof recs / sizeof recs[0])
+            continue;
+        recs[n++] = (struct registry_record){ .kind = l->kind == LOST_GONE ? RECORD_GONE : RECORD_UNREACHABLE,
+                                              .deleted = true, .id = act_keep(m, str_of(l->id)) };
+        if (l->kind == LOST_GONE)
+            gone--;
+        else
+            unreachable--;
+        lost_remove(m, l); /* what comes back of it is admitted as unknown */
+    }
+    if (n != 0)
+        pending_store(m, pending_add(m, PENDING_NONE), recs, n);
+}
 void agents_tick(struct master *m)
 {
     while (m->pings != NULL && m->pings->ping_at.ns <= m->now.ns)
@@ -202,25 +171,6 @@ struct mono agents_wake(const struct master *m)
     if (m->removals_waiting != 0)
         at = mono_min(at, m->removal_next);
     return at;
-}
-
-/* --- links --- */
-
-void agent_set_link(struct master *m, struct agent *a, enum agent_link link)
-{
-    if (a->link == link)
-        return;
-    a->link = link;
-    if (link == AGENT_CONNECTED) {
-        m->metrics.agents_connected++;
-        m->metrics.agents_disconnected--;
-        a->reregister_by = MONO_NEVER;
-    } else {
-        m->metrics.agents_connected--;
-        m->metrics.agents_disconnected++;
-        a->reregister_by = mono_add(m->now, m->config.agent_reregister_ns);
-        m->reregister_next = mono_min(m->reregister_next, a->reregister_by);
-    }
 }
 
 static void slot_lose_tasks(struct master *m, struct slot *s, struct str text)
@@ -391,36 +341,3 @@ void agent_end(struct master *m, struct agent *a, enum agent_end how, struct str
     m->dead_agents = a;
 }
 
-void mark_gone(struct master *m, struct str id, struct request_ref r, bool drained)
-{
-    struct agent *a = agent_find(m, id);
-    struct lost_agent *l = lost_find(m, id);
-
-    if (l != NULL && l->kind == LOST_GONE) {
-        act_answer(m, r, 200, "%s", "");
-        return;
-    }
-    if (a == NULL && l == NULL) {
-        act_answer(m, r, 404, "Agent '%.*s' not found", STR_ARG(id));
-        return;
-    }
-    if ((a != NULL && a->change != AGENT_CHANGE_NONE) || (l != NULL && (l->change != AGENT_CHANGE_NONE || l->readmitting))) {
-        act_answer(m, r, 503, "Agent '%.*s' is currently being marked unreachable, removed or gone", STR_ARG(id));
-        return;
-    }
-    struct pending *p = pending_add(m, PENDING_GONE);
-    struct registry_record recs[3] = {
-        { .kind = RECORD_AGENT, .deleted = true, .id = id },
-        { .kind = RECORD_UNREACHABLE, .deleted = true, .id = id },
-        { .kind = RECORD_GONE, .id = id, .time = m->wall },
-    };
-    p->agent_id = text_copy(id);
-    p->request = r;
-    p->time = m->wall;
-    p->flag = drained;
-    if (a != NULL)
-        a->change = AGENT_CHANGE_GONE;
-    if (l != NULL)
-        l->change = AGENT_CHANGE_GONE;
-    pending_store(m, p, recs, 3);
-}

@@ -240,11 +240,6 @@ void master_step(struct master *m, const struct master_event *ev, struct master_
 
 /* --- questions --- */
 
-void master_next_framework_id(const struct master *m, char ret[MASTER_ID_TEXT])
-{
-    (void)snprintf(ret, MASTER_ID_TEXT, "%s-%04llu", m->id, (unsigned long long)m->next_framework);
-}
-
 void master_next_agent_id(const struct master *m, char ret[MASTER_ID_TEXT])
 {
     (void)snprintf(ret, MASTER_ID_TEXT, "%s-S%llu", m->id, (unsigned long long)m->next_agent);

@@ -4,67 +4,7 @@
  *
  * Kept: agents (admitted, unreachable, gone) with their drain, weights, quotas, machines in maintenance and the schedule.
  * Not kept: frameworks, tasks, offers: agents bring those. Source: wire protocol, sections 5, 7 and 8. */
-#include <stdlib.h>
-
 #include "master/core/internal.h"
-
-struct registry_record record_agent(const struct agent *a)
-{
-    return (struct registry_record){ .kind = RECORD_AGENT, .id = agent_id_str(a), .info = a->info, .drain = a->drain,
-                                     .deactivated = a->deactivated, .drain_start = a->drain_start };
-}
-
-struct pending *pending_add(struct master *m, enum pending_kind kind)
-{
-    struct pending *p = xcalloc(1, sizeof *p);
-
-    p->kind = kind;
-    DL_APPEND(m->pendings, p);
-    return p;
-}
-
-static void machines_free(struct machine_id *v, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        free((void *)(uintptr_t)v[i].hostname.p);
-        free((void *)(uintptr_t)v[i].ip.p);
-    }
-    free(v);
-}
-
-void pending_free(struct pending *p)
-{
-    agent_report_unref(p->report);
-    free(p->agent_id);
-    for (size_t i = 0; i < p->weight_count; i++)
-        free((void *)(uintptr_t)p->weights[i].role.p);
-    free(p->weights);
-    for (size_t i = 0; i < p->quota_count; i++) {
-        free((void *)(uintptr_t)p->quotas[i].role.p);
-        quantities_done(&p->quotas[i].guarantees);
-        quantities_done(&p->quotas[i].limits);
-    }
-    free(p->quotas);
-    for (size_t i = 0; i < p->window_count; i++)
-        window_done(&p->windows[i]);
-    free(p->windows);
-    machines_free(p->machines, p->machine_count);
-    free(p);
-}
-
-void pending_store(struct master *m, struct pending *p, const struct registry_record *records, size_t count)
-{
-    struct registry_record *v = arena_array(&m->arena, count != 0 ? count : 1, sizeof *v);
-
-    ASSERT(v != NULL);
-    if (count != 0)
-        memcpy(v, records, count * sizeof *v);
-    p->version = ++m->version;
-    struct master_action *a = act(m, MASTER_ACT_STORE);
-    a->store.version = p->version;
-    a->store.records = v;
-    a->store.count = count;
-}
 
 /* --- confirmed --- */
 
@@ -260,29 +200,3 @@ void on_recovered(struct master *m, const struct registry_record *records, size_
              m->unreachable_count, m->gone_count);
 }
 
-/* Old unreachable and gone agents are forgotten. */
-void registry_gc(struct master *m)
-{
-    struct lost_agent *l, *next;
-    struct registry_record recs[256];
-    size_t n = 0, unreachable = m->unreachable_count, gone = m->gone_count;
-    int64_t age_ms = m->config.registry_max_agent_age_ns / NS_PER_MS;
-
-    m->gc_at = mono_add(m->now, m->config.registry_gc_interval_ns);
-    HASH_ITER(hh, m->lost, l, next) {
-        bool over = (l->kind == LOST_UNREACHABLE && unreachable > m->config.registry_max_agent_count) ||
-                    (l->kind == LOST_GONE && gone > m->config.registry_max_agent_count);
-        if (l->kind == LOST_RECOVERED || l->readmitting || l->change != AGENT_CHANGE_NONE ||
-            (!over && m->wall.ms - l->time.ms < age_ms) || n == sizeof recs / sizeof recs[0])
-            continue;
-        recs[n++] = (struct registry_record){ .kind = l->kind == LOST_GONE ? RECORD_GONE : RECORD_UNREACHABLE,
-                                              .deleted = true, .id = act_keep(m, str_of(l->id)) };
-        if (l->kind == LOST_GONE)
-            gone--;
-        else
-            unreachable--;
-        lost_remove(m, l); /* what comes back of it is admitted as unknown */
-    }
-    if (n != 0)
-        pending_store(m, pending_add(m, PENDING_NONE), recs, n);
-}
