@@ -4,18 +4,6 @@
 
 #include "master/core/alloc/internal.h"
 
-struct alloc_agent *alloc_agent_get(const struct allocator *a, struct agent_ref g)
-{
-    ASSERT(g.slot < a->agent_slots);
-    ASSERT(a->hot[g.slot].agent != NULL && a->hot[g.slot].agent->gen == g.gen);
-    return a->hot[g.slot].agent;
-}
-
-struct agent_ref alloc_agent_ref(const struct alloc_agent *g)
-{
-    return (struct agent_ref){ g->slot, g->gen };
-}
-
 /* --- slots --- */
 
 static uint32_t slot_take(struct allocator *a)
@@ -190,14 +178,6 @@ void allocator_agent_deactivate(struct allocator *a, struct agent_ref ref)
 }
 
 /* --- maintenance --- */
-
-struct alloc_inverse_state *alloc_inverse_find(struct alloc_agent *g, struct framework_ref f)
-{
-    for (uint32_t i = 0; i < g->inverse_count; i++)
-        if (framework_ref_eq(g->inverses[i].framework, f))
-            return &g->inverses[i];
-    return NULL;
-}
 
 void allocator_unavailability_set(struct allocator *a, struct agent_ref ref,
                                   const struct alloc_unavailability *u)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Life of the allocator, frameworks and their clients, quota, weights, pause. See internal.h for the
+/* Life of the allocator, frameworks, quota, weights, pause. See internal.h for the
  * plan of the files. */
 #include "master/core/alloc/allocator.h"
 
@@ -149,191 +149,7 @@ void allocator_free(struct allocator *a)
     free(a);
 }
 
-/* --- names --- */
-
-uint32_t alloc_name_known(const struct allocator *a, const struct name *name)
-{
-    for (uint32_t i = 0; i < a->name_count; i++)
-        if (a->names[i] == name)
-            return i;
-    return ALLOC_NONE;
-}
-
-uint32_t alloc_name_index(struct allocator *a, struct name *name)
-{
-    uint32_t i = alloc_name_known(a, name);
-
-    if (i != ALLOC_NONE)
-        return i;
-    i = a->name_count;
-    ARRAY_ROOM(a->names, i, a->name_cap);
-    a->names[a->name_count++] = name_ref(name);
-    a->totals.excluded = xrealloc(a->totals.excluded, a->name_count, sizeof *a->totals.excluded);
-    a->totals.excluded[i] = false;
-    a->totals.excluded_n = a->name_count;
-    for (uint32_t k = 0; k < a->excluded_count; k++)
-        if (a->excluded[k] == name)
-            a->totals.excluded[i] = true;
-    return i;
-}
-
-/* --- triggers --- */
-
-void alloc_pending_all(struct allocator *a)
-{
-    a->pending_all = true;
-    a->stats.triggers++;
-}
-
-void alloc_pending_agent(struct allocator *a, struct alloc_agent *g)
-{
-    struct alloc_hot *h = &a->hot[g->slot];
-
-    a->pending_some = true;
-    a->stats.triggers++;
-    if (h->pending)
-        return;
-    h->pending = true;
-    ARRAY_ROOM(a->pending, a->pending_count, a->pending_cap);
-    a->pending[a->pending_count++] = g->slot;
-}
-
-/* --- clients --- */
-
-bool alloc_client_is_active(const struct alloc_client *c)
-{
-    return c->subscribed && !c->suppressed && c->framework->active;
-}
-
-static void client_update(struct allocator *a, struct alloc_client *c)
-{
-    bool active = alloc_client_is_active(c);
-
-    if (active && c->node.parent == NULL) {
-        sorter_attach(&c->role->frameworks, &c->node);
-        mask_set(a->active, c->slot);
-    } else if (!active && c->node.parent != NULL) {
-        sorter_detach(&c->node);
-        mask_clear(a->active, c->slot);
-    }
-}
-
-/* Where the client of this role is, or would be, among the framework's. */
-static uint32_t client_position(const struct alloc_framework *f, const struct alloc_role *r)
-{
-    uint32_t lo = 0, hi = f->client_count;
-
-    while (lo < hi) {
-        uint32_t mid = lo + (hi - lo) / 2;
-        if ((uintptr_t)f->clients[mid]->role < (uintptr_t)r)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo;
-}
-
-struct alloc_client *alloc_client_find(const struct alloc_framework *f, const struct alloc_role *r)
-{
-    uint32_t i = client_position(f, r);
-
-    return r != NULL && i < f->client_count && f->clients[i]->role == r ? f->clients[i] : NULL;
-}
-
-static void client_gen_next(struct allocator *a, uint32_t slot)
-{
-    if (((++a->client_gens[slot]) & 0xffffff) == 0)
-        filter_purge_slot(a, slot);
-    mask_client_cleared(a, slot);
-}
-
-static uint32_t client_slot_take(struct allocator *a)
-{
-    uint32_t slot;
-
-    if (a->client_free_count != 0) {
-        slot = a->client_free[--a->client_free_count];
-    } else {
-        slot = a->client_slots;
-        if (slot >= a->client_cap) {
-            a->client_cap = a->client_cap != 0 ? a->client_cap * 2 : 64;
-            a->clients = xrealloc(a->clients, a->client_cap, sizeof *a->clients);
-            a->client_gens = xrealloc(a->client_gens, a->client_cap, sizeof *a->client_gens);
-        }
-        a->client_slots++;
-        a->client_gens[slot] = 0;
-        mask_clients_room(a);
-    }
-    client_gen_next(a, slot);
-    return slot;
-}
-
-struct alloc_client *alloc_client_ensure(struct allocator *a, struct alloc_framework *f, struct name *role)
-{
-    struct alloc_role *r = alloc_role_ensure(a, role);
-    struct alloc_client *c = alloc_client_find(f, r);
-
-    if (c != NULL)
-        return c;
-    c = xcalloc(1, sizeof *c);
-    sorter_node_init(&c->node, f->path);
-    c->framework = f;
-    c->role = r;
-    c->slot = client_slot_take(a);
-    a->clients[c->slot] = c;
-    uint32_t i = client_position(f, r);
-    ARRAY_ROOM(f->clients, f->client_count, f->client_cap);
-    memmove(f->clients + i + 1, f->clients + i, (f->client_count - i) * sizeof *f->clients);
-    f->clients[i] = c;
-    f->client_count++;
-    alloc_role_client_add(r, c);
-    return c;
-}
-
-void alloc_client_filters_drop(struct allocator *a, struct alloc_client *c)
-{
-    c->role->filters -= c->filters;
-    c->filters = 0;
-    client_gen_next(a, c->slot);
-}
-
-void alloc_client_release(struct allocator *a, struct alloc_client *c)
-{
-    struct alloc_framework *f = c->framework;
-    struct alloc_role *r = c->role;
-
-    if (c->subscribed || c->holdings != NULL)
-        return;
-    client_update(a, c);
-    alloc_client_filters_drop(a, c);
-    alloc_run_client_left(a, c);
-    mask_clear(a->own_minimum, c->slot);
-    mask_clear(a->revocable, c->slot);
-    uint32_t i = client_position(f, r);
-    memmove(f->clients + i, f->clients + i + 1, (f->client_count - i - 1) * sizeof *f->clients);
-    f->client_count--;
-    a->clients[c->slot] = NULL;
-    ARRAY_ROOM(a->client_free, a->client_free_count, a->client_free_cap);
-    a->client_free[a->client_free_count++] = c->slot;
-    alloc_role_client_remove(r, c);
-    sorter_node_done(&c->node);
-    free(c);
-    alloc_role_release(a, r);
-}
-
 /* --- frameworks --- */
-
-struct alloc_framework *alloc_framework_get(const struct allocator *a, struct framework_ref f)
-{
-    ASSERT(f.slot < a->framework_slots);
-    ASSERT(a->frameworks[f.slot] != NULL && a->frameworks[f.slot]->gen == f.gen);
-    return a->frameworks[f.slot];
-}
-
-struct framework_ref alloc_framework_ref(const struct alloc_framework *f)
-{
-    return (struct framework_ref){ f->slot, f->gen };
-}
 
 static bool is_among(const struct name *role, struct name *const *v, size_t n)
 {
@@ -367,7 +183,7 @@ static void framework_describe(struct allocator *a, struct alloc_framework *f,
         if ((was && !c->suppressed) || !c->subscribed)
             alloc_client_filters_drop(a, c);
         mask_client_cleared(a, c->slot);
-        client_update(a, c);
+        alloc_client_update(a, c);
         alloc_client_release(a, c);
     }
 }
@@ -455,7 +271,7 @@ void allocator_framework_activate(struct allocator *a, struct framework_ref ref)
     alloc_run_books_changed(a);
     f->active = true;
     for (uint32_t i = 0; i < f->client_count; i++)
-        client_update(a, f->clients[i]);
+        alloc_client_update(a, f->clients[i]);
     alloc_pending_all(a);
 }
 
@@ -467,7 +283,7 @@ void allocator_framework_deactivate(struct allocator *a, struct framework_ref re
     f->active = false;
     for (uint32_t i = 0; i < f->client_count; i++) {
         alloc_client_filters_drop(a, f->clients[i]);
-        client_update(a, f->clients[i]);
+        alloc_client_update(a, f->clients[i]);
     }
     inverses_drop(a, ref, false);
 }
@@ -483,7 +299,7 @@ void allocator_suppress(struct allocator *a, struct framework_ref ref, struct na
         if (!c->subscribed || (count != 0 && !is_among(c->role->name, roles, count)))
             continue;
         c->suppressed = true;
-        client_update(a, c);
+        alloc_client_update(a, c);
     }
 }
 
@@ -498,7 +314,7 @@ void allocator_revive(struct allocator *a, struct framework_ref ref, struct name
             continue;
         alloc_client_filters_drop(a, c);
         c->suppressed = false;
-        client_update(a, c);
+        alloc_client_update(a, c);
     }
     inverses_drop(a, ref, true);
     alloc_pending_all(a);

@@ -12,11 +12,6 @@
 #include "common/model/role.h"
 #include "master/core/alloc/internal.h"
 
-bool alloc_is_plain(const struct resource *r)
-{
-    return r->type == VALUE_SCALAR && r->reservations == NULL && !r->revocable;
-}
-
 /* --- sums of the holdings --- */
 
 static void role_sums_change(struct allocator *a, struct alloc_role *r, uint32_t name, int64_t milli,
@@ -210,22 +205,6 @@ void alloc_available_changed(struct allocator *a, struct alloc_agent *g)
     g->ref = ALLOC_REF_UNKNOWN;
     h->ref_known = false;
     h->free = g->available.n != 0;
-}
-
-void alloc_available_scan(struct allocator *a, struct alloc_agent *g)
-{
-    g->plain = g->special = true;
-    a->hot[g->slot].small = true;
-    if (g->available.n == 0)
-        return;
-    for (uint32_t i = 0; i < g->available.n; i++) {
-        const struct resource *x = &g->available.v[i];
-        if (x->reservations != NULL || x->revocable || x->shared)
-            g->plain = false;
-        else if (x->type == VALUE_SCALAR)
-            g->special = false;
-    }
-    a->hot[g->slot].small = !alloc_minimum_reached(&a->minimum, &g->available);
 }
 
 static void available_put(struct alloc_agent *g, const struct resource *x)

@@ -2,6 +2,9 @@
 /* What the files of the allocator share. Not for others: the interface is allocator.h.
  *
  *     allocator.c  frameworks, quota, weights, pause; life of the allocator
+ *     tables.c     names, references, what is to be looked at
+ *     clients.c    clients and their slots
+ *     amounts.c    questions about resources alone
  *     agents.c     agents, whitelist, maintenance
  *     books.c      who holds what: grant, recover, launch, conversions, and all sums
  *     roles.c      the tree of roles
@@ -10,6 +13,7 @@
  *     mask.c       which clients an agent need not be shown to
  *     offer.c      what one agent would offer to one client, and why not
  *     run.c        the cycle: candidates, slices, results
+ *     run_state.c  what changes of the books mean to an unfinished run
  *     stage.c      the two stages: looking and granting
  *     query.c      questions
  *     log.c        the decision log
@@ -315,23 +319,32 @@ struct allocator {
 
 /* --- shared functions, by file --- */
 
-/* allocator.c */
+/* tables.c */
 uint32_t alloc_name_index(struct allocator *a, struct name *name);
 uint32_t alloc_name_known(const struct allocator *a, const struct name *name); /* ALLOC_NONE */
 struct alloc_framework *alloc_framework_get(const struct allocator *a, struct framework_ref f);
 struct framework_ref alloc_framework_ref(const struct alloc_framework *f);
+struct alloc_agent *alloc_agent_get(const struct allocator *a, struct agent_ref g);
+struct agent_ref alloc_agent_ref(const struct alloc_agent *g);
+struct alloc_inverse_state *alloc_inverse_find(struct alloc_agent *g, struct framework_ref f);
 void alloc_pending_all(struct allocator *a);
 void alloc_pending_agent(struct allocator *a, struct alloc_agent *g);
+
+/* amounts.c */
+bool alloc_is_plain(const struct resource *r); /* scalar, unreserved, not revocable: what quota counts */
+bool alloc_minimum_reached(const struct alloc_minimum *m, const struct resources *r);
+bool alloc_any_alternative_reached(const struct quantities *alternatives, size_t count,
+                                    const struct resources *r);
+bool mask_same_entries(const struct resources *a, const struct resources *b); /* in the same order */
+void alloc_available_scan(struct allocator *a, struct alloc_agent *g); /* plain, hot.small */
+
+/* clients.c */
 struct alloc_client *alloc_client_find(const struct alloc_framework *f, const struct alloc_role *r);
 struct alloc_client *alloc_client_ensure(struct allocator *a, struct alloc_framework *f, struct name *role);
 void alloc_client_release(struct allocator *a, struct alloc_client *c); /* frees it when nothing needs it */
 void alloc_client_filters_drop(struct allocator *a, struct alloc_client *c);
 bool alloc_client_is_active(const struct alloc_client *c);
-
-/* agents.c */
-struct alloc_agent *alloc_agent_get(const struct allocator *a, struct agent_ref g);
-struct agent_ref alloc_agent_ref(const struct alloc_agent *g);
-struct alloc_inverse_state *alloc_inverse_find(struct alloc_agent *g, struct framework_ref f);
+void alloc_client_update(struct allocator *a, struct alloc_client *c); /* may it be offered something? */
 
 /* roles.c */
 struct alloc_role *alloc_role_find(const struct allocator *a, const struct name *name);
@@ -350,11 +363,9 @@ static inline struct sorter_node *alloc_role_leaf(struct alloc_role *r)
 bool alloc_role_is_within(const struct alloc_role *r, const struct alloc_role *ancestor); /* or equal */
 
 /* books.c */
-bool alloc_is_plain(const struct resource *r); /* scalar, unreserved, not revocable: what quota counts */
 void alloc_total_add(struct allocator *a, const struct resources *total);
 void alloc_total_sub(struct allocator *a, const struct resources *total);
 void alloc_available_changed(struct allocator *a, struct alloc_agent *g);
-void alloc_available_scan(struct allocator *a, struct alloc_agent *g); /* plain, hot.small */
 /* c holds r (whatever allocation role its entries have) in addition. Only the holding and the sums change,
  * not what is available, and the order is not touched: see alloc_client_touch. */
 struct alloc_holding *alloc_hold_add(struct allocator *a, struct alloc_agent *g, struct alloc_client *c,
@@ -414,7 +425,6 @@ static inline void mask_clear(uint64_t *m, uint32_t i)
 }
 /* Compares what is free with the reference of the mask and adapts one of them. */
 void mask_agent_reference(struct allocator *a, struct alloc_agent *g);
-bool mask_same_entries(const struct resources *a, const struct resources *b); /* in the same order */
 
 /* offer.c */
 struct alloc_offer {
@@ -430,7 +440,6 @@ void alloc_offer_done(struct alloc_offer *o);
 enum alloc_reason alloc_offer_make(struct allocator *a, struct alloc_agent *g, struct alloc_client *c,
                                    enum alloc_phase stage, struct alloc_offer *ret, bool *ret_for_good,
                                    int64_t *ret_until_ms);
-bool alloc_minimum_reached(const struct alloc_minimum *m, const struct resources *r);
 void alloc_quota_prepare(struct allocator *a); /* H and F of the run, when unknown */
 /* No name's amount that quota leaves to plain resources of role reaches any alternative of the default
  * minimum. */
@@ -439,7 +448,7 @@ int64_t alloc_quota_left(const struct allocator *a, const struct alloc_role *r,
                          uint32_t name); /* limit; INT64_MAX */
 int64_t alloc_quota_consumed(const struct alloc_role *r, uint32_t name);
 
-/* run.c */
+/* run_state.c */
 void alloc_run_books_changed(struct allocator *a); /* by somebody else while a run is unfinished */
 void alloc_run_agent_left(struct allocator *a,
                           struct alloc_agent *g); /* its grants of the unfinished run are void */
@@ -447,6 +456,7 @@ void alloc_run_client_left(struct allocator *a, struct alloc_client *c);
 void alloc_run_done(struct allocator *a); /* frees */
 /* NULL when it left or may not be offered any more. */
 struct alloc_agent *alloc_candidate_get(const struct allocator *a, struct alloc_candidate cand);
+void alloc_result_free(struct alloc_run_state *run);
 
 /* stage.c */
 bool alloc_stage_run(struct allocator *a); /* the stage of run.phase; true: all candidates were visited */

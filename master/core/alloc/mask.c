@@ -89,16 +89,6 @@ void mask_agent_sync(struct allocator *a, uint32_t agent_slot)
     h->mask_seen = a->mask_clears;
 }
 
-bool mask_same_entries(const struct resources *a, const struct resources *b)
-{
-    if (a->n != b->n)
-        return false;
-    for (uint32_t i = 0; i < a->n; i++)
-        if (!resource_eq(&a->v[i], &b->v[i]))
-            return false;
-    return true;
-}
-
 static void reference_set(struct alloc_agent *g)
 {
     resources_done(&g->reference);

@@ -14,35 +14,11 @@ void alloc_offer_done(struct alloc_offer *o)
     qvec_clear(&o->guaranteed);
 }
 
-/* --- minimum --- */
-
-static bool alternative_reached(const struct quantities *q, const struct resources *r)
-{
-    for (uint32_t i = 0; i < q->n; i++)
-        if (resources_milli(r, q->v[i].name) < q->v[i].milli)
-            return false;
-    return true;
-}
-
-static bool any_alternative_reached(const struct quantities *alternatives, size_t count,
-                                    const struct resources *r)
-{
-    for (size_t i = 0; i < count; i++)
-        if (alternative_reached(&alternatives[i], r))
-            return true;
-    return count == 0;
-}
-
-bool alloc_minimum_reached(const struct alloc_minimum *m, const struct resources *r)
-{
-    return r->n != 0 && any_alternative_reached(m->alternatives, m->count, r);
-}
-
 static bool big_enough(const struct allocator *a, const struct alloc_client *c, const struct resources *r)
 {
     if (c->minimum == NULL)
         return alloc_minimum_reached(&a->minimum, r);
-    return r->n != 0 && any_alternative_reached(c->minimum->alternatives, c->minimum->count, r);
+    return r->n != 0 && alloc_any_alternative_reached(c->minimum->alternatives, c->minimum->count, r);
 }
 
 /* --- quota --- */
