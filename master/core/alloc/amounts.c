@@ -2,11 +2,6 @@
 /* Questions about resources alone. */
 #include "master/core/alloc/internal.h"
 
-bool alloc_is_plain(const struct resource *r)
-{
-    return r->type == VALUE_SCALAR && r->reservations == NULL && !r->revocable;
-}
-
 static bool alternative_reached(const struct quantities *q, const struct resources *r)
 {
     for (uint32_t i = 0; i < q->n; i++)

@@ -331,7 +331,11 @@ void alloc_pending_all(struct allocator *a);
 void alloc_pending_agent(struct allocator *a, struct alloc_agent *g);
 
 /* amounts.c */
-bool alloc_is_plain(const struct resource *r); /* scalar, unreserved, not revocable: what quota counts */
+/* Scalar, unreserved, not revocable: what quota counts. */
+static inline bool alloc_is_plain(const struct resource *r)
+{
+    return r->type == VALUE_SCALAR && r->reservations == NULL && !r->revocable;
+}
 bool alloc_minimum_reached(const struct alloc_minimum *m, const struct resources *r);
 bool alloc_any_alternative_reached(const struct quantities *alternatives, size_t count,
                                     const struct resources *r);
