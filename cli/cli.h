@@ -44,6 +44,7 @@ int exec_main(int argc, char **argv);
 int attach_main(int argc, char **argv);
 int cp_main(int argc, char **argv);
 int hello_main(int argc, char **argv);
+int bench_framework_main(int argc, char **argv);
 int version_main(int argc, char **argv);
 
 /* Prints the error as one line and returns the exit status that belongs to it. */

@@ -46,6 +46,8 @@ static const struct command commands[] = {
     { "cp", cp_main, "TASK:PATH LOCAL", "copy files out of a task's sandbox" },
     { "api", api_main, "CALL [--agent=AGENT] [--body=JSON]", "any call of the operator API" },
     { "sim", sim_main, "--seed N [...]", "the simulator: the shipped cores under virtual time" },
+    { "bench-framework", bench_framework_main, "[--only=A,B] -- COMMAND...",
+      "grade a framework against a scripted master that misbehaves" },
     { "hello", hello_main, "[--port=N]", "a tiny web server, for the demo and for trials" },
     { "version", version_main, "", "the version" },
     { "help", help_main, "", "this list" },
@@ -73,7 +75,7 @@ static int help_main(int argc, char **argv)
     (void)argv;
     printf("stoa: a two-level cluster resource manager\n\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        printf("  stoa %-11s %s\n", commands[i].name, commands[i].help);
+        printf("  stoa %-15s %s\n", commands[i].name, commands[i].help);
     printf("\nThe daemons take the flags of Mesos and Marathon: stoa master --help, stoa agent --help, "
            "stoa marathon --help.\nThe others: stoa COMMAND --help.\n");
     return 0;

@@ -80,6 +80,7 @@ static void on_stream_done(void *arg, struct http_call *c, const struct http_ans
     s->stream = NULL;
     if (err != NULL) {
         ev.text = str_of(err->msg);
+        ev.unanswered = err->code == ERR_TIMEOUT;
     } else if (a->status == 200) {
         ev.text = STR("the master ended the event stream");
     } else {

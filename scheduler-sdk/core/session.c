@@ -187,6 +187,12 @@ static void end(struct session *s, bool failed, struct session_actions *a)
     (void)act(a, SESSION_END);
 }
 
+static void may_come_late(struct session *s)
+{
+    if (s->late < SESSION_LATE_MAX)
+        s->late++;
+}
+
 static void lose(struct session *s, struct mono now, struct rng *rng, struct session_actions *a,
                  struct str why)
 {
@@ -262,6 +268,7 @@ static void subscribed(struct session *s, const struct session_event *ev, struct
         return;
     s->failures = 0;
     s->heartbeat_ns = ev->heartbeat_ns;
+    s->subscribed_at = ev->now;
     set_state(s, SESSION_SUBSCRIBED, silence_limit(s, ev->now));
     (void)act(a, SESSION_TELL_SUBSCRIBED);
     s->was_subscribed = true;
@@ -270,6 +277,8 @@ static void subscribed(struct session *s, const struct session_event *ev, struct
 static void closed(struct session *s, const struct session_event *ev, struct rng *rng,
                    struct session_actions *a)
 {
+    if (s->state == SESSION_CONNECTING && ev->unanswered)
+        may_come_late(s);
     if (s->state == SESSION_CONNECTING)
         wait_then_retry(s, ev->now, rng, a, ev->text);
     else if (s->state == SESSION_SUBSCRIBED)
@@ -289,6 +298,7 @@ static void tick(struct session *s, struct mono now, struct rng *rng, struct ses
         connect_next(s, now, a);
         break;
     case SESSION_CONNECTING:
+        may_come_late(s);
         (void)act(a, SESSION_DISCONNECT);
         (void)snprintf(why, sizeof why, "not subscribed within %lld ms",
                        (long long)(s->config.connect_timeout_ns / NS_PER_MS));
@@ -320,13 +330,28 @@ static void stop(struct session *s, struct mono now, struct session_actions *a)
     }
 }
 
-static void fatal(struct session *s, const struct session_event *ev, struct session_actions *a)
+/* The master's word that another connection of this framework took over, which may be one that we gave up. */
+static bool is_own_late_call(struct session *s, const struct session_event *ev)
+{
+    bool soon = mono_before(ev->now, mono_add(s->subscribed_at, SESSION_LATE_S * NS_PER_S));
+
+    if (s->state != SESSION_SUBSCRIBED || s->late == 0 || !soon || !str_is(ev->text, "Framework failed over"))
+        return false;
+    s->late--;
+    return true;
+}
+
+static void fatal(struct session *s, const struct session_event *ev, struct rng *rng, struct session_actions *a)
 {
     bool stopping = s->state == SESSION_STOPPING; /* then it is the answer to our own TEARDOWN */
 
     if (s->state != SESSION_CONNECTING && s->state != SESSION_SUBSCRIBED && !stopping)
         return;
     (void)act(a, SESSION_DISCONNECT);
+    if (is_own_late_call(s, ev)) {
+        lose(s, ev->now, rng, a, STR("an earlier SUBSCRIBE of this framework came late and took over"));
+        return;
+    }
     if (!stopping)
         act_copy(a, SESSION_TELL_ERROR, ev->text);
     end(s, !stopping, a);
@@ -414,7 +439,7 @@ void session_step(struct session *s, const struct session_event *ev, struct rng 
         closed(s, ev, rng, ret);
         break;
     case SESSION_EV_ERROR:
-        fatal(s, ev, ret);
+        fatal(s, ev, rng, ret);
         break;
     case SESSION_EV_STOP:
         stop(s, ev->now, ret);

@@ -37,6 +37,8 @@ enum {
     SESSION_ADDRESS_MAX = 320, /* "host:port" */
     SESSION_REDIRECTS_MAX = 5, /* in a row, before it counts as a failure */
     SESSION_ROLES_MAX = 1024,  /* suppressed roles remembered */
+    SESSION_LATE_MAX = 3,      /* given-up SUBSCRIBE calls that are reckoned with */
+    SESSION_LATE_S = 60,       /* after a subscription, for them to arrive */
     SESSION_PORT_DEFAULT = 5050
 };
 
@@ -77,6 +79,7 @@ struct session_event {
     struct str location; /* of a 307: "//host:port/path" or a full URL */
     struct str text;
     int64_t heartbeat_ns;
+    bool unanswered; /* of CLOSED: nothing came back in time; the call may yet arrive */
 };
 
 enum session_action_type {
@@ -117,6 +120,11 @@ struct session {
     bool was_subscribed; /* at least once */
     bool started;        /* waiting for the first MASTER */
     bool failed;         /* ended by an error */
+    /* A SUBSCRIBE that was given up without an answer may lie in the queue of a master that stood still. It takes over from the
+     * newer subscription when it is read, and that one is told "Framework failed over", though nobody else is there. So many
+     * times within the first minute this is taken as the end of the connection, not of the framework. */
+    unsigned late;
+    struct mono subscribed_at;
     int64_t heartbeat_ns;
     struct mono wake_at; /* MONO_NEVER: no TICK wanted */
 };

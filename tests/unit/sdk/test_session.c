@@ -154,6 +154,19 @@ static const struct {
       "disconnect\n"
       "  > tell error: Framework failed over\n  > end\nwake\nstart\n",
       SESSION_ENDED, true },
+    { "a SUBSCRIBE that was given up arrives late: once is no end", "m1",
+      "start|wake|wake|subscribed|error Framework failed over|wake|subscribed|error Framework failed over",
+      "start\n  > connect m1:5050\nwake\n  > disconnect\nwake\n  > connect m1:5050\nsubscribed\n  > tell subscribed\n"
+      "error Framework failed over\n  > disconnect\n"
+      "  > tell disconnected: an earlier SUBSCRIBE of this framework came late and took over\n"
+      "wake\n  > connect m1:5050\nsubscribed\n  > tell subscribed\n"
+      "error Framework failed over\n  > disconnect\n  > tell error: Framework failed over\n  > end\n",
+      SESSION_ENDED, true },
+    { "but a minute later it is somebody else", "m1",
+      "start|wake|wake|subscribed|wait 61|heard|error Framework failed over",
+      "start\n  > connect m1:5050\nwake\n  > disconnect\nwake\n  > connect m1:5050\nsubscribed\n  > tell subscribed\n"
+      "wait 61\nheard\nerror Framework failed over\n  > disconnect\n  > tell error: Framework failed over\n  > end\n",
+      SESSION_ENDED, true },
     { "an ERROR event instead of SUBSCRIBED", "m1", "start|200|error Framework has been removed",
       "start\n  > connect m1:5050\n200\nerror Framework has been removed\n  > disconnect\n"
       "  > tell error: Framework has been removed\n  > end\n",
