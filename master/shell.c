@@ -91,7 +91,11 @@ static void do_send(struct shell *sh, const struct master_action *a)
     }
     sbuf_clear(&sh->out);
     const char *name = encode_send(a, &sh->out);
-    if (name != NULL && sbuf_ok(&sh->out) && msg_send(sh->msg, &from, &to, str_of(name), sbuf_view(&sh->out)) != 0)
+    if (name == NULL || !sbuf_ok(&sh->out))
+        return;
+    /* Nothing at an agent waits for the acknowledgement of an end: with a thousand busy agents it is worth a write less. */
+    bool later = a->send.kind == MSG_ACKNOWLEDGE && a->send.flag && loop_is_busy(sh->loop);
+    if ((later ? msg_send_later : msg_send)(sh->msg, &from, &to, str_of(name), sbuf_view(&sh->out)) != 0)
         log_warn("message_dropped", "pid=" LOG_Q " message=%s reason=\"over a limit\"", LOG_QARG(a->send.to), name);
 }
 

@@ -42,7 +42,9 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
         c->tls_wants_read = false;
         ready |= LOOP_WRITE;
     }
+    struct loop *loop = c->loop; /* c may be another connection afterwards */
     c->on_ready(c, ready);
+    loop_handled(loop);
 }
 
 static void arm(struct conn *c)
@@ -91,6 +93,13 @@ void conn_done(struct conn *c)
     c->out = NULL;
     c->fd = -1;
     c->armed = c->wanted = 0;
+}
+
+/* Without this every read of a connection on which nothing is written sends an acknowledgement at once, which costs
+ * as much as a write. */
+void conn_one_way(struct conn *c)
+{
+    (void)setsockopt(c->fd, IPPROTO_TCP, TCP_QUICKACK, &(int){ 0 }, sizeof(int)); /* no effect on unix sockets */
 }
 
 void conn_want(struct conn *c, int what)

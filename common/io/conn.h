@@ -45,6 +45,8 @@ void conn_done(struct conn *c);
 /* Puts TLS on top. server: accept; else connect, with SNI and certificate check against host (terminated; a
  * numeric host is checked as an address). */
 int conn_start_tls(struct conn *c, struct ssl_ctx_st *ctx, bool server, const char *host, struct error *err);
+/* What matters on this connection goes one way: TCP need not confirm each piece that is read by a packet of its own. */
+void conn_one_way(struct conn *c);
 void conn_want(struct conn *c, int what); /* sets the wanted readiness */
 
 enum { CONN_AGAIN = -1, CONN_FAILED = -2 };

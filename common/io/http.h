@@ -123,7 +123,8 @@ bool http_req_is_tls(const struct http_req *r);
 /* This connection carries messages of a peer: from now on it may be idle for as long as it likes. */
 void http_req_keep_connection(struct http_req *r);
 /* Nobody waits for the answer to this request (libprocess peers read and drop it): it may be written up to 20 ms
- * late, together with others of the connection, which saves a system call for each. */
+ * late, together with others of the connection, which saves a system call for each. A peer that sends on while such an
+ * answer is put off has shown that it waits for none: from then on up to half a second. */
 void http_req_unhurried(struct http_req *r);
 /* A free slot for the owner, NULL at first. */
 void http_req_set_data(struct http_req *r, void *data);

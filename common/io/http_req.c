@@ -83,7 +83,10 @@ bool http_req_is_tls(const struct http_req *r)
 
 void http_req_keep_connection(struct http_req *r)
 {
-    r->conn->is_kept = true;
+    struct http_conn *k = r->conn;
+    if (!k->is_kept)
+        conn_one_way(&k->c);
+    k->is_kept = true;
 }
 
 void http_req_unhurried(struct http_req *r)

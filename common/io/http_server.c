@@ -251,8 +251,11 @@ static bool put_off(struct http_conn *k)
     if (k->state != CONN_IDLE || k->close_when_flushed || k->dirty || k->stash_n != 0 ||
         conn_out_size(&k->c) > HTTP_UNHURRIED_BYTES_MAX)
         return false;
-    if (k->unhurried_expiry.queue == NULL)
-        expiry_start(&k->server->unhurrieds, &k->unhurried_expiry);
+    struct http_server *s = k->server;
+    if (k->unhurried_expiry.queue != NULL)
+        k->is_unawaited = true;
+    else
+        expiry_start(k->is_unawaited ? &s->unawaiteds : &s->unhurrieds, &k->unhurried_expiry);
     return true;
 }
 
@@ -780,6 +783,7 @@ int http_server_new(struct http_server **ret_server, struct loop *loop,
     expiry_queue_init(&s->bodies, &s->timer, s->opt.body_stall_ns, body_expired, s);
     expiry_queue_init(&s->writes, &s->timer, s->opt.write_stall_ns, write_expired, s);
     expiry_queue_init(&s->unhurrieds, &s->timer, HTTP_UNHURRIED_MS * NS_PER_MS, unhurried_over, s);
+    expiry_queue_init(&s->unawaiteds, &s->timer, HTTP_UNAWAITED_MS * NS_PER_MS, unhurried_over, s);
     expiry_queue_init(&s->lingers, &s->timer, 2 * NS_PER_S, linger_expired, s);
     loop_timer_init(&s->accept_retry, loop, http_accept_again, s);
     *ret_server = s;

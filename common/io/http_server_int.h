@@ -77,6 +77,7 @@ struct http_conn {
     const char *fail_text;
     enum conn_state state;
     bool dirty, paused, close_when_flushed, unread_input, tls_undecided, has_drop, is_kept;
+    bool is_unawaited; /* it has asked on while an unhurried answer was put off: it waits for none */
     enum http_gone drop_why; /* with has_drop: to be killed at the end of the turn */
 };
 
@@ -89,7 +90,7 @@ struct http_listener {
 };
 
 /* Exchanges kept for reuse; bytes of an unwanted body that are read; bytes read while closing. */
-enum { HTTP_UNHURRIED_MS = 20, HTTP_UNHURRIED_BYTES_MAX = 2048 };
+enum { HTTP_UNHURRIED_MS = 20, HTTP_UNAWAITED_MS = 500, HTTP_UNHURRIED_BYTES_MAX = 2048 };
 enum { HTTP_POOL_MAX = 1024, HTTP_DISCARD_MAX = 1 << 20, HTTP_LINGER_BYTES_MAX = 1 << 22 };
 
 struct http_server {
@@ -102,7 +103,7 @@ struct http_server {
     unsigned dirty_count;
     struct loop_work send_work, free_work;
     struct expiry_timer timer;
-    struct expiry_queue silents, heads, idles, bodies, writes, lingers, unhurrieds;
+    struct expiry_queue silents, heads, idles, bodies, writes, lingers, unhurrieds, unawaiteds;
     struct loop_timer accept_retry;
     struct http_req *pool;
     unsigned pool_count;

@@ -31,6 +31,8 @@ struct loop {
     struct event *turn_end, *turn_next;
     struct loop_work *work[LOOP_PHASE_COUNT];
     unsigned count[LOOP_PHASE_COUNT];
+    unsigned handled, cuts; /* connections since the last end of a turn, or cut; cuts in this turn */
+    bool busy;              /* there were cuts in the last */
 };
 
 enum watch_kind { WATCH_SIGNAL, WATCH_FD, WATCH_CHILD, WATCH_PROCESS };
@@ -67,19 +69,42 @@ static unsigned work_count(const struct loop *loop)
     return n;
 }
 
+static void run_phases(struct loop *loop, int end)
+{
+    loop->in_turn_end = true;
+    for (int p = 0; p < end; p++)
+        run_phase(loop, (enum loop_phase)p);
+    loop->in_turn_end = false;
+    loop->has_now = loop->has_wall = false;
+    loop->handled = 0;
+}
+
 static void on_turn_end(int fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
     struct loop *loop = arg;
-    loop->in_turn_end = true;
-    for (int p = 0; p < LOOP_PHASE_COUNT; p++)
-        run_phase(loop, (enum loop_phase)p);
-    loop->in_turn_end = false;
-    loop->has_now = loop->has_wall = false;
+    run_phases(loop, LOOP_PHASE_COUNT);
+    loop->busy = loop->cuts != 0;
+    loop->cuts = 0;
     static const struct timeval at_once;
     if (work_count(loop) != 0)
         (void)evtimer_add(loop->turn_next, &at_once);
+}
+
+void loop_handled(struct loop *loop)
+{
+    if (++loop->handled < LOOP_HANDLED_MAX || loop->in_turn_end)
+        return;
+    loop->cuts++;
+    loop->busy = true;
+    run_phases(loop, LOOP_FREE);
+    event_active(loop->turn_end, EV_TIMEOUT, 0);
+}
+
+bool loop_is_busy(const struct loop *loop)
+{
+    return loop->busy;
 }
 
 static void on_turn_next(int fd, short what, void *arg)

@@ -65,6 +65,14 @@ struct loop_work {
 void loop_defer(struct loop *loop, struct loop_work *w);
 void loop_undefer(struct loop *loop, struct loop_work *w); /* no effect when not queued */
 
+/* To be called at the end of the callback of a connection, with nothing of it under way: after LOOP_HANDLED_MAX of
+ * them the turn is cut, which is that the phases before FREE run at once and the clocks are read anew. So
+ * the peers of a thousand connections that are ready together go on while the rest of the turn is worked off. */
+enum { LOOP_HANDLED_MAX = 64 };
+void loop_handled(struct loop *loop);
+/* Whether the last turn was a long one, with LOOP_HANDLED_MAX connections or more. */
+bool loop_is_busy(const struct loop *loop);
+
 /* --- timers ------------------------------------------------------------------------------------------- */
 /* Embedded in its owner. timer_init before anything else; timer_done before the memory goes away. */
 struct loop_timer {

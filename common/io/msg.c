@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include <event2/buffer.h>
 
@@ -21,6 +22,7 @@
 #include "common/io/conn.h"
 #include "common/io/expiry.h"
 
+enum { ANSWER_BYTES_AT_ONCE = 2048, LATER_MS = 20 };
 enum peer_state { PEER_CLOSED, PEER_CONNECTING, PEER_OPEN };
 
 struct link {
@@ -36,6 +38,7 @@ struct peer {
     struct peer *dirty_next, *dirty_prev;
     struct peer *closed_next; /* waits for LOOP_FREE */
     struct expiry expiry;     /* connecting, stalled or idle */
+    struct expiry later;      /* messages have been put off */
     struct link *links;
     unsigned queued; /* messages since the queue was last empty */
     enum peer_state state;
@@ -51,9 +54,11 @@ struct msg {
     struct link *exits;
     struct loop_work send_work, free_work;
     struct expiry_timer timer;
-    struct expiry_queue connects, stalls, idles;
+    struct expiry_queue connects, stalls, idles, laters;
     struct msg_stats stats;
     unsigned dirty_count, exit_count;
+    struct msg_pid sender; /* of the last message, and the headers that follow from it */
+    struct sbuf sender_head;
 };
 
 /* --- pids --------------------------------------------------------------------------------------------- */
@@ -131,6 +136,7 @@ static void peer_fail(struct peer *p)
     p->closing = true;
     undirty(p);
     expiry_stop(&p->expiry);
+    expiry_stop(&p->later);
     if (p->state != PEER_CLOSED)
         conn_want(&p->c, 0);
     m->stats.dropped_closed += p->queued;
@@ -176,6 +182,7 @@ static void report(void *arg)
 static void flush(struct peer *p)
 {
     struct msg *m = p->m;
+    expiry_stop(&p->later);
     if (p->state != PEER_OPEN)
         return;
     ssize_t n = conn_flush(&p->c);
@@ -215,6 +222,10 @@ static void opened(struct peer *p)
     }
     p->state = PEER_OPEN;
     expiry_stop(&p->expiry);
+    /* Answers are thrown away: many at a time. The end of the connection is told at once all the same. */
+    conn_one_way(&p->c);
+    if (m->opt.tls == NULL)
+        (void)setsockopt(p->c.fd, SOL_SOCKET, SO_RCVLOWAT, &(int){ ANSWER_BYTES_AT_ONCE }, sizeof(int));
     conn_want(&p->c, LOOP_READ);
     flush(p);
 }
@@ -259,6 +270,12 @@ static void on_idle(struct expiry *e, void *arg)
         peer_fail(p);
 }
 
+static void on_later(struct expiry *e, void *arg)
+{
+    (void)arg;
+    dirty((struct peer *)(void *)((char *)e - offsetof(struct peer, later)));
+}
+
 static struct peer *peer_get(struct msg *m, const struct net_addr *addr)
 {
     struct peer *p = NULL;
@@ -287,31 +304,61 @@ static struct peer *peer_get(struct msg *m, const struct net_addr *addr)
 }
 
 /* --- sending ------------------------------------------------------------------------------------------ */
-/* Room for a whole message in one piece, so that one write takes many of them. */
-char *msg_send_room(struct msg *m, const struct msg_pid *from, const struct msg_pid *to, struct str name,
-                    size_t body_size)
+/* The headers that every message of one sender has; messages of one sender follow each other. */
+static struct str sender_head(struct msg *m, const struct msg_pid *from)
 {
-    struct peer *p = peer_get(m, &to->addr);
+    if (m->sender_head.n == 0 || !msg_pid_eq(&m->sender, from)) {
+        char text[MSG_PID_TEXT_SIZE];
+        msg_pid_text(from, text);
+        m->sender = *from;
+        sbuf_clear(&m->sender_head);
+        sbuf_fmt(&m->sender_head,
+                 " HTTP/1.1\r\nUser-Agent: libprocess/%s\r\nLibprocess-From: %s\r\nConnection: Keep-Alive\r\nHost: ",
+                 text, text);
+        ASSERT(sbuf_ok(&m->sender_head));
+    }
+    return sbuf_view(&m->sender_head);
+}
+
+static char *put(char *at, struct str s)
+{
+    memcpy(at, s.p, s.n);
+    return at + s.n;
+}
+
+enum { HEAD_MAX = 2 * MSG_ID_MAX + 2 * MSG_PID_TEXT_SIZE + NET_TEXT_SIZE + 256 };
+
+/* Returns the size of the head. */
+static size_t write_head(char *head, struct str sender, const struct msg_pid *to, struct str name, size_t body_size)
+{
+    char receiver[NET_TEXT_SIZE], *at = put(head, STR("POST /"));
+    net_text(&to->addr, receiver);
+    at = put(at, str_of(to->id));
+    *at++ = '/';
+    at = put(at, str_sub(name, 0, MSG_ID_MAX));
+    at = put(at, sender);
+    at = put(at, str_of(receiver));
+    if (body_size == 0)
+        return (size_t)(put(at, STR("\r\n\r\n")) - head);
+    at = put(at, STR("\r\nTransfer-Encoding: chunked\r\n\r\n"));
+    unsigned digits = 1;
+    while (digits < 16 && body_size >> (4 * digits) != 0)
+        digits++;
+    while (digits-- != 0)
+        *at++ = "0123456789abcdef"[body_size >> (4 * digits) & 15];
+    return (size_t)(put(at, STR("\r\n")) - head);
+}
+
+/* Room for a whole message in one piece, so that one write takes many of them. */
+static char *room_for(struct msg *m, struct peer *p, const struct msg_pid *from, const struct msg_pid *to, struct str name,
+                      size_t body_size)
+{
     if (p == NULL || conn_out_size(&p->c) + body_size > m->opt.peer_queue_bytes_max) {
         m->stats.dropped_limit++;
         return NULL;
     }
-    char sender[MSG_PID_TEXT_SIZE], receiver[NET_TEXT_SIZE], head[2 * MSG_PID_TEXT_SIZE + MSG_ID_MAX + 768];
-    if (name.n > 256)
-        name.n = 256;
-    msg_pid_text(from, sender);
-    net_text(&to->addr, receiver);
-    int n = snprintf(head, sizeof head,
-                     "POST /%s/%.*s HTTP/1.1\r\nUser-Agent: libprocess/%s\r\nLibprocess-From: %s\r\n"
-                     "Connection: Keep-Alive\r\nHost: %s\r\n",
-                     to->id, STR_ARG(name), sender, sender, receiver);
-    ASSERT(n > 0 && (size_t)n < sizeof head - 64);
-    size_t head_n = (size_t)n;
-    if (body_size != 0)
-        head_n += (size_t)snprintf(head + head_n, sizeof head - head_n,
-                                   "Transfer-Encoding: chunked\r\n\r\n%zx\r\n", body_size);
-    else
-        head_n += (size_t)snprintf(head + head_n, sizeof head - head_n, "\r\n");
+    char head[HEAD_MAX];
+    size_t head_n = write_head(head, sender_head(m, from), to, name, body_size);
     static const char tail[] = "\r\n0\r\n\r\n";
     size_t tail_n = body_size != 0 ? sizeof tail - 1 : 0;
     struct evbuffer *out = conn_out(&p->c);
@@ -331,10 +378,32 @@ char *msg_send_room(struct msg *m, const struct msg_pid *from, const struct msg_
     if (p->closing) {
         m->stats.dropped_closed++; /* it failed at once; the buffer goes at LOOP_FREE */
         p->queued--;
-    } else {
-        dirty(p);
     }
     return at + head_n;
+}
+
+char *msg_send_room(struct msg *m, const struct msg_pid *from, const struct msg_pid *to, struct str name,
+                    size_t body_size)
+{
+    struct peer *p = peer_get(m, &to->addr);
+    char *room = room_for(m, p, from, to, name, body_size);
+    if (room != NULL && !p->closing)
+        dirty(p);
+    return room;
+}
+
+int msg_send_later(struct msg *m, const struct msg_pid *from, const struct msg_pid *to, struct str name,
+                   struct str body)
+{
+    struct peer *p = peer_get(m, &to->addr);
+    char *room = room_for(m, p, from, to, name, body.n);
+    if (room == NULL)
+        return -ERR_LIMIT;
+    if (body.n != 0)
+        memcpy(room, body.p, body.n);
+    if (!p->closing && !p->dirty && p->later.queue == NULL)
+        expiry_start(&m->laters, &p->later);
+    return 0;
 }
 
 int msg_send(struct msg *m, const struct msg_pid *from, const struct msg_pid *to, struct str name,
@@ -505,11 +574,13 @@ int msg_new(struct msg **ret_msg, struct loop *loop, const struct msg_options *o
         m->opt.write_stall_ns = 60 * NS_PER_S;
     m->handler = *handler;
     m->ctx = ctx;
+    sbuf_init(&m->sender_head, HEAD_MAX);
     m->send_work = LOOP_WORK(LOOP_SEND, send_dirty, m);
     m->free_work = LOOP_WORK(LOOP_FREE, report, m);
     expiry_timer_init(&m->timer, loop);
     expiry_queue_init(&m->connects, &m->timer, m->opt.connect_timeout_ns, on_expired, m);
     expiry_queue_init(&m->stalls, &m->timer, m->opt.write_stall_ns, on_expired, m);
+    expiry_queue_init(&m->laters, &m->timer, LATER_MS * NS_PER_MS, on_later, m);
     expiry_queue_init(&m->idles, &m->timer, m->opt.idle_timeout_ns, on_idle, m);
     *ret_msg = m;
     return 0;
@@ -532,6 +603,7 @@ void msg_free(struct msg *m)
     loop_undefer(m->loop, &m->send_work);
     loop_undefer(m->loop, &m->free_work);
     expiry_timer_done(&m->timer);
+    sbuf_done(&m->sender_head);
     free(m);
 }
 

@@ -80,6 +80,9 @@ int msg_send(struct msg *m, const struct msg_pid *from, const struct msg_pid *to
  * NULL on LIMIT. */
 char *msg_send_room(struct msg *m, const struct msg_pid *from, const struct msg_pid *to, struct str name,
                     size_t body_size);
+/* The same for a message that nothing waits for: it leaves with the next one to this peer, or after 20 ms. */
+int msg_send_later(struct msg *m, const struct msg_pid *from, const struct msg_pid *to, struct str name,
+                   struct str body);
 /* Opens (or reuses) the connection to pid's address. Linking twice is one link. */
 int msg_link(struct msg *m, const struct msg_pid *pid);
 /* A new connection in place of the present one, as a reconnect link does. */

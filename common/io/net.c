@@ -47,10 +47,33 @@ bool net_parse(struct str s, struct net_addr *ret)
     return net_parse_ip(ip, (uint16_t)port, ret);
 }
 
+static char *digits(unsigned v, char *at)
+{
+    char back[5];
+    unsigned n = 0;
+    do
+        back[n++] = (char)('0' + v % 10);
+    while ((v /= 10) != 0);
+    while (n != 0)
+        *at++ = back[--n];
+    return at;
+}
+
+/* By hand, as every message names its receiver. Returns the end. */
+static char *ip4_text(const uint8_t *ip, char *at)
+{
+    for (int i = 0; i < 4; i++) {
+        at = digits(ip[i], at);
+        *at++ = '.';
+    }
+    *--at = '\0';
+    return at;
+}
+
 void net_ip_text(const struct net_addr *a, char ret[NET_TEXT_SIZE])
 {
     if (a->family == NET_IP4)
-        (void)inet_ntop(AF_INET, a->ip, ret, NET_TEXT_SIZE);
+        (void)ip4_text(a->ip, ret);
     else if (a->family == NET_IP6)
         (void)inet_ntop(AF_INET6, a->ip, ret, NET_TEXT_SIZE);
     else
@@ -60,6 +83,12 @@ void net_ip_text(const struct net_addr *a, char ret[NET_TEXT_SIZE])
 void net_text(const struct net_addr *a, char ret[NET_TEXT_SIZE])
 {
     char ip[NET_TEXT_SIZE];
+    if (a->family == NET_IP4) {
+        char *at = ip4_text(a->ip, ret);
+        *at++ = ':';
+        *digits(a->port, at) = '\0';
+        return;
+    }
     net_ip_text(a, ip);
     if (a->family == NET_UNIX)
         (void)snprintf(ret, NET_TEXT_SIZE, "unix");

@@ -384,7 +384,7 @@ struct master_action {
                                           * operation */
             struct uuid uuid, uuid2;     /* ACKNOWLEDGE; operations: status uuid, operation uuid */
             struct drain drain;
-            bool flag;                   /* PING: connected; RUN_TASK*: launch_executor */
+            bool flag;                   /* PING: connected; RUN_TASK*: launch_executor; ACKNOWLEDGE: of a task's end */
             double seconds;              /* REGISTERED: total ping timeout */
             const struct resources *resources; /* CHECKPOINT_RESOURCES */
         } send;

@@ -97,6 +97,7 @@ void call_acknowledge(struct master *m, struct framework *f, const struct call_r
 {
     struct agent *a = agent_find(m, c->agent.s);
     struct task *t = framework_task_find(f, c->task.s);
+    bool ended = false;
 
     if (a == NULL || a->link != AGENT_CONNECTED) {
         m->metrics.invalid_acks++;
@@ -107,7 +108,8 @@ void call_acknowledge(struct master *m, struct framework *f, const struct call_r
             m->metrics.invalid_acks++;
             return;
         }
-        if (uuid_eq(&t->update_uuid, &c->uuid) && task_state_is_terminal(t->update_state))
+        ended = uuid_eq(&t->update_uuid, &c->uuid) && task_state_is_terminal(t->update_state);
+        if (ended)
             task_complete(m, t);
     }
     m->metrics.valid_acks++;
@@ -116,4 +118,5 @@ void call_acknowledge(struct master *m, struct framework *f, const struct call_r
     s->send.framework_id = f->id.s;
     s->send.task_id = act_keep(m, c->task.s);
     s->send.uuid = c->uuid;
+    s->send.flag = ended;
 }

@@ -27,13 +27,16 @@ typedef void conn_accept_fn(int fd, void *owner);
 struct conn {
     int fd;
     bool is_listener, is_stream, in_stream, want_write, dirty;
-    bool answers_202;  /* every request on it gets 202 */
+    /* Every request on it gets 202. As in the peers that are simulated nobody waits for these answers, so they go out
+     * ANSWERS_AT_ONCE at a time, or with what else is sent, or after half a second. */
+    bool answers_202, is_owing;
+    unsigned owed;
     struct sbuf in, out;
     size_t in_at, out_at;
     conn_message_fn *message;
     conn_accept_fn *accept;
     void *owner;
-    struct conn *next_dirty;
+    struct conn *next_dirty, *next_owing;
 };
 
 void net_init(void);

@@ -96,6 +96,45 @@ TEST("work that defers itself lets descriptors be looked at")
     loop_free(loop);
 }
 
+static void on_crowd(void *arg, int fd, int what)
+{
+    char c;
+    (void)arg;
+    (void)what;
+    CHECK(read(fd, &c, 1) == 1);
+    loop_defer(loop, &frees);
+    loop_defer(loop, &sends);
+    for (int i = 0; i < LOOP_HANDLED_MAX; i++) {
+        if (i == LOOP_HANDLED_MAX - 1)
+            note("<");
+        loop_handled(loop);
+    }
+    note(">");
+    loop_defer(loop, &sends);
+}
+
+TEST("the turn of a crowd is cut: what waits is sent meanwhile, nothing is freed before its end")
+{
+    trace[0] = 0;
+    CHECK(loop_new(&loop, NULL, NULL) == 0);
+    int fds[2];
+    CHECK(pipe(fds) == 0);
+    struct loop_watch *w = loop_fd(loop, fds[0], LOOP_READ, on_crowd, NULL);
+    CHECK(write(fds[1], "x", 1) == 1);
+    CHECK(!loop_is_busy(loop));
+    loop_turn(loop, 0);
+    CHECK_CSTR(trace, "<S>SF");
+    CHECK(loop_is_busy(loop));
+    loop_handled(loop);
+    loop_defer(loop, &sends);
+    loop_turn(loop, 0);
+    CHECK(!loop_is_busy(loop));
+    loop_watch_free(w);
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+    loop_free(loop);
+}
+
 static struct mono fired_at;
 static void on_timer(void *arg)
 {

@@ -136,6 +136,48 @@ TEST("messages arrive in order, with their sender, on one connection, and empty 
     teardown();
 }
 
+TEST("a message that was put off leaves with the next one, in order, or alone a little later")
+{
+    setup(NULL);
+    struct msg_pid from = pid_of(&a), to = pid_of(&b);
+    CHECK_INT(msg_send(a.msg, &from, &to, STR("M"), STR("1")), 0);
+    CHECK(LOOP_UNTIL(loop, b.received == 1));
+    CHECK_INT(msg_send_later(a.msg, &from, &to, STR("M"), STR("2")), 0);
+    loop_turn(loop, 0);
+    loop_turn(loop, 0);
+    CHECK_INT(b.received, 1);
+    CHECK_INT(msg_send(a.msg, &from, &to, STR("M"), STR("3")), 0);
+    CHECK(LOOP_UNTIL(loop, b.received == 3));
+    CHECK_STR(sbuf_view(&b.log), STR("[M 1][M 2][M 3]"));
+    CHECK_INT(msg_send_later(a.msg, &from, &to, STR("M"), STR("4")), 0);
+    CHECK(LOOP_UNTIL(loop, b.received == 4));
+    CHECK_INT(msg_send_later(a.msg, &from, &to, STR("M"), STR("5")), 0);
+    teardown(); /* with one put off */
+}
+
+TEST("answers wait for each other once a peer has shown that it does not wait for them")
+{
+    setup(NULL);
+    static const char m[] = "POST /slave(1)/M HTTP/1.1\r\nLibprocess-From: x@127.0.0.1:1\r\nContent-Length: 1\r\n\r\nx";
+    struct peer p = peer_open(&b.addr);
+    peer_send(loop, &p, str_of(m));
+    CHECK(peer_expect(loop, &p, "202 Accepted"));
+    peer_send(loop, &p, STR("POST /slave(1)/M HTTP/1.1\r\nLibprocess-From: x@127.0.0.1:1\r\nContent-Length: 1\r\n\r\nx"
+                            "POST /slave(1)/M HTTP/1.1\r\nLibprocess-From: x@127.0.0.1:1\r\nContent-Length: 1\r\n\r\nx"));
+    CHECK(LOOP_UNTIL(loop, (peer_read_some(&p, SIZE_MAX), peer_count(&p, "202 Accepted") == 3)));
+    peer_send(loop, &p, str_of(m));
+    CHECK(LOOP_UNTIL(loop, b.received == 4));
+    peer_send(loop, &p, STR("POST /other/M HTTP/1.1\r\nLibprocess-From: x@127.0.0.1:1\r\nContent-Length: 1\r\n\r\nx"));
+    CHECK(peer_expect(loop, &p, "404 Not Found")); /* takes the other one along */
+    CHECK_INT(peer_count(&p, "202 Accepted"), 4);
+    struct mono sent = loop_clock();
+    peer_send(loop, &p, str_of(m));
+    CHECK(LOOP_UNTIL(loop, (peer_read_some(&p, SIZE_MAX), peer_count(&p, "202 Accepted") == 5)));
+    CHECK(mono_diff(loop_clock(), sent) > 400 * NS_PER_MS);
+    peer_close(&p);
+    teardown();
+}
+
 TEST("what goes over the wire is what the original sends")
 {
     setup(NULL);
