@@ -33,8 +33,8 @@ def case(name):
     return add
 
 
-def main():
-    """Runs the cases in order and prints TAP. A name or number as argument picks one."""
+def main(log_lines=12):
+    """Runs the cases in order and prints TAP. A name or number as argument picks one. log_lines: of each process after a failure."""
     only = sys.argv[1] if len(sys.argv) > 1 else None
     bad = 0
     for i, (name, fn) in enumerate(_cases, 1):
@@ -49,8 +49,8 @@ def main():
             bad += 1
             for line in (f"{type(e).__name__}: {e}\n" + traceback.format_exc()).rstrip().split("\n"):
                 print("# " + line)
-            for p in Process.alive:
-                print(f"# --- the end of {p.name}'s log\n# " + p.tail(12).replace("\n", "\n# "))
+            for p in Process.alive if log_lines else []:
+                print(f"# --- the end of {p.name}'s log\n# " + p.tail(log_lines).replace("\n", "\n# "))
             print(f"not ok {i} - {name}", flush=True)
     Process.end_all()
     sys.exit(1 if bad else 0)
@@ -115,8 +115,8 @@ class Reply:
         return self.body.decode("utf-8", "replace")
 
 
-def http_request(method, port, path, body=None, headers=None, timeout=20):
-    c = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+def http_request(method, port, path, body=None, headers=None, timeout=20, host="127.0.0.1"):
+    c = http.client.HTTPConnection(host, port, timeout=timeout)
     headers = dict(headers or {})
     if isinstance(body, (dict, list)):
         body = json.dumps(body)
