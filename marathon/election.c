@@ -16,20 +16,20 @@ struct marathon_election {
     struct zk *zk; /* NULL: alone */
     struct leader *leader;
     struct zk_url url;
-    bool leads, unsure;
+    struct leadership l;
     char other[300];
 };
 
 bool marathon_election_leads(const struct shell *sh)
 {
-    return sh->election != NULL && sh->election->leads;
+    return sh->election != NULL && sh->election->l.leads;
 }
 
 bool marathon_election_is_sure(const struct shell *sh)
 {
     const struct marathon_election *e = sh->election;
 
-    return marathon_election_leads(sh) && !e->unsure && (e->zk == NULL || zk_is_fresh(e->zk));
+    return marathon_election_leads(sh) && !e->l.unsure && (e->zk == NULL || zk_is_fresh(e->zk));
 }
 
 const char *marathon_election_other(const struct shell *sh)
@@ -40,20 +40,14 @@ const char *marathon_election_other(const struct shell *sh)
 void marathon_election_step_down(struct shell *sh, const char *why)
 {
     log_warn("leadership_lost", "because=\"%s\" then=\"beginning again as a standby\"", why);
-    sh->election->leads = false;
+    sh->election->l.leads = false;
     sh->restart = true;
     marathon_shell_stop(sh, 103);
 }
 
 static void become_leader(struct marathon_election *e)
 {
-    if (e->unsure && e->leads)
-        log_info("leadership_sure", "then=\"going on\"");
-    e->unsure = false;
     e->other[0] = '\0';
-    if (e->leads)
-        return;
-    e->leads = true;
     log_info("elected", "as=%s", e->sh->leader);
     e->lead(e->sh);
 }
@@ -64,21 +58,29 @@ static void on_leader(void *arg, const struct leader_view *v)
 
     if (e->sh->stopping)
         return;
-    if (v->who == LEADER_SELF && v->unsure) {
-        e->unsure = true;
-        log_warn(
-            "leadership_unsure",
-            "because=\"ZooKeeper is out of reach\" then=\"nothing is launched or killed until it is back\"");
-    } else if (v->who == LEADER_SELF) {
+    switch (leadership_step(&e->l, v->who, v->unsure)) {
+    case LEADERSHIP_SAME:
+        break;
+    case LEADERSHIP_WON:
         become_leader(e);
-    } else if (e->leads) {
-        marathon_election_step_down(e->sh, v->who == LEADER_OTHER ? "another instance leads"
-                                                                  : "the session expired");
-    } else if (v->who == LEADER_OTHER) {
+        break;
+    case LEADERSHIP_SURE:
+        log_info("leadership_sure", "then=\"going on\"");
+        break;
+    case LEADERSHIP_UNSURE:
+        log_warn("leadership_unsure", "because=\"ZooKeeper is out of reach\" then=\"nothing is launched or killed "
+                                      "until it is back\"");
+        break;
+    case LEADERSHIP_LOST:
+        marathon_election_step_down(e->sh, v->who == LEADER_OTHER ? "another instance leads" : "the session expired");
+        break;
+    case LEADERSHIP_OTHER:
         (void)snprintf(e->other, sizeof e->other, "%.*s", STR_ARG(v->data));
         log_info("leader", "at=" LOG_Q, LOG_QARG(v->data));
-    } else if (!v->unsure) {
+        break;
+    case LEADERSHIP_NOBODY:
         e->other[0] = '\0';
+        break;
     }
 }
 
@@ -116,6 +118,7 @@ int marathon_election_open(struct shell *sh, void (*lead)(struct shell *sh), str
     *e = (struct marathon_election){ .sh = sh, .lead = lead };
     sh->election = e;
     if (sh->flags.zk == NULL) {
+        (void)leadership_step(&e->l, LEADER_SELF, false);
         become_leader(e);
         return 0;
     }

@@ -25,7 +25,7 @@ struct election {
     struct leader *leader;
     struct zk_url url;
     struct sbuf info; /* our MasterInfo as JSON */
-    bool leads, unsure;
+    struct leadership l;
     bool has_other;
     struct master_addr other; /* who leads, when it is another */
     struct held *held;        /* oldest first */
@@ -36,14 +36,20 @@ struct election {
 /* --- state -------------------------------------------------------------------------------------------- */
 bool election_leads(const struct shell *sh)
 {
-    return sh->election != NULL && sh->election->leads;
+    return sh->election != NULL && sh->election->l.leads;
 }
 
 bool election_is_sure(const struct shell *sh)
 {
     const struct election *e = sh->election;
 
-    return election_leads(sh) && !e->unsure && (e->zk == NULL || zk_is_fresh(e->zk));
+    return election_leads(sh) && !e->l.unsure && (e->zk == NULL || zk_is_fresh(e->zk));
+}
+
+void election_replay(struct shell *sh)
+{
+    if (sh->election->held != NULL)
+        loop_defer(sh->loop, &sh->election->replay_work);
 }
 
 bool election_with_zk(const struct shell *sh)
@@ -55,7 +61,7 @@ bool election_with_zk(const struct shell *sh)
 static void step_down(struct election *e, const char *why)
 {
     log_warn("leadership_lost", "because=\"%s\" then=\"beginning again as a follower\"", why);
-    e->leads = false;
+    e->l.leads = false;
     e->sh->restart = true;
     e->sh->stopping = true;
     loop_stop(e->sh->loop);
@@ -68,21 +74,13 @@ void election_step_down(struct shell *sh, const char *why)
 
 static void become_sure(struct election *e)
 {
-    if (e->unsure && e->leads)
-        log_info("leadership_sure", "then=\"deciding again\" waiting_requests=%u", e->held_count);
-    e->unsure = false;
+    log_info("leadership_sure", "then=\"deciding again\" waiting_requests=%u", e->held_count);
     loop_defer(e->sh->loop, &e->replay_work);
     mshell_wake(e->sh);
 }
 
 static void become_leader(struct election *e)
 {
-    if (e->leads) {
-        become_sure(e);
-        return;
-    }
-    e->leads = true;
-    e->unsure = false;
     e->has_other = false;
     log_info("elected", "pid=%s", e->sh->pid);
     e->lead(e->sh);
@@ -105,10 +103,6 @@ static void other_leads(struct election *e, const struct leader_view *v)
     bool had = e->has_other;
     struct master_addr before = e->other;
 
-    if (e->leads) {
-        step_down(e, "another master leads");
-        return;
-    }
     e->has_other = master_info_read(v->label, v->data, &e->other, &err) == 0;
     if (!e->has_other)
         log_warn("leader_unreadable", "reason=" LOG_Q, LOG_QARG(str_of(err.msg)));
@@ -122,24 +116,28 @@ static void on_leader(void *arg, const struct leader_view *v)
 
     if (e->sh->stopping)
         return;
-    if (v->unsure && e->leads && v->who == LEADER_SELF) {
-        e->unsure = true;
-        log_warn("leadership_unsure",
-                 "because=\"ZooKeeper is out of reach\" then=\"no decisions until it is back\"");
-        return;
-    }
-    switch (v->who) {
-    case LEADER_SELF:
+    switch (leadership_step(&e->l, v->who, v->unsure)) {
+    case LEADERSHIP_SAME:
+        break;
+    case LEADERSHIP_WON:
         become_leader(e);
         break;
-    case LEADER_OTHER:
+    case LEADERSHIP_SURE:
+        become_sure(e);
+        break;
+    case LEADERSHIP_UNSURE:
+        log_warn("leadership_unsure",
+                 "because=\"ZooKeeper is out of reach\" then=\"no decisions until it is back\"");
+        break;
+    case LEADERSHIP_LOST:
+        step_down(e, v->who == LEADER_OTHER ? "another master leads"
+                                            : "the session expired or the candidate node is gone");
+        break;
+    case LEADERSHIP_OTHER:
         other_leads(e, v);
         break;
-    case LEADER_NONE:
-        if (e->leads)
-            step_down(e, "the session expired or the candidate node is gone");
-        else if (!v->unsure)
-            e->has_other = false;
+    case LEADERSHIP_NOBODY:
+        e->has_other = false;
         break;
     }
 }
@@ -151,11 +149,11 @@ void election_redirect(struct shell *sh, struct http_req *r, struct str path)
     struct sbuf b = SBUF_INIT(16384);
     struct str query = http_req_query(r);
 
-    if (e == NULL || (!e->leads && !e->has_other)) {
+    if (e == NULL || (!e->l.leads && !e->has_other)) {
         http_reply_text(r, 503, "No leader elected");
         return;
     }
-    if (e->leads)
+    if (e->l.leads)
         sbuf_fmt(&b, "//%s:%u", sh->hostname, sh->addr.port);
     else
         sbuf_fmt(&b, "//%s", e->other.address);
@@ -193,7 +191,7 @@ bool election_holds(struct shell *sh, struct http_req *r, struct str path)
 {
     struct election *e = sh->election;
 
-    if (e == NULL || !e->leads || !e->unsure || !is_decision(r, path))
+    if (e == NULL || !e->l.leads || election_is_sure(sh) || !is_decision(r, path))
         return false;
     if (e->held_count >= HELD_MAX) {
         http_reply_text(r, 503, "ZooKeeper is out of reach, and %d requests wait for it already", HELD_MAX);
@@ -204,6 +202,7 @@ bool election_holds(struct shell *sh, struct http_req *r, struct str path)
     DL_APPEND(e->held, h);
     e->held_count++;
     http_req_on_gone(r, held_gone, h);
+    mshell_wake(sh); /* which looks again until it is sure */
     return true;
 }
 
@@ -212,7 +211,7 @@ static void replay(void *arg)
     struct election *e = arg;
     struct held *h;
 
-    while ((h = e->held) != NULL && !e->unsure) {
+    while ((h = e->held) != NULL && election_is_sure(e->sh)) {
         DL_DELETE(e->held, h);
         e->held_count--;
         http_req_on_gone(h->r, NULL, NULL);
@@ -260,6 +259,7 @@ int election_open(struct shell *sh, void (*lead)(struct shell *sh), struct error
     e->replay_work = LOOP_WORK(LOOP_STEP, replay, e);
     sh->election = e;
     if (sh->flags.zk == NULL) {
+        (void)leadership_step(&e->l, LEADER_SELF, false);
         become_leader(e);
         return 0;
     }

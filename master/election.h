@@ -28,6 +28,8 @@ void election_step_down(struct shell *sh, const char *why);
 void election_redirect(struct shell *sh, struct http_req *r, struct str path);
 /* True: r waits until this master is sure again. path is without the process prefix. */
 bool election_holds(struct shell *sh, struct http_req *r, struct str path);
+/* This master is sure: what waits goes on, at the end of this turn. */
+void election_replay(struct shell *sh);
 /* The store of the registry in ZooKeeper; only while this master leads with --zk. */
 int election_open_store(struct shell *sh, struct error *err);
 bool election_with_zk(const struct shell *sh);

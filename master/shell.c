@@ -253,6 +253,7 @@ static void run_step(void *arg)
         loop_timer_in(&sh->timer, UNSURE_NS);
         return;
     }
+    election_replay(sh); /* a master that had been stopped may have been unsure without anybody telling it */
     if (sh->wake_at.ns <= loop_now(sh->loop).ns) {
         struct mono before = loop_clock();
         int64_t late = loop_now(sh->loop).ns - sh->wake_at.ns;

@@ -20,8 +20,6 @@
 
 struct leader;
 
-enum leader_who { LEADER_NONE, LEADER_OTHER, LEADER_SELF };
-
 struct leader_view {
     enum leader_who who;
     bool unsure;

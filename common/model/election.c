@@ -58,3 +58,26 @@ size_t election_leader(enum election_rule rule, const char *const *names, size_t
         *ret = lowest;
     return best;
 }
+
+enum leadership_news leadership_step(struct leadership *l, enum leader_who who, bool unsure)
+{
+    bool led = l->leads;
+
+    if (who == LEADER_SELF && unsure && led) {
+        l->unsure = true;
+        return LEADERSHIP_UNSURE;
+    }
+    if (who == LEADER_SELF && unsure)
+        return LEADERSHIP_SAME; /* not to begin with a doubt */
+    if (who == LEADER_SELF) {
+        l->leads = true;
+        l->unsure = false;
+        return led ? LEADERSHIP_SURE : LEADERSHIP_WON;
+    }
+    l->leads = l->unsure = false;
+    if (led)
+        return LEADERSHIP_LOST;
+    if (who == LEADER_OTHER)
+        return LEADERSHIP_OTHER;
+    return unsure ? LEADERSHIP_SAME : LEADERSHIP_NOBODY;
+}

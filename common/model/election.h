@@ -36,4 +36,25 @@ bool candidate_parse(enum election_rule rule, struct str name, struct candidate 
 size_t election_leader(enum election_rule rule, const char *const *names, size_t count,
                        struct candidate *ret);
 
+/* --- what it means for a candidate -------------------------------------------------------------------- */
+enum leader_who { LEADER_NONE, LEADER_OTHER, LEADER_SELF };
+
+/* What a program that contends does about a new view of who leads. While ZooKeeper is out of reach a leader is unsure: it
+ * decides nothing, and goes on when its session survived. Who has lost begins again as a follower, as a new program: nothing
+ * that it knew is kept. */
+struct leadership {
+    bool leads, unsure;
+};
+
+enum leadership_news {
+    LEADERSHIP_SAME,   /* nothing to do */
+    LEADERSHIP_WON,    /* leads from here on */
+    LEADERSHIP_SURE,   /* leads, and is sure of it (again) */
+    LEADERSHIP_UNSURE, /* decides nothing until it is sure */
+    LEADERSHIP_LOST,   /* led, and another one does or nobody: to begin again */
+    LEADERSHIP_OTHER,  /* another one leads */
+    LEADERSHIP_NOBODY, /* nobody leads, as far as is known */
+};
+enum leadership_news leadership_step(struct leadership *l, enum leader_who who, bool unsure);
+
 #endif

@@ -71,3 +71,34 @@ TEST("who leads")
                       (int)c.label);
     }
 }
+
+/* A history of views: who (s: self, o: other, n: nobody), followed by ? when unsure; and the news of each. */
+static const struct {
+    const char *name, *views;
+    enum leadership_news news[6];
+} histories[] = {
+    { "a candidate wins, doubts, and goes on", "s s? s", { LEADERSHIP_WON, LEADERSHIP_UNSURE, LEADERSHIP_SURE } },
+    { "a leader whose session expired has lost, though nobody else leads", "s s? n?", { LEADERSHIP_WON, LEADERSHIP_UNSURE, LEADERSHIP_LOST } },
+    { "another one that leads is a loss", "s o", { LEADERSHIP_WON, LEADERSHIP_LOST } },
+    { "a follower that loses ZooKeeper stays with whom it knows", "n o o? n? n",
+      { LEADERSHIP_NOBODY, LEADERSHIP_OTHER, LEADERSHIP_OTHER, LEADERSHIP_SAME, LEADERSHIP_NOBODY } },
+    { "nobody begins to lead with a doubt", "s? s", { LEADERSHIP_SAME, LEADERSHIP_WON } },
+};
+
+TEST("what a new view of who leads means for a candidate")
+{
+    for (size_t i = 0; i < sizeof histories / sizeof *histories; i++) {
+        struct leadership l = { false, false };
+        size_t k = 0;
+        for (const char *p = histories[i].views; *p != '\0'; p++) {
+            enum leader_who who = *p == 's' ? LEADER_SELF : *p == 'o' ? LEADER_OTHER : LEADER_NONE;
+            if (*p == ' ' || *p == '?')
+                continue;
+            enum leadership_news got = leadership_step(&l, who, p[1] == '?');
+            if (got != histories[i].news[k])
+                test_fail(__FILE__, __LINE__, "%s: view %zu is news %d, not %d", histories[i].name, k, (int)got,
+                          (int)histories[i].news[k]);
+            k++;
+        }
+    }
+}
