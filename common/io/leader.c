@@ -32,7 +32,8 @@ struct leader {
     char own_node[300]; /* of OWN_MADE */
     char **search;      /* of OWN_SEARCHING: nodes; those below searching are still to be read */
     size_t search_count, searching;
-    bool reading, read_again, watched;
+    bool reading, read_again;
+    bool watched, asked_watch; /* a watch waits; the question under way sets one */
     enum candidate_label next_label; /* whose content is being read */
     char next_node[300];
     struct loop_timer retry;
@@ -329,7 +330,7 @@ static void on_children(void *arg, const struct zk_result *r)
         read_done(l);
         return;
     }
-    l->watched = true;
+    l->watched = l->watched || l->asked_watch; /* an older watch may have fired since the question was sent */
     for (size_t i = 0; i < r->child_count; i++)
         found = found || strcmp(r->children[i], l->own_node) == 0;
     if (l->own == OWN_UNCERTAIN)
@@ -353,6 +354,7 @@ static void read_children(struct leader *l)
     if (l->reading || !zk_is_connected(l->zk))
         return;
     l->reading = true;
+    l->asked_watch = !l->watched;
     zk_children(l->zk, l->path, l->watched ? NULL : on_watch, on_children, l);
 }
 
