@@ -57,6 +57,7 @@ struct zk {
     struct loop_timer complain, again;
     struct mono since; /* without a connection */
     struct mono heard;
+    bool deaf; /* nothing was heard for a session's time: what is read now may be old */
     bool connected, had_session, expired, freeing;
     unsigned inside; /* library calls that may call us back */
 };
@@ -96,6 +97,21 @@ static void say(struct zk *zk, enum zk_log_level level, const char *event, const
 
 /* --- the event --------------------------------------------------------------------------------------- */
 static void ask_interest(struct zk *zk);
+static void ask_sign(struct zk *zk);
+
+/* A process that was stopped finds what came meanwhile, an answer of before or a farewell: that says nothing about now. Only
+ * an answer to something that is asked after this does. */
+static void heard(struct zk *zk)
+{
+    struct mono now = loop_now(zk->loop);
+
+    if (zk->connected && !zk->deaf && mono_diff(now, zk->heard) >= zk_session_timeout_ns(zk)) {
+        zk->deaf = true;
+        ask_sign(zk);
+    }
+    if (!zk->deaf)
+        zk->heard = now;
+}
 
 static void on_ready(evutil_socket_t fd, short what, void *arg)
 {
@@ -105,7 +121,7 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
 
     int more = 1;
     if ((what & EV_READ) != 0)
-        zk->heard = loop_now(zk->loop);
+        heard(zk);
     /* The library writes every request in two pieces: together they make full packets, and less work for the server. */
     int one = 1, zero = 0;
     bool cork = (what & EV_WRITE) != 0 && fd >= 0 && setsockopt(fd, IPPROTO_TCP, TCP_CORK, &one, sizeof one) == 0;
@@ -177,6 +193,8 @@ static void on_connected(struct zk *zk)
     if (zk->connected)
         return;
     zk->connected = zk->had_session = true;
+    zk->deaf = false;
+    zk->heard = loop_now(zk->loop);
     loop_timer_cancel(&zk->complain);
     const char *server = zoo_get_current_server(zk->zh);
     say(zk, ZK_LOG_INFO, "zookeeper_connected", "server=%s session=0x%llx timeout_ms=%d",
@@ -625,6 +643,21 @@ static void done_strings(int rc, const struct String_vector *strings, const void
         r.child_count = (size_t)strings->count;
     }
     op_end(p, &p->zk->ops, &r, rc);
+}
+
+static void on_sign(void *arg, const struct zk_result *r)
+{
+    struct zk *zk = arg;
+
+    if (r->code == ZK_LOST)
+        return; /* the next connection is the sign */
+    zk->deaf = false;
+    zk->heard = loop_now(zk->loop);
+}
+
+static void ask_sign(struct zk *zk)
+{
+    zk_exists(zk, "/", on_sign, zk);
 }
 
 static void create(struct zk *zk, const char *path, struct str data, int flags, enum zk_acl acl,
