@@ -12,6 +12,7 @@
 
 #include "common/base/alloc.h"
 #include "common/base/log.h"
+#include "common/io/restart.h"
 
 /* Told to the new start by the environment. */
 #define FAILED_VARIABLE "STOA_STORE_FAILED"
@@ -37,7 +38,7 @@ void degraded_begin(struct shell *sh, const struct error *err)
     log_error("store_failed",
               "error=" LOG_Q " then=\"refusing changes, beginning again from what is durable\"",
               LOG_QARG(str_of(err->msg)));
-    (void)setenv(FAILED_VARIABLE, sh->store_error, 1);
+    restart_note(FAILED_VARIABLE, sh->store_error);
     http_refuse_waiting(sh);
     loop_timer_init(&sh->degraded, sh->loop, leave, sh);
     loop_timer_in(&sh->degraded, FAREWELL_NS);
@@ -84,7 +85,7 @@ static void checked(void *arg, const struct store_result *r)
     store_commit(sh->store, b, NULL, NULL);
     sh->store_error[0] = '\0';
     sh->read_only = false;
-    (void)unsetenv(FAILED_VARIABLE);
+    restart_note(FAILED_VARIABLE, NULL);
     sh->store_works(sh);
 }
 
@@ -102,7 +103,7 @@ static void check(void *arg)
 
 bool degraded_start(struct shell *sh, void (*works)(struct shell *sh))
 {
-    const char *failed = getenv(FAILED_VARIABLE);
+    const char *failed = restart_noted(FAILED_VARIABLE);
 
     if (failed == NULL)
         return false;
@@ -119,7 +120,7 @@ bool degraded_start(struct shell *sh, void (*works)(struct shell *sh))
 
 bool degraded_reopen(struct shell *sh, void (*again)(void *arg), const struct error *err)
 {
-    if (getenv(FAILED_VARIABLE) == NULL)
+    if (restart_noted(FAILED_VARIABLE) == NULL)
         return false;
     log_warn("store_not_opened", "error=" LOG_Q " then=\"trying again\"", LOG_QARG(str_of(err->msg)));
     loop_timer_init(&sh->degraded, sh->loop, again, sh);

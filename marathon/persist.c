@@ -178,11 +178,6 @@ int persist_open(struct shell *sh, struct error *err)
     return rc < 0 ? error_wrap(err, "--store_dir: %s", b.p) : 0;
 }
 
-struct loading {
-    struct shell *sh;
-    void (*done)(struct shell *sh);
-};
-
 static void report(void *ctx, struct str key, const char *what)
 {
     (void)ctx;
@@ -196,13 +191,10 @@ static bool is_piece(struct str key, struct str of)
 
 static void loaded(void *arg, const struct store_record *records, size_t count, const struct error *err)
 {
-    struct loading *l = arg;
-    struct shell *sh = l->sh;
-    void (*done)(struct shell *) = l->done;
+    struct shell *sh = arg;
     struct record *v;
     size_t n = 0;
 
-    free(l);
     if (err != NULL) {
         log_error("store_unreadable", "error=" LOG_Q, LOG_QARG(str_of(err->msg)));
         marathon_shell_stop(sh, 1);
@@ -237,15 +229,13 @@ static void loaded(void *arg, const struct store_record *records, size_t count, 
     free(v);
     log_info("state_loaded", "records=%zu apps=%zu instances=%u deployments=%zu", count, sh->m->app_count,
              HASH_COUNT(sh->m->instances), sh->m->deployment_count);
-    done(sh);
+    sh->loaded(sh);
 }
 
 void persist_load(struct shell *sh, void (*done)(struct shell *sh))
 {
-    struct loading *l = xcalloc(1, sizeof *l);
-
-    *l = (struct loading){ sh, done };
-    store_list(sh->store, STR(""), loaded, l);
+    sh->loaded = done;
+    store_list(sh->store, STR(""), loaded, sh);
 }
 
 void persist_close(struct shell *sh)

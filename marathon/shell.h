@@ -60,6 +60,7 @@ struct shell {
     struct loop_timer wake, heartbeat;
     struct loop_watch *signals[2];
     struct chunked *chunked;
+    void (*loaded)(struct shell *sh); /* called when the state is */
     struct sbuf key, value; /* scratch for records */
     struct http_server *http;
     struct http_blob *shared; /* the latest large answer to a read; NULL when something has changed since */

@@ -30,3 +30,16 @@ void restart_program(void)
     free(argv);
     sbuf_done(&b);
 }
+
+void restart_note(const char *name, const char *text)
+{
+    if (text == NULL)
+        (void)unsetenv(name);
+    else
+        (void)setenv(name, text, 1);
+}
+
+const char *restart_noted(const char *name)
+{
+    return getenv(name);
+}

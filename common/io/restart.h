@@ -7,4 +7,8 @@
 /* Executes this program anew with its own arguments; descriptors but 0, 1 and 2 are closed. Returns only on failure. */
 void restart_program(void);
 
+/* A word to the program that begins anew, in its environment. text NULL: none any more. */
+void restart_note(const char *name, const char *text);
+const char *restart_noted(const char *name); /* NULL: nothing */
+
 #endif
