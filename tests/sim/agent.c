@@ -14,9 +14,8 @@
 #include "common/base/cleanup.h"
 #include "common/wire/validate.h"
 #include "proto/mesos_v1_executor.pb-c.h"
+#include "tests/sim/coord.h"
 #include "tests/sim/ledger.h"
-
-#define MASTER_PID "master@10.0.0.1:5050"
 
 /* An event of our own that waits for its turn; owns its texts. */
 struct follow {
@@ -433,7 +432,7 @@ static void agent_packet(struct proc *p, struct link *l, struct packet *k)
 static void agent_closed(struct proc *p, struct link *l)
 {
     struct agent_node *n = p->node;
-    struct agent_event ev = { .type = AGENT_EV_MASTER_LINK_BROKEN, .from = STR(MASTER_PID) };
+    struct agent_event ev = { .type = AGENT_EV_MASTER_LINK_BROKEN, .from = str_of(n->master != NULL ? n->master : "") };
 
     if (l->kind == LINK_STREAM) {
         ev = (struct agent_event){ .type = AGENT_EV_EXECUTOR_DISCONNECTED };
@@ -451,7 +450,7 @@ static void agent_closed(struct proc *p, struct link *l)
         agent_event_now(n, &ev);
         if (p->dying)
             return;
-        struct link *again = message_link(p, STR(MASTER_PID));
+        struct link *again = message_link(p, str_of(n->master));
         n->master_link = again != NULL ? again->n : 0;
     }
 }
@@ -478,6 +477,22 @@ static void end_rebooted(struct agent_node *n, const struct disk_state *st)
             ev.u.exited.message = STR("Executor terminated: the machine was restarted");
             agent_event_now(n, &ev);
         }
+}
+
+/* As agent/follow.c. */
+static void on_master(struct proc *p, const char *pid, const char *id)
+{
+    struct agent_node *n = p->node;
+    struct agent_event ev = { .type = AGENT_EV_MASTER };
+
+    if (p->dying)
+        return;
+    if (pid != NULL)
+        ev.u.master.pid = str_of(pid);
+    if (p->sim->zk != NULL)
+        sim_trace(p->sim, p->name, "follows %s", pid != NULL ? pid : "nobody");
+    (void)id;
+    agent_event_now(n, &ev);
 }
 
 static void recover(struct sim *s, struct proc *p, void *arg, uint64_t unused)
@@ -508,9 +523,8 @@ static void recover(struct sim *s, struct proc *p, void *arg, uint64_t unused)
     disk_state_done(&st);
     if (p->dying)
         return;
-    ev = (struct agent_event){ .type = AGENT_EV_MASTER };
-    ev.u.master.pid = STR(MASTER_PID);
-    agent_event_now(n, &ev);
+    n->coord = sim_coord_follow(p, on_master);
+    sim_coord_turn(p);
 }
 
 static void agent_start(struct proc *p)
@@ -542,6 +556,8 @@ static void agent_died(struct proc *p)
 
     for (struct follow *f; (f = follow_pop(n)) != NULL;)
         follow_free(f);
+    sim_coord_free(n->coord);
+    n->coord = NULL;
     agent_core_free(n->core);
     n->core = NULL;
     free(n->master);

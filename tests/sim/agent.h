@@ -40,6 +40,7 @@ struct agent_node {
     struct follow *follow, *follow_tail;
     uint64_t master_link;
     char *master;
+    struct coord *coord;
     struct sbuf out;
 };
 

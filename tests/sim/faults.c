@@ -3,19 +3,31 @@
  */
 #include <stdio.h>
 
+#include "tests/sim/coord.h"
+#include "tests/sim/ensemble.h"
 #include "tests/sim/sim.h"
+
+/* Mostly the one that leads. */
+static struct proc *any_master(struct sim *s)
+{
+    struct proc *p = s->master_count > 1 && chance(&s->rng_zk, 70) ? sim_leading_master(s) : NULL;
+
+    if (p == NULL)
+        p = s->master[s->master_count > 1 ? rng_below(&s->rng_zk, s->master_count) : 0];
+    return p;
+}
 
 static struct proc *victim(struct sim *s)
 {
     unsigned dice = (unsigned)rng_below(&s->rng_fault, 100);
 
     if (dice < 25)
-        return s->master;
+        return any_master(s);
     if (dice < 70)
         return s->agent[rng_below(&s->rng_fault, s->agent_count)];
-    if (s->marathon != NULL && (dice < 85 || s->framework_count == 0))
-        return s->marathon;
-    return s->framework_count != 0 ? s->framework[rng_below(&s->rng_fault, s->framework_count)] : s->master;
+    if (s->marathon_count != 0 && (dice < 85 || s->framework_count == 0))
+        return s->marathon[s->marathon_count > 1 ? rng_below(&s->rng_zk, s->marathon_count) : 0];
+    return s->framework_count != 0 ? s->framework[rng_below(&s->rng_fault, s->framework_count)] : any_master(s);
 }
 
 static void restart(struct sim *s, struct proc *none, void *arg, uint64_t n)
@@ -84,12 +96,52 @@ static void partition(struct sim *s)
     int64_t ns = chance(r, 20) ? between(r, SEC(10), SEC(60)) : between(r, MS(100), SEC(10));
     struct proc *p = victim(s);
 
-    if (p != s->master) {
-        cut(s, s->master->host, p->host, ns);
+    if (s->zk != NULL && (s->o.faults & FAULT_ZK) != 0 && chance(&s->rng_zk, 40)) {
+        cut(s, HOST_ZK, p->host, ns);
         return;
     }
-    for (struct proc *q = s->procs; q != NULL; q = q->next) /* the master alone */
-        cut(s, s->master->host, q->host, ns);
+    if (!proc_is_master(p)) {
+        cut(s, any_master(s)->host, p->host, ns);
+        return;
+    }
+    for (struct proc *q = s->procs; q != NULL; q = q->next) /* the master alone, but maybe with ZooKeeper */
+        cut(s, p->host, q->host, ns);
+    if (s->zk != NULL && chance(&s->rng_zk, 60))
+        cut(s, p->host, HOST_ZK, ns);
+}
+
+/* --- ZooKeeper --- */
+
+static void ensemble_back(struct sim *s, struct proc *none, void *arg, uint64_t n)
+{
+    (void)none;
+    (void)arg;
+    (void)n;
+    if (!ensemble_is_stopped(s->zk))
+        return;
+    sim_trace(s, "zookeeper", "has a quorum again");
+    ensemble_stop(s->zk, false);
+}
+
+/* Somebody's session is over, though he lives; the ensemble has no quorum; an operator deletes a candidate's node. */
+static void ensemble_trouble(struct sim *s)
+{
+    struct rng *r = &s->rng_zk;
+    unsigned dice = (unsigned)rng_below(r, 100);
+
+    if (dice < 40) {
+        if (ensemble_is_stopped(s->zk))
+            return;
+        sim_trace(s, "zookeeper", "has no quorum");
+        ensemble_stop(s->zk, true);
+        sim_after(s, NULL, chance(r, 30) ? between(r, SEC(5), SEC(30)) : between(r, MS(100), SEC(5)), ensemble_back, NULL, 0);
+    } else if (dice < 70) {
+        ensemble_expire_some(s->zk, r);
+    } else {
+        const char *path = chance(r, 60) ? MASTERS_PATH : MARATHONS_PATH;
+        sim_trace(s, "operator", "deletes the first candidate of %s", path);
+        ensemble_delete_first(s->zk, path);
+    }
 }
 
 /* An executor is killed, with its task. */
@@ -133,6 +185,8 @@ static void accident(struct sim *s, struct proc *none, void *arg, uint64_t n)
     (void)n;
     if (s->calm)
         return;
+    if (s->zk != NULL && (s->o.faults & FAULT_ZK) != 0 && chance(&s->rng_zk, 12))
+        ensemble_trouble(s);
     static const unsigned kinds[] = { FAULT_CRASH,     FAULT_CRASH, FAULT_CRASH, FAULT_PAUSE,
                                       FAULT_PARTITION, FAULT_BREAK, FAULT_BREAK, FAULT_CLOCK };
     unsigned kind = kinds[rng_below(r, sizeof kinds / sizeof kinds[0])] & s->o.faults;
@@ -169,6 +223,8 @@ void faults_heal(struct sim *s)
         for (int b = 0; b < a; b++)
             if (s->cut[a][b])
                 net_cut(s, a, b, false);
+    if (s->zk != NULL && ensemble_is_stopped(s->zk))
+        ensemble_stop(s->zk, false);
     for (struct proc *p = s->procs; p != NULL; p = p->next) {
         p->crash_in = 0;
         if (p->paused)

@@ -10,13 +10,14 @@ void sim_framework_new(struct sim *s, unsigned index);
 void sim_framework_free(struct proc *p);
 const char *sim_framework_unsettled(struct proc *p); /* "" when it is subscribed and knows of all its tasks */
 
-void sim_marathon_new(struct sim *s);
+void sim_marathons_new(struct sim *s);
 void sim_marathon_free(struct proc *p);
-const char *sim_marathon_unsettled(struct proc *p);
+/* Of the one that leads. */
+const char *sim_marathon_unsettled(struct sim *s);
 struct sim_marathon_books {
     const char *framework_id; /* "": none yet */
     size_t tasks;             /* that it believes to be somewhere */
 };
-struct sim_marathon_books sim_marathon_books(struct proc *p);
+struct sim_marathon_books sim_marathon_books(struct sim *s);
 
 #endif

@@ -7,6 +7,8 @@
 #include "common/base/alloc.h"
 #include "master/core/state.h"
 #include "tests/sim/container.h"
+#include "tests/sim/coord.h"
+#include "tests/sim/ensemble.h"
 #include "tests/sim/framework.h"
 
 struct update {
@@ -198,6 +200,14 @@ static bool is_alive(int state)
     return state == TASK_STAGING || state == TASK_STARTING || state == TASK_RUNNING || state == TASK_KILLING;
 }
 
+/* An answer to reconciliation of a master whose agent does not run, or not with this master: a report of before, that was long
+ * under way, may be all that it has of it. */
+static bool is_hearsay(struct sim *s, const struct entry *e, const struct seen_update *u)
+{
+    return s->zk != NULL && e->final_state >= 0 && is_alive(u->state) && !u->has_uuid && u->reason == REASON_RECONCILIATION && e->n != 0 &&
+           !sim_agent_facts(s, e->updates[e->n - 1].agent).running;
+}
+
 void ledger_update_seen(struct sim *s, const struct seen_update *u)
 {
     struct entry *e = entry_of(s, u->framework, u->task);
@@ -217,6 +227,8 @@ void ledger_update_seen(struct sim *s, const struct seen_update *u)
     /* What a master says by itself may be ahead of the updates that are still to come: a reregistered agent
      * reports the newest state of its tasks, as the original's does. It may not fall behind them. */
     bool fresh = known == NULL || known == &e->updates[e->seen - 1]; /* else a repetition of an old one */
+    if (known == NULL && is_hearsay(s, e, u))
+        return;
     bool denied = !u->has_uuid && u->source == SOURCE_MASTER && u->reason != REASON_RECONCILIATION &&
                   (u->state == TASK_DROPPED || u->state == TASK_ERROR);
     if (fresh && e->final_state >= 0 && is_alive(u->state))
@@ -260,6 +272,19 @@ void ledger_abandoned(struct sim *s, const char *framework_id)
     e->abandoned = e->abandoned || is_of(e, framework_id);
     ARRAY_ROOM(l->gone, l->gone_count, l->gone_cap);
     l->gone[l->gone_count++] = xstrdup(framework_id);
+}
+
+/* As of now: another master may not know, and take it in again. */
+void ledger_framework_removed(struct sim *s, struct str text)
+{
+    struct entry *e, *next;
+    struct str id;
+
+    if (!str_skip(&text, STR("framework=")))
+        return;
+    (void)str_cut(&text, ' ', &id);
+    HASH_ITER(hh, s->ledger->entries, e, next)
+    e->abandoned = e->abandoned || (str_starts(str_of(e->key), id) && e->key[id.n] == '/');
 }
 
 /* --- ports --- */
@@ -325,8 +350,21 @@ void ledger_agent_told(struct sim *s, struct str agent_id)
     char key[200];
 
     (void)snprintf(key, sizeof key, "master/agent/%.*s", STR_ARG(agent_id));
-    if (kv_get(&s->master_store.kv, key) == NULL)
+    if (!sim_master_has(s, key))
         sim_fail(s, "the master tells agent id %.*s, which is not in its registry", STR_ARG(agent_id));
+}
+
+/* A process that was stopped, or that is cut off, may learn late that another one leads, but not by so much: its session has a
+ * time, and it has heard of nobody for that long. What was on its way when that was over counts for the rest. */
+#define TWO_LEADERS_NS SEC(12)
+
+void ledger_master_decides(struct sim *s, const struct proc *p)
+{
+    int64_t since = 0;
+    const struct proc *leader = s->zk != NULL ? ensemble_leader(s->zk, MASTERS_PATH, &since) : NULL;
+
+    if (leader != NULL && leader != p && since > TWO_LEADERS_NS && !p->dying)
+        sim_fail(s, "%s makes offers, and %s leads since %d s", p->name, leader->name, (int)(since / NS_PER_S));
 }
 
 void ledger_check_master(struct sim *s, const struct master *m)
@@ -411,13 +449,22 @@ bool ledger_agent_lives(struct sim *s, const char *agent_id)
     return false;
 }
 
+static unsigned master_crashes(const struct sim *s)
+{
+    unsigned n = s->master_count - 1; /* the leader may change without a crash */
+
+    for (unsigned i = 0; i < s->master_count; i++)
+        n += s->master[i]->crashes;
+    return n;
+}
+
 const char *ledger_unsettled(struct sim *s)
 {
     const struct master *m = sim_master_core(s);
     struct entry *e, *next;
 
     if (m == NULL || !master_is_recovered(m))
-        return "the master is not up";
+        return "no master is up";
     const char *why = agents_unsettled(s, m);
     if (why[0] != 0)
         return why;
@@ -425,7 +472,7 @@ const char *ledger_unsettled(struct sim *s)
     {
         /* A new master does not know that a framework is gone: it keeps what agents report, as the original
          * does. */
-        if (e->abandoned && e->running != 0 && s->master->crashes == 0)
+        if (e->abandoned && e->running != 0 && master_crashes(s) == 0)
             return open_text(s, "task %s runs, its framework is gone", e->key);
         if (e->abandoned)
             continue;
@@ -440,7 +487,7 @@ const char *ledger_unsettled(struct sim *s)
         if (e->running != 0 && e->told != TASK_RUNNING && e->told != TASK_KILLING && e->told != TASK_STARTING)
             return open_text(s, "task %s runs, its framework thinks it is %s", e->key,
                              e->told < 0 ? "nothing" : task_state_name((enum task_state)e->told));
-        if (s->marathon != NULL && is_of(e, sim_marathon_books(s->marathon).framework_id))
+        if (is_of(e, sim_marathon_books(s).framework_id))
             continue; /* it forgets what it gave up; its books are compared as a whole */
         if (e->running == 0 && e->told >= 0 && is_alive(e->told))
             return open_text(s, "task %s does not run, its framework thinks it is %s", e->key,

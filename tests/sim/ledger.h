@@ -33,6 +33,8 @@ struct seen_update {
 void ledger_update_seen(struct sim *s, const struct seen_update *u);
 /* The framework gave its id up, or the master took it: its tasks are to end, their updates nobody's. */
 void ledger_abandoned(struct sim *s, const char *framework_id);
+/* A master's note of it: "framework=<id> ...". */
+void ledger_framework_removed(struct sim *s, struct str text);
 void ledger_acknowledged(struct sim *s, struct str framework, struct str task, const struct uuid *uuid);
 
 /* --- master and agents --- */
@@ -42,6 +44,8 @@ void ledger_run_arrived(struct sim *s, unsigned agent, struct str framework, str
 /* durable: it is in the agent's log. */
 void ledger_update_sent(struct sim *s, unsigned agent, struct str framework, const struct task_status *status,
                         bool durable);
+/* It makes offers. */
+void ledger_master_decides(struct sim *s, const struct proc *p);
 void ledger_check_master(struct sim *s, const struct master *m);
 
 /* What an agent's core says; in agent.c, because the two cores use the same names. */

@@ -7,6 +7,8 @@
 
 #include "common/base/alloc.h"
 #include "tests/sim/agent.h"
+#include "tests/sim/coord.h"
+#include "tests/sim/ensemble.h"
 #include "tests/sim/framework.h"
 #include "tests/sim/ledger.h"
 #include "tests/sim/sim.h"
@@ -39,23 +41,31 @@ void world_free(struct sim *s)
 {
     for (unsigned i = 0; i < s->framework_count; i++)
         sim_framework_free(s->framework[i]);
-    if (s->marathon != NULL)
-        sim_marathon_free(s->marathon);
+    for (unsigned i = 0; i < s->marathon_count; i++)
+        sim_marathon_free(s->marathon[i]);
     agents_free(s);
-    free(s->master->node);
+    for (unsigned i = 0; i < s->master_count; i++)
+        free(s->master[i]->node);
     ledger_free(s->ledger);
+    ensemble_free(s->zk);
+    sim_zk_reset();
 }
 
 static void boot(struct sim *s)
 {
     s->agent_count = s->o.agents != 0 ? s->o.agents : (unsigned)between(&s->rng_boot, 1, 6);
     s->framework_count = s->o.frameworks != 0 ? s->o.frameworks : (unsigned)between(&s->rng_boot, 1, 4);
+    s->master_count = s->o.masters != 0 ? s->o.masters : chance(&s->rng_zk, 50) ? 1 : (unsigned)between(&s->rng_zk, 2, MASTERS_MAX);
+    if (s->master_count > 1)
+        s->zk = ensemble_new(s);
     s->ledger = ledger_new();
-    master_boot(s);
+    masters_boot(s);
     agents_boot(s);
     frameworks_boot(s);
-    if (s->o.marathon)
-        sim_marathon_new(s);
+    if (s->o.marathon) {
+        s->marathon_count = s->zk != NULL ? MARATHONS_MAX : 1;
+        sim_marathons_new(s);
+    }
     faults_start(s);
 }
 
@@ -65,10 +75,10 @@ static const char *unsettled(struct sim *s)
 
     for (unsigned i = 0; i < s->framework_count && why[0] == 0; i++)
         why = sim_framework_unsettled(s->framework[i]);
-    if (why[0] == 0 && s->marathon != NULL)
-        why = sim_marathon_unsettled(s->marathon);
-    if (why[0] == 0 && s->marathon != NULL) {
-        struct sim_marathon_books b = sim_marathon_books(s->marathon);
+    if (why[0] == 0 && s->marathon_count != 0)
+        why = sim_marathon_unsettled(s);
+    if (why[0] == 0 && s->marathon_count != 0) {
+        struct sim_marathon_books b = sim_marathon_books(s);
         why = ledger_compare(s, b.framework_id, b.tasks);
     }
     return why;
@@ -128,7 +138,8 @@ static const struct {
     unsigned bits;
 } fault_names[] = { { "crash", FAULT_CRASH }, { "pause", FAULT_PAUSE }, { "partition", FAULT_PARTITION },
                     { "break", FAULT_BREAK }, { "delay", FAULT_DELAY }, { "clock", FAULT_CLOCK },
-                    { "torn", FAULT_TORN },   { "all", FAULT_ALL },     { "none", 0 } };
+                    { "torn", FAULT_TORN },   { "zk", FAULT_ZK },       { "disk", FAULT_DISK },
+                    { "all", FAULT_ALL },     { "none", 0 } };
 
 static bool parse_faults(struct str list, unsigned *ret)
 {
@@ -143,7 +154,7 @@ static bool parse_faults(struct str list, unsigned *ret)
         if (i == sizeof fault_names / sizeof fault_names[0]) {
             fprintf(stderr,
                     "stoa sim: --faults has '%.*s'; use crash, pause, partition, break, delay, clock, torn, "
-                    "all or none\n",
+                    "zk, disk, all or none\n",
                     STR_ARG(one));
             return false;
         }
@@ -154,13 +165,14 @@ static bool parse_faults(struct str list, unsigned *ret)
 
 static void usage(void)
 {
-    puts("usage: stoa sim [--seed=N] [--seeds=K] [--twice] [--agents=A] [--frameworks=F] [--faults=LIST]\n"
+    puts("usage: stoa sim [--seed=N] [--seeds=K] [--twice] [--agents=A] [--frameworks=F] [--masters=M]\n"
+         "                [--faults=LIST]\n"
          "                [--duration=SECONDS] [--trace] [--lines=N] [--no-marathon]\n"
          "Runs the cores of master, agent, executor, SDK and marathon in a simulated world; see "
          "docs/simulation.md.\n"
          "  --seed=N         the first history (1)         --seeds=K       how many (1)\n"
          "  --twice          run each twice and compare    --faults=LIST   "
-         "crash,pause,partition,break,delay,clock,torn\n"
+         "crash,pause,partition,break,delay,clock,torn,zk,disk\n"
          "  --duration=S     seconds with faults (60)      --trace         print everything that happens\n"
          "  --lines=N        of the trace of a failure (200)\n"
          "  --quiet          no trace of failures          --until-failure stops at the first one");
@@ -201,6 +213,8 @@ static int parse(struct options *o, int argc, char **argv)
             ok = number(value, UINT64_MAX, &o->seeds);
         else if (str_is(name, "--agents") && (ok = number(value, AGENTS_MAX, &n)))
             o->sim.agents = (unsigned)n;
+        else if (str_is(name, "--masters") && (ok = number(value, MASTERS_MAX, &n)))
+            o->sim.masters = (unsigned)n;
         else if (str_is(name, "--frameworks") && (ok = number(value, FRAMEWORKS_MAX, &n)))
             o->sim.frameworks = (unsigned)n;
         else if (str_is(name, "--duration") && (ok = number(value, 100000, &n)))
@@ -222,6 +236,8 @@ static void reproduce_line(const struct options *o, uint64_t seed)
     printf("reproduce: stoa sim --seed=%llu", (unsigned long long)seed);
     if (o->sim.agents != 0)
         printf(" --agents=%u", o->sim.agents);
+    if (o->sim.masters != 0)
+        printf(" --masters=%u", o->sim.masters);
     if (o->sim.frameworks != 0)
         printf(" --frameworks=%u", o->sim.frameworks);
     if (o->sim.faults != FAULT_ALL) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The master's shell: what master/shell.c, streams.c and api.c do, on simulated connections. The registry is
- * the master's store; it survives, everything else goes with the process. */
+/* The master's shell: what master/shell.c, election.c, streams.c and api.c do, on simulated connections. The registry is
+ * in the masters' store; it survives, everything else goes with the process. With several masters one leads (coord.h); the
+ * others send frameworks to it, and hear nothing of agents. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -13,11 +14,13 @@
 #include "master/wire/decode.h"
 #include "master/wire/registry.h"
 #include "proto/mesos_v1_scheduler.pb-c.h"
+#include "tests/sim/coord.h"
+#include "tests/sim/ensemble.h"
 #include "tests/sim/ledger.h"
 #include "tests/sim/sim.h"
 
-#define MASTER_PID "master@10.0.0.1:5050"
-#define MASTER_ADDR "10.0.0.1:5050"
+/* While it is not sure that it leads, a master looks again after this. */
+#define UNSURE_NS MS(100)
 
 enum { PARKED_MAX = 256 };
 
@@ -39,25 +42,58 @@ struct master_node {
     } parked[PARKED_MAX];
     size_t parked_count;
     uint64_t next_handle;
+    struct coord *coord;
+    bool leads;
+    char other[320]; /* host:port of the one that leads */
+    struct held {    /* a request that waits until this master is sure */
+        struct packet k;
+        uint64_t link;
+    } *held;
+    size_t held_count, held_cap;
+    char pid[48];
+    unsigned index;
+    struct mono wake_at;
     struct proc *p;
 };
 
 static void step(struct proc *p, struct master_event *ev);
 
+bool proc_is_master(const struct proc *p)
+{
+    for (unsigned i = 0; i < p->sim->master_count; i++)
+        if (p == p->sim->master[i])
+            return true;
+    return false;
+}
+
+struct proc *sim_leading_master(struct sim *s)
+{
+    int64_t since;
+
+    return s->zk != NULL ? ensemble_leader(s->zk, MASTERS_PATH, &since) : s->master[0];
+}
+
 struct master *sim_master_core(struct sim *s)
 {
-    const struct master_node *n = s->master->node;
+    struct proc *p = sim_leading_master(s);
+    const struct master_node *n = p != NULL ? p->node : NULL;
 
-    return s->master->alive ? n->m : NULL;
+    return n != NULL && p->alive && n->leads ? n->m : NULL;
 }
 
 /* --- actions --- */
 
-static void stored(struct proc *p, void *arg, uint64_t version)
+static void stored(struct proc *p, uint64_t version, bool conflict, const char *error)
 {
     struct master_event ev = { .type = MASTER_EV_STORED, .stored = { version } };
 
-    (void)arg;
+    if (p->dying)
+        return;
+    if (error != NULL) {
+        sim_trace(p->sim, p->name, "ends: %s: %s", conflict ? "another has the registry" : "registry_store_failed", error);
+        proc_exit(p);
+        return;
+    }
     sim_trace(p->sim, p->name, "registry v%llu is stored", (unsigned long long)version);
     step(p, &ev);
 }
@@ -88,7 +124,7 @@ static void do_store(struct proc *p, const struct master_action *a)
             record_value(r, &value);
         items[i].value = str_mem(xstrndup(sbuf_view(&value)), value.n);
     }
-    vstore_commit(&p->sim->master_store, p, items, a->store.count, stored, NULL, a->store.version);
+    sim_coord_commit(((struct master_node *)p->node)->coord, items, a->store.count, a->store.version, stored);
 }
 
 static const char *short_name(const char *name)
@@ -101,12 +137,12 @@ static const char *short_name(const char *name)
 static void do_send(struct proc *p, const struct master_action *a)
 {
     struct master_node *n = p->node;
-    char from[64] = MASTER_PID;
+    char from[80];
     struct str id = a->send.task_id.n != 0 ? a->send.task_id : a->send.agent_id;
 
+    (void)snprintf(from, sizeof from, "%s", n->pid);
     if (a->send.observer != 0)
-        (void)snprintf(from, sizeof from, "slave-observer(%llu)@" MASTER_ADDR,
-                       (unsigned long long)a->send.observer);
+        (void)snprintf(from, sizeof from, "slave-observer(%llu)@%s", (unsigned long long)a->send.observer, p->addr);
     sbuf_clear(&n->out);
     const char *name = encode_send(a, &n->out);
     if (name == NULL)
@@ -170,6 +206,8 @@ static void do_event(struct proc *p, const struct master_action *a)
     encode_event(n->m, &n->who, a, &n->out);
     if (l == NULL)
         return;
+    if (a->event.kind == EVENT_OFFERS)
+        ledger_master_decides(p->sim, p);
     if (a->event.kind == EVENT_OFFERS)
         sim_trace(p->sim, p->name, "%zu OFFERS to %s", a->event.count, link_peer(l, p)->name);
     else if (a->event.kind != EVENT_HEARTBEAT)
@@ -255,6 +293,8 @@ static void carry_out(struct proc *p, const struct master_action *a)
         break;
     case MASTER_ACT_NOTE:
         sim_trace(p->sim, p->name, "%s %.*s", a->note.event, STR_ARG(a->note.text));
+        if (strcmp(a->note.event, "framework_removed") == 0)
+            ledger_framework_removed(p->sim, a->note.text);
         break;
     case MASTER_ACT_ABORT:
         sim_fail(p->sim, "the master aborts: %s %.*s", a->note.event, STR_ARG(a->note.text));
@@ -272,7 +312,8 @@ static void step(struct proc *p, struct master_event *ev)
     master_step(n->m, ev, &actions);
     for (size_t i = 0; i < actions.count && !p->dying; i++)
         carry_out(p, &actions.v[i]);
-    proc_wake_at(p, actions.wake_at);
+    n->wake_at = actions.wake_at;
+    proc_wake_at(p, n->wake_at);
     ledger_check_master(p->sim, n->m);
 }
 
@@ -322,27 +363,64 @@ static void on_call(struct proc *p, struct link *l, const struct packet *k, stru
     step(p, &d->ev);
 }
 
-static void master_packet(struct proc *p, struct link *l, struct packet *k)
+/* What election.c of the master does with requests: another one's, one's own, or not now. */
+static void request(struct proc *p, struct link *l, struct packet *k)
 {
     struct master_node *n = p->node;
+    char location[400];
     struct decoded d;
 
-    if (k->type == PACKET_MESSAGE) {
-        on_message(p, k);
-        return;
-    }
-    if (k->type != PACKET_REQUEST)
-        return;
-    if (!master_is_recovered(n->m)) {
+    if (!n->leads && n->other[0] == '\0') {
+        answer_on(p, l->n, 503, STR("No leader elected"));
+    } else if (!n->leads) {
+        (void)snprintf(location, sizeof location, "//%s/api/v1/scheduler", n->other);
+        link_send(l, p, &(struct packet){ .type = PACKET_ANSWER, .status = 307, .name = location });
+    } else if (!sim_coord_is_sure(n->coord)) {
+        ARRAY_ROOM(n->held, n->held_count, n->held_cap);
+        struct held *h = &n->held[n->held_count++];
+        *h = (struct held){ { .type = k->type, .json = k->json, .body = k->body, .name = k->name }, l->n };
+        k->body = (struct str){ NULL, 0 };
+        k->name = NULL;
+        proc_wake_at(p, mono_add(sim_now(p->sim), UNSURE_NS));
+    } else if (!master_is_recovered(n->m)) {
         answer_on(p, l->n, 503, STR("Master has not finished recovery"));
-        return;
+    } else {
+        decoded_init(&d);
+        on_call(p, l, k, &d);
+        decoded_done(&d);
     }
-    decoded_init(&d);
-    on_call(p, l, k, &d);
-    decoded_done(&d);
 }
 
-static void master_closed(struct proc *p, struct link *l)
+static void held_drop(struct held *h)
+{
+    free(h->k.name);
+    free((void *)(uintptr_t)h->k.body.p);
+}
+
+static void replay(struct proc *p)
+{
+    struct master_node *n = p->node;
+
+    while (n->held_count > 0 && sim_coord_is_sure(n->coord) && !p->dying) {
+        struct held h = n->held[0];
+        struct link *l = link_find(p->sim, h.link);
+        memmove(n->held, n->held + 1, --n->held_count * sizeof *n->held);
+        if (l != NULL && l->end[link_side(l, p)].open)
+            request(p, l, &h.k);
+        held_drop(&h);
+    }
+}
+
+static void master_packet(struct proc *p, struct link *l, struct packet *k)
+{
+    if (k->type == PACKET_MESSAGE)
+        on_message(p, k);
+    else if (k->type == PACKET_REQUEST)
+        request(p, l, k);
+    sim_coord_turn(p);
+}
+
+static void closed(struct proc *p, struct link *l)
 {
     struct master_node *n = p->node;
     struct master_event ev = { .type = MASTER_EV_STREAM_CLOSED, .closed = { { l->n } } };
@@ -367,33 +445,90 @@ static void master_closed(struct proc *p, struct link *l)
     }
 }
 
+static void master_closed(struct proc *p, struct link *l)
+{
+    closed(p, l);
+    sim_coord_turn(p);
+}
+
+/* Time stands still for a master that is not sure that it leads. */
 static void master_wake(struct proc *p)
 {
+    struct master_node *n = p->node;
     struct master_event ev = { .type = MASTER_EV_TICK };
 
-    step(p, &ev);
+    if (!n->leads)
+        return;
+    if (!sim_coord_is_sure(n->coord)) {
+        proc_wake_at(p, mono_add(sim_now(p->sim), UNSURE_NS));
+        return;
+    }
+    replay(p);
+    if (!p->dying && n->wake_at.ns <= sim_now(p->sim).ns)
+        step(p, &ev);
+    else if (!p->dying)
+        proc_wake_at(p, n->wake_at);
+    sim_coord_turn(p);
 }
 
 /* --- life --- */
 
-static void registry_read(struct sim *s, struct proc *p, void *arg, uint64_t n)
+static void registry_read(struct proc *p, const struct str *keys, const struct str *values, size_t count)
 {
+    struct master_node *n = p->node;
     struct master_event ev = { .type = MASTER_EV_RECOVERED };
     struct registry_load load;
     struct error err;
 
-    (void)arg;
-    (void)n;
+    if (p->dying)
+        return;
     registry_load_init(&load);
-    for (size_t i = 0; i < s->master_store.kv.n; i++)
-        if (registry_load_add(&load, str_of(s->master_store.kv.v[i].key), s->master_store.kv.v[i].value,
-                              &err) != 0)
-            sim_fail(s, "the registry is not readable: %s", err.msg);
+    for (size_t i = 0; i < count; i++)
+        if (str_starts(keys[i], STR(REGISTRY_PREFIX)) && registry_load_add(&load, keys[i], values[i], &err) != 0)
+            sim_fail(p->sim, "the registry is not readable: %s", err.msg);
     ev.recovered.records = load.records;
     ev.recovered.count = load.count;
-    sim_trace(s, p->name, "has read its registry: %zu records", load.count);
+    sim_trace(p->sim, p->name, "has read its registry: %zu records", load.count);
     step(p, &ev);
     registry_load_done(&load);
+    (void)n;
+}
+
+static void news(struct proc *p, enum leadership_news what, const char *other)
+{
+    struct master_node *n = p->node;
+
+    if (p->dying)
+        return;
+    switch (what) {
+    case LEADERSHIP_SAME:
+        break;
+    case LEADERSHIP_WON:
+        n->leads = true;
+        if (p->sim->zk != NULL)
+            sim_trace(p->sim, p->name, "leads");
+        sim_coord_open(n->coord, registry_read);
+        break;
+    case LEADERSHIP_SURE:
+        sim_trace(p->sim, p->name, "is sure again that it leads");
+        replay(p);
+        if (!p->dying)
+            proc_wake_at(p, n->wake_at);
+        break;
+    case LEADERSHIP_UNSURE:
+        sim_trace(p->sim, p->name, "is not sure that it leads");
+        break;
+    case LEADERSHIP_LOST:
+        sim_trace(p->sim, p->name, "leads no more, begins again");
+        proc_exit(p);
+        break;
+    case LEADERSHIP_OTHER:
+        (void)snprintf(n->other, sizeof n->other, "%s", other);
+        break;
+    case LEADERSHIP_NOBODY:
+        n->other[0] = '\0';
+        break;
+    }
 }
 
 static void master_start(struct proc *p)
@@ -424,30 +559,41 @@ static void master_start(struct proc *p)
 
     *n = (struct master_node){ .info = SBUF_INIT(65536),
                                .out = SBUF_INIT(SIM_BYTES_MAX),
-                               .text = SBUF_INIT(SIM_BYTES_MAX) };
+                               .text = SBUF_INIT(SIM_BYTES_MAX),
+                               .index = n->index,
+                               .wake_at = MONO_NEVER };
+    (void)snprintf(n->pid, sizeof n->pid, "master@%s", p->addr);
     n->rng = p->rng;
     struct uuid u = uuid_make(&n->rng);
     uuid_text(&u, id);
     if (chance(&n->rng, 30))
         c.offer_timeout_ns = between(&n->rng, SEC(2), SEC(20));
     n->m = master_new(&c);
+    char ip[32];
+    (void)snprintf(ip, sizeof ip, "10.0.0.%u", n->index + 1);
     struct master_info_spec info = { .id = n->m->id,
-                                     .hostname = "m1",
+                                     .hostname = ip,
                                      .version = "1.12.0",
-                                     .ip = { 10, 0, 0, 1 },
+                                     .ip = { 10, 0, 0, (unsigned char)(n->index + 1) },
                                      .port = 5050,
-                                     .ip_text = STR("10.0.0.1") };
+                                     .ip_text = str_of(ip) };
     put_master_info(&n->info, &info);
     n->who.master_info = sbuf_view(&n->info);
     sim_trace(p->sim, p->name, "starts");
-    sim_after(p->sim, p, between(&p->sim->rng_disk, MS(1), MS(60)), registry_read, NULL, 0);
+    n->coord = NULL;
+    n->coord = sim_coord_elect(p, sbuf_view(&n->info), news);
+    sim_coord_turn(p);
 }
 
 static void master_died(struct proc *p)
 {
     struct master_node *n = p->node;
 
-    vstore_proc_died(&p->sim->master_store);
+    if (p->sim->zk == NULL)
+        vstore_proc_died(&p->sim->master_store);
+    sim_coord_free(n->coord);
+    n->coord = NULL;
+    n->leads = false;
     master_free(n->m);
     n->m = NULL;
     while (n->watches != NULL) {
@@ -455,18 +601,29 @@ static void master_died(struct proc *p)
         n->watches = w->next;
         free(w);
     }
+    while (n->held_count > 0)
+        held_drop(&n->held[--n->held_count]);
+    free(n->held);
+    n->held = NULL;
+    n->held_cap = 0;
     sbuf_done(&n->info);
     sbuf_done(&n->out);
     sbuf_done(&n->text);
 }
 
-static const struct proc_ops master_ops = { master_start, master_packet, master_closed, master_wake,
-                                            master_died };
+static const struct proc_ops master_ops = { master_start, master_packet, master_closed, master_wake, master_died };
 
-void master_boot(struct sim *s)
+void masters_boot(struct sim *s)
 {
-    struct master_node *n = xcalloc(1, sizeof *n);
+    char name[16], addr[32];
 
-    s->master = proc_new(s, &master_ops, n, "master", 0, MASTER_ADDR);
-    proc_start(s->master);
+    for (unsigned i = 0; i < s->master_count; i++) {
+        struct master_node *n = xcalloc(1, sizeof *n);
+        n->index = i;
+        (void)snprintf(name, sizeof name, "m%u", i + 1);
+        (void)snprintf(addr, sizeof addr, "10.0.0.%u:5050", i + 1);
+        s->master[i] = proc_new(s, &master_ops, n, s->master_count == 1 ? "master" : name, i == 0 ? 0 : HOST_MASTER + (int)i - 1, addr);
+    }
+    for (unsigned i = 0; i < s->master_count; i++)
+        proc_start(s->master[i]);
 }

@@ -204,7 +204,7 @@ void proc_start(struct proc *p)
 
     ASSERT(!p->alive);
     p->alive = true;
-    p->dying = p->paused = false;
+    p->dying = p->paused = p->clean = false;
     p->wake_at = INT64_MAX;
     rng_seed(&p->rng, rng_u64(&p->sim->rng_boot));
     enter(p, &outer);
@@ -245,6 +245,7 @@ void proc_crash(struct proc *p)
 
 void proc_exit(struct proc *p)
 {
+    p->clean = p->clean || (p->alive && !p->dying);
     die(p);
 }
 
@@ -361,6 +362,7 @@ void sim_init(struct sim *s, const struct sim_options *o)
     seed_one(&s->rng_boot, &root);
     seed_one(&s->rng_disk, &root);
     seed_one(&s->rng_marathon, &root);
+    seed_one(&s->rng_zk, &root);
     s->ring_cap = o->trace_lines;
     s->ring = xcalloc(s->ring_cap + 1, sizeof *s->ring);
     s->master_store.sim = s->marathon_store.sim = s;

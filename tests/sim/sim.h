@@ -13,7 +13,8 @@
  *     sim.c       queue, clocks, processes, trace          net.c     connections
  *     kv.c        sorted records: the store and disks      faults.c  what goes wrong, by seed
  *     master.c    agent.c  host.c  executor/  framework/   the shells of the cores
- *     ledger.c    what must hold                           main.c    options, phases, the verdict */
+ *     ledger.c    what must hold                           ensemble.c  ZooKeeper, as its clients see it
+ *     main.c      options, phases, the verdict */
 #ifndef STOA_SIM_SIM_H
 #define STOA_SIM_SIM_H
 
@@ -38,7 +39,14 @@ struct vkv;
 enum {
     AGENTS_MAX = 64,
     FRAMEWORKS_MAX = 16,
-    HOSTS_MAX = 1 + AGENTS_MAX + FRAMEWORKS_MAX + 1,
+    MASTERS_MAX = 3,
+    MARATHONS_MAX = 2,
+    HOST_AGENT = 1, /* machines: a master, agents, frameworks, marathon; then what there is with ZooKeeper */
+    HOST_FRAMEWORK = HOST_AGENT + AGENTS_MAX,
+    HOST_MARATHON = HOST_FRAMEWORK + FRAMEWORKS_MAX,
+    HOST_MASTER = HOST_MARATHON + MARATHONS_MAX, /* of the second master on */
+    HOST_ZK = HOST_MASTER + MASTERS_MAX - 1,
+    HOSTS_MAX = HOST_ZK + 1,
     SIM_BYTES_MAX = 64 << 20,
 };
 
@@ -50,12 +58,15 @@ enum fault {
     FAULT_DELAY = 16,
     FAULT_CLOCK = 32,
     FAULT_TORN = 64,
-    FAULT_ALL = 127
+    FAULT_ZK = 128,
+    FAULT_DISK = 256,
+    FAULT_ALL = 511
 };
 
 struct sim_options {
     uint64_t seed;
     unsigned agents, frameworks; /* 0: by seed */
+    unsigned masters;            /* 0: by seed; more than one: with ZooKeeper */
     unsigned faults;             /* enum fault */
     int64_t duration_ns;         /* of the phase with faults */
     bool marathon, trace;
@@ -81,6 +92,7 @@ struct proc {
     int host;
     unsigned incarnation; /* of events for the present one */
     bool alive, dying, paused;
+    bool clean; /* it ends or has ended by itself: what it closes, it closes */
     int crash_in;                         /* effects until a crash; 0: none planned */
     int64_t wake_at;                      /* of the armed wake-up; INT64_MAX: none */
     struct event *backlog, *backlog_tail; /* while paused */
@@ -207,6 +219,7 @@ struct store_item {
 struct vstore {
     struct sim *sim;
     struct vkv kv;
+    bool full; /* the disk takes nothing */
     int64_t last_at;
     uint64_t seq;
     struct commit *pending, *pending_tail;
@@ -235,6 +248,7 @@ struct event {
 };
 
 struct ledger;
+struct ensemble;
 struct host_containers;
 
 struct sim {
@@ -245,12 +259,13 @@ struct sim {
     size_t heap_n, heap_cap;
     struct event *spare;
     uint64_t seq, events;
-    struct rng rng_net, rng_fault, rng_task, rng_fw, rng_boot, rng_disk, rng_marathon;
+    struct rng rng_net, rng_fault, rng_task, rng_fw, rng_boot, rng_disk, rng_marathon, rng_zk;
 
     struct proc *procs;   /* those that can be connected to */
     struct proc *mortals; /* executors */
-    struct proc *master, *agent[AGENTS_MAX], *framework[FRAMEWORKS_MAX], *marathon;
-    unsigned agent_count, framework_count;
+    struct proc *master[MASTERS_MAX], *agent[AGENTS_MAX], *framework[FRAMEWORKS_MAX], *marathon[MARATHONS_MAX];
+    unsigned master_count, agent_count, framework_count, marathon_count;
+    struct ensemble *zk; /* NULL: one master and one marathon, with stores of their own */
     struct proc *running; /* whose handler runs */
     struct vstore master_store, marathon_store;
     bool calm; /* the liveness phase: no new faults, nothing new is asked for */
@@ -277,13 +292,20 @@ void faults_start(struct sim *s);
 void faults_heal(struct sim *s);
 
 /* --- the kinds ------------------------------------------------------------------------------------------ */
-void master_boot(struct sim *s);
+void masters_boot(struct sim *s);
 void agents_boot(struct sim *s);
 void agent_machine_reboots(struct sim *s, unsigned index);
 void frameworks_boot(struct sim *s);
 void marathon_boot(struct sim *s);
 void world_free(struct sim *s);
 
-struct master *sim_master_core(struct sim *s); /* NULL: down */
+bool proc_is_master(const struct proc *p);
+bool proc_is_marathon(const struct proc *p);
+/* The one that leads as far as the world knows; NULL: none. */
+struct proc *sim_leading_master(struct sim *s);
+struct master *sim_master_core(struct sim *s); /* of the one that leads; NULL: none, or it has not read its registry */
+/* Whether a record is durable in the store that masters, or marathons, have. */
+bool sim_master_has(struct sim *s, const char *key);
+bool sim_marathon_has(struct sim *s, const char *key);
 
 #endif

@@ -11,7 +11,7 @@
 #include "common/io/http_client.h"
 #include "common/io/loop.h"
 #include "common/io/random.h"
-#include "common/io/store.h"
+#include "common/io/store_int.h"
 #include "common/wire/guard.h"
 #include "tests/sim/framework.h"
 #include "tests/sim/ledger.h"
@@ -23,6 +23,8 @@ struct loop {
     size_t timer_count, timer_cap;
     struct loop_work *work[LOOP_PHASE_COUNT];
     struct http_client *clients;
+    bool is_guest;
+    struct mono armed; /* of a guest */
 };
 
 struct http_call {
@@ -46,20 +48,29 @@ struct http_client {
     struct http_client *next;
 };
 
+enum { LOOPS_MAX = HOSTS_MAX };
+
 static struct proc *current;
+static int64_t passed_ns; /* since the handler began, while it waits */
 static struct {
     struct proc *p;
     struct loop *loop;
-} loops[FRAMEWORKS_MAX + 2];
+} loops[LOOPS_MAX];
 
 void fake_process(struct proc *p)
 {
     current = p;
+    passed_ns = 0;
+}
+
+void fake_time_passes(int64_t ns)
+{
+    passed_ns += ns;
 }
 
 static struct loop *loop_of(const struct proc *p)
 {
-    for (size_t i = 0; i < FRAMEWORKS_MAX + 2; i++)
+    for (size_t i = 0; i < LOOPS_MAX; i++)
         if (loops[i].p == p)
             return loops[i].loop;
     return NULL;
@@ -68,6 +79,11 @@ static struct loop *loop_of(const struct proc *p)
 struct proc *fake_current(void)
 {
     return current;
+}
+
+struct loop *fake_loop(const struct proc *p)
+{
+    return loop_of(p);
 }
 
 /* --- the loop --- */
@@ -88,7 +104,7 @@ int loop_new(struct loop **ret_loop, struct event_base *base, struct error *err)
     l->p = current;
     l->refs = 1;
     while (loops[i].p != NULL)
-        ASSERT(++i < FRAMEWORKS_MAX + 2);
+        ASSERT(++i < LOOPS_MAX);
     loops[i].p = current;
     loops[i].loop = l;
     *ret_loop = l;
@@ -112,7 +128,7 @@ void loop_free(struct loop *l)
     run_deferred(l);
     if (--l->refs != 0)
         return;
-    for (size_t i = 0; i < FRAMEWORKS_MAX + 2; i++)
+    for (size_t i = 0; i < LOOPS_MAX; i++)
         if (loops[i].loop == l) {
             loops[i].loop = NULL;
             loops[i].p = NULL;
@@ -174,18 +190,49 @@ void loop_undefer(struct loop *loop, struct loop_work *w)
     *at = w->next;
 }
 
+static void guest_woken(struct sim *s, struct proc *p, void *arg, uint64_t at)
+{
+    struct loop *l = loop_of(p);
+
+    (void)s;
+    (void)arg;
+    if (l == NULL || l->armed.ns != (int64_t)at)
+        return; /* armed anew meanwhile */
+    l->armed = MONO_NEVER;
+    fake_wake(p);
+}
+
 static void rearm(struct loop *l)
 {
-    struct mono at = MONO_NEVER;
+    struct mono at = MONO_NEVER, now = sim_now(l->p->sim);
 
     for (size_t i = 0; i < l->timer_count; i++)
         at = mono_min(at, l->timers[i]->at);
-    proc_wake_at(l->p, at);
+    if (!l->is_guest) {
+        proc_wake_at(l->p, at);
+        return;
+    }
+    if (at.ns == l->armed.ns)
+        return;
+    l->armed = at;
+    if (at.ns != INT64_MAX)
+        sim_after(l->p->sim, l->p, at.ns - now.ns, guest_woken, NULL, (uint64_t)at.ns);
+}
+
+void fake_guest(struct proc *p)
+{
+    struct loop *l = loop_of(p);
+
+    l->is_guest = true;
+    l->armed = MONO_NEVER;
 }
 
 void loop_timer_init(struct loop_timer *t, struct loop *loop, loop_fn *fn, void *arg)
 {
     *t = (struct loop_timer){ .loop = loop, .fn = fn, .arg = arg, .at = MONO_NEVER };
+    for (size_t i = 0; i < loop->timer_count; i++)
+        if (loop->timers[i] == t)
+            return;
     ARRAY_ROOM(loop->timers, loop->timer_count, loop->timer_cap);
     loop->timers[loop->timer_count++] = t;
 }
@@ -220,9 +267,22 @@ void loop_timer_cancel(struct loop_timer *t)
     t->at = MONO_NEVER;
 }
 
+struct mono loop_clock(void)
+{
+    return mono_add(sim_now(current->sim), passed_ns);
+}
+
 void random_rng(struct rng *r)
 {
     rng_seed(r, rng_u64(&current->rng));
+}
+
+void random_bytes(void *p, size_t n)
+{
+    unsigned char *b = p;
+
+    for (size_t i = 0; i < n; i++)
+        b[i] = (unsigned char)rng_u64(&current->rng);
 }
 
 /* --- for the ledger: what goes in and out of marathon, which tells nothing itself --- */
@@ -239,7 +299,7 @@ static void launch_sent(struct proc *p, struct str task)
         if (str_starts(str_sub(id, i, id.n - i), STR("._app.")))
             id.n = i;
     (void)snprintf(key, sizeof key, "instance/%.*s", STR_ARG(id));
-    if (kv_get(&p->sim->marathon_store.kv, key) == NULL)
+    if (!sim_marathon_has(p->sim, key))
         sim_fail(p->sim, "marathon launches %.*s, which is not in its store", STR_ARG(id));
 }
 
@@ -259,7 +319,7 @@ static void call_sent(struct proc *p, struct str call)
     struct str ack = wire_field_bytes(call, 8), uuid = wire_field_bytes(ack, 3);
     struct uuid u;
 
-    if (p != p->sim->marathon || p->dying)
+    if (!proc_is_marathon(p) || p->dying)
         return;
     if (wire_field_u64(call, 2, 0) == 3)
         accept_sent(p, wire_field_bytes(call, 4));
@@ -277,13 +337,12 @@ static void event_came(struct proc *p, struct str event)
                              .source = (int)wire_field_u64(status, 9, (uint64_t)-1),
                              .reason = (int)wire_field_u64(status, 10, (uint64_t)-1) };
 
-    if (p != p->sim->marathon || wire_field_u64(event, 1, 0) != 4)
+    if (!proc_is_marathon(p) || wire_field_u64(event, 1, 0) != 4)
         return;
     u.has_uuid = uuid.n == sizeof u.uuid.b;
     if (u.has_uuid)
         memcpy(u.uuid.b, uuid.p, sizeof u.uuid.b);
-    struct sim_marathon_books b = sim_marathon_books(p);
-    u.framework = str_of(b.framework_id);
+    u.framework = str_of(sim_marathon_framework(p));
     ledger_update_seen(p->sim, &u);
 }
 
@@ -441,7 +500,9 @@ void http_call_peer(const struct http_call *call, struct net_addr *ret_local, st
 
 struct str http_answer_header(const struct http_answer *a, const char *name)
 {
-    if (strcmp(name, "Mesos-Stream-Id") == 0 && a->head != NULL)
+    const char *wanted = a->status == 307 ? "Location" : "Mesos-Stream-Id";
+
+    if (strcmp(name, wanted) == 0 && a->head != NULL)
         return str_of(a->head);
     return (struct str){ NULL, 0 };
 }
@@ -488,7 +549,7 @@ static void answered(struct loop *l, struct link *k, struct http_call *call, con
     uint64_t n = k->n;
 
     if (!is_pipelined(call)) { /* the stream was refused */
-        head(call, packet->status, NULL);
+        head(call, packet->status, packet->name);
         call = call_of_link(l, n);
         if (call != NULL && packet->body.n != 0)
             give_body(call, packet->body);
@@ -560,192 +621,193 @@ void fake_turn(struct proc *p)
 {
     struct loop *l = loop_of(p);
 
-    if (l == NULL)
-        return;
-    run_deferred(l);
-    rearm(l);
+    /* What is put off to a phase that is over runs in the next turn, which waits for nothing. */
+    for (int phase = 0; l != NULL && phase < LOOP_PHASE_COUNT;) {
+        run_deferred(l);
+        l = loop_of(p);
+        for (phase = 0; l != NULL && phase < LOOP_PHASE_COUNT && l->work[phase] == NULL;)
+            phase++;
+    }
+    if (l != NULL)
+        rearm(l);
 }
 
-/* --- the store --- */
+/* --- the store: a backend for the shipped front --- */
 
 static struct vstore *opening;
 
-struct store_batch {
-    struct store_item *items;
-    size_t n, cap;
-};
-
-struct asked { /* a commit or a read that was not called back */
-    struct store *store;
-    store_commit_fn *commit;
-    store_list_fn *list;
-    void *arg;
-    struct asked *next;
-};
-
-struct store {
+struct local {
     struct proc *p;
     struct vstore *st;
-    struct asked *asked;
+    struct store *store;
+    struct store_op *group, *at, *end; /* end: behind the commits under way */
+    bool failing;
+    uint64_t n; /* of the step under way */
 };
+
+static struct local *locals[LOOPS_MAX]; /* of living processes, so that late answers find nobody */
+
+static void local_advance(struct local *l);
+
+static struct local *local_of(const struct proc *p)
+{
+    for (size_t i = 0; i < LOOPS_MAX; i++)
+        if (locals[i] != NULL && locals[i]->p == p)
+            return locals[i];
+    return NULL;
+}
+
+static void local_read(struct local *l)
+{
+    struct store_op *op = l->at;
+    const struct vkv *kv = &l->st->kv;
+
+    for (size_t i = 0; i < kv->n && op->rc == 0; i++) {
+        struct str key = str_of(kv->v[i].key);
+        if (op->kind == STORE_GET ? str_eq(key, op->key) : str_starts(key, op->key))
+            op->rc = store_op_add(op, key, kv->v[i].value, 1);
+    }
+    l->at = op->next;
+}
+
+static void commits_over(struct local *l)
+{
+    for (; l->at != l->end; l->at = l->at->next) {
+        if (l->failing && l->at->rc == 0)
+            l->at->rc = error_set(&l->at->err, ERR_IO, "store: database or disk is full");
+        for (size_t i = 0; l->at->rc == 0 && i < l->at->batch->count; i++)
+            l->at->versions[i] = l->at->batch->entries[i].is_delete ? 0 : 1;
+    }
+}
+
+static void local_go_on(struct proc *p, void *arg, uint64_t n)
+{
+    struct local *l = local_of(p);
+
+    (void)arg;
+    if (l == NULL || l->n != n)
+        return;
+    fake_process(p);
+    if (l->at != l->end)
+        commits_over(l);
+    else
+        local_read(l);
+    local_advance(l);
+    fake_turn(p);
+}
+
+static void local_read_later(struct sim *s, struct proc *p, void *arg, uint64_t n)
+{
+    (void)s;
+    local_go_on(p, arg, n);
+}
+
+/* Commits that follow each other are one transaction. */
+static void local_commit(struct local *l)
+{
+    struct store_item *items = NULL;
+    size_t n = 0, cap = 0;
+    struct store_op *op = l->at;
+
+    for (; op != NULL && op->kind == STORE_COMMIT; op = op->next)
+        for (size_t i = 0; op->rc == 0 && i < op->batch->count; i++) {
+            const struct store_entry *e = &op->batch->entries[i];
+            ASSERT(e->expected == STORE_ANY_VERSION);
+            ARRAY_ROOM(items, n, cap);
+            items[n++] = (struct store_item){ xstrndup(e->key), e->is_delete, str_mem(xstrndup(e->value), e->value.n) };
+        }
+    l->end = op;
+    l->failing = l->st->full;
+    if (!proc_effect(l->p) || l->failing) { /* dead, or nothing of it happens */
+        for (size_t i = 0; i < n; i++) {
+            free(items[i].key);
+            free((void *)(uintptr_t)items[i].value.p);
+        }
+        n = 0;
+    }
+    if (l->p->alive && !l->p->dying)
+        vstore_commit(l->st, l->p, items, n, local_go_on, NULL, l->n);
+    else
+        free(items);
+}
+
+static void local_advance(struct local *l)
+{
+    l->n++;
+    if (l->at == NULL) {
+        struct store_op *group = l->group;
+        l->group = NULL;
+        store_group_done(l->store, group, 1);
+    } else if (l->at->kind == STORE_COMMIT) {
+        local_commit(l);
+    } else {
+        l->end = l->at;
+        sim_after(l->p->sim, l->p, between(&l->p->sim->rng_disk, MS(1), MS(60)), local_read_later, NULL, l->n);
+    }
+}
+
+static void local_submit(struct store *s, void *backend, struct store_op *group)
+{
+    struct local *l = backend;
+
+    (void)s;
+    l->group = l->at = group;
+    local_advance(l);
+}
+
+/* At the end of the process: what was handed over happens or not (vstore_proc_died), and nobody is told. */
+static void local_wait(void *backend)
+{
+    struct local *l = backend;
+    struct store_op *group = l->group;
+
+    for (; l->at != NULL; l->at = l->at->next)
+        if (l->at->rc == 0)
+            l->at->rc = error_set(&l->at->err, ERR_UNAVAILABLE, "the process is gone");
+    l->group = NULL;
+    l->n++;
+    if (group != NULL)
+        store_group_done(l->store, group, 0);
+}
+
+static void local_close(void *backend)
+{
+    for (size_t i = 0; i < LOOPS_MAX; i++)
+        if (locals[i] == backend)
+            locals[i] = NULL;
+    free(backend);
+}
 
 void fake_store(struct vstore *st)
 {
     opening = st;
 }
 
-static int store_open(struct store **ret)
+static int store_open(struct store **ret, struct loop *loop)
 {
-    struct store *s = xcalloc(1, sizeof *s);
+    static const struct store_backend backend = { local_submit, local_wait, local_close };
+    struct local *l = xcalloc(1, sizeof *l);
+    size_t i = 0;
 
-    s->p = current;
-    s->st = opening;
-    *ret = s;
+    l->p = current;
+    l->st = opening;
+    while (locals[i] != NULL)
+        ASSERT(++i < LOOPS_MAX);
+    locals[i] = l;
+    *ret = l->store = store_new(loop, &backend, l);
     return 0;
 }
 
 int store_open_sqlite(struct store **ret_store, struct loop *loop, const struct store_sqlite_options *options,
                       struct error *err)
 {
-    (void)loop;
     (void)options;
     (void)err;
-    return store_open(ret_store);
+    return store_open(ret_store, loop);
 }
 
 int store_open_memory(struct store **ret_store, struct loop *loop, struct error *err)
 {
-    (void)loop;
     (void)err;
-    return store_open(ret_store);
-}
-
-static void asked_free(struct asked *a)
-{
-    struct asked **at = &a->store->asked;
-
-    while (*at != a)
-        at = &(*at)->next;
-    *at = a->next;
-    free(a);
-}
-
-static struct asked *asked_new(struct store *s, void *arg)
-{
-    struct asked *a = xcalloc(1, sizeof *a);
-
-    a->store = s;
-    a->arg = arg;
-    a->next = s->asked;
-    s->asked = a;
-    return a;
-}
-
-void store_close(struct store *s)
-{
-    if (s == NULL)
-        return;
-    while (s->asked != NULL) {
-        struct asked a = *s->asked;
-        struct error err;
-        asked_free(s->asked);
-        (void)error_set(&err, ERR_UNAVAILABLE, "the process is gone");
-        if (a.list != NULL) /* only to give its argument back */
-            a.list(a.arg, NULL, 0, &err);
-    }
-    free(s);
-}
-
-struct store_batch *store_batch_new(void)
-{
-    return xcalloc(1, sizeof(struct store_batch));
-}
-
-void store_batch_free(struct store_batch *b)
-{
-    if (b == NULL)
-        return;
-    for (size_t i = 0; i < b->n; i++) {
-        free(b->items[i].key);
-        free((void *)(uintptr_t)b->items[i].value.p);
-    }
-    free(b->items);
-    free(b);
-}
-
-size_t store_batch_count(const struct store_batch *b)
-{
-    return b->n;
-}
-
-static void batch_add(struct store_batch *b, struct str key, bool deleted, struct str value)
-{
-    ARRAY_ROOM(b->items, b->n, b->cap);
-    b->items[b->n++] = (struct store_item){ xstrndup(key), deleted, str_mem(xstrndup(value), value.n) };
-}
-
-void store_batch_put(struct store_batch *b, struct str key, struct str value, uint64_t expected_version)
-{
-    ASSERT(expected_version == STORE_ANY_VERSION);
-    batch_add(b, key, false, value);
-}
-
-void store_batch_delete(struct store_batch *b, struct str key, uint64_t expected_version)
-{
-    ASSERT(expected_version == STORE_ANY_VERSION);
-    batch_add(b, key, true, (struct str){ NULL, 0 });
-}
-
-static void committed(struct proc *p, void *arg, uint64_t tag)
-{
-    struct asked *a = arg;
-    store_commit_fn *fn = a->commit;
-    void *fn_arg = a->arg;
-
-    (void)tag;
-    asked_free(a);
-    fake_process(p);
-    if (fn != NULL)
-        fn(fn_arg, &(struct store_result){ .err = NULL });
-    fake_turn(p);
-}
-
-void store_commit(struct store *s, struct store_batch *b, store_commit_fn *fn, void *arg)
-{
-    if (!proc_effect(s->p)) {
-        store_batch_free(b);
-        return;
-    }
-    struct asked *a = asked_new(s, arg);
-    a->commit = fn;
-    vstore_commit(s->st, s->p, b->items, b->n, committed, a, 0);
-    free(b);
-}
-
-static void listed(struct sim *sim, struct proc *p, void *arg, uint64_t n)
-{
-    struct asked *a = arg;
-    struct vstore *st = a->store->st;
-    struct store_record *v = xcalloc(st->kv.n + 1, sizeof *v);
-    store_list_fn *fn = a->list;
-    void *fn_arg = a->arg;
-
-    (void)sim;
-    (void)n;
-    for (size_t i = 0; i < st->kv.n; i++)
-        v[i] = (struct store_record){ str_of(st->kv.v[i].key), st->kv.v[i].value, 1 };
-    asked_free(a);
-    fake_process(p);
-    fn(fn_arg, v, st->kv.n, NULL);
-    free(v);
-    fake_turn(p);
-}
-
-void store_list(struct store *s, struct str prefix, store_list_fn *fn, void *arg)
-{
-    struct asked *a = asked_new(s, arg);
-
-    ASSERT(prefix.n == 0);
-    a->list = fn;
-    sim_after(s->p->sim, s->p, between(&s->p->sim->rng_disk, MS(1), MS(60)), listed, a, 0);
+    return store_open(ret_store, loop);
 }

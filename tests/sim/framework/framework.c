@@ -467,7 +467,7 @@ static void fw_start(struct proc *p)
     };
     struct fw_node *n = p->node;
     struct stoa_options o = {
-        .master = "10.0.0.1:5050",
+        .master = p->sim->zk != NULL ? "zk://10.0.2.1:2181/mesos" : "10.0.0.1:5050",
         .content = n->json ? STOA_JSON : STOA_PROTOBUF,
         .name = p->name,
         .user = "nobody",
@@ -524,7 +524,7 @@ void sim_framework_new(struct sim *s, unsigned i)
     n->checkpoint = chance(n->r, 80);
     n->mortal = chance(n->r, 20);
     n->role = chance(n->r, 60) ? "*" : chance(n->r, 50) ? "web" : "batch";
-    s->framework[i] = n->p = proc_new(s, &fw_ops, n, name, 1 + AGENTS_MAX + (int)i, name);
+    s->framework[i] = n->p = proc_new(s, &fw_ops, n, name, HOST_FRAMEWORK + (int)i, name);
     proc_start(n->p);
 }
 

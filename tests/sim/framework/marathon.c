@@ -14,8 +14,13 @@
 #include "common/base/alloc.h"
 #include "common/base/log.h"
 #include "common/io/random.h"
+#include "common/io/restart.h"
 #include "marathon/core/normalise.h"
+#include "marathon/degraded.h"
+#include "marathon/election.h"
 #include "marathon/shell.h"
+#include "tests/sim/coord.h"
+#include "tests/sim/ensemble.h"
 #include "tests/sim/framework/fakeio.h"
 #include "tests/sim/framework.h"
 #include "tests/sim/ledger.h"
@@ -26,7 +31,8 @@ struct marathon_node {
     struct proc *p;
     struct rng *r;
     struct shell sh;
-    bool up; /* records are loaded */
+    bool up;        /* records are loaded */
+    char note[256]; /* to the next start (restart.h); "": none */
     /* Before the handler that runs: for judging what it did. */
     struct {
         char id[32];
@@ -118,34 +124,35 @@ int http_open(struct shell *sh, struct error *err)
     return 0;
 }
 
-/* Of files that are not part of this: answers that are shared, the election, which this one instance always
- * wins, and what a broken store does, which this one never is. */
+/* Of files that are not part of this: answers. */
 void http_shared_drop(struct shell *sh);
-void degraded_begin(struct shell *sh, const struct error *err);
-void marathon_election_step_down(struct shell *sh, const char *why);
-int marathon_election_open_store(struct shell *sh, struct error *err);
+void http_refuse_waiting(struct shell *sh);
+
+/* common/io/restart.h */
+void restart_note(const char *name, const char *text)
+{
+    struct marathon_node *n = fake_current()->node;
+
+    (void)name;
+    (void)snprintf(n->note, sizeof n->note, "%s", text != NULL ? text : "");
+}
+
+const char *restart_noted(const char *name)
+{
+    const struct marathon_node *n = fake_current()->node;
+
+    (void)name;
+    return n->note[0] != '\0' ? n->note : NULL;
+}
+
+void http_refuse_waiting(struct shell *sh)
+{
+    (void)sh;
+}
 
 void http_shared_drop(struct shell *sh)
 {
     (void)sh;
-}
-
-void degraded_begin(struct shell *sh, const struct error *err)
-{
-    (void)err;
-    marathon_shell_stop(sh, 1);
-}
-
-void marathon_election_step_down(struct shell *sh, const char *why)
-{
-    (void)why;
-    marathon_shell_stop(sh, 106);
-}
-
-int marathon_election_open_store(struct shell *sh, struct error *err)
-{
-    (void)sh;
-    return error_set(err, ERR_INVALID, "there is no ZooKeeper here");
 }
 
 void log_event(enum log_level level, const char *event, const char *fmt, ...)
@@ -340,31 +347,65 @@ static void operate(struct sim *s, struct proc *p, void *arg, uint64_t unused)
 
 /* --- the process --- */
 
+static void begin(struct shell *sh)
+{
+    struct marathon_event ev = { .type = EVENT_STARTED };
+    struct error err;
+
+    if (sched_open(sh, &err) != 0)
+        sim_fail(sim_of(node_of(sh)), "marathon: %s", err.msg);
+    (void)marathon_shell_step(sh, &ev, NULL);
+}
+
 static void ready(struct shell *sh)
 {
     struct marathon_node *n = node_of(sh);
-    struct marathon_event ev = { .type = EVENT_STARTED };
-    struct error err;
 
     n->up = true;
     sim_trace(sim_of(n), n->p->name, "has its state: %zu apps, %u instances, %zu deployments",
               sh->m->app_count, HASH_COUNT(sh->m->instances), sh->m->deployment_count);
-    if (sched_open(sh, &err) != 0)
-        sim_fail(sim_of(n), "marathon: %s", err.msg);
-    (void)marathon_shell_step(sh, &ev, NULL);
+    if (!degraded_start(sh, begin))
+        begin(sh);
 }
 
+/* As in marathon/main.c: while it is not sure that it leads, time stands still. */
 static void wake(void *arg)
 {
     struct marathon_event ev = { .type = EVENT_TICK };
+    struct shell *sh = arg;
 
-    (void)marathon_shell_step(arg, &ev, NULL);
+    if (marathon_election_is_sure(sh))
+        (void)marathon_shell_step(sh, &ev, NULL);
+    else
+        loop_timer_in(&sh->wake, MS(100));
+}
+
+static void lead(struct shell *sh);
+
+static void lead_again(void *arg)
+{
+    lead(arg);
+}
+
+static void lead(struct shell *sh)
+{
+    struct error err;
+
+    sim_trace(sim_of(node_of(sh)), node_of(sh)->p->name, "leads");
+    fake_store(&sim_of(node_of(sh))->marathon_store);
+    if (persist_open(sh, &err) == 0)
+        persist_load(sh, ready);
+    else if (!degraded_reopen(sh, lead_again, &err))
+        marathon_shell_stop(sh, 1);
 }
 
 static void start(struct proc *p)
 {
-    static char *const argv[] = { "marathon",
-                                  "--master=10.0.0.1:5050",
+    bool zk = p->sim->zk != NULL;
+    char *const argv[] = { "marathon",
+                                  zk ? "--master=zk://10.0.2.1:2181/mesos" : "--master=10.0.0.1:5050",
+                                  zk ? "--zk=zk://10.0.2.1:2181/marathon" : "--zk_session_timeout=6000",
+                                  "--zk_session_timeout=6000",
                                   "--hostname=marathon",
                                   "--mesos_user=nobody",
                                   "--reconciliation_initial_delay=2000",
@@ -382,7 +423,6 @@ static void start(struct proc *p)
     n->up = false;
     n->before_count = 0;
     fake_process(p);
-    fake_store(&p->sim->marathon_store);
     sim_trace(p->sim, p->name, "starts");
     int rc = marathon_flags_parse(&sh->flag_set, &sh->flags, sizeof argv / sizeof argv[0], argv, environment,
                                   &help, &err);
@@ -390,19 +430,19 @@ static void start(struct proc *p)
         rc = marathon_flags_config(&sh->flags, &sh->config, &err);
     if (rc == 0)
         rc = loop_new(&sh->loop, NULL, &err);
-    if (rc == 0)
-        rc = persist_open(sh, &err);
     if (rc != 0) {
         sim_fail(p->sim, "marathon: %s", err.msg);
         return;
     }
+    (void)snprintf(sh->leader, sizeof sh->leader, "%s:8080", p->name);
     sh->end_of_turn = LOOP_WORK(LOOP_STORE, marathon_shell_turn_end, sh);
     sh->turns_last = &sh->turns;
     loop_timer_init(&sh->wake, sh->loop, wake, sh);
     random_rng(&sh->rng);
     marathon_actions_init(&sh->actions);
     sh->m = marathon_new(&sh->config);
-    persist_load(sh, ready);
+    if (marathon_election_open(sh, lead, &err) != 0)
+        sim_fail(p->sim, "marathon: %s", err.msg);
     sim_after(p->sim, p, between(n->r, MS(500), SEC(4)), operate, NULL, 0);
     fake_turn(p);
 }
@@ -432,13 +472,19 @@ static void died(struct proc *p)
     struct shell *sh = &n->sh;
 
     fake_process(p);
-    vstore_proc_died(&p->sim->marathon_store);
+    if (p->sim->zk == NULL)
+        vstore_proc_died(&p->sim->marathon_store);
     n->up = false;
+    if (!p->clean)
+        n->note[0] = '\0';
     persist_close(sh);
     drop_turns(sh);
+    marathon_election_close(sh);
     sched_close(sh);
     loop_timer_done(&sh->wake);
+    loop_timer_done(&sh->degraded);
     loop_undefer(sh->loop, &sh->end_of_turn);
+    drop_turns(sh);
     marathon_free(sh->m);
     marathon_actions_done(&sh->actions);
     flags_done(&sh->flag_set, &sh->flags);
@@ -484,13 +530,37 @@ static void on_wake(struct proc *p)
 
 static const struct proc_ops ops = { start, on_packet, on_closed, on_wake, died };
 
-void sim_marathon_new(struct sim *s)
+void sim_marathons_new(struct sim *s)
 {
-    struct marathon_node *n = xcalloc(1, sizeof *n);
+    char name[16];
 
-    n->r = &s->rng_marathon;
-    s->marathon = n->p = proc_new(s, &ops, n, "marathon", 1 + AGENTS_MAX + FRAMEWORKS_MAX, "marathon");
-    proc_start(n->p);
+    for (unsigned i = 0; i < s->marathon_count; i++) {
+        struct marathon_node *n = xcalloc(1, sizeof *n);
+        n->r = &s->rng_marathon;
+        (void)snprintf(name, sizeof name, "marathon%u", i + 1);
+        s->marathon[i] = n->p =
+            proc_new(s, &ops, n, s->marathon_count == 1 ? "marathon" : name, HOST_MARATHON + (int)i, s->marathon_count == 1 ? "marathon" : name);
+    }
+    for (unsigned i = 0; i < s->marathon_count; i++)
+        proc_start(s->marathon[i]);
+}
+
+bool proc_is_marathon(const struct proc *p)
+{
+    for (unsigned i = 0; i < p->sim->marathon_count; i++)
+        if (p == p->sim->marathon[i])
+            return true;
+    return false;
+}
+
+/* The one whose state is loaded; of two that believe it, the one that the ensemble has. */
+static struct marathon_node *leading(struct sim *s)
+{
+    int64_t since;
+    struct proc *p = s->zk != NULL ? ensemble_leader(s->zk, MARATHONS_PATH, &since) : s->marathon[0];
+    struct marathon_node *n = p != NULL ? p->node : NULL;
+
+    return n != NULL && p->alive && n->up ? n : NULL;
 }
 
 void sim_marathon_free(struct proc *p)
@@ -499,13 +569,13 @@ void sim_marathon_free(struct proc *p)
 }
 
 /* Every app has its instances, running and healthy; nothing is being deployed. */
-const char *sim_marathon_unsettled(struct proc *p)
+const char *sim_marathon_unsettled(struct sim *sim)
 {
     static char text[200];
-    struct marathon_node *n = p->node;
+    struct marathon_node *n = leading(sim);
     struct slot *s, *next;
 
-    if (!p->alive || !n->up || n->sh.m->master == NULL)
+    if (n == NULL || n->sh.m->master == NULL)
         return "marathon is not connected";
     if (n->sh.m->deployment_count != 0) {
         (void)snprintf(text, sizeof text, "%zu deployments are not done", n->sh.m->deployment_count);
@@ -523,12 +593,19 @@ const char *sim_marathon_unsettled(struct proc *p)
     return "";
 }
 
-struct sim_marathon_books sim_marathon_books(struct proc *p)
+const char *sim_marathon_framework(const struct proc *p)
 {
-    struct marathon_node *n = p->node;
+    const struct marathon_node *n = p->node;
+
+    return n->up && n->sh.m->framework_id != NULL ? n->sh.m->framework_id : "";
+}
+
+struct sim_marathon_books sim_marathon_books(struct sim *s)
+{
+    struct marathon_node *n = s->marathon_count != 0 ? leading(s) : NULL;
     struct sim_marathon_books b = { .framework_id = "" };
 
-    if (!p->alive || !n->up)
+    if (n == NULL)
         return b;
     b.framework_id = n->sh.m->framework_id != NULL ? n->sh.m->framework_id : "";
     for (const struct instance *i = n->sh.m->instances; i != NULL; i = i->hh.next)
