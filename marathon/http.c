@@ -31,6 +31,7 @@ void http_shared_drop(struct shell *sh)
 {
     http_blob_unref(sh->shared);
     sh->shared = NULL;
+    sh->changes++;
 }
 
 static bool shared_fits(const struct shell *sh, const struct api_request *q)
@@ -48,7 +49,7 @@ static void shared_keep(struct shell *sh, struct reply *p, const struct api_requ
     p->shared = http_blob_new(&p->a.body);
     if (p->shared == NULL)
         return;
-    http_shared_drop(sh);
+    http_blob_unref(sh->shared);
     sh->shared = http_blob_ref(p->shared);
     sh->shared_type = p->a.content_type;
     (void)snprintf(sh->shared_target, sizeof sh->shared_target, "%.*s", STR_ARG(q->target));
@@ -62,15 +63,15 @@ static void blob_done(const void *data, size_t n, void *blob)
     http_blob_unref(blob);
 }
 
-static void reply_shared(struct http_req *r, const struct api_answer *a, struct http_blob *blob)
+static void reply_shared(struct http_req *r, unsigned status, const char *content_type, struct http_blob *blob)
 {
     struct evbuffer *b = evbuffer_new();
     struct str bytes = http_blob_bytes(blob);
 
     if (b == NULL || evbuffer_add_reference(b, bytes.p, bytes.n, blob_done, http_blob_ref(blob)) < 0)
-        http_reply(r, a->status, a->content_type, bytes);
+        http_reply(r, status, content_type, bytes);
     else
-        http_reply_evbuffer(r, a->status, a->content_type, b);
+        http_reply_evbuffer(r, status, content_type, b);
     if (b != NULL)
         evbuffer_free(b);
 }
@@ -126,7 +127,7 @@ static void send_reply(struct shell *sh, struct output *o, bool run)
         if (a->allow != NULL)
             http_reply_header(p->r, "Allow", str_of(a->allow));
         if (p->shared != NULL)
-            reply_shared(p->r, a, p->shared);
+            reply_shared(p->r, a->status, a->content_type, p->shared);
         else if (a->body.n != 0 || a->body.failed)
             http_reply_sbuf(p->r, a->status, a->content_type, &a->body);
         else
@@ -180,46 +181,82 @@ static bool credentials_fit(const struct shell *sh, struct http_req *r)
            str_eq(sbuf_view(&user), want_user) && str_eq(sbuf_view(&password), want);
 }
 
-static void handle(struct shell *sh, struct http_req *r)
+void http_api_request(struct http_req *r, struct api_request *ret, char client[NET_TEXT_SIZE])
 {
-    char client[NET_TEXT_SIZE];
-    struct reply *p = xcalloc(1, sizeof *p);
-    struct api_request q = { .verb = http_req_verb(r),
-                             .path = http_req_path(r),
-                             .query = http_req_query(r),
-                             .target = http_req_target(r),
-                             .body = http_req_body(r),
-                             .content_type = http_req_header(r, "Content-Type"),
-                             .accept = http_req_header(r, "Accept"),
-                             .host = http_req_header(r, "Host"),
-                             .if_match = http_req_header(r, "If-Match"),
-                             .client = { 0 } };
-
+    *ret = (struct api_request){ .verb = http_req_verb(r),
+                                 .path = http_req_path(r),
+                                 .query = http_req_query(r),
+                                 .target = http_req_target(r),
+                                 .body = http_req_body(r),
+                                 .content_type = http_req_header(r, "Content-Type"),
+                                 .accept = http_req_header(r, "Accept"),
+                                 .host = http_req_header(r, "Host"),
+                                 .if_match = http_req_header(r, "If-Match") };
     net_ip_text(http_req_peer(r), client);
-    q.client = str_of(client);
+    ret->client = str_of(client);
+}
+
+void http_answer_blob(struct shell *sh, struct http_req *r, unsigned status, const char *content_type, struct http_blob *blob)
+{
+    common_headers(sh, r);
+    reply_shared(r, status, content_type, blob);
+}
+
+static struct reply *reply_new(struct shell *sh, struct http_req *r)
+{
+    struct reply *p = xcalloc(1, sizeof *p);
+
     *p = (struct reply){ .o = { .fn = send_reply }, .sh = sh, .r = r };
     api_answer_init(&p->a);
-    if (shared_fits(sh, &q)) {
-        p->shared = http_blob_ref(sh->shared);
-        p->a.content_type = sh->shared_type;
-    } else {
-        api_handle(&sh->api, &q, &p->a);
-        shared_keep(sh, p, &q);
-    }
+    sh->requests_open++;
+    return p;
+}
+
+static void reply_queue(struct reply *p)
+{
+    http_req_on_gone(p->r, reply_gone, p);
+    marathon_shell_output(p->sh, &p->o);
+}
+
+void http_handle_here(struct shell *sh, struct http_req *r)
+{
+    char client[NET_TEXT_SIZE];
+    struct reply *p = reply_new(sh, r);
+    struct api_request q;
+
+    http_api_request(r, &q, client);
+    api_handle(&sh->api, &q, &p->a);
     if (p->a.is_stream) {
+        sh->requests_open--;
         api_answer_done(&p->a);
         free(p);
         common_headers(sh, r);
         streams_open(sh, r);
         return;
     }
-    sh->requests_open++;
     if (str_is(q.path, "/ping")) { /* rests on no record */
         send_reply(sh, &p->o, true);
         return;
     }
-    http_req_on_gone(r, reply_gone, p);
-    marathon_shell_output(sh, &p->o);
+    shared_keep(sh, p, &q);
+    reply_queue(p);
+}
+
+static void handle(struct shell *sh, struct http_req *r)
+{
+    char client[NET_TEXT_SIZE];
+    struct api_request q;
+    struct reply *p;
+
+    http_api_request(r, &q, client);
+    if (shared_fits(sh, &q)) {
+        p = reply_new(sh, r);
+        p->shared = http_blob_ref(sh->shared);
+        p->a.content_type = sh->shared_type;
+        reply_queue(p);
+    } else if (!bigread_fits(sh, &q) || !bigread_answer(sh, r)) {
+        http_handle_here(sh, r);
+    }
 }
 
 static void refuse(struct shell *sh, struct http_req *r)
@@ -250,6 +287,7 @@ void http_refuse_waiting(struct shell *sh)
         refuse_outputs(sh, t->first);
     if (sh->turn != NULL)
         refuse_outputs(sh, sh->turn->first);
+    bigreads_end(sh, refuse);
 }
 
 static void on_request(void *ctx, struct http_req *r)
@@ -308,8 +346,15 @@ int http_open(struct shell *sh, struct error *err)
     return 0;
 }
 
+static void cut_off(struct shell *sh, struct http_req *r)
+{
+    (void)sh;
+    http_abort(r);
+}
+
 void http_close(struct shell *sh)
 {
+    bigreads_end(sh, cut_off);
     http_shared_drop(sh);
     http_server_free(sh->http);
     sh->http = NULL;

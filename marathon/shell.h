@@ -66,6 +66,9 @@ struct shell {
     struct http_blob *shared; /* the latest large answer to a read; NULL when something has changed since */
     const char *shared_type;
     char shared_target[512], shared_accept[128];
+    uint64_t changes;                   /* how often something may have changed */
+    struct bigread *bigreads;       /* large answers that a child writes */
+    size_t bigread_readers;
     struct stream *streams;
     size_t requests_open;
     struct http_client *client;
@@ -107,6 +110,16 @@ void http_close(struct shell *sh);
 void http_handle(struct shell *sh, struct http_req *r); /* by this instance */
 void http_refuse_waiting(struct shell *sh); /* 503 to all that wait for records */
 void http_shared_drop(struct shell *sh); /* something may have changed */
+
+void http_handle_here(struct shell *sh, struct http_req *r); /* without a child */
+void http_api_request(struct http_req *r, struct api_request *ret, char client[NET_TEXT_SIZE]);
+void http_answer_blob(struct shell *sh, struct http_req *r, unsigned status, const char *content_type, struct http_blob *blob);
+
+/* --- bigread.c */
+bool bigread_fits(const struct shell *sh, const struct api_request *q);
+bool bigread_answer(struct shell *sh, struct http_req *r); /* false: too many wait already */
+/* Ends all; those who wait are refused. */
+void bigreads_end(struct shell *sh, void (*refuse)(struct shell *sh, struct http_req *r));
 
 /* --- streams.c */
 void streams_open(struct shell *sh, struct http_req *r);

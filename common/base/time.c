@@ -102,6 +102,30 @@ static void date_of_days(int64_t z, int64_t *y, unsigned *m, unsigned *d)
     *y = (int64_t)yoe + era * 400 + (*m <= 2);
 }
 
+/* Puts the last n digits of v before end; returns where they begin. */
+static char *put_digits(char *end, int64_t v, int n)
+{
+    for (; n > 0; n--, v /= 10)
+        *--end = (char)('0' + v % 10);
+    return end;
+}
+
+/* As wall_print does for the years of four digits, which are all there are: answers hold tens of thousands of them. */
+static void print_common(struct sbuf *b, int64_t y, unsigned m, unsigned d, unsigned ms)
+{
+    char text[] = "0000-00-00T00:00:00.000Z";
+    unsigned s = ms / 1000;
+
+    (void)put_digits(text + 4, y, 4);
+    (void)put_digits(text + 7, m, 2);
+    (void)put_digits(text + 10, d, 2);
+    (void)put_digits(text + 13, s / 3600, 2);
+    (void)put_digits(text + 16, s / 60 % 60, 2);
+    (void)put_digits(text + 19, s % 60, 2);
+    (void)put_digits(text + 23, ms % 1000, 3);
+    sbuf_add(b, text, sizeof text - 1);
+}
+
 void wall_print(struct sbuf *b, struct wall t)
 {
     int64_t day_ms = 86400000, days = t.ms / day_ms, rest = t.ms % day_ms, y;
@@ -112,6 +136,10 @@ void wall_print(struct sbuf *b, struct wall t)
         days--;
     }
     date_of_days(days, &y, &m, &d);
+    if (y >= 0 && y <= 9999) {
+        print_common(b, y, m, d, (unsigned)rest);
+        return;
+    }
     s = (unsigned)(rest / 1000);
     sbuf_fmt(b, "%04lld-%02u-%02uT%02u:%02u:%02u.%03uZ", (long long)y, m, d, s / 3600, s / 60 % 60, s % 60,
              (unsigned)(rest % 1000));

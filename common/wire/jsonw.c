@@ -259,11 +259,6 @@ void jsonw_key_str(struct jsonw *w, struct str key)
     w->comma = false;
 }
 
-void jsonw_key(struct jsonw *w, const char *key)
-{
-    jsonw_key_str(w, str_of(key));
-}
-
 void jsonw_str(struct jsonw *w, struct str s)
 {
     value(w);
@@ -336,58 +331,4 @@ void jsonw_raw(struct jsonw *w, struct str json)
 {
     value(w);
     sbuf_str(w->b, json);
-}
-
-void jsonw_key_s(struct jsonw *w, const char *key, struct str v)
-{
-    jsonw_key(w, key);
-    jsonw_str(w, v);
-}
-
-void jsonw_key_c(struct jsonw *w, const char *key, const char *v)
-{
-    jsonw_key(w, key);
-    jsonw_c(w, v);
-}
-
-void jsonw_key_i64(struct jsonw *w, const char *key, int64_t v)
-{
-    jsonw_key(w, key);
-    jsonw_i64(w, v);
-}
-
-void jsonw_key_u64(struct jsonw *w, const char *key, uint64_t v)
-{
-    jsonw_key(w, key);
-    jsonw_u64(w, v);
-}
-
-void jsonw_key_double(struct jsonw *w, const char *key, double v)
-{
-    jsonw_key(w, key);
-    jsonw_double(w, v);
-}
-
-void jsonw_key_milli(struct jsonw *w, const char *key, int64_t thousandths)
-{
-    jsonw_key(w, key);
-    jsonw_milli(w, thousandths);
-}
-
-void jsonw_key_bool(struct jsonw *w, const char *key, bool v)
-{
-    jsonw_key(w, key);
-    jsonw_bool(w, v);
-}
-
-void jsonw_key_open(struct jsonw *w, const char *key)
-{
-    jsonw_key(w, key);
-    jsonw_open(w);
-}
-
-void jsonw_key_array(struct jsonw *w, const char *key)
-{
-    jsonw_key(w, key);
-    jsonw_array(w);
 }

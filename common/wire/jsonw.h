@@ -36,8 +36,12 @@ void jsonw_open(struct jsonw *w);        /* { */
 void jsonw_close(struct jsonw *w);       /* } */
 void jsonw_array(struct jsonw *w);       /* [ */
 void jsonw_array_close(struct jsonw *w); /* ] */
-void jsonw_key(struct jsonw *w, const char *key);
 void jsonw_key_str(struct jsonw *w, struct str key);
+/* Inline, so that the length of a literal is known when it is compiled. */
+static inline void jsonw_key(struct jsonw *w, const char *key)
+{
+    jsonw_key_str(w, str_of(key));
+}
 
 /* Values. Invalid UTF-8 is written as U+FFFD per bad byte: what we answer is always valid. */
 void jsonw_str(struct jsonw *w, struct str s);
@@ -62,15 +66,51 @@ static inline void jsonw_spill(struct jsonw *w)
 }
 
 /* Key and value at once. */
-void jsonw_key_s(struct jsonw *w, const char *key, struct str v);
-void jsonw_key_c(struct jsonw *w, const char *key, const char *v);
-void jsonw_key_i64(struct jsonw *w, const char *key, int64_t v);
-void jsonw_key_u64(struct jsonw *w, const char *key, uint64_t v);
-void jsonw_key_double(struct jsonw *w, const char *key, double v);
-void jsonw_key_milli(struct jsonw *w, const char *key, int64_t thousandths);
-void jsonw_key_bool(struct jsonw *w, const char *key, bool v);
-void jsonw_key_open(struct jsonw *w, const char *key);  /* "key":{ */
-void jsonw_key_array(struct jsonw *w, const char *key); /* "key":[ */
+static inline void jsonw_key_s(struct jsonw *w, const char *key, struct str v)
+{
+    jsonw_key(w, key);
+    jsonw_str(w, v);
+}
+static inline void jsonw_key_c(struct jsonw *w, const char *key, const char *v)
+{
+    jsonw_key(w, key);
+    jsonw_c(w, v);
+}
+static inline void jsonw_key_i64(struct jsonw *w, const char *key, int64_t v)
+{
+    jsonw_key(w, key);
+    jsonw_i64(w, v);
+}
+static inline void jsonw_key_u64(struct jsonw *w, const char *key, uint64_t v)
+{
+    jsonw_key(w, key);
+    jsonw_u64(w, v);
+}
+static inline void jsonw_key_double(struct jsonw *w, const char *key, double v)
+{
+    jsonw_key(w, key);
+    jsonw_double(w, v);
+}
+static inline void jsonw_key_milli(struct jsonw *w, const char *key, int64_t thousandths)
+{
+    jsonw_key(w, key);
+    jsonw_milli(w, thousandths);
+}
+static inline void jsonw_key_bool(struct jsonw *w, const char *key, bool v)
+{
+    jsonw_key(w, key);
+    jsonw_bool(w, v);
+}
+static inline void jsonw_key_open(struct jsonw *w, const char *key) /* "key":{ */
+{
+    jsonw_key(w, key);
+    jsonw_open(w);
+}
+static inline void jsonw_key_array(struct jsonw *w, const char *key) /* "key":[ */
+{
+    jsonw_key(w, key);
+    jsonw_array(w);
+}
 
 /* The text of a double or a quoted string alone, without commas. */
 void json_put_double(struct sbuf *b, double v);

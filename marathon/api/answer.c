@@ -6,6 +6,8 @@
 
 #include "marathon/api/int.h"
 
+enum { SPILL_BYTES = 256 << 10 };
+
 void api_answer_init(struct api_answer *a)
 {
     *a = (struct api_answer){ .status = 200 };
@@ -24,7 +26,7 @@ struct jsonw answer_json(struct call *c, unsigned status)
     c->a->status = status;
     c->a->content_type = "application/json";
     sbuf_clear(&c->a->body);
-    return JSONW(&c->a->body);
+    return (struct jsonw){ .b = &c->a->body, .spill = c->a->spill, .spill_arg = c->a, .spill_bytes = SPILL_BYTES };
 }
 
 void answer_text(struct call *c, unsigned status, const char *content_type, struct str body)

@@ -55,6 +55,8 @@ struct api_answer {
     struct sbuf location;               /* empty: none */
     char etag[40];                      /* "": none */
     const char *allow;                  /* of a 405 */
+    void (*spill)(void *arg, struct sbuf *b); /* set before: long lists give the body away in pieces, once the status is known */
+    bool head_sent;                     /* the spill's own note */
     bool is_stream;                     /* /v2/events: the shell opens a stream instead */
     bool is_abdication;                 /* DELETE /v2/leader: end the process after the answer */
 };

@@ -41,8 +41,10 @@ void apps_list(struct call *c)
     jsonw_open(&w);
     jsonw_key_array(&w, "apps");
     HASH_ITER(hh, c->m->slots, s, tmp)
-    if (slot_is_app(s) && passes(&f, s))
+    if (slot_is_app(s) && passes(&f, s)) {
         render_app(c, &w, s->spec, s, embed, true);
+        jsonw_spill(&w);
+    }
     jsonw_array_close(&w);
     jsonw_close(&w);
 }

@@ -5,11 +5,9 @@
 
 void jsonw_wall(struct jsonw *w, struct wall t)
 {
-    struct sbuf b = SBUF_INIT(64);
-
-    wall_print(&b, t);
-    jsonw_str(w, sbuf_view(&b));
-    sbuf_done(&b);
+    jsonw_raw(w, STR("\""));
+    wall_print(w->b, t);
+    sbuf_char(w->b, '"');
 }
 
 void jsonw_key_wall(struct jsonw *w, const char *key, struct wall t)

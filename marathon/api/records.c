@@ -146,7 +146,8 @@ static void put_spec(struct jsonw *w, const struct spec *s)
         jsonw_key(w, "podDefinition");
         value_encode(&schema_pod, s->app.pod, w);
     } else {
-        value_encode_members(&schema_app, &s->app, w);
+        struct str json = spec_json((struct spec *)(uintptr_t)s); /* fills its cache: answers need it as well */
+        jsonw_raw(w, str_sub(json, 1, json.n));
     }
     jsonw_key_open(w, "versionInfo");
     jsonw_key_wall(w, "lastScalingAt", s->scaling_at);
@@ -315,7 +316,10 @@ static const char *load_current(struct load *l, struct str rest, const cJSON *j)
 
     if (!get_wall(j, "version", &v))
         return "no version";
-    return marathon_restore_current(l->m, rest, v, &err) < 0 ? err.msg : NULL;
+    if (marathon_restore_current(l->m, rest, v, &err) < 0)
+        return err.msg;
+    (void)spec_json(slot_find(l->m, rest)->spec); /* a child that writes an answer could not keep it */
+    return NULL;
 }
 
 static const char *load_group(struct load *l, struct str rest, const cJSON *j)

@@ -240,8 +240,10 @@ static void tasks_json(struct call *c)
     jsonw_key_array(&w, "tasks");
     HASH_ITER(hh, c->m->slots, s, tmp)
     for (const struct instance *i = s->instances; i != NULL; i = i->next)
-        if (instance_has_task(i) && i->container_count == 0 && status_passes(&f, i))
+        if (instance_has_task(i) && i->container_count == 0 && status_passes(&f, i)) {
             render_task(&w, i, true);
+            jsonw_spill(&w);
+        }
     jsonw_array_close(&w);
     jsonw_close(&w);
 }
