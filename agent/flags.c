@@ -58,6 +58,8 @@ static const struct flag flags[] = {
       .help = "Only mesos is built." },
     FLAG_BOOL(T, disallow_sharing_agent_ipc_namespace, "disallow_sharing_agent_ipc_namespace", "false", "See namespaces/ipc."),
     FLAG_BOOL(T, disallow_sharing_agent_pid_namespace, "disallow_sharing_agent_pid_namespace", "false", "See namespaces/pid."),
+    FLAG_BYTES(T, default_container_shm_size, "default_container_shm_size", NULL, "Size of a container's /dev/shm (isolator "
+               "namespaces/ipc); half of the memory unless set."),
     FLAG_PATH(T, default_container_info, "default_container_info", NULL, "JSON ContainerInfo of executors without one."),
     /* executors and recovery */
     { .name = "recover", .type = FLAG_TYPE_STRING, .offset = offsetof(T, recover), .default_value = "reconnect",
@@ -111,7 +113,6 @@ static const struct flag flags[] = {
     UNUSED(13, "credential", NULL),
     UNUSED(14, "csi_plugin_config_dir", NULL),
     UNUSED(15, "default_container_dns", NULL),
-    UNUSED(16, "default_container_shm_size", NULL),
     UNUSED(17, "disk_profile_adaptor", NULL),
     UNUSED(18, "docker", "docker"),
     UNUSED(19, "docker_config", NULL),

@@ -22,7 +22,7 @@ struct agent_flags {
     bool revocable_cpu_low_priority, enforce_container_disk_quota, http_command_executor;
     bool disallow_sharing_agent_ipc_namespace, disallow_sharing_agent_pid_namespace;
     int64_t container_disk_watch_interval, cgroups_destroy_timeout, fetcher_stall_timeout;
-    uint64_t fetcher_cache_size;
+    uint64_t fetcher_cache_size, default_container_shm_size;
     int64_t pids_max;
     /* executors and recovery */
     char *recover, *reconfiguration_policy;

@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One list of folders with their times. A folder is removed by renaming nothing and walking it: trees of sandboxes are
- * what tasks made of them, so a removal may take long; one is removed per turn, and the next in the following turn. */
+/* One list of folders with their times. Trees of sandboxes are what tasks made of them, so a removal may take long: it goes on
+ * in slices between the turns of the loop, one folder after the other, in <work_dir>/.gc, where a folder is moved first: its
+ * name is free at once for whoever comes back. */
 #include "agent/gc.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "agent/paths.h"
 #include "common/base/alloc.h"
 #include "common/base/log.h"
-#include "common/io/fs.h"
+#include "common/io/tree.h"
 
 struct entry {
     char *path;
@@ -27,6 +32,9 @@ struct gc {
     struct entry *table;
     struct gc_counters counters;
     int64_t max_age_ms;
+    char *removing; /* where it was, what is being removed; NULL: nothing */
+    char *trash;
+    unsigned thrown;
 };
 
 static int64_t mtime_ms(const char *path)
@@ -99,10 +107,45 @@ static void compute_age(struct gc *g)
     g->counters.max_age_secs = (double)g->max_age_ms / 1000.0;
 }
 
+static void next_one(struct gc *g)
+{
+    free(g->removing);
+    g->removing = NULL;
+    loop_timer_in(&g->timer, NS_PER_MS);
+}
+
+static void removed(void *arg, const struct error *err)
+{
+    struct gc *g = arg;
+
+    (void)rmdir(g->trash); /* once it is empty */
+    if (err == NULL) {
+        g->counters.succeeded++;
+        log_info("gc_removed", "path=" LOG_Q, LOG_QARG(str_of(g->removing)));
+    } else {
+        g->counters.failed++;
+        log_warn("gc_failed", "path=" LOG_Q " error=" LOG_Q, LOG_QARG(str_of(g->removing)), LOG_QARG(str_of(err->msg)));
+    }
+    next_one(g);
+}
+
+/* Where the folder is now; where it was when it cannot be moved (another file system). */
+static struct path throw_away(struct gc *g, const char *path)
+{
+    (void)mkdir(g->trash, 0700);
+    for (int i = 0; i < 100; i++) { /* a number of an earlier run may be taken still */
+        struct path to = path_fmt("%s/%u", g->trash, g->thrown++);
+        if (rename(path, to.p) == 0)
+            return to;
+        if (errno != EEXIST && errno != ENOTEMPTY)
+            break;
+    }
+    return path_fmt("%s", path);
+}
+
 static void tick(void *arg)
 {
     struct gc *g = arg;
-    struct error err = { 0 };
 
     compute_age(g);
     struct entry *e = oldest(g, loop_wall(g->loop).ms);
@@ -112,16 +155,10 @@ static void tick(void *arg)
     }
     if (e->attached != NULL)
         files_detach_real(g->o.files, e->attached);
-    if (fs_remove_tree(e->path, &err) == 0) {
-        g->counters.succeeded++;
-        log_info("gc_removed", "path=" LOG_Q, LOG_QARG(str_of(e->path)));
-    } else {
-        g->counters.failed++;
-        log_warn("gc_failed", "path=" LOG_Q " error=" LOG_Q, LOG_QARG(str_of(e->path)), LOG_QARG(str_of(err.msg)));
-    }
+    g->removing = xstrdup(e->path);
     entry_free(g, e);
     g->counters.pending = HASH_COUNT(g->table);
-    loop_timer_in(&g->timer, NS_PER_MS);
+    tree_remove_later(g->loop, AT_FDCWD, throw_away(g, g->removing).p, removed, g);
 }
 
 struct gc *gc_new(struct loop *loop, const struct gc_options *o)
@@ -130,6 +167,8 @@ struct gc *gc_new(struct loop *loop, const struct gc_options *o)
 
     g->loop = loop;
     g->o = *o;
+    g->trash = xstrdup(path_fmt("%s/.gc", o->work_dir).p);
+    tree_remove_later(loop, AT_FDCWD, g->trash, NULL, NULL); /* an agent that was killed meanwhile */
     compute_age(g);
     loop_timer_init(&g->timer, loop, tick, g);
     loop_timer_in(&g->timer, o->watch_interval_ns);
@@ -144,7 +183,10 @@ void gc_free(struct gc *g)
         return;
     HASH_ITER(hh, g->table, e, next)
         entry_free(g, e);
+    tree_remove_stop(g->loop);
     loop_timer_done(&g->timer);
+    free(g->removing);
+    free(g->trash);
     free(g);
 }
 

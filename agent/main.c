@@ -337,6 +337,8 @@ static int start_containers(struct shell *s, struct error *err)
         .enforce_container_disk_quota = f->enforce_container_disk_quota,
         .cgroups_cpu_enable_pids_and_tids_count = f->cgroups_cpu_enable_pids_and_tids_count,
         .disallow_sharing_agent_pid_namespace = f->disallow_sharing_agent_pid_namespace,
+        .disallow_sharing_agent_ipc_namespace = f->disallow_sharing_agent_ipc_namespace,
+        .default_container_shm_bytes = (int64_t)f->default_container_shm_size,
         .container_disk_watch_interval_ns = f->container_disk_watch_interval,
         .cgroups_destroy_timeout_ns = f->cgroups_destroy_timeout,
         .fetcher_stall_timeout_ns = f->fetcher_stall_timeout,

@@ -12,9 +12,11 @@
 #include <sys/inotify.h>
 #include <sys/stat.h>
 
+#include "agent/isolation/containerizer.h"
 #include "agent/paths.h"
 #include "common/base/alloc.h"
 #include "common/base/cleanup.h"
+#include "common/io/beneath.h"
 #include "common/wire/guard.h"
 #include "common/wire/json.h"
 #include "common/wire/recordio.h"
@@ -75,7 +77,7 @@ static int news_of(struct shell *s, const char *path)
         if (notify_fd >= 0)
             notify_watch = loop_fd(s->loop, notify_fd, LOOP_READ, on_news, NULL);
     }
-    return notify_fd >= 0 ? inotify_add_watch(notify_fd, path, IN_MODIFY | IN_DONT_FOLLOW) : -1;
+    return notify_fd >= 0 ? inotify_add_watch(notify_fd, path, IN_MODIFY) : -1;
 }
 
 static void no_news_of(int watch)
@@ -199,15 +201,21 @@ static void open_file(struct output *o, unsigned i)
     struct file *f = &o->files[i];
     struct stat st;
 
-    f->fd = open(path.p, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY);
-    if (f->fd < 0)
+    struct error ignored; /* not there yet */
+    char now[64];
+
+    f->fd = beneath_open(path.p, sandbox_trusted(o->sandbox), O_RDONLY, 0, &ignored);
+    if (f->fd < 0) {
+        f->fd = -1;
         return;
+    }
     if (fstat(f->fd, &st) != 0 || !S_ISREG(st.st_mode)) {
         (void)close(f->fd);
         f->fd = -1;
         return;
     }
-    f->watch = news_of(o->shell, path.p);
+    (void)snprintf(now, sizeof now, "/proc/self/fd/%d", f->fd);
+    f->watch = news_of(o->shell, now);
     if (!o->from_start)
         f->at = st.st_size;
 }

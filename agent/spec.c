@@ -5,6 +5,7 @@
 #include "agent/shell.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include "agent/paths.h"
 #include "agent/wire/command.h"
 #include "common/base/cleanup.h"
+#include "common/io/beneath.h"
 #include "common/wire/guard.h"
 #include "proto/mesos_v1.pb-c.h"
 
@@ -187,18 +189,22 @@ static int sandbox_volume(const Mesos__V1__Volume *v, const char *sandbox, struc
     if (p->path == NULL || p->path[0] == '/' || p->path[0] == '\0' || str_contains(str_of(p->path), STR("..")))
         return error_set(err, ERR_INVALID, "volume %s: sandbox path '%s' is not below the sandbox", v->container_path,
                          p->path != NULL ? p->path : "");
-    const char *owner = text(arena, base), *host = arena_fmt(arena, "%s/%s", owner, p->path).p;
+    const char *owner = text(arena, base), *host = arena_fmt(arena, "%s/%s", owner, p->path).p, *last;
     if (host == NULL)
         return error_set(err, ERR_NOMEM, "out of memory for a volume");
-    if (stat(owner, &st) != 0)
-        return error_set_errno(err, errno, "volume %s: sandbox %s", v->container_path, owner);
-    if (mkdir(host, 0755) == 0) {
-        if (geteuid() == 0 && chown(host, st.st_uid, st.st_gid) != 0)
-            return error_set_errno(err, errno, "volume %s: owner of %s", v->container_path, host);
-    } else if (errno != EEXIST) {
+    size_t trusted = sandbox_trusted(owner);
+    CLEANUP(fd_close_p) int box = beneath_open(owner, trusted, O_RDONLY | O_DIRECTORY, 0, err);
+    CLEANUP(fd_close_p) int at = box >= 0 ? beneath_parent(host, trusted, 0, &last, err) : -1;
+    if (at < 0)
+        return error_wrap(err, "volume %s", v->container_path);
+    bool made = mkdirat(at, last, 0755) == 0;
+    CLEANUP(fd_close_p) int fd = openat(at, last, (made ? O_RDONLY | O_DIRECTORY : O_PATH) | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || fstat(box, &st) != 0)
         return error_set_errno(err, errno, "volume %s: %s", v->container_path, host);
-    }
+    if (made && geteuid() == 0 && fchown(fd, st.st_uid, st.st_gid) != 0)
+        return error_set_errno(err, errno, "volume %s: owner of %s", v->container_path, host);
     *ret = (struct container_volume){ .host_path = host,
+                                      .host_trusted = trusted,
                                       .container_path = v->container_path,
                                       .flags = CONTAINER_VOLUME_PERSISTENT |
                                                (v->mode == MESOS__V1__VOLUME__MODE__RO ? CONTAINER_VOLUME_RO : 0) };
@@ -289,6 +295,8 @@ static int linux_of(const Mesos__V1__LinuxInfo *l, struct arena *arena, struct c
         ret->ipc = CONTAINER_IPC_PRIVATE;
     else if (l->has_ipc_mode && l->ipc_mode == MESOS__V1__LINUX_INFO__IPC_MODE__SHARE_PARENT)
         ret->ipc = CONTAINER_IPC_SHARE_PARENT;
+    if (l->has_shm_size)
+        ret->shm_bytes = (int64_t)l->shm_size << 20;
     return 0;
 }
 

@@ -2,7 +2,7 @@
 # The programs that run in and for containers. The launcher is static and depends on nothing in the container.
 
 # Its objects are apart: never position-independent, never with a sanitizer (a vforked child shares its memory).
-LAUNCHER_OBJ := $(patsubst %.c,$(O)/static/%.o,$(LAUNCHER_SRC) common/base/error.c tests/bench/pause.c)
+LAUNCHER_OBJ := $(patsubst %.c,$(O)/static/%.o,$(LAUNCHER_SRC) common/base/error.c common/io/beneath.c tests/bench/pause.c)
 PAUSE_OBJ    := $(O)/static/tests/bench/pause.o
 STATIC_FLAGS := -static -Wl,--gc-sections -Wl,-z,norelro
 $(LAUNCHER_OBJ): $(O)/static/%.o: %.c

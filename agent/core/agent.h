@@ -219,6 +219,7 @@ struct agent_event {
             struct framework_id framework;
             struct task_id task;
             struct str kill_policy;        /* KillPolicy or empty */
+            int64_t grace_ns;              /* its grace period; -1: it has none */
         } kill;
         struct {
             struct framework_id framework;

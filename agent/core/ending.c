@@ -30,7 +30,7 @@ void agent_executor_set_pending(struct agent_executor *e, enum task_state state,
 
 void agent_executor_destroy(struct agent *a, struct agent_executor *e)
 {
-    e->register_by = e->destroy_at = MONO_NEVER;
+    e->register_by = e->destroy_at = e->kill_by = MONO_NEVER;
     if (e->state == EXECUTOR_REGISTERING || e->state == EXECUTOR_RUNNING)
         agent_executor_set_state(e, EXECUTOR_TERMINATING);
     if (e->state == EXECUTOR_TERMINATING)

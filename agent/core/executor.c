@@ -244,7 +244,7 @@ static void executor_ended(struct agent *a, struct agent_executor *e, const stru
     struct agent_framework *f = e->framework;
 
     e->container_live = e->container_running = false;
-    e->register_by = e->destroy_at = MONO_NEVER;
+    e->register_by = e->destroy_at = e->kill_by = MONO_NEVER;
     if (e->state == EXECUTOR_TERMINATED)
         return;
     agent_executor_set_state(e, EXECUTOR_TERMINATED);
@@ -344,6 +344,8 @@ static void executor_tick(struct agent *a, struct agent_executor *e)
     } else if (!mono_before(a->now, e->destroy_at)) {
         agent_note(a, true, "executor %s did not end within its grace period; destroying its container", e->id);
         agent_executor_destroy(a, e);
+    } else if (!mono_before(a->now, e->kill_by)) {
+        agent_kill_tick(a, e);
     }
 }
 
@@ -360,6 +362,6 @@ struct mono agent_executors_wake_at(const struct agent *a)
 
     for (const struct agent_framework *f = a->frameworks; f != NULL; f = f->hh.next)
         for (const struct agent_executor *e = f->executors; e != NULL; e = e->hh.next)
-            at = mono_min(at, mono_min(e->register_by, e->destroy_at));
+            at = mono_min(at, mono_min(e->kill_by, mono_min(e->register_by, e->destroy_at)));
     return at;
 }

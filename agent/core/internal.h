@@ -104,7 +104,10 @@ void agent_executors_tick(struct agent *a);
 struct mono agent_executors_wake_at(const struct agent *a);
 
 /* --- kill.c --- */
+#define AGENT_KILL_MARGIN_NS    (10 * NS_PER_S)
+#define AGENT_KILL_GRACE_MAX_NS (INT64_C(1000000) * NS_PER_S) /* longer is for ever */
 void agent_on_kill(struct agent *a, const struct agent_event *ev);
+void agent_kill_tick(struct agent *a, struct agent_executor *e);
 void agent_on_drain(struct agent *a, const struct agent_event *ev);
 void agent_drain_start(struct agent *a);
 

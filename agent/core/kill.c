@@ -7,7 +7,7 @@
 
 struct kill {
     struct str policy;  /* KillPolicy for the executor, or empty */
-    int64_t grace_ns;   /* when policy is empty; -1: none */
+    int64_t grace_ns;   /* -1: the task's own. With an empty policy it is sent to the executor */
     struct str message; /* of a task that never reached its executor */
 };
 
@@ -43,6 +43,39 @@ static void kill_queued(struct agent *a, struct agent_executor *e, struct agent_
         agent_executor_set_state(e, EXECUTOR_TERMINATING);
 }
 
+/* Our own executors end a task within its grace period and a moment. One that does not was stopped by its task, or hangs. */
+static void watch_kill(struct agent *a, struct agent_executor *e, struct agent_task *t, const struct kill *k)
+{
+    int64_t own = t->info->kill_grace_ns >= 0 ? t->info->kill_grace_ns : AGENT_KILL_GRACE_NS;
+    int64_t grace = k->grace_ns >= 0 ? k->grace_ns : own;
+
+    if (!e->generated && e->info->type != EXECUTOR_DEFAULT)
+        return;
+    if (grace > AGENT_KILL_GRACE_MAX_NS)
+        return;
+    t->kill_by = mono_min(t->kill_by, mono_add(a->now, grace + AGENT_KILL_MARGIN_NS));
+    e->kill_by = mono_min(e->kill_by, t->kill_by);
+}
+
+/* Called when e->kill_by has come. */
+void agent_kill_tick(struct agent *a, struct agent_executor *e)
+{
+    e->kill_by = MONO_NEVER;
+    for (const struct agent_task *t = e->order; t != NULL; t = t->next) {
+        if (t->place != AGENT_TASK_LAUNCHED)
+            continue;
+        if (mono_before(a->now, t->kill_by)) {
+            e->kill_by = mono_min(e->kill_by, t->kill_by);
+            continue;
+        }
+        agent_note(a, true, "executor %s did not end task %s within its grace period; destroying its container", e->id, t->id);
+        agent_executor_set_pending(e, TASK_KILLED, REASON_EXECUTOR_TERMINATED,
+                                   "The executor did not end the task within its grace period; its container was destroyed");
+        agent_executor_destroy(a, e);
+        return;
+    }
+}
+
 static void kill_task(struct agent *a, struct agent_executor *e, struct agent_task *t, const struct kill *k)
 {
     if (e->state == EXECUTOR_TERMINATING || e->state == EXECUTOR_TERMINATED || t->place == AGENT_TASK_TERMINATED)
@@ -61,6 +94,7 @@ static void kill_task(struct agent *a, struct agent_executor *e, struct agent_ta
     act->task_id = str_of(t->id);
     act->text = k->policy;
     act->grace_ns = k->policy.n != 0 ? -1 : k->grace_ns;
+    watch_kill(a, e, t, k);
 }
 
 void agent_on_kill(struct agent *a, const struct agent_event *ev)
@@ -79,7 +113,7 @@ void agent_on_kill(struct agent *a, const struct agent_event *ev)
     }
     struct kill k = {
         .policy = arena_str(&a->scratch, ev->u.kill.kill_policy),
-        .grace_ns = -1,
+        .grace_ns = ev->u.kill.grace_ns,
         .message = STR("Killed before delivery to the executor"),
     };
     kill_task(a, e, agent_task_find(e, ev->u.kill.task.s), &k);

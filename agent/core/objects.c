@@ -126,7 +126,7 @@ struct agent_executor *agent_executor_add(struct agent *a, struct agent_framewor
     e->info = executor_info_ref(info);
     e->generated = generated;
     e->checkpoint = f->info->checkpoint;
-    e->register_by = e->destroy_at = MONO_NEVER;
+    e->register_by = e->destroy_at = e->kill_by = MONO_NEVER;
     HASH_ADD_KEYPTR(hh, f->executors, e->id, strlen(e->id), e);
     a->executor_count++;
     return e;
@@ -197,6 +197,7 @@ void agent_executor_free(struct agent_executor *e)
 struct agent_task *agent_task_add(struct agent *a, struct agent_executor *e, struct task_info *info)
 {
     struct agent_task *t = xcalloc(1, sizeof *t);
+    t->kill_by = MONO_NEVER;
 
     t->id = xstrndup(info->id.s);
     t->executor = e;

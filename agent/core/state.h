@@ -70,6 +70,7 @@ struct agent_task {
     struct task_status **statuses; /* the newest of each run of equal states, as Task.statuses */
     size_t status_count, status_cap;
     struct task_status *forwarded; /* the newest that was sent to a master; NULL: none */
+    struct mono kill_by;      /* the executor must have ended it by then; MONO_NEVER: it was not asked to */
     struct agent_task *prev, *next; /* in arrival order; also in the completed list */
     UT_hash_handle hh;
 };
@@ -90,6 +91,7 @@ struct agent_executor {
     bool container_running;   /* launched() came */
     uint64_t stream;          /* connection number, 0: none */
     struct mono register_by, destroy_at;
+    struct mono kill_by;      /* the first kill_by of its tasks, or before it */
     /* How the tasks will be said to have ended, if the agent ends the executor. */
     bool pending_set;
     enum task_state pending_state;

@@ -481,6 +481,31 @@ static size_t each_in_tree(const char *dir, unsigned depth, void (*f)(void *arg,
     return n;
 }
 
+static void thaw_tree(const char *dir, unsigned depth)
+{
+    char path[2 * CG_PATH_MAX];
+    struct error ignored; /* the killing is tried again */
+    struct stat st;
+    DIR *d = depth <= 70 && stat(dir, &st) == 0 && st.st_nlink > 2 ? opendir(dir) : NULL;
+    for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;) {
+        if (e->d_type != DT_DIR || e->d_name[0] == '.' ||
+            snprintf(path, sizeof path - 16, "%s/%s", dir, e->d_name) >= (int)sizeof path - 16)
+            continue;
+        thaw_tree(path, depth + 1);
+        memcpy(path + strlen(path), "/freezer.state", sizeof "/freezer.state");
+        (void)write_file(path, "THAWED", &ignored);
+    }
+    if (d != NULL)
+        (void)closedir(d);
+}
+
+void cg_thaw_below(const struct cgroups *cg, const struct cg_group *g)
+{
+    char path[CG_PATH_MAX];
+    if (!cg->v2 && cg_file(cg, g, CG_FREEZER, "", path))
+        thaw_tree(path, 0);
+}
+
 size_t cg_each_pid(const struct cgroups *cg, const struct cg_group *g, void (*f)(void *arg, pid_t pid), void *arg)
 {
     char path[CG_PATH_MAX];

@@ -83,6 +83,8 @@ int cg_read(const struct cgroups *cg, const struct cg_group *g, enum cg_controll
 /* A file of one number; "max" and v1's huge numbers give INT64_MAX; -1 when it cannot be read. */
 int64_t cg_read_i64(const struct cgroups *cg, const struct cg_group *g, enum cg_controller c, const char *file);
 
+/* Thaws the groups below it (v1), which a process with the rights to may have made and frozen. */
+void cg_thaw_below(const struct cgroups *cg, const struct cg_group *g);
 /* Calls f for every process of the group and the groups below it, in whichever controller knows them; returns how many. */
 size_t cg_each_pid(const struct cgroups *cg, const struct cg_group *g, void (*f)(void *arg, pid_t pid), void *arg);
 

@@ -396,27 +396,6 @@ static void on_fetched(struct container *c, int status)
 
 /* --- preparing ---------------------------------------------------------------------------------------- */
 
-static int make_sandbox(const struct container *c, struct error *err)
-{
-    struct stat st;
-    if (stat(c->sandbox, &st) == 0)
-        return S_ISDIR(st.st_mode) ? 0 : error_set(err, ERR_CONFLICT, "sandbox %s is not a directory", c->sandbox);
-    CLEANUP(free_p) char *path = xstrdup(c->sandbox);
-    if (mkdir(path, 0750) != 0 && errno == ENOENT) {
-        for (char *q = path + 1; (q = strchr(q, '/')) != NULL; *q++ = '/') {
-            *q = 0;
-            if (mkdir(path, 0755) != 0 && errno != EEXIST)
-                return error_set_errno(err, errno, "sandbox %s: %s", c->sandbox, path);
-        }
-        (void)mkdir(path, 0750); /* looked at below */
-    }
-    if (stat(path, &st) != 0)
-        return error_set_errno(err, errno, "sandbox %s", path);
-    if (c->uid != geteuid() && chown(path, c->uid, c->gid) != 0)
-        return error_set_errno(err, errno, "owner of sandbox %s", path);
-    return 0;
-}
-
 /* Which namespaces the process of the parent has for itself. */
 static uint32_t foreign_namespaces(pid_t pid)
 {
@@ -515,7 +494,7 @@ static int prepare(struct container *c, const struct container_spec *spec, struc
 {
     struct launch *l = c->launch;
     if (runtime_make(c, err) != 0 || launch_files(c, spec, l, err) != 0 || input_prepare(c, spec, l, err) != 0 || launch_command(c, spec, l, err) != 0 ||
-        make_sandbox(c, err) != 0 || prepare_isolators(c, spec, l, err) != 0)
+        sandbox_make(c, err) != 0 || prepare_isolators(c, spec, l, err) != 0)
         return -(int)err->code;
     if (c->parent != NULL && c->iso->root && (l->flags & LAUNCH_ENTER_PID) == 0) {
         uint32_t enter = foreign_namespaces(c->parent->pid);
@@ -679,15 +658,6 @@ int containerizer_wait_result(struct containerizer *owner, const char *id, struc
     return 0;
 }
 
-/* The sandbox of a nested container, as far as it is one: never a path that only looks so. */
-static void remove_sandbox(const struct container *c)
-{
-    const char *last = strrchr(c->id, '.'), *end = strrchr(c->sandbox, '/');
-    if (end == NULL || strcmp(end + 1, last != NULL ? last + 1 : c->id) != 0)
-        return;
-    sandbox_remove(c->sandbox);
-}
-
 int containerizer_remove(struct containerizer *owner, const char *id, struct error *err)
 {
     struct container *c = container_find(owner, id);
@@ -695,7 +665,7 @@ int containerizer_remove(struct containerizer *owner, const char *id, struct err
         return 0;
     if (c->state != CONTAINER_ENDED)
         return error_set(err, ERR_CONFLICT, "Container %s is not terminated", id);
-    remove_sandbox(c);
+    sandbox_remove(c);
     runtime_remove(c->iso, c->id);
     container_free(c);
     return 0;

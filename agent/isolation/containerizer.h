@@ -86,6 +86,7 @@ enum container_volume_flags { CONTAINER_VOLUME_RO = 1, CONTAINER_VOLUME_PERSISTE
 
 struct container_volume {
     const char *host_path;      /* absolute */
+    size_t host_trusted;        /* bytes of it that no task can bend (links are refused behind them); 0: all */
     const char *container_path; /* absolute, or relative to the sandbox */
     unsigned flags;
 };
@@ -119,6 +120,7 @@ struct container_spec {
     bool own_pid_namespace;  /* ignored without the namespaces/pid isolator; nested default: as configured */
     bool share_pid_namespace;/* linux_info.share_pid_namespace: use the parent's (the agent's for a top one) */
     enum { CONTAINER_IPC_UNSET, CONTAINER_IPC_PRIVATE, CONTAINER_IPC_SHARE_PARENT } ipc;
+    int64_t shm_bytes;       /* linux_info.shm_size; 0: as configured */
     bool command_task;       /* a generated command executor: mem limit over request sets oom_score_adj */
     enum container_io io;
     uint16_t tty_rows, tty_columns; /* TERMINAL: 0: as the kernel makes it */
@@ -187,7 +189,8 @@ struct containerizer_options {
     bool no_switch_user;
     bool enforce_container_disk_quota;
     bool cgroups_cpu_enable_pids_and_tids_count;
-    bool disallow_sharing_agent_pid_namespace;
+    bool disallow_sharing_agent_pid_namespace, disallow_sharing_agent_ipc_namespace;
+    int64_t default_container_shm_bytes;      /* 0: as the kernel makes it, half of the memory */
     int64_t container_disk_watch_interval_ns; /* 0: 15 s */
     int64_t cgroups_destroy_timeout_ns;       /* 0: 60 s */
     int64_t fetcher_stall_timeout_ns;         /* 0: 60 s */
@@ -270,6 +273,9 @@ struct container_known {
  * orphans: how many that were, may be NULL. */
 int containerizer_recover(struct containerizer *c, const struct container_known *known, size_t count,
                           size_t *ret_orphans, struct error *err);
+
+/* How many bytes of a sandbox's path nobody but the agent can bend: up to the top-level container's sandbox. */
+size_t sandbox_trusted(const char *sandbox);
 
 /* RLimitInfo.RLimit.Type ("RLMT_NOFILE") to RLIMIT_NOFILE; -1 when unknown. */
 int containerizer_rlimit_of(struct str name);

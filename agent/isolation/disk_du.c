@@ -2,57 +2,32 @@
 /* disk/du: the size of the sandbox by walking it, every --container_disk_watch_interval. A walk is spread over loop turns:
  * WALK_ENTRIES directory entries at a time, so that a million files do not hold the agent. Files with several links
  * count once per link, as du without its table would; the disk blocks count, not the lengths. Symbolic links (persistent
- * volumes) are not followed. */
+ * volumes) are not followed. A walk that a task got out of step, by moving folders meanwhile, never makes the size smaller. */
 #include "agent/isolation/isolator.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "common/base/alloc.h"
+#include "common/base/cleanup.h"
+#include "common/io/tree.h"
 
-enum { WALK_ENTRIES = 512, WALK_DEPTH = 64 };
+enum { WALK_ENTRIES = 512 };
 
 struct du_watch {
     struct container *c;
     struct loop_timer timer;
-    DIR *stack[WALK_DEPTH];
-    size_t depth;
-    int64_t sum, last; /* bytes; last: of the last complete walk, -1 before it */
+    struct tree_walk *walk; /* NULL: none is under way */
+    int64_t sum, last;      /* bytes; last: of the last complete walk, -1 before it */
 };
 
-static void walk_open(struct du_watch *w, int at, const char *name)
+static void count(void *arg, int dir, const char *name, const struct stat *st, bool leaving)
 {
-    int fd = w->depth < WALK_DEPTH ? openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
-    DIR *d = fd < 0 ? NULL : fdopendir(fd);
-    if (d != NULL)
-        w->stack[w->depth++] = d;
-    else if (fd >= 0)
-        (void)close(fd);
-}
-
-static void walk_some(struct du_watch *w)
-{
-    for (int i = 0; i < WALK_ENTRIES && w->depth > 0; i++) {
-        DIR *d = w->stack[w->depth - 1];
-        struct dirent *e = readdir(d);
-        if (e == NULL) {
-            (void)closedir(d);
-            w->depth--;
-            continue;
-        }
-        struct stat st;
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
-            fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-            continue;
-        w->sum += st.st_blocks * 512;
-        if (S_ISDIR(st.st_mode))
-            walk_open(w, dirfd(d), e->d_name);
-    }
+    struct du_watch *w = arg;
+    (void)dir;
+    (void)name;
+    if (!leaving)
+        w->sum += st->st_blocks * 512;
 }
 
 static void enforce(struct du_watch *w)
@@ -69,16 +44,21 @@ static void enforce(struct du_watch *w)
 static void on_timer(void *arg)
 {
     struct du_watch *w = arg;
-    if (w->depth == 0) {
+    struct error ignored; /* a sandbox that is gone takes nothing */
+    if (w->walk == NULL) {
+        int fd = sandbox_open(w->c->sandbox, &ignored);
         w->sum = 0;
-        walk_open(w, AT_FDCWD, w->c->sandbox);
+        if (fd >= 0)
+            w->walk = tree_walk_new(fd, count, w);
     }
-    walk_some(w);
-    if (w->depth > 0) {
+    if (w->walk != NULL && tree_walk_step(w->walk, WALK_ENTRIES)) {
         loop_timer_in(&w->timer, NS_PER_MS);
         return;
     }
-    w->last = w->sum;
+    bool whole = w->walk == NULL || tree_walk_is_whole(w->walk);
+    tree_walk_free(TAKE(w->walk));
+    if (whole || w->sum > w->last)
+        w->last = w->sum;
     loop_timer_in(&w->timer, w->c->iso->o.container_disk_watch_interval_ns);
     enforce(w);
 }
@@ -100,8 +80,7 @@ static void du_cleanup(struct container *c)
     struct du_watch *w = c->du_watch;
     if (w == NULL)
         return;
-    while (w->depth > 0)
-        (void)closedir(w->stack[--w->depth]);
+    tree_walk_free(w->walk);
     loop_timer_done(&w->timer);
     free(w);
     c->du_watch = NULL;

@@ -57,20 +57,8 @@ static int fetch_input(struct container *c, const struct container_spec *spec, s
 /* The owner's log files exist before the fetcher writes to one, or root would own them. */
 static int open_stderr(const struct container *c, struct error *err)
 {
-    char path[4096];
-    static const char *const files[] = { "stdout", "stderr" };
-    CLEANUP(fd_close_p) int fd = -1;
-    for (int i = 0; i < 2; i++) {
-        if (fd >= 0)
-            (void)close(fd);
-        (void)snprintf(path, sizeof path, "%s/%s", c->sandbox, files[i]);
-        fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0644);
-        if (fd < 0)
-            return error_set_errno(err, errno, "%s", path);
-        if (c->iso->root && fchown(fd, c->uid, c->gid) != 0)
-            return error_set_errno(err, errno, "owner of %s", path);
-    }
-    return TAKE_FD(fd);
+    CLEANUP(fd_close_p) int out = sandbox_log(c, "stdout", err);
+    return out >= 0 ? sandbox_log(c, "stderr", err) : out;
 }
 
 static fetch_done_fn *fetch_done; /* one containerizer, one function */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/base/cleanup.h"
+#include "common/io/beneath.h"
 
 /* A path inside the sandbox must stay there. */
 static bool has_dotdot(const char *path)
@@ -47,16 +48,15 @@ static int link_volume(struct container *c, const struct container_spec *spec, c
     if (volume_target(spec, v, target, sizeof target, err) != 0)
         return -(int)err->code;
     (void)c;
-    for (char *q = target + strlen(spec->sandbox) + 1; (q = strchr(q, '/')) != NULL; *q++ = '/') {
-        *q = 0;
-        if (mkdir(target, 0755) != 0 && errno != EEXIST)
-            return error_set_errno(err, errno, "volume '%s': %s", v->container_path, target);
-    }
+    const char *last;
+    CLEANUP(fd_close_p) int at = beneath_parent(target, sandbox_trusted(spec->sandbox), 0755, &last, err);
+    if (at < 0)
+        return error_wrap(err, "volume '%s'", v->container_path);
     char old[4096];
-    ssize_t n = readlink(target, old, sizeof old - 1);
+    ssize_t n = readlinkat(at, last, old, sizeof old - 1);
     if (n > 0 && (size_t)n == strlen(v->host_path) && memcmp(old, v->host_path, (size_t)n) == 0)
         return 0;
-    if (symlink(v->host_path, target) != 0)
+    if (symlinkat(v->host_path, at, last) != 0)
         return error_set_errno(err, errno, "volume '%s' as a link in the sandbox", v->container_path);
     return 0;
 }
@@ -97,9 +97,15 @@ static int linux_prepare(struct container *c, const struct container_spec *spec,
         bool absolute = v->container_path[0] == '/';
         if (absolute && access(target, F_OK) != 0)
             return error_set(err, ERR_NOT_FOUND, "Absolute container path '%s' does not exist", target);
-        unsigned make = absolute ? 0 : S_ISDIR(st.st_mode) ? 1 : 2;
         uint64_t ro = (v->flags & CONTAINER_VOLUME_RO) != 0 ? MS_RDONLY : 0;
-        launch_mount(l, v->host_path, target, "none", MS_BIND | MS_REC | ro, NULL, make);
+        launch_mount(l, &(struct launch_mount_spec){
+                            .source = v->host_path,
+                            .source_trusted = v->host_trusted,
+                            .target = target,
+                            .target_trusted = absolute ? 0 : sandbox_trusted(spec->sandbox),
+                            .flags = MS_BIND | MS_REC | ro,
+                            .make = absolute ? LAUNCH_MAKE_NOTHING : S_ISDIR(st.st_mode) ? LAUNCH_MAKE_DIRECTORY : LAUNCH_MAKE_FILE,
+                        });
     }
     return 0;
 }

@@ -134,15 +134,22 @@ void container_limit_hit(struct container *c, enum container_limit_kind kind, in
 /* The same without destroying: for inspect. */
 void container_limit_note(struct container *c, enum container_limit_kind kind, int64_t bytes, const char *message);
 
+/* A mount for the launcher. Texts may be NULL. The first `trusted` bytes of a path are the agent's; what follows lies in
+ * folders of tasks and must hold no link (io/beneath.h). 0: all of it is trusted. */
+struct launch_mount_spec {
+    const char *source, *target, *type, *data;
+    size_t source_trusted, target_trusted;
+    uint64_t flags; /* mount(2) */
+    enum { LAUNCH_MAKE_NOTHING, LAUNCH_MAKE_DIRECTORY, LAUNCH_MAKE_FILE } make; /* the mount point, with folders above it */
+};
+
 /* launch.c */
 void launch_init(struct launch *l);
 void launch_done(struct launch *l);
 void launch_raw(struct launch *l, enum launch_tag tag, const void *p, size_t n);
 void launch_text(struct launch *l, enum launch_tag tag, const char *text);
 void launch_env(struct launch *l, const char *name, const char *value);
-/* make: 0 the mount point exists, 1 make a directory, 2 make a file. */
-void launch_mount(struct launch *l, const char *source, const char *target, const char *type, uint64_t flags,
-                  const char *data, unsigned make);
+void launch_mount(struct launch *l, const struct launch_mount_spec *m);
 int launch_command(struct container *c, const struct container_spec *spec, struct launch *l, struct error *err);
 /* Starts stoa-launcher; *ret_report is the reading end of its reports. */
 int launch_spawn(struct isolation *iso, const char *id, struct launch *l, pid_t *ret_pid, int *ret_report,
@@ -175,10 +182,15 @@ struct runtime_config {
 };
 /* False when there is no readable config: *ret is then that of a container of which nothing is known. */
 bool runtime_config(const struct isolation *iso, const char *id, struct runtime_config *ret);
-/* Removes a directory tree without following links. */
-void sandbox_remove(const char *path);
 /* Every entry, parents before children. */
 void runtime_each(const struct isolation *iso, void (*f)(void *arg, const char *id), void *arg);
+
+/* sandbox.c */
+int sandbox_open(const char *sandbox, struct error *err); /* the directory, or an error */
+int sandbox_make(const struct container *c, struct error *err); /* one that is there is fine */
+/* stdout or stderr of the container, of its user, opened for appending. */
+int sandbox_log(const struct container *c, const char *name, struct error *err);
+void sandbox_remove(const struct container *c); /* what is large goes on in the background */
 
 /* containerizer.c, for recover.c and start.c */
 struct containerizer {

@@ -50,6 +50,9 @@ static size_t round_groups(struct kill_task *k)
     struct container *c = k->c;
     const struct cgroups *cg = &c->iso->cg;
     struct error err;
+    /* Root may have moved some of its processes to other groups: they are below the supervisor still. */
+    if (k->round >= ROUNDS_BEFORE_FORCE && c->pid > 0 && c->alive)
+        (void)proctree_each(c->pid, kill_unless_supervisor, c);
     if (k->round < ROUNDS_BEFORE_FORCE)
         return cg_each_pid(cg, &c->kill_group, kill_unless_supervisor, c);
     if (cg->v2 && cg_write(cg, &c->kill_group, CG_FREEZER, "cgroup.kill", "1", &err) == 0)
@@ -57,6 +60,7 @@ static size_t round_groups(struct kill_task *k)
     set_frozen(k, !cg->v2); /* v2 without cgroup.kill: before Linux 5.14 */
     size_t n = cg_each_pid(cg, &c->kill_group, kill_pid, NULL);
     set_frozen(k, false); /* a frozen process dies only when it is thawed */
+    cg_thaw_below(cg, &c->kill_group); /* groups that root made and froze for itself */
     return n;
 }
 

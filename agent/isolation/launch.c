@@ -63,13 +63,15 @@ void launch_env(struct launch *l, const char *name, const char *value)
         l->has_path = true;
 }
 
-void launch_mount(struct launch *l, const char *source, const char *target, const char *type, uint64_t flags,
-                  const char *data, unsigned make)
+void launch_mount(struct launch *l, const struct launch_mount_spec *spec)
 {
-    const char *text[4] = { source, target, type, data != NULL ? data : "" };
-    struct launch_mount m = { .flags = flags, .make = make };
+    const char *text[4] = { spec->source, spec->target, spec->type, spec->data };
+    struct launch_mount m = { .flags = spec->flags, .make = (uint32_t)spec->make,
+                              .source_trusted = (uint32_t)spec->source_trusted, .target_trusted = (uint32_t)spec->target_trusted };
     uint32_t *offset[4] = { &m.source, &m.target, &m.type, &m.data }, at = 0;
     for (int i = 0; i < 4; i++) {
+        if (text[i] == NULL)
+            text[i] = "";
         *offset[i] = at;
         at += (uint32_t)strlen(text[i]) + 1;
     }

@@ -5,7 +5,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,20 +89,6 @@ static void remove_dir(const char *path, unsigned depth)
     }
     (void)closedir(d);
     (void)rmdir(path);
-}
-
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st;
-    (void)type;
-    (void)ftw;
-    (void)remove(path); /* what cannot go stays; its directory then stays too */
-    return 0;
-}
-
-void sandbox_remove(const char *path)
-{
-    (void)nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 }
 
 void runtime_remove(const struct isolation *iso, const char *id)

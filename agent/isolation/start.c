@@ -14,6 +14,7 @@
 #include "common/base/alloc.h"
 #include "common/base/cleanup.h"
 #include "common/io/net.h"
+#include "common/io/tree.h"
 
 static void own_text(const char **p, const char *fallback)
 {
@@ -269,6 +270,7 @@ void containerizer_free(struct containerizer *c)
             top = top->parent;
         container_free(top);
     }
+    tree_remove_stop(c->iso.loop);
     free_options(&c->iso.o);
     for (size_t i = 0; i < c->iso.line_count; i++)
         free(c->iso.lines[i]);

@@ -13,7 +13,7 @@
 #include "common/base/error.h"
 
 enum {
-    LAUNCH_VERSION = 2,
+    LAUNCH_VERSION = 3,
     LAUNCH_FD_INSTRUCTIONS = 3,
     LAUNCH_FD_REPORT = 4,
     LAUNCH_SIZE_MAX = 4 << 20, /* bytes of instructions: environment and arguments, mostly */
@@ -90,6 +90,7 @@ struct launch_mount {
     uint64_t flags;        /* mount(2) */
     uint32_t source, target, type, data; /* offsets of the texts after this struct */
     uint32_t make;         /* 1: make the target directory first, 2: make it as a file */
+    uint32_t source_trusted, target_trusted; /* bytes of the paths behind which links are refused; 0: they are not */
     uint32_t pad;
 };
 

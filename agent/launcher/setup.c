@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <sched.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -16,6 +17,8 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "common/io/beneath.h"
 
 static size_t number_text(long v, char buf[24])
 {
@@ -94,47 +97,68 @@ int setup_enter_namespaces(const struct plan *p, struct error *err)
     return 0;
 }
 
-/* mkdir -p, and the file itself when the mount point is one. */
-static int make_target(const char *path, uint32_t make, struct error *err)
-{
-    char buf[4096];
-    size_t n = strlen(path);
-    if (n >= sizeof buf)
-        return error_set(err, ERR_INVALID, "mount point of %zu bytes; at most %zu", n, sizeof buf - 1);
-    memcpy(buf, path, n + 1);
-    for (char *q = buf + 1; (q = strchr(q, '/')) != NULL; *q++ = '/') {
-        *q = 0;
-        if (mkdir(buf, 0755) != 0 && errno != EEXIST)
-            return error_set_errno(err, errno, "mount point %s", buf);
-    }
-    if (make == 1)
-        return mkdir(buf, 0755) == 0 || errno == EEXIST ? 0 : error_set_errno(err, errno, "mount point %s", buf);
-    int fd = open(buf, O_RDONLY | O_CREAT | O_CLOEXEC, 0644);
-    if (fd < 0)
-        return error_set_errno(err, errno, "mount point %s", buf);
-    (void)close(fd);
-    return 0;
-}
-
 static const char *mount_text(const struct launch_mount *m, uint32_t size, uint32_t offset)
 {
     const char *base = (const char *)(m + 1);
     return offset < size - sizeof *m ? base + offset : base + (size - sizeof *m - 1); /* else the last 0: "" */
 }
 
+/* The mount point, made when it is to be. */
+static int open_target(const char *path, const struct launch_mount *m, struct error *err)
+{
+    size_t trusted = m->target_trusted != 0 ? m->target_trusted : SIZE_MAX;
+    const char *last;
+    int at = beneath_parent(path, trusted, m->make != 0 ? 0755 : 0, &last, err);
+    if (at < 0)
+        return error_wrap(err, "mount point");
+    int e = m->make == 1 && mkdirat(at, last, 0755) != 0 && errno != EEXIST ? errno : 0;
+    int made = m->make == 2 ? openat(at, last, O_RDONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644) : -1;
+    if (m->make == 2 && made < 0)
+        e = errno;
+    if (made >= 0)
+        (void)close(made);
+    int fd = e == 0 ? openat(at, last, O_PATH | O_CLOEXEC | (m->target_trusted != 0 ? O_NOFOLLOW : 0)) : -1;
+    if (fd < 0)
+        (void)error_set_errno(err, e != 0 ? e : errno, "mount point %s", path);
+    (void)close(at);
+    return fd;
+}
+
+/* A copy of the mount at the source, put where the mount point's descriptor is: no path is looked up twice, and no /proc is
+ * needed, which may be that of another pid namespace here. */
+static int bind_at(const struct launch_mount *m, const char *source, int at, struct error *err)
+{
+    int from = m->source_trusted != 0 ? beneath_open(source, m->source_trusted, O_PATH, 0, err) : open(source, O_PATH | O_CLOEXEC);
+    if (from < 0)
+        return m->source_trusted != 0 ? from : error_set_errno(err, errno, "mount of %s", source);
+    int tree = open_tree(from, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | ((m->flags & MS_REC) != 0 ? AT_RECURSIVE : 0));
+    struct mount_attr ro = { .attr_set = MOUNT_ATTR_RDONLY };
+    int e = tree < 0 ? errno : 0;
+    if (e == 0 && (m->flags & MS_RDONLY) != 0 && mount_setattr(tree, "", AT_EMPTY_PATH, &ro, sizeof ro) != 0)
+        e = errno;
+    if (e == 0 && move_mount(tree, "", at, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) != 0)
+        e = errno;
+    if (tree >= 0)
+        (void)close(tree);
+    (void)close(from);
+    return e != 0 ? error_set_errno(err, e, "mount of %s", source) : 0;
+}
+
 static int mount_one(const struct launch_mount *m, uint32_t size, struct error *err)
 {
     const char *source = mount_text(m, size, m->source), *target = mount_text(m, size, m->target);
     const char *type = mount_text(m, size, m->type), *data = mount_text(m, size, m->data);
-    if (m->make != 0 && make_target(target, m->make, err) != 0)
-        return -(int)err->code;
-    if (mount(source, target, type, (unsigned long)m->flags, data) != 0)
-        return error_set_errno(err, errno, "mount of %s at %s", source, target);
-    /* A bind mount takes read-only only in a second step. */
-    if ((m->flags & MS_BIND) != 0 && (m->flags & MS_RDONLY) != 0 &&
-        mount(NULL, target, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) != 0)
-        return error_set_errno(err, errno, "read-only mount at %s", target);
-    return 0;
+    if ((m->flags & MS_BIND) == 0) {
+        if (mount(source, target, type, (unsigned long)m->flags, data) != 0)
+            return error_set_errno(err, errno, "mount of %s at %s", source, target);
+        return 0;
+    }
+    int at = open_target(target, m, err);
+    if (at < 0)
+        return at;
+    int r = bind_at(m, source, at, err);
+    (void)close(at);
+    return r == 0 ? 0 : error_wrap(err, "%s", target);
 }
 
 int setup_mounts(const struct plan *p, struct error *err)
@@ -165,9 +189,15 @@ int setup_open_log(const struct plan *p, const char *path, struct error *err)
         (void)syscall(SYS_setfsgid, u->gid);
         (void)syscall(SYS_setfsuid, u->uid);
     }
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0644);
+    struct stat st;
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0644);
     if (fd < 0)
-        (void)error_set_errno(err, errno, "%s", path);
+        return error_set_errno(err, errno, "%s", path);
+    /* A pipe would stop us, or whoever reads it the container. */
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || fcntl(fd, F_SETFL, O_APPEND) != 0) {
+        (void)close(fd);
+        return error_set(err, ERR_CONFLICT, "%s is there already and no regular file", path);
+    }
     return fd;
 }
 

@@ -154,6 +154,9 @@ static int decode_kill(struct decoding *d)
     d->ev->u.kill.framework = framework_id(str_of(m->framework_id->value));
     d->ev->u.kill.task = task_id(str_of(m->task_id->value));
     d->ev->u.kill.kill_policy = wire_field_bytes(d->body, 3);
+    d->ev->u.kill.grace_ns = -1;
+    if (m->kill_policy != NULL && m->kill_policy->grace_period != NULL)
+        d->ev->u.kill.grace_ns = m->kill_policy->grace_period->nanoseconds;
     return 0;
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/io/fs.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,6 +11,7 @@
 
 #include "common/base/alloc.h"
 #include "common/base/cleanup.h"
+#include "common/io/tree.h"
 
 int fs_read(const char *path, struct sbuf *b, struct error *err)
 {
@@ -102,55 +102,7 @@ int fs_mkdirs(const char *path, mode_t mode, struct error *err)
     return error_set(err, ERR_INVALID, "making a folder: the path is empty");
 }
 
-/* Removes what is in the folder fd, staying on dev. */
-static int remove_inside(int fd, dev_t dev)
-{
-    DIR *d = fdopendir(fd);
-    if (d == NULL) {
-        int e = errno;
-        (void)close(fd);
-        return e;
-    }
-    int rc = 0;
-    for (struct dirent *e; (e = readdir(d)) != NULL;) {
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-            continue;
-        if (unlinkat(dirfd(d), e->d_name, 0) == 0 || errno == ENOENT)
-            continue;
-        if (errno != EISDIR && errno != EPERM && errno != EBUSY) {
-            rc = errno;
-            continue;
-        }
-        int sub = openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        struct stat st;
-        if (sub < 0 || fstat(sub, &st) != 0 || st.st_dev != dev) {
-            rc = sub < 0 ? errno : EXDEV;
-            if (sub >= 0)
-                (void)close(sub);
-            continue;
-        }
-        int sub_rc = remove_inside(sub, dev);
-        if (unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR) != 0 && errno != ENOENT)
-            rc = sub_rc != 0 ? sub_rc : errno;
-    }
-    (void)closedir(d);
-    return rc;
-}
-
 int fs_remove_tree(const char *path, struct error *err)
 {
-    if (unlink(path) == 0 || errno == ENOENT)
-        return 0;
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    struct stat st;
-    if (fd < 0 || fstat(fd, &st) != 0) {
-        int e = errno;
-        if (fd >= 0)
-            (void)close(fd);
-        return error_set_errno(err, e, "removing %.180s", path);
-    }
-    int rc = remove_inside(fd, st.st_dev);
-    if (rmdir(path) != 0 && rc == 0)
-        rc = errno;
-    return rc != 0 ? error_set_errno(err, rc, "removing %.180s", path) : 0;
+    return tree_remove_at(AT_FDCWD, path, err);
 }

@@ -4,65 +4,13 @@
 the ways to end. The custom executors of these tests are the test itself: their container only sleeps."""
 import base64, os, sys, uuid
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from cluster import *
+from scheduler import *
 
 master = agent = port = agent_port = flags = None
-RES = lambda cpus, mem: [{"name": "cpus", "type": "SCALAR", "scalar": {"value": cpus}}, {"name": "mem", "type": "SCALAR", "scalar": {"value": mem}}]
 J = {"Content-Type": "application/json", "Accept": "application/json"}
 
 
-class Framework:
-    def __init__(self, checkpoint=True):
-        fi = {"user": "root" if IS_ROOT else "nobody", "name": "agent-test", "checkpoint": checkpoint, "failover_timeout": 60.0,
-              "capabilities": [{"type": c} for c in ("PARTITION_AWARE", "TASK_KILLING_STATE")]}
-        self.stream = Stream(port, {"type": "SUBSCRIBE", "subscribe": {"framework_info": fi}})
-        self.id = self.stream.next()["subscribed"]["framework_id"]["value"]
-        self.offers, self.statuses = [], []
-
-    def call(self, type, **body):
-        r = post(port, "/api/v1/scheduler", {"framework_id": {"value": self.id}, "type": type, **body}, headers={"Mesos-Stream-Id": self.stream.stream_id})
-        equal(r.status, 202, f"{type}: {r.text}; status")
-
-    def until(self, what, fn, seconds=30):
-        def seen(e):
-            if e["type"] == "OFFERS":
-                self.offers += e["offers"]["offers"]
-            if e["type"] == "RESCIND":
-                self.offers = [o for o in self.offers if o["id"] != e["rescind"]["offer_id"]]
-            if e["type"] == "UPDATE":
-                s = e["update"]["status"]
-                self.statuses.append(s)
-                if "uuid" in s:
-                    self.call("ACKNOWLEDGE", acknowledge={"agent_id": s["agent_id"], "task_id": s["task_id"], "uuid": s["uuid"]})
-            return fn(e)
-        return self.stream.until(what, seen, seconds)
-
-    def accept(self, *operations):
-        if not self.offers:
-            self.until("an offer", lambda e: self.offers)
-        o = self.offers.pop()
-        for op in operations:
-            for t in op.get("launch", {}).get("task_infos", []) + op.get("launch_group", {}).get("task_group", {}).get("tasks", []):
-                t.setdefault("agent_id", o["agent_id"])
-        self.call("ACCEPT", accept={"offer_ids": [o["id"]], "filters": {"refuse_seconds": 0}, "operations": list(operations)})
-
-    def launch(self, *tasks):
-        self.accept({"type": "LAUNCH", "launch": {"task_infos": list(tasks)}})
-
-    def update(self, task, *states, seconds=30):
-        is_it = lambda e: e["type"] == "UPDATE" and e["update"]["status"]["task_id"]["value"] == task and e["update"]["status"]["state"] in states
-        return self.until(f"{task} in {states}", is_it, seconds)["update"]["status"]
-
-    def kill(self, task, **more):
-        self.call("KILL", kill={"task_id": {"value": task}, **more})
-
-    def end(self):
-        self.call("TEARDOWN")
-        self.stream.close()
-
-
-def task(id, command="sleep 1000", cpus=0.1, mem=32, **more):
-    return {"task_id": {"value": id}, "name": id, "resources": RES(cpus, mem), "command": {"value": command}, **more}
+framework = lambda **more: Framework(port, **more)
 
 
 def custom(f, id, executor, command="sleep 1000"):
@@ -104,13 +52,6 @@ def api(type, **more):
     return post(agent_port, "/api/v1", {"type": type, **more}, headers=J)
 
 
-def is_alive(pid):
-    try:
-        return open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
-
-
 def start_agent():
     agent.start()
     wait_for("the agent is back", lambda: get(port, "/slaves").json["slaves"][0]["active"] and state()["id"])
@@ -134,7 +75,7 @@ def _():
 
 @case("an executor's life: subscribe, launch, update, acknowledgement, message, kill, shutdown")
 def _():
-    f = Framework()
+    f = framework()
     f.launch(custom(f, "x-1", "e1"))
     wait_for("the executor is known", lambda: executor_of(f, "e1"))
     e = Executor(f, "e1")
@@ -169,7 +110,7 @@ def _():
 
 @case("what is wrong with an executor's call is told by its status and text")
 def _():
-    f = Framework()
+    f = framework()
     f.launch(custom(f, "x", "e1"))
     wait_for("the executor is known", lambda: executor_of(f, "e1"))
     body = lambda t, **m: {"framework_id": {"value": f.id}, "executor_id": {"value": "e1"}, "type": t, **m}
@@ -249,7 +190,7 @@ def _():
 
 @case("a command task: environment, sandbox, files, statistics")
 def _():
-    f = Framework()
+    f = framework()
     f.launch(task("c-1", "echo out; echo err >&2; env > env.txt; ln -s /etc/passwd out-link; mkdir d; sleep 1000"))
     u = f.update("c-1", "TASK_RUNNING")
     e = executor_of(f, "c-1")
@@ -288,7 +229,7 @@ def _():
 
 @case("a task group in the default executor; nested containers by hand")
 def _():
-    f = Framework()
+    f = framework()
     ex = {"type": "DEFAULT", "executor_id": {"value": "d1"}, "framework_id": {"value": f.id},
           "resources": RES(0.1, 32) + [{"name": "disk", "type": "SCALAR", "scalar": {"value": 16}}]}
     f.accept({"type": "LAUNCH_GROUP", "launch_group": {"executor": ex, "task_group": {"tasks": [task("g1"), task("g2")]}}})
@@ -336,7 +277,7 @@ def _():
 
 @case("why a task ended: exit, signal, launch failure, silent executor, what is not built")
 def _():
-    f = Framework()
+    f = framework()
     f.launch(task("ok", "exit 0"), task("three", "exit 3"), task("nine", "kill -9 $$"), task("image", container={"type": "MESOS", "mesos": {"image": {"type": "DOCKER", "docker": {"name": "x"}}}}),
              task("net", container={"type": "MESOS", "network_infos": [{"name": "nowhere"}]}), task("user", command="id"))
     want = {"ok": ("TASK_FINISHED", None, "Command exited with status 0"), "three": ("TASK_FAILED", None, "Command exited with status 3"),
@@ -365,7 +306,7 @@ def _():
 def _():
     if not IS_ROOT:
         raise Skip("not root: memory cannot be limited")
-    f = Framework()
+    f = framework()
     f.launch(task("oom", "exec python3 -c 'x = bytearray(300 << 20)'", mem=32))
     s = f.update("oom", "TASK_FAILED")
     equal((s["reason"], s["source"]), ("REASON_CONTAINER_LIMITATION_MEMORY", "SOURCE_AGENT"))
@@ -376,7 +317,7 @@ def _():
 
 @case("kill -9 of the agent: tasks go on, executors come back, waiting updates arrive")
 def _():
-    f = Framework()
+    f = framework()
     f.launch(custom(f, "x-1", "e1"), task("c-1"))
     wait_for("the executor is known", lambda: executor_of(f, "e1"))
     e = Executor(f, "e1")
@@ -404,7 +345,7 @@ def _():
 
 @case("an executor that does not come back is destroyed and its task is gone; a framework without checkpointing loses its tasks")
 def _():
-    f, g = Framework(), Framework(checkpoint=False)
+    f, g = framework(), framework(checkpoint=False)
     f.launch(custom(f, "x-1", "e1"))
     wait_for("the executor is known", lambda: executor_of(f, "e1"))
     e = Executor(f, "e1")
@@ -425,7 +366,7 @@ def _():
 
 @case("the checkpoint files have the original's names")
 def _():
-    f = Framework()
+    f = framework()
     f.launch(task("c-1"))
     u = f.update("c-1", "TASK_RUNNING")
     d = f"{scratch()}/a/meta"
@@ -464,7 +405,7 @@ def _():
 
 @case("draining kills the tasks with its own reason and lets no new one in")
 def _():
-    f = Framework()
+    f = framework()
     f.launch(task("c-1"))
     u = f.update("c-1", "TASK_RUNNING")
     r = post(port, "/api/v1", {"type": "DRAIN_AGENT", "drain_agent": {"agent_id": u["agent_id"], "max_grace_period": {"seconds": 1}}}, headers=J)
@@ -480,7 +421,7 @@ def _():
 
 @case("SIGTERM leaves tasks running, SIGUSR1 ends them and signs off")
 def _():
-    f = Framework()
+    f = framework()
     f.launch(task("c-1"))
     f.update("c-1", "TASK_RUNNING")
     pid = api("GET_CONTAINERS").json["get_containers"]["containers"][0]["container_status"]["executor_pid"]

@@ -496,6 +496,29 @@ TEST("a task that is killed before its executor subscribed never starts; the exe
     scene_free(s);
 }
 
+TEST("a command executor that does not end its task in time loses its container, and the task is killed")
+{
+    struct scene *s = running_command(RUN_COMMAND("t1"));
+
+    (void)scene_message(s, "KillTaskMessage", "{'framework_id':{'value':'F0'},'task_id':{'value':'t1'},"
+                                              "'kill_policy':{'grace_period':{'nanoseconds':5000000000}}}");
+    CHECK_TRACE(scene_after(s, 14900), "");
+    CHECK_TRACE(scene_after(s, 200), "destroy_container t1\n");
+    CHECK_TRACE(scene_exited(s, "t1", 9, REASON_NONE, NULL),
+                "close 1\nstore_update t1 KILLED EXECUTOR_TERMINATED\nupdate t1 KILLED EXECUTOR_TERMINATED\n");
+    scene_free(s);
+}
+
+TEST("a command executor that ends its task in time keeps its container")
+{
+    struct scene *s = running_command(RUN_COMMAND("t1"));
+
+    (void)scene_message(s, "KillTaskMessage", "{'framework_id':{'value':'F0'},'task_id':{'value':'t1'}}");
+    (void)scene_update(s, "t1", "t1", "TASK_KILLED", 'k');
+    CHECK(!str_contains(scene_after(s, 20000), STR("destroy")));
+    scene_free(s);
+}
+
 TEST("killing one queued task of a group kills the group")
 {
     struct scene *s = scene_registered();
