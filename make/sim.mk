@@ -29,4 +29,10 @@ $(B)/stoa-sim: $(call obj,tests/sim/standalone/main.c) $(SIM_LIBS)
 
 mutants: ## break one line at a time and show that simulation notices
 	$(Q)tests/sim/mutants.sh
-.PHONY: mutants
+
+NIGHT_SEEDS ?= 10000
+NIGHT_FROM  ?= 1000001
+nightly: $(B)/stoa-sim ## NIGHT_SEEDS (10000) histories from NIGHT_FROM on, each once, then the mutants
+	$(Q)$(B)/stoa-sim --seed=$(NIGHT_FROM) --seeds=$(NIGHT_SEEDS) --quiet
+	$(Q)tests/sim/mutants.sh
+.PHONY: mutants nightly

@@ -49,9 +49,9 @@ $(FUZZ_BIN): $(B)/%: $(O)/%.o $(FUZZ_LIBS)
 $(call obj,$(FUZZ_SRC)): | $(GEN_H)
 
 # --- the rest ---------------------------------------------------------------------------------------------------
-SEEDS ?= 200
+SEEDS ?= 500
 SEED  ?=
-sim: all ## simulate SEEDS (200) seeds, each twice; SEED=N replays one with its trace
+sim: all ## simulate SEEDS (500) seeds, each twice; SEED=N replays one with its trace
 	$(Q)$(if $(SEED),$(B)/stoa sim --seed=$(SEED) --trace,$(B)/stoa sim --seeds=$(SEEDS) --twice)
 
 integration: all ## real processes on loopback, real clients; root and cgroups where the machine has them

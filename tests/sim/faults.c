@@ -8,26 +8,24 @@
 #include "tests/sim/sim.h"
 
 /* Mostly the one that leads. */
-static struct proc *any_master(struct sim *s)
+static struct proc *any_master(struct sim *s, struct rng *r)
 {
-    struct proc *p = s->master_count > 1 && chance(&s->rng_zk, 70) ? sim_leading_master(s) : NULL;
+    struct proc *p = s->master_count > 1 && chance(r, 70) ? sim_leading_master(s) : NULL;
 
-    if (p == NULL)
-        p = s->master[s->master_count > 1 ? rng_below(&s->rng_zk, s->master_count) : 0];
-    return p;
+    return p != NULL ? p : s->master[rng_below(r, s->master_count)];
 }
 
-static struct proc *victim(struct sim *s)
+static struct proc *victim(struct sim *s, struct rng *r)
 {
-    unsigned dice = (unsigned)rng_below(&s->rng_fault, 100);
+    unsigned dice = (unsigned)rng_below(r, 100);
 
     if (dice < 25)
-        return any_master(s);
+        return any_master(s, r);
     if (dice < 70)
-        return s->agent[rng_below(&s->rng_fault, s->agent_count)];
+        return s->agent[rng_below(r, s->agent_count)];
     if (s->marathon_count != 0 && (dice < 85 || s->framework_count == 0))
-        return s->marathon[s->marathon_count > 1 ? rng_below(&s->rng_zk, s->marathon_count) : 0];
-    return s->framework_count != 0 ? s->framework[rng_below(&s->rng_fault, s->framework_count)] : any_master(s);
+        return s->marathon[rng_below(r, s->marathon_count)];
+    return s->framework_count != 0 ? s->framework[rng_below(r, s->framework_count)] : any_master(s, r);
 }
 
 static void restart(struct sim *s, struct proc *none, void *arg, uint64_t n)
@@ -90,23 +88,22 @@ static void cut(struct sim *s, int a, int b, int64_t ns)
 }
 
 /* Between the master and one other machine, mostly: the others hardly talk to each other. */
-static void partition(struct sim *s)
+static void partition(struct sim *s, struct rng *r)
 {
-    struct rng *r = &s->rng_fault;
     int64_t ns = chance(r, 20) ? between(r, SEC(10), SEC(60)) : between(r, MS(100), SEC(10));
-    struct proc *p = victim(s);
+    struct proc *p = victim(s, r);
 
-    if (s->zk != NULL && (s->o.faults & FAULT_ZK) != 0 && chance(&s->rng_zk, 40)) {
+    if (s->zk != NULL && (s->o.faults & FAULT_ZK) != 0 && chance(r, 40)) {
         cut(s, HOST_ZK, p->host, ns);
         return;
     }
     if (!proc_is_master(p)) {
-        cut(s, any_master(s)->host, p->host, ns);
+        cut(s, any_master(s, r)->host, p->host, ns);
         return;
     }
     for (struct proc *q = s->procs; q != NULL; q = q->next) /* the master alone, but maybe with ZooKeeper */
         cut(s, p->host, q->host, ns);
-    if (s->zk != NULL && chance(&s->rng_zk, 60))
+    if (s->zk != NULL && chance(r, 60))
         cut(s, p->host, HOST_ZK, ns);
 }
 
@@ -124,9 +121,8 @@ static void ensemble_back(struct sim *s, struct proc *none, void *arg, uint64_t 
 }
 
 /* Somebody's session is over, though he lives; the ensemble has no quorum; an operator deletes a candidate's node. */
-static void ensemble_trouble(struct sim *s)
+static void ensemble_trouble(struct sim *s, struct rng *r)
 {
-    struct rng *r = &s->rng_zk;
     unsigned dice = (unsigned)rng_below(r, 100);
 
     if (dice < 40) {
@@ -145,7 +141,7 @@ static void ensemble_trouble(struct sim *s)
 }
 
 /* An executor is killed, with its task. */
-static void kill_executor(struct sim *s)
+static void kill_executor(struct sim *s, struct rng *r)
 {
     size_t n = 0;
 
@@ -153,7 +149,7 @@ static void kill_executor(struct sim *s)
         n += p->alive;
     if (n == 0)
         return;
-    n = rng_below(&s->rng_fault, n);
+    n = rng_below(r, n);
     for (struct proc *p = s->mortals; p != NULL; p = p->next)
         if (p->alive && n-- == 0) {
             proc_crash(p);
@@ -161,51 +157,73 @@ static void kill_executor(struct sim *s)
         }
 }
 
-static void crash(struct sim *s, struct proc *p)
+static void crash(struct sim *s, struct rng *r, struct proc *p)
 {
-    unsigned dice = (unsigned)rng_below(&s->rng_fault, 100);
+    unsigned dice = (unsigned)rng_below(r, 100);
 
     if (dice < 65)
-        p->crash_in = 1 + (int)rng_below(&s->rng_fault, 30); /* in the middle of something */
+        p->crash_in = 1 + (int)rng_below(r, 30); /* in the middle of something */
     else if (dice < 85)
         proc_crash(p);
     else if (dice < 95)
-        kill_executor(s);
+        kill_executor(s, r);
     else
-        agent_machine_reboots(s, (unsigned)rng_below(&s->rng_fault, s->agent_count));
+        agent_machine_reboots(s, (unsigned)rng_below(r, s->agent_count));
+}
+
+static void pause_some(struct sim *s, struct rng *r, struct proc *p)
+{
+    if (!p->alive || p->paused)
+        return;
+    sim_trace(s, p->name, "is stopped");
+    proc_pause(p);
+    sim_after(s, NULL, chance(r, 20) ? between(r, SEC(5), SEC(40)) : between(r, MS(10), SEC(5)), resume, p, 0);
+}
+
+static void happen(struct sim *s, struct rng *r)
+{
+    static const unsigned kinds[] = { FAULT_CRASH,     FAULT_CRASH, FAULT_CRASH, FAULT_PAUSE,
+                                      FAULT_PARTITION, FAULT_BREAK, FAULT_BREAK, FAULT_CLOCK };
+    struct proc *p = victim(s, r);
+
+    if (s->zk != NULL && (s->o.faults & FAULT_ZK) != 0 && chance(r, 12)) {
+        ensemble_trouble(s, r);
+        return;
+    }
+    switch (kinds[rng_below(r, sizeof kinds / sizeof kinds[0])] & s->o.faults) {
+    case FAULT_CRASH:
+        crash(s, r, p);
+        break;
+    case FAULT_PAUSE:
+        pause_some(s, r, p);
+        break;
+    case FAULT_PARTITION:
+        partition(s, r);
+        break;
+    case FAULT_BREAK:
+        net_break_some(s, r);
+        break;
+    case FAULT_CLOCK:
+        s->wall_skew_ms += between(r, -3600000, 3600000);
+        sim_trace(s, "clock", "jumps");
+        break;
+    default: /* that kind is off */
+        break;
+    }
 }
 
 static void accident(struct sim *s, struct proc *none, void *arg, uint64_t n)
 {
-    struct rng *r = &s->rng_fault;
-    struct proc *p = victim(s);
+    struct rng own;
 
     (void)none;
     (void)arg;
     (void)n;
     if (s->calm)
         return;
-    if (s->zk != NULL && (s->o.faults & FAULT_ZK) != 0 && chance(&s->rng_zk, 12))
-        ensemble_trouble(s);
-    static const unsigned kinds[] = { FAULT_CRASH,     FAULT_CRASH, FAULT_CRASH, FAULT_PAUSE,
-                                      FAULT_PARTITION, FAULT_BREAK, FAULT_BREAK, FAULT_CLOCK };
-    unsigned kind = kinds[rng_below(r, sizeof kinds / sizeof kinds[0])] & s->o.faults;
-    if (kind == FAULT_CRASH) {
-        crash(s, p);
-    } else if (kind == FAULT_PAUSE && p->alive && !p->paused) {
-        sim_trace(s, p->name, "is stopped");
-        proc_pause(p);
-        sim_after(s, NULL, chance(r, 20) ? between(r, SEC(5), SEC(40)) : between(r, MS(10), SEC(5)), resume,
-                  p, 0);
-    } else if (kind == FAULT_PARTITION) {
-        partition(s);
-    } else if (kind == FAULT_BREAK) {
-        net_break_some(s, r);
-    } else if (kind == FAULT_CLOCK) {
-        s->wall_skew_ms += between(r, -3600000, 3600000);
-        sim_trace(s, "clock", "jumps");
-    }
-    sim_after(s, NULL, between(r, MS(50), SEC(3)), accident, NULL, 0);
+    if (sim_next_step(s, STEP_ACCIDENT, &own))
+        happen(s, &own);
+    sim_after(s, NULL, between(&s->rng_fault, MS(50), SEC(3)), accident, NULL, 0);
 }
 
 void faults_start(struct sim *s)

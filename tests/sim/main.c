@@ -1,135 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `stoa sim`: options, the two phases of a history, and the verdict. */
+/* `stoa sim`: options and the verdict. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <unistd.h>
 
-#include "common/base/alloc.h"
-#include "tests/sim/agent.h"
-#include "tests/sim/coord.h"
-#include "tests/sim/ensemble.h"
-#include "tests/sim/framework.h"
-#include "tests/sim/ledger.h"
-#include "tests/sim/sim.h"
+#include "tests/sim/history.h"
 
 int sim_main(int argc, char **argv);
 
 struct options {
     struct sim_options sim;
-    uint64_t seeds;
-    bool twice, quiet, until_failure;
+    struct run_options run;
+    bool minimise;
+    struct sim_choice choice;
 };
-
-/* --- one history --- */
-
-struct outcome {
-    bool failed;
-    uint64_t hash, events;
-    struct ledger_counts counts;
-    unsigned crashes;
-    int64_t settled_ns; /* after the faults */
-};
-
-void frameworks_boot(struct sim *s)
-{
-    for (unsigned i = 0; i < s->framework_count; i++)
-        sim_framework_new(s, i);
-}
-
-void world_free(struct sim *s)
-{
-    for (unsigned i = 0; i < s->framework_count; i++)
-        sim_framework_free(s->framework[i]);
-    for (unsigned i = 0; i < s->marathon_count; i++)
-        sim_marathon_free(s->marathon[i]);
-    agents_free(s);
-    for (unsigned i = 0; i < s->master_count; i++)
-        free(s->master[i]->node);
-    ledger_free(s->ledger);
-    ensemble_free(s->zk);
-    sim_zk_reset();
-}
-
-static void boot(struct sim *s)
-{
-    s->agent_count = s->o.agents != 0 ? s->o.agents : (unsigned)between(&s->rng_boot, 1, 6);
-    s->framework_count = s->o.frameworks != 0 ? s->o.frameworks : (unsigned)between(&s->rng_boot, 1, 4);
-    s->master_count = s->o.masters != 0 ? s->o.masters : chance(&s->rng_zk, 50) ? 1 : (unsigned)between(&s->rng_zk, 2, MASTERS_MAX);
-    if (s->master_count > 1)
-        s->zk = ensemble_new(s);
-    s->ledger = ledger_new();
-    masters_boot(s);
-    agents_boot(s);
-    frameworks_boot(s);
-    if (s->o.marathon) {
-        s->marathon_count = s->zk != NULL ? MARATHONS_MAX : 1;
-        sim_marathons_new(s);
-    }
-    faults_start(s);
-}
-
-static const char *unsettled(struct sim *s)
-{
-    const char *why = ledger_unsettled(s);
-
-    for (unsigned i = 0; i < s->framework_count && why[0] == 0; i++)
-        why = sim_framework_unsettled(s->framework[i]);
-    if (why[0] == 0 && s->marathon_count != 0)
-        why = sim_marathon_unsettled(s);
-    if (why[0] == 0 && s->marathon_count != 0) {
-        struct sim_marathon_books b = sim_marathon_books(s);
-        why = ledger_compare(s, b.framework_id, b.tasks);
-    }
-    return why;
-}
-
-/* Heals everything and waits, in bounded virtual time, until nothing is open. */
-static void liveness(struct sim *s, struct outcome *ret)
-{
-    int64_t began = s->now, until = s->now + SEC(400);
-
-    faults_heal(s);
-    while (!s->failed) {
-        sim_run_until(s, s->now + SEC(1));
-        const char *why = s->failed ? "" : unsettled(s);
-        if (why[0] == 0)
-            break;
-        if (s->now >= until)
-            sim_fail(s, "not settled %d s after the last fault: %s", (int)((s->now - began) / NS_PER_S), why);
-    }
-    ret->settled_ns = s->now - began;
-}
-
-static void print_ring(const struct sim *s)
-{
-    size_t from = s->ring_n > s->ring_cap ? s->ring_n - s->ring_cap : 0;
-
-    for (size_t i = from; i < s->ring_n; i++)
-        puts(s->ring[i % s->ring_cap]);
-}
-
-static void run_history(const struct sim_options *o, bool quiet, struct outcome *ret)
-{
-    struct sim s;
-
-    sim_init(&s, o);
-    boot(&s);
-    sim_run_until(&s, o->duration_ns);
-    if (!s.failed)
-        liveness(&s, ret);
-    if (s.failed && !o->trace && !quiet)
-        print_ring(&s);
-    if (s.failed)
-        printf("seed %llu failed at %.3f s: %s\n", (unsigned long long)o->seed, (double)s.now / 1e9, s.why);
-    ret->failed = s.failed;
-    ret->hash = s.hash;
-    ret->events = s.events;
-    ret->counts = ledger_count(&s);
-    for (struct proc *p = s.procs; p != NULL; p = p->next)
-        ret->crashes += p->crashes;
-    sim_done(&s);
-}
 
 /* --- options --- */
 
@@ -175,7 +60,32 @@ static void usage(void)
          "crash,pause,partition,break,delay,clock,torn,zk,disk\n"
          "  --duration=S     seconds with faults (60)      --trace         print everything that happens\n"
          "  --lines=N        of the trace of a failure (200)\n"
-         "  --quiet          no trace of failures          --until-failure stops at the first one");
+         "  --quiet          no trace of failures          --until-failure stops at the first one\n"
+         "  --jobs=N         processes (one per processor) --minimise      makes a failing history small and tells it\n"
+         "  --keep=a3,d17    only these accidents and deeds happen (as --minimise prints them)");
+}
+
+static const char step_letters[STEP_KINDS] = { 'a', 'd' };
+
+/* "a3,d17": accidents and deeds that happen; nothing else does. */
+static bool parse_kept(struct options *o, struct str list)
+{
+    struct str one;
+
+    memset(&o->choice, 1, sizeof o->choice);
+    o->sim.choice = &o->choice;
+    for (bool more = list.n != 0; more;) {
+        uint64_t n;
+        more = str_cut(&list, ',', &one);
+        unsigned kind = one.n != 0 && one.p[0] == step_letters[STEP_DEED] ? STEP_DEED : STEP_ACCIDENT;
+        if (one.n == 0 || one.p[0] != step_letters[kind])
+            return false;
+        one = str_sub(one, 1, one.n);
+        if (!str_u64(&one, STEPS_MAX - 1, &n) || one.n != 0)
+            return false;
+        o->choice.dropped[kind][n] = false;
+    }
+    return true;
 }
 
 static bool number(struct str value, uint64_t max, uint64_t *ret)
@@ -196,13 +106,19 @@ static int parse(struct options *o, int argc, char **argv)
             return 1;
         }
         if (str_is(name, "--twice"))
-            o->twice = true;
+            o->run.twice = true;
         else if (str_is(name, "--trace"))
             o->sim.trace = true;
         else if (str_is(name, "--quiet"))
-            o->quiet = true;
+            o->run.quiet = true;
         else if (str_is(name, "--until-failure"))
-            o->until_failure = true;
+            o->run.until_failure = true;
+        else if (str_is(name, "--minimise"))
+            o->minimise = true;
+        else if (str_is(name, "--keep"))
+            ok = parse_kept(o, value);
+        else if (str_is(name, "--jobs") && (ok = number(value, 64, &n)))
+            o->run.jobs = (unsigned)n;
         else if (str_is(name, "--no-marathon"))
             o->sim.marathon = false;
         else if (str_is(name, "--faults"))
@@ -210,7 +126,7 @@ static int parse(struct options *o, int argc, char **argv)
         else if (str_is(name, "--seed"))
             ok = number(value, UINT64_MAX, &o->sim.seed);
         else if (str_is(name, "--seeds"))
-            ok = number(value, UINT64_MAX, &o->seeds);
+            ok = number(value, UINT64_MAX, &o->run.seeds);
         else if (str_is(name, "--agents") && (ok = number(value, AGENTS_MAX, &n)))
             o->sim.agents = (unsigned)n;
         else if (str_is(name, "--masters") && (ok = number(value, MASTERS_MAX, &n)))
@@ -231,30 +147,48 @@ static int parse(struct options *o, int argc, char **argv)
     return 0;
 }
 
-static void reproduce_line(const struct options *o, uint64_t seed)
+static void print_kept(FILE *out, const struct sim_choice *c)
 {
-    printf("reproduce: stoa sim --seed=%llu", (unsigned long long)seed);
-    if (o->sim.agents != 0)
-        printf(" --agents=%u", o->sim.agents);
-    if (o->sim.masters != 0)
-        printf(" --masters=%u", o->sim.masters);
-    if (o->sim.frameworks != 0)
-        printf(" --frameworks=%u", o->sim.frameworks);
-    if (o->sim.faults != FAULT_ALL) {
+    const char *sep = " --keep=";
+    bool any = false;
+
+    for (unsigned kind = 0; kind < STEP_KINDS; kind++)
+        for (unsigned i = 0; i < STEPS_MAX; i++)
+            if (!c->dropped[kind][i]) {
+                (void)fprintf(out, "%s%c%u", sep, step_letters[kind], i);
+                sep = ",";
+                any = true;
+            }
+    if (!any)
+        (void)fprintf(out, " --keep=");
+}
+
+void reproduce_line(FILE *out, const struct sim_options *o)
+{
+    (void)fprintf(out, "reproduce: stoa sim --seed=%llu", (unsigned long long)o->seed);
+    if (o->agents != 0)
+        (void)fprintf(out, " --agents=%u", o->agents);
+    if (o->masters != 0)
+        (void)fprintf(out, " --masters=%u", o->masters);
+    if (o->frameworks != 0)
+        (void)fprintf(out, " --frameworks=%u", o->frameworks);
+    if (o->faults != FAULT_ALL) {
         const char *sep = " --faults=";
         for (size_t i = 0; i + 2 < sizeof fault_names / sizeof fault_names[0]; i++)
-            if ((o->sim.faults & fault_names[i].bits) != 0) {
-                printf("%s%s", sep, fault_names[i].name);
+            if ((o->faults & fault_names[i].bits) != 0) {
+                (void)fprintf(out, "%s%s", sep, fault_names[i].name);
                 sep = ",";
             }
-        if (o->sim.faults == 0)
-            printf(" --faults=none");
+        if (o->faults == 0)
+            (void)fprintf(out, " --faults=none");
     }
-    if (o->sim.duration_ns != SEC(60))
-        printf(" --duration=%d", (int)(o->sim.duration_ns / NS_PER_S));
-    if (!o->sim.marathon)
-        printf(" --no-marathon");
-    puts(" --trace");
+    if (o->duration_ns != SEC(60))
+        (void)fprintf(out, " --duration=%d", (int)(o->duration_ns / NS_PER_S));
+    if (!o->marathon)
+        (void)fprintf(out, " --no-marathon");
+    if (o->choice != NULL)
+        print_kept(out, o->choice);
+    (void)fprintf(out, " --trace\n");
 }
 
 static void append_results(uint64_t passed, uint64_t failed)
@@ -270,47 +204,29 @@ static void append_results(uint64_t passed, uint64_t failed)
 
 int sim_main(int argc, char **argv)
 {
-    struct options o = { .sim = { .seed = 1,
-                                  .faults = FAULT_ALL,
-                                  .duration_ns = SEC(60),
-                                  .marathon = true,
-                                  .trace_lines = 200 },
-                         .seeds = 1 };
-    uint64_t passed = 0, failed = 0, events = 0, tasks = 0, crashes = 0, updates = 0;
-    int64_t slowest = 0;
-    int rc = parse(&o, argc, argv);
+    static struct options o; /* large */
+    struct tally t;
 
+    o = (struct options){ .sim = { .seed = 1,
+                                   .faults = FAULT_ALL,
+                                   .duration_ns = SEC(60),
+                                   .marathon = true,
+                                   .trace_lines = 200 },
+                          .run = { .seeds = 1 } };
+    int rc = parse(&o, argc, argv);
     if (rc != 0)
         return rc - 1;
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
-    uint64_t first = o.sim.seed;
-    for (uint64_t i = 0; i < o.seeds && !(o.until_failure && failed != 0); i++) {
-        struct outcome a = { 0 }, b = { 0 };
-        o.sim.seed = first + i;
-        run_history(&o.sim, o.quiet, &a);
-        if (o.twice && !a.failed) {
-            run_history(&o.sim, o.quiet, &b);
-            if (a.hash != b.hash) {
-                printf("seed %llu is not deterministic: trace hashes %016llx and %016llx\n",
-                       (unsigned long long)o.sim.seed, (unsigned long long)a.hash,
-                       (unsigned long long)b.hash);
-                a.failed = true;
-            }
-        }
-        if (a.failed)
-            reproduce_line(&o, o.sim.seed);
-        failed += a.failed;
-        passed += !a.failed;
-        events += a.events;
-        tasks += a.counts.tasks;
-        updates += a.counts.updates;
-        crashes += a.crashes;
-        slowest = a.settled_ns > slowest ? a.settled_ns : slowest;
-    }
+    if (o.minimise)
+        return minimise(&o.sim) ? 1 : 0;
+    if (o.run.jobs == 0)
+        o.run.jobs = o.run.seeds == 1 || o.sim.trace ? 1 : (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+    workers_run(&o.sim, &o.run, &t);
     printf("%llu events, %llu tasks, %llu updates, %llu crashes; slowest to settle: %d s\n",
-           (unsigned long long)events, (unsigned long long)tasks, (unsigned long long)updates,
-           (unsigned long long)crashes, (int)(slowest / NS_PER_S));
-    printf("%llu passed, %llu failed, 0 skipped\n", (unsigned long long)passed, (unsigned long long)failed);
-    append_results(passed, failed);
-    return failed != 0;
+           (unsigned long long)t.events, (unsigned long long)t.tasks, (unsigned long long)t.updates,
+           (unsigned long long)t.crashes, (int)(t.slowest_ns / NS_PER_S));
+    printf("%llu passed, %llu failed, 0 skipped\n", (unsigned long long)t.passed,
+           (unsigned long long)(t.failed + t.crashed));
+    append_results(t.passed, t.failed + t.crashed);
+    return t.failed + t.crashed != 0;
 }

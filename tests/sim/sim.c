@@ -23,6 +23,14 @@ int64_t between(struct rng *r, int64_t lo, int64_t hi)
     return lo + (int64_t)rng_below(r, (uint64_t)(hi - lo + 1));
 }
 
+bool sim_next_step(struct sim *s, enum step_kind kind, struct rng *ret)
+{
+    unsigned n = s->steps[kind]++;
+
+    rng_seed(ret, s->o.seed * UINT64_C(0x9e3779b97f4a7c15) + (uint64_t)n * STEP_KINDS + (uint64_t)kind + 1);
+    return s->o.choice == NULL || n >= STEPS_MAX || !s->o.choice->dropped[kind][n];
+}
+
 /* --- trace --- */
 
 static void hash_add(struct sim *s, const char *p, size_t n)

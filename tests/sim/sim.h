@@ -63,7 +63,16 @@ enum fault {
     FAULT_ALL = 511
 };
 
+/* What happens to a history from outside: accidents, and what programs and people do by whim. Each has a number and chance of
+ * its own, so that one can be left out and the others stay what they were: that is how a failure is made small. */
+enum step_kind { STEP_ACCIDENT, STEP_DEED, STEP_KINDS };
+enum { STEPS_MAX = 4096 };
+struct sim_choice {
+    bool dropped[STEP_KINDS][STEPS_MAX];
+};
+
 struct sim_options {
+    const struct sim_choice *choice; /* NULL: everything happens */
     uint64_t seed;
     unsigned agents, frameworks; /* 0: by seed */
     unsigned masters;            /* 0: by seed; more than one: with ZooKeeper */
@@ -131,6 +140,9 @@ bool chance(struct rng *r, unsigned percent);
 int64_t between(struct rng *r, int64_t lo, int64_t hi); /* both included */
 #define MS(n) ((int64_t)(n)*NS_PER_MS)
 #define SEC(n) ((int64_t)(n)*NS_PER_S)
+
+/* The next step of this kind: its own chance. False: it is left out. */
+bool sim_next_step(struct sim *s, enum step_kind kind, struct rng *ret);
 
 /* --- network ------------------------------------------------------------------------------------------- */
 
@@ -259,6 +271,7 @@ struct sim {
     size_t heap_n, heap_cap;
     struct event *spare;
     uint64_t seq, events;
+    unsigned steps[STEP_KINDS]; /* so far */
     struct rng rng_net, rng_fault, rng_task, rng_fw, rng_boot, rng_disk, rng_marathon, rng_zk;
 
     struct proc *procs;   /* those that can be connected to */

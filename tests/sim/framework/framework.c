@@ -206,7 +206,13 @@ static void on_offers(struct stoa_scheduler *s, const struct stoa_offer *offers,
     bool calm = sim_of(n)->calm;
 
     for (size_t i = 0; i < count; i++) {
+        struct rng own, *world = n->r;
         check_refusals(n, &offers[i]);
+        if (!calm && !sim_next_step(sim_of(n), STEP_DEED, &own)) {
+            refuse(n, &offers[i], 1);
+            continue;
+        }
+        n->r = calm ? world : &own;
         unsigned dice = (unsigned)rng_below(n->r, 100);
         if (calm || live_tasks(n) >= TASKS_AT_ONCE)
             refuse(n, &offers[i], calm ? 20 : (int64_t)rng_below(n->r, 4));
@@ -218,6 +224,7 @@ static void on_offers(struct stoa_scheduler *s, const struct stoa_offer *offers,
             refuse(n, &offers[i], (int64_t)rng_below(n->r, 30));
         else if (n->held_count < 8) /* until it is rescinded, or the framework goes, or all is well */
             (void)snprintf(n->held[n->held_count++], sizeof n->held[0], "%s", offers[i].id);
+        n->r = world;
     }
 }
 
@@ -412,9 +419,8 @@ static void kill_most(struct fw_node *n)
     }
 }
 
-static void whim(struct stoa_scheduler *s, void *arg)
+static void do_something(struct stoa_scheduler *s, struct fw_node *n)
 {
-    struct fw_node *n = arg;
     bool calm = sim_of(n)->calm;
     unsigned dice = calm ? 50 : (unsigned)rng_below(n->r, 100);
 
@@ -450,6 +456,19 @@ static void whim(struct stoa_scheduler *s, void *arg)
         n->refusal_count = 0;
         n->suppressed = false;
     }
+}
+
+static void whim(struct stoa_scheduler *s, void *arg)
+{
+    struct fw_node *n = arg;
+    bool calm = sim_of(n)->calm;
+    struct rng own, *world = n->r;
+
+    bool happens = calm || sim_next_step(sim_of(n), STEP_DEED, &own);
+    n->r = calm ? world : &own;
+    if (happens || n->leaving)
+        do_something(s, n);
+    n->r = world;
     (void)stoa_scheduler_after(s, calm ? 5000 : between(n->r, 300, 4000), whim, n, NULL);
 }
 

@@ -323,12 +323,14 @@ static void cancel(struct marathon_node *n)
 static void operate(struct sim *s, struct proc *p, void *arg, uint64_t unused)
 {
     struct marathon_node *n = p->node;
-    unsigned dice = (unsigned)rng_below(n->r, 100);
+    struct rng own, *world = n->r;
 
     (void)arg;
     (void)unused;
     fake_process(p);
-    if (!s->calm && n->up) {
+    if (!s->calm && n->up && sim_next_step(s, STEP_DEED, &own)) {
+        n->r = &own;
+        unsigned dice = (unsigned)rng_below(n->r, 100);
         snapshot(n);
         if (dice < 60)
             put_app(n, (unsigned)rng_below(n->r, APPS_MAX), false);
@@ -341,6 +343,7 @@ static void operate(struct sim *s, struct proc *p, void *arg, uint64_t unused)
         else
             cancel(n);
         fake_turn(p);
+        n->r = world;
     }
     sim_after(s, p, between(n->r, SEC(1), SEC(12)), operate, NULL, 0);
 }
