@@ -51,15 +51,32 @@ static int env_init(struct env_list *l, struct arena *arena, size_t cap, struct 
     return l->v != NULL ? 0 : error_set(err, ERR_NOMEM, "out of memory for an environment");
 }
 
+/* Of a secret that carries its value. what is its owner's kind and name in the error. */
+static int secret_of(const Mesos__V1__Secret *s, const char *kind, const char *name, struct str *ret, struct error *err)
+{
+    if (s != NULL && s->reference != NULL)
+        return error_set(err, ERR_INVALID, "%s %s refers to the secret '%s'; this agent resolves no references: send the secret "
+                         "by value", kind, name, s->reference->name);
+    if (s == NULL || s->value == NULL)
+        return error_set(err, ERR_INVALID, "%s %s is a secret without a value", kind, name);
+    *ret = str_mem(s->value->data.data, s->value->data.len);
+    return 0;
+}
+
 static int env_of_command(struct env_list *l, const Mesos__V1__CommandInfo *c, struct error *err)
 {
     if (c->environment == NULL)
         return 0;
     for (size_t i = 0; i < c->environment->n_variables; i++) {
         const Mesos__V1__Environment__Variable *v = c->environment->variables[i];
-        if (v->has_type && v->type == MESOS__V1__ENVIRONMENT__VARIABLE__TYPE__SECRET)
-            return error_set(err, ERR_INVALID, "environment variable %s is a secret; secrets are not built in this "
-                             "version", v->name);
+        if (v->has_type && v->type == MESOS__V1__ENVIRONMENT__VARIABLE__TYPE__SECRET) {
+            struct str secret;
+            int rc = secret_of(v->secret, "environment variable", v->name, &secret, err);
+            if (rc != 0)
+                return rc;
+            env_put(l, v->name, text(l->arena, secret));
+            continue;
+        }
         env_put(l, v->name, v->value != NULL ? v->value : "");
     }
     return 0;
@@ -223,8 +240,13 @@ static int volume_of(const Mesos__V1__Volume *v, const char *sandbox, struct are
         host = v->source->host_path->path;
     if (host == NULL && v->source != NULL && v->source->sandbox_path != NULL && sandbox != NULL)
         return sandbox_volume(v, sandbox, arena, ret, err);
+    if (host == NULL && v->source != NULL && v->source->has_type && v->source->type == MESOS__V1__VOLUME__SOURCE__TYPE__SECRET) {
+        *ret = (struct container_volume){ .container_path = v->container_path, .flags = CONTAINER_VOLUME_RO | CONTAINER_VOLUME_SECRET };
+        return secret_of(v->source->secret, "volume", v->container_path, &ret->secret, err);
+    }
     if (host == NULL && v->source != NULL)
-        return error_set(err, ERR_INVALID, "volume %s: only host paths and sandbox paths are built in this version", v->container_path);
+        return error_set(err, ERR_INVALID, "volume %s: only host paths, sandbox paths and secrets are built in this version",
+                         v->container_path);
     if (host == NULL || host[0] != '/')
         return error_set(err, ERR_INVALID, "volume %s: host path '%s' is not absolute", v->container_path,
                          host != NULL ? host : "");

@@ -328,7 +328,7 @@ static int parse_resources(const char *text, struct run *r, struct error *err)
 static void add_variable(struct run *r, struct str name, const char *value)
 {
     r->env = xrealloc(r->env, r->env_count + 1, sizeof *r->env);
-    r->env[r->env_count++] = (struct stoa_variable){ xstrndup(name), xstrdup(value) };
+    r->env[r->env_count++] = (struct stoa_variable){ .name = xstrndup(name), .value = xstrdup(value) };
 }
 
 /* A JSON object of strings, as mesos-execute takes it, or K=V,K2=V2. */

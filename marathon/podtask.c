@@ -190,7 +190,7 @@ static bool set_environment(struct stoa_command *cmd, const struct launch *l, si
     if (v == NULL)
         return false;
     LIST_EACH(env, struct kv, kv)
-    v[cmd->environment_count++] = (struct stoa_variable){ text(a, kv->k), text(a, kv->v) };
+    v[cmd->environment_count++] = (struct stoa_variable){ .name = text(a, kv->k), .value = text(a, kv->v) };
     cmd->environment = v;
     return true;
 }

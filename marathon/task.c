@@ -245,7 +245,7 @@ static const struct stoa_variable *environment(const struct launch *l, const str
     *ret_n = 0;
     if (v != NULL)
         LIST_EACH(env, struct kv, kv)
-    v[(*ret_n)++] = (struct stoa_variable){ text(a, kv->k), text(a, kv->v) };
+    v[(*ret_n)++] = (struct stoa_variable){ .name = text(a, kv->k), .value = text(a, kv->v) };
     return v;
 }
 

@@ -82,10 +82,11 @@ struct container_resources {
     bool cpus_revocable;
 };
 
-enum container_volume_flags { CONTAINER_VOLUME_RO = 1, CONTAINER_VOLUME_PERSISTENT = 2 };
+enum container_volume_flags { CONTAINER_VOLUME_RO = 1, CONTAINER_VOLUME_PERSISTENT = 2, CONTAINER_VOLUME_SECRET = 4 };
 
 struct container_volume {
-    const char *host_path;      /* absolute */
+    const char *host_path;      /* absolute; NULL for a secret */
+    struct str secret;          /* content of the file that only the container's user may read */
     size_t host_trusted;        /* bytes of it that no task can bend (links are refused behind them); 0: all */
     const char *container_path; /* absolute, or relative to the sandbox */
     unsigned flags;

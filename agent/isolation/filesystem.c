@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Volumes on the host's root file system. filesystem/posix: a persistent volume becomes a symbolic link in the sandbox;
- * other volumes need mounts and are refused. filesystem/linux: bind mounts in a mount namespace of the container. */
+ * other volumes need mounts and are refused. filesystem/linux: bind mounts in a mount namespace of the container. A secret is a
+ * file with its content, read-only, mode 0400 and owned by the user of the container. */
 #include "agent/isolation/isolator.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -42,6 +44,9 @@ static int link_volume(struct container *c, const struct container_spec *spec, c
                        struct error *err)
 {
     char target[4096];
+    if ((v->flags & CONTAINER_VOLUME_SECRET) != 0)
+        return error_set(err, ERR_INVALID, "volume '%s' holds a secret and needs a mount: add filesystem/linux to --isolation",
+                         v->container_path);
     if ((v->flags & CONTAINER_VOLUME_PERSISTENT) == 0 || v->container_path[0] == '/')
         return error_set(err, ERR_INVALID, "volume '%s' of '%s' needs a mount: add filesystem/linux to --isolation",
                          v->container_path, v->host_path);
@@ -80,26 +85,51 @@ static int linux_init(struct isolation *iso, struct error *err)
     return 0;
 }
 
+/* The file that a secret is mounted from: in the container's runtime directory, gone with it. */
+static int secret_file(struct container *c, size_t number, struct str secret, char ret[4096], struct error *err)
+{
+    char name[40];
+    (void)snprintf(name, sizeof name, "secret.%zu", number);
+    if (runtime_path(c->iso, c->id, name, ret, 4096, err) != 0)
+        return -(int)err->code;
+    (void)unlink(ret); /* of a start that was cut short */
+    CLEANUP(fd_close_p) int fd = open(ret, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400);
+    if (fd < 0)
+        return error_set_errno(err, errno, "secret: %s", ret);
+    for (size_t done = 0; done < secret.n;) {
+        ssize_t n = write(fd, secret.p + done, secret.n - done);
+        if (n < 0 && errno != EINTR)
+            return error_set_errno(err, errno, "secret: %s", ret);
+        done += n > 0 ? (size_t)n : 0;
+    }
+    return fchown(fd, c->uid, (gid_t)-1) == 0 ? 0 : error_set_errno(err, errno, "secret: owner of %s", ret);
+}
+
 static int linux_prepare(struct container *c, const struct container_spec *spec, struct launch *l, struct error *err)
 {
-    (void)c;
     if (spec->volume_count == 0)
         return 0;
     l->flags |= LAUNCH_NEW_MNT_NS;
     for (size_t i = 0; i < spec->volume_count; i++) {
         const struct container_volume *v = &spec->volumes[i];
-        char target[4096];
+        char target[4096], secret[4096];
+        const char *from = v->host_path;
         struct stat st;
         if (volume_target(spec, v, target, sizeof target, err) != 0)
             return -(int)err->code;
-        if (stat(v->host_path, &st) != 0)
-            return error_set_errno(err, errno, "volume '%s': host path %s", v->container_path, v->host_path);
+        if ((v->flags & CONTAINER_VOLUME_SECRET) != 0) {
+            if (secret_file(c, i, v->secret, secret, err) != 0)
+                return -(int)err->code;
+            from = secret;
+        }
+        if (stat(from, &st) != 0)
+            return error_set_errno(err, errno, "volume '%s': host path %s", v->container_path, from);
         bool absolute = v->container_path[0] == '/';
         if (absolute && access(target, F_OK) != 0)
             return error_set(err, ERR_NOT_FOUND, "Absolute container path '%s' does not exist", target);
         uint64_t ro = (v->flags & CONTAINER_VOLUME_RO) != 0 ? MS_RDONLY : 0;
         launch_mount(l, &(struct launch_mount_spec){
-                            .source = v->host_path,
+                            .source = from,
                             .source_trusted = v->host_trusted,
                             .target = target,
                             .target_trusted = absolute ? 0 : sandbox_trusted(spec->sandbox),

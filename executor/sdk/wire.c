@@ -171,9 +171,11 @@ void command_each_env(struct str command, void (*f)(void *arg, struct str name, 
     struct str env = wire_field_bytes(command, 2);
     struct wire_field v;
     while (wire_field_next(&env, &v) == 1) {
-        if (v.number != 1 || v.type != WIRE_BYTES || wire_field_u64(v.bytes, 3, 1) == 2 /* SECRET: resolved by the agent */)
+        if (v.number != 1 || v.type != WIRE_BYTES)
             continue;
         struct str name = wire_field_bytes(v.bytes, 1), value = wire_field_bytes(v.bytes, 2);
+        if (wire_field_u64(v.bytes, 3, 1) == 2) /* SECRET: the agent lets only those by that carry their value */
+            value = wire_field_bytes(wire_field_bytes(wire_field_bytes(v.bytes, 4), 3), 1);
         if (name.n != 0)
             f(arg, name, value.p != NULL ? value : STR(""));
     }

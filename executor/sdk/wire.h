@@ -78,7 +78,7 @@ bool task_check(struct str task, struct check_spec *ret);
 /* CheckStatusInfo with this value; CHECK_NO_VALUE: empty of its kind. */
 void exec_put_check_status(struct sbuf *b, enum check_kind kind, int64_t value);
 
-/* Calls f(name, value) for each plain variable of CommandInfo.environment. */
+/* Calls f(name, value) for each variable of CommandInfo.environment; a secret's value is the one that it carries. */
 void command_each_env(struct str command, void (*f)(void *arg, struct str name, struct str value), void *arg);
 
 #endif

@@ -244,6 +244,18 @@ static void put_uris(struct sbuf *b, const struct stoa_command *c)
     }
 }
 
+/* What makes a variable a secret one. */
+static void put_secret(struct sbuf *b, const char *value)
+{
+    wire_put_u64(b, 3, 2); /* SECRET */
+    size_t secret = wire_open(b, 4);
+    wire_put_u64(b, 1, 2); /* VALUE */
+    size_t data = wire_open(b, 3);
+    put_c(b, 1, value != NULL ? value : "");
+    wire_close(b, data);
+    wire_close(b, secret);
+}
+
 static void put_environment(struct sbuf *b, const struct stoa_command *c)
 {
     size_t mark, one;
@@ -253,8 +265,12 @@ static void put_environment(struct sbuf *b, const struct stoa_command *c)
     mark = wire_open(b, 2);
     for (size_t i = 0; i < c->environment_count; i++) {
         one = wire_open(b, 1);
-        put_c(b, 1, c->environment[i].name != NULL ? c->environment[i].name : "");
-        put_c(b, 2, c->environment[i].value != NULL ? c->environment[i].value : "");
+        const struct stoa_variable *v = &c->environment[i];
+        put_c(b, 1, v->name != NULL ? v->name : "");
+        if (v->is_secret)
+            put_secret(b, v->value);
+        else
+            put_c(b, 2, v->value != NULL ? v->value : "");
         wire_close(b, one);
     }
     wire_close(b, mark);

@@ -144,8 +144,8 @@ static void prepare(struct jobs *b, struct launching *l, size_t number, const ch
     record(b, line);
     (void)snprintf(l->ids[i], sizeof l->ids[i], "job-%zu-%u", number, j->attempt);
     (void)snprintf(l->numbers[i], sizeof l->numbers[i], "%zu", number);
-    l->environment[i][0] = (struct stoa_variable){ "JOB", l->numbers[i] };
-    l->environment[i][1] = (struct stoa_variable){ "MESOS_TASK_ID", l->ids[i] };
+    l->environment[i][0] = (struct stoa_variable){ .name = "JOB", .value = l->numbers[i] };
+    l->environment[i][1] = (struct stoa_variable){ .name = "MESOS_TASK_ID", .value = l->ids[i] };
     l->commands[i] = (struct stoa_command){ .value = b->command,
                                             .environment = l->environment[i],
                                             .environment_count = 2 };

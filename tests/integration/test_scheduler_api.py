@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The v1 scheduler API over real sockets against a real master and agent: the pipeline's checks, offers, tasks, groups,
 failover, reconciliation, partition. Everything in JSON as a client without a library would send it."""
-import os, sys
+import base64, os, sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from cluster import *
 
@@ -256,6 +256,41 @@ def _():
         f.accepted("ACKNOWLEDGE", acknowledge={"agent_id": s["agent_id"], "task_id": s["task_id"], "uuid": s["uuid"]})
         if s["state"] == "TASK_KILLED":
             ended.add(s["task_id"]["value"])
+
+
+@case("a secret by value reaches its task and no page; a reference is refused by name")
+def _():
+    def variable(**secret):
+        return {"variables": [{"name": "TOKEN", "type": "SECRET", "secret": secret}]}
+    value = variable(type="VALUE", value={"data": base64.b64encode(b"s3cret").decode()})
+    f.accepted("REVIVE")
+    off = f.offer()
+    told = task("told", 'test "$TOKEN" = s3cret')
+    told["command"]["environment"] = value
+    refers = task("refers", "sleep 1000")
+    refers["command"]["environment"] = variable(type="REFERENCE", reference={"name": "prod/token"})
+    f.launch(off, told, refers)
+    ended = {}
+    while len(ended) < 2:
+        s = f.until("the ends", lambda e: e["type"] == "UPDATE")["update"]["status"]
+        f.accepted("ACKNOWLEDGE", acknowledge={"agent_id": s["agent_id"], "task_id": s["task_id"], "uuid": s["uuid"]})
+        if s["state"] not in ("TASK_STARTING", "TASK_RUNNING"):
+            ended[s["task_id"]["value"]] = s
+    equal(ended["told"]["state"], "TASK_FINISHED", ended["told"].get("message"))
+    equal(ended["refers"]["state"], "TASK_FAILED", "a reference")
+    check("prod/token" in ended["refers"]["message"], ended["refers"]["message"])
+    off = f.offer()
+    member = {**task("member", 'test "$TOKEN" = s3cret'), "agent_id": off["agent_id"]}
+    member["command"]["environment"] = value
+    f.accepted("ACCEPT", accept={"offer_ids": [off["id"]], "filters": {"refuse_seconds": 0}, "operations": [{"type": "LAUNCH_GROUP", "launch_group": {
+        "executor": {"executor_id": {"value": "pod-of-secrets"}, "type": "DEFAULT", "framework_id": {"value": f.id},
+                     "resources": RES(0.1, 32) + [{"name": "disk", "type": "SCALAR", "scalar": {"value": 5}}]},
+        "task_group": {"tasks": [member]}}}]})
+    s = f.update("member", "TASK_FINISHED", "TASK_FAILED")
+    equal(s["state"], "TASK_FINISHED", s.get("message"))
+    for where, path in ((port, "/state"), (port, "/tasks"), (agent_port, "/state")):
+        body = get(where, path).body
+        check(b"s3cret" not in body and base64.b64encode(b"s3cret") not in body, f"{path} tells the secret")
 
 
 @case("taking over the framework id ends the old stream and keeps the tasks")

@@ -419,6 +419,7 @@ STOA_API int stoa_scheduler_after(struct stoa_scheduler *s, int64_t delay_ms,
 struct stoa_variable {
     const char *name;
     const char *value;
+    bool is_secret; /* the value goes to the task alone; no state page tells it */
 };
 
 struct stoa_uri {

@@ -508,6 +508,27 @@ TEST("filesystem/linux: volumes are mounted in the task and nowhere else")
     fixture_stop(&f);
 }
 
+TEST("filesystem/linux: a secret is a file for the user of the container, and is gone with it")
+{
+    struct fixture f;
+    if (fixture_start(&f, "cgroups/cpu,filesystem/linux", NULL)) {
+        struct container_volume v = { .container_path = "keys/token", .secret = STR("s3cret"),
+                                      .flags = CONTAINER_VOLUME_RO | CONTAINER_VOLUME_SECRET };
+        struct container_spec s = fixture_shell(&f, "c1", "cat keys/token; stat -c ' %U %a' keys/token; echo x >keys/token || echo no");
+        s.volumes = &v;
+        s.volume_count = 1;
+        s.command.user = "nobody";
+        if (fixture_launch(&f, &s) && fixture_wait(&f, "c1", EVENT_EXITED) != NULL) {
+            CHECK_CSTR(fixture_file(&f, "c1", "stdout"), "s3cret nobody 400\nno");
+            CHECK_CSTR(fixture_file(&f, "c1", "keys/token"), ""); /* the mount point, outside */
+            char left[300];
+            (void)snprintf(left, sizeof left, "%s/run/containers/c1/secret.0", f.dir);
+            CHECK(access(left, F_OK) != 0);
+        }
+    }
+    fixture_stop(&f);
+}
+
 TEST("disk/du: a sandbox over its quota ends the container when that is enforced")
 {
     struct fixture f;

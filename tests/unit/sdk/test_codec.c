@@ -60,7 +60,7 @@ TEST("a plain command task")
 TEST("a task with everything")
 {
     static const char *const argv[] = { "server", "--port", "80" };
-    static const struct stoa_variable env[] = { { "A", "1" }, { "B", NULL } };
+    static const struct stoa_variable env[] = { { .name = "A", .value = "1" }, { .name = "B" }, { "C", "k", true } };
     static const struct stoa_uri uris[] = {
         { .value = "http://x/a.tgz" },
         { .value = "file:///b", .executable = true, .no_extract = true, .output_file = "bin" }
@@ -76,7 +76,7 @@ TEST("a task with everything")
                                                  .argv = argv,
                                                  .argc = 3,
                                                  .environment = env,
-                                                 .environment_count = 2,
+                                                 .environment_count = 3,
                                                  .uris = uris,
                                                  .uri_count = 2,
                                                  .user = "www" };
@@ -117,7 +117,8 @@ TEST("a task with everything")
                    "\"extract\":true,\"cache\":false},{\"value\":\"file:///"
                    "b\",\"executable\":true,\"extract\":false,\"cache\":false,"
                    "\"output_file\":\"bin\"}],\"environment\":{\"variables\":[{\"name\":\"A\",\"value\":"
-                   "\"1\"},{\"name\":\"B\",\"value\":\"\"}]},"
+                   "\"1\"},{\"name\":\"B\",\"value\":\"\"},{\"name\":\"C\",\"type\":\"SECRET\","
+                   "\"secret\":{\"type\":\"VALUE\",\"value\":{\"data\":\"aw==\"}}}]},"
                    "\"value\":\"/bin/"
                    "server\",\"user\":\"www\",\"shell\":false,\"arguments\":[\"server\",\"--port\",\"80\"]},"
                    "\"health_check\":{\"http\":{\"port\":31000,\"path\":\"/"
