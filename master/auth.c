@@ -10,8 +10,7 @@
 #include "common/wire/json.h"
 #include "master/shell.h"
 
-/* A flag's value: inline JSON, or a path. */
-static int flag_json(const char *name, const char *value, struct cJSON **ret, struct error *err)
+int auth_flag_json(const char *name, const char *value, struct cJSON **ret, struct error *err)
 {
     CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(1 << 20);
     struct str text = str_trim(str_of(value));
@@ -28,7 +27,7 @@ static int load_credentials(struct shell *sh, struct error *err)
 {
     struct cJSON *tree = NULL;
     const struct cJSON *one;
-    int rc = flag_json("credentials", sh->flags.credentials, &tree, err);
+    int rc = auth_flag_json("credentials", sh->flags.credentials, &tree, err);
 
     if (rc != 0)
         return rc;
@@ -51,7 +50,7 @@ static int load_firewall(struct shell *sh, struct error *err)
 {
     struct cJSON *tree = NULL;
     const struct cJSON *one;
-    int rc = flag_json("firewall_rules", sh->flags.firewall_rules, &tree, err);
+    int rc = auth_flag_json("firewall_rules", sh->flags.firewall_rules, &tree, err);
 
     if (rc != 0)
         return rc;
@@ -87,35 +86,6 @@ bool auth_allows(struct shell *sh, struct http_req *r, enum acl_action action, s
     return false;
 }
 
-/* The limits are checked and kept apart: HTTP frameworks are not throttled by them. */
-static int check_rate_limits(const char *value, struct error *err)
-{
-    struct cJSON *tree = NULL;
-    const struct cJSON *one;
-    int rc = flag_json("rate_limits", value, &tree, err);
-
-    if (rc != 0)
-        return rc;
-    cJSON_ArrayForEach(one, cJSON_GetObjectItemCaseSensitive(tree, "limits")) {
-        const struct cJSON *qps = cJSON_GetObjectItemCaseSensitive(one, "qps"),
-                           *capacity = cJSON_GetObjectItemCaseSensitive(one, "capacity");
-        const char *principal = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(one, "principal"));
-        if (principal == NULL)
-            rc = error_set(err, ERR_INVALID, "--rate_limits: an entry of limits lacks 'principal'");
-        else if (qps != NULL && (!cJSON_IsNumber(qps) || !(qps->valuedouble > 0)))
-            rc = error_set(err, ERR_INVALID, "--rate_limits: qps of %.80s is no number greater than 0", principal);
-        else if (capacity != NULL && (!cJSON_IsNumber(capacity) || capacity->valuedouble < 0))
-            rc = error_set(err, ERR_INVALID, "--rate_limits: capacity of %.80s is no number of 0 or more", principal);
-        if (rc != 0)
-            break;
-    }
-    const struct cJSON *qps = cJSON_GetObjectItemCaseSensitive(tree, "aggregate_default_qps");
-    if (rc == 0 && qps != NULL && (!cJSON_IsNumber(qps) || !(qps->valuedouble > 0)))
-        rc = error_set(err, ERR_INVALID, "--rate_limits: aggregate_default_qps is no number greater than 0");
-    json_free(tree);
-    return rc;
-}
-
 int auth_load(struct shell *sh, struct error *err)
 {
     int rc = sh->flags.credentials != NULL ? load_credentials(sh, err) : 0;
@@ -123,7 +93,7 @@ int auth_load(struct shell *sh, struct error *err)
     if (rc == 0 && sh->flags.acls != NULL)
         rc = load_acls(sh, err);
     if (rc == 0 && sh->flags.rate_limits != NULL)
-        rc = check_rate_limits(sh->flags.rate_limits, err);
+        rc = throttle_load(sh, err);
     if (rc == 0 && sh->flags.firewall_rules != NULL)
         rc = load_firewall(sh, err);
     return rc;

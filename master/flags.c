@@ -96,7 +96,7 @@ static const struct flag flags[] = {
     CHOICE(http_framework_authenticators, NULL, "basic", "How HTTP frameworks authenticate."),
     FLAG_PATH(struct master_flags, acls, "acls", NULL, "Who may do what (JSON). Unset: everyone everything."),
     FLAG_PATH(struct master_flags, firewall_rules, "firewall_rules", NULL, "Endpoints to disable (JSON)."),
-    FLAG_PATH(struct master_flags, rate_limits, "rate_limits", NULL, "Accepted; it concerns old drivers alone."),
+    FLAG_PATH(struct master_flags, rate_limits, "rate_limits", NULL, "How many messages a second are taken from the old drivers of a principal (JSON)."),
     FLAG_PATH(struct master_flags, modules, "modules", NULL, "Not supported."),
     S(modules_dir, NULL, "Not supported."),
     S(hooks, NULL, "Not supported."),

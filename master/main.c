@@ -402,6 +402,7 @@ static void stop(struct shell *sh)
         loop_watch_free(sh->sig_int);
         loop_watch_free(sh->sig_term);
     }
+    throttle_free(sh);
     metrics_free(sh->metrics);
     auth_done(sh);
     free((void *)(uintptr_t)sh->view.region.p);

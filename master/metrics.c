@@ -296,6 +296,23 @@ static void put_one_framework(struct pairs *p, const struct master *m, const str
             f->info->roles[i]->text);
 }
 
+/* Once for each principal, with its first framework; received are also those that --rate_limits hold up or dropped. */
+static void put_principal(struct pairs *p, const struct shell *sh, const struct framework *f)
+{
+    uint64_t calls = f->n.calls;
+
+    if (f->info->principal == NULL)
+        return;
+    for (const struct framework *o = f->hh.prev; o != NULL; o = o->hh.prev)
+        if (o->info->principal != NULL && strcmp(o->info->principal, f->info->principal) == 0)
+            return;
+    for (const struct framework *o = f->hh.next; o != NULL; o = o->hh.next)
+        if (o->info->principal != NULL && strcmp(o->info->principal, f->info->principal) == 0)
+            calls += o->n.calls;
+    put(p, (double)(calls + throttle_unhandled(sh, f->info->principal)), "frameworks/%s/messages_received", f->info->principal);
+    put(p, (double)calls, "frameworks/%s/messages_processed", f->info->principal);
+}
+
 static void put_frameworks(struct pairs *p, const struct shell *sh)
 {
     const struct master *m = sh->m;
@@ -311,10 +328,7 @@ static void put_frameworks(struct pairs *p, const struct shell *sh)
     for (const struct framework *f = m->frameworks; f != NULL; f = f->hh.next) {
         if (sh->flags.publish_per_framework_metrics)
             put_one_framework(p, m, f);
-        if (f->info->principal == NULL)
-            continue;
-        put(p, (double)f->n.calls, "frameworks/%s/messages_received", f->info->principal);
-        put(p, (double)f->n.calls, "frameworks/%s/messages_processed", f->info->principal);
+        put_principal(p, sh, f);
     }
     if (sh->flags.publish_per_framework_metrics)
         for (const struct framework *f = m->completed_list; f != NULL; f = f->c_next)

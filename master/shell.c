@@ -275,25 +275,16 @@ static void on_timer(void *arg)
 
 /* --- messages --- */
 
-static bool on_message(void *ctx, const struct msg_in *in)
+void mshell_message(struct shell *sh, const struct msg_in *in)
 {
-    struct shell *sh = ctx;
+    bool observer = !str_is(in->to, "master");
+    char pid[MSG_PID_TEXT_SIZE];
     struct decoded d;
     struct error err;
-    char pid[MSG_PID_TEXT_SIZE];
 
-    bool observer = str_starts(in->to, STR("slave-observer("));
-    if (!str_is(in->to, "master") && !observer)
-        return sasl_message(sh, in);
-    if (!master_is_recovered(sh->m) || !msg_pid_is_set(&in->from)) {
-        sh->dropped++;
-        return true;
-    }
     pid[0] = '\0';
     if (!str_is(in->name, "mesos.internal.StatusUpdateMessage")) /* the frequent one names its agent itself */
         msg_pid_text(&in->from, pid);
-    if (!observer && sasl_begin(sh, in))
-        return true;
     decoded_init(&d);
     int rc = decode_message(sh->m, in->to, in->name, str_of(pid), in->body, &d, &err);
     if (rc == -(int)ERR_NOT_FOUND && !observer)
@@ -306,12 +297,24 @@ static bool on_message(void *ctx, const struct msg_in *in)
                  LOG_QARG(in->name), LOG_QARG(str_of(err.msg)));
     }
     decoded_done(&d);
+}
+
+static bool on_message(void *ctx, const struct msg_in *in)
+{
+    struct shell *sh = ctx;
+
+    bool observer = str_starts(in->to, STR("slave-observer("));
+    if (!str_is(in->to, "master") && !observer)
+        return sasl_message(sh, in);
+    if (!master_is_recovered(sh->m) || !msg_pid_is_set(&in->from))
+        sh->dropped++;
+    else if (observer || (!sasl_begin(sh, in) && !throttle_holds(sh, in)))
+        mshell_message(sh, in);
     return true;
 }
 
-static void on_exited(void *ctx, const struct msg_pid *pid)
+void mshell_exited(struct shell *sh, const struct msg_pid *pid)
 {
-    struct shell *sh = ctx;
     char text[MSG_PID_TEXT_SIZE];
 
     msg_pid_text(pid, text);
@@ -319,6 +322,14 @@ static void on_exited(void *ctx, const struct msg_pid *pid)
     sasl_forget(sh, str_of(text));
     if (!sh->stopping)
         mshell_step(sh, &ev);
+}
+
+static void on_exited(void *ctx, const struct msg_pid *pid)
+{
+    struct shell *sh = ctx;
+
+    if (!throttle_holds_exit(sh, pid))
+        mshell_exited(sh, pid);
 }
 
 const struct msg_handler mshell_msg_handler = { .on_message = on_message, .on_exited = on_exited };

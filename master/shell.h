@@ -28,6 +28,9 @@
 
 enum realm { REALM_NONE, REALM_READONLY, REALM_READWRITE, REALM_SCHEDULER };
 
+struct cJSON;
+struct throttle;
+
 struct credential {
     char *principal, *secret;
 };
@@ -75,6 +78,7 @@ struct shell {
     size_t credential_count;
     struct sasl *sasl;          /* sasl.c; NULL until somebody authenticates by messages */
     struct acls *acls;          /* --acls; NULL: everything is allowed */
+    struct throttle *throttle;  /* --rate_limits; NULL: nobody is held up */
     char **disabled;            /* --firewall_rules: paths */
     size_t disabled_count;
 
@@ -113,6 +117,8 @@ void mshell_wake(struct shell *sh); /* a TICK at the end of this turn, if one is
 struct view *mshell_view(struct shell *sh);
 void mshell_timers_init(struct shell *sh);
 extern const struct msg_handler mshell_msg_handler;
+void mshell_message(struct shell *sh, const struct msg_in *in);        /* to "master" or a slave-observer, let through */
+void mshell_exited(struct shell *sh, const struct msg_pid *pid);
 void mshell_fail(struct shell *sh, const char *event, const char *text); /* logs, stops, exit code 1 */
 
 /* --- streams.c --- */
@@ -182,5 +188,17 @@ bool auth_check(struct shell *sh, struct http_req *r, enum realm realm, char *bu
 /* Whether --acls allow it; else r is answered with 403. */
 bool auth_allows(struct shell *sh, struct http_req *r, enum acl_action action, struct str principal);
 bool firewall_blocks(const struct shell *sh, struct str path);
+/* A flag's value: inline JSON, or a path. The caller frees with json_free. */
+int auth_flag_json(const char *name, const char *value, struct cJSON **ret, struct error *err);
+
+/* --- throttle.c: --rate_limits --- */
+int throttle_load(struct shell *sh, struct error *err);
+void throttle_free(struct shell *sh);
+/* True: it is not to be handled now; it comes through mshell_message in its turn, or its driver has been told that it is dropped. */
+bool throttle_holds(struct shell *sh, const struct msg_in *in);
+/* True: messages of pid wait; mshell_exited is called behind them. */
+bool throttle_holds_exit(struct shell *sh, const struct msg_pid *pid);
+/* Messages of the principal that came and were not handled. */
+uint64_t throttle_unhandled(const struct shell *sh, const char *principal);
 
 #endif

@@ -154,7 +154,6 @@ void stream_refuse(struct master *m, struct stream_ref s, struct str why); /* ER
 void driver_attach(struct master *m, struct framework *f, struct str pid, bool again);
 void driver_detach(struct master *m, struct framework *f); /* forgets the pid */
 void driver_refuse(struct master *m, struct str pid, struct str why);
-struct framework *framework_of_pid(const struct master *m, struct str pid);
 
 /* --- framework.c --- */
 struct framework *framework_make(struct framework_info *info); /* in no table yet */

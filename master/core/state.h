@@ -383,6 +383,7 @@ struct master {
 /* --- lookups ------------------------------------------------------------------------------------------ */
 
 struct framework *framework_find(const struct master *m, struct str id);
+struct framework *framework_of_pid(const struct master *m, struct str pid); /* of old drivers */
 struct framework *framework_find_completed(const struct master *m, struct str id);
 struct agent *agent_find(const struct master *m, struct str id);
 struct agent *agent_find_pid(const struct master *m, struct str pid);

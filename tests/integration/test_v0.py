@@ -549,4 +549,34 @@ def _():
     m.stop()
 
 
+@case("--rate_limits: messages of a principal wait for their turn; over the capacity the driver is told; others are not held up")
+def _():
+    global port
+    old, port = port, free_ports()[0]
+    limits = {"limits": [{"principal": "slow", "qps": 5, "capacity": 3}, {"principal": "free"}]}
+    m = Process("limited", [STOA, "master", "--ip=127.0.0.1", f"--port={port}", "--registry=in_memory", "--hostname=localhost",
+                            "--rate_limits=" + json.dumps(limits)])
+    wait_for("the master", lambda: get(port, "/health").status == 200)
+    slow, free = Scheduler(principal="slow"), Scheduler(principal="free")
+    slow.registered(), free.registered()
+    r = lp.scheduler.Call.Reconcile()
+    r.tasks.add().task_id.value = "nope"
+    for s in (slow, free):
+        for _ in range(5):
+            s.call("RECONCILE", reconcile=r)
+    for _ in range(5):
+        free.update("nope", "TASK_UNKNOWN")
+    equal(slow.next("FrameworkErrorMessage").message, "Message mesos.scheduler.Call dropped: capacity(3) exceeded", "told")
+    for _ in range(3):  # the first was answered before
+        slow.update("nope", "TASK_UNKNOWN")
+    x = get(port, "/metrics/snapshot").json
+    equal([x[f"frameworks/slow/messages_{k}"] for k in ("received", "processed")], [6, 5], "counters of slow")
+    equal([x[f"frameworks/free/messages_{k}"] for k in ("received", "processed")], [6, 6], "counters of free")
+    for s in (slow, free):
+        s.call("TEARDOWN")
+        s.close()
+    m.stop()
+    port = old
+
+
 main()
