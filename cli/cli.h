@@ -30,6 +30,7 @@ int logs_main(int argc, char **argv);
 int app_main(int argc, char **argv);
 int why_main(int argc, char **argv);
 int api_main(int argc, char **argv);
+int store_main(int argc, char **argv);
 int frameworks_main(int argc, char **argv);
 int teardown_main(int argc, char **argv);
 int drain_main(int argc, char **argv);

@@ -45,6 +45,7 @@ static const struct command commands[] = {
     { "attach", attach_main, "[-i] TASK", "a running task's output, and input" },
     { "cp", cp_main, "TASK:PATH LOCAL", "copy files out of a task's sandbox" },
     { "api", api_main, "CALL [--agent=AGENT] [--body=JSON]", "any call of the operator API" },
+    { "store", store_main, "export | import FILE | check [--repair]", "move, save and repair the state of a master or marathon" },
     { "sim", sim_main, "--seed N [...]", "the simulator: the shipped cores under virtual time" },
     { "bench-framework", bench_framework_main, "[--only=A,B] -- COMMAND...",
       "grade a framework against a scripted master that misbehaves" },

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "common/base/alloc.h"
 #include "marathon/api/int.h"
 #include "marathon/core/pod.h"
 
@@ -535,4 +536,45 @@ void records_load(struct marathon *m, const struct record *v, size_t n, struct m
             if (str_starts(v[i].key, str_of(kinds[k].prefix)))
                 load_one(&l, k, &v[i]);
     arena_done(&l.arena);
+}
+
+static bool is_piece(struct str key, struct str of)
+{
+    return key.n == of.n + 4 && str_starts(key, of) && key.p[of.n] == '#';
+}
+
+static bool kind_is_known(struct str key)
+{
+    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++)
+        if (str_starts(key, str_of(kinds[k].prefix)))
+            return true;
+    return str_is(key, "check"); /* of a start after a full disk */
+}
+
+void records_check(const struct record *v, size_t n, void (*report)(void *ctx, struct str key, const char *what), void *ctx)
+{
+    struct record *joined = xcalloc(n + 1, sizeof *joined);
+    struct sbuf *texts = xcalloc(n + 1, sizeof *texts);
+    struct marathon_config config;
+    struct marathon *m;
+    size_t count = 0;
+
+    marathon_config_init(&config);
+    m = marathon_new(&config);
+    for (size_t i = 0, k; i < n; i = k) {
+        sbuf_init(&texts[count], (size_t)1 << 30);
+        sbuf_str(&texts[count], v[i].value);
+        for (k = i + 1; k < n && is_piece(v[k].key, v[i].key); k++)
+            sbuf_str(&texts[count], v[k].value);
+        if (!kind_is_known(v[i].key))
+            report(ctx, v[i].key, "no record of marathon has such a key");
+        joined[count] = (struct record){ v[i].key, sbuf_view(&texts[count]) };
+        count++;
+    }
+    records_load(m, joined, count, (struct mono){ 0 }, report, ctx);
+    marathon_free(m);
+    for (size_t i = 0; i < count; i++)
+        sbuf_done(&texts[i]);
+    free(texts);
+    free(joined);
 }

@@ -26,4 +26,8 @@ struct record {
 void records_load(struct marathon *m, const struct record *v, size_t n, struct mono now,
                   void (*report)(void *ctx, struct str key, const char *what), void *ctx);
 
+/* What is wrong with these records, sorted by key: those that a start would leave out, and keys of no kind. Pieces of a large record follow
+ * it as "key#001", ...; a problem of the whole is told of the first. */
+void records_check(const struct record *v, size_t n, void (*report)(void *ctx, struct str key, const char *what), void *ctx);
+
 #endif

@@ -191,10 +191,12 @@ class Faults:
     def _kill(self, p):
         p.kill().wait()
 
-        def undo():
+        return f"kill -9 {p.name}", lambda: self._start(p)
+
+    def _start(self, p):
+        if p.p.poll() is not None:  # else a supervisor was quicker
             p.start()
-            return f"{p.name} is started"
-        return f"kill -9 {p.name}", undo
+        return f"{p.name} is started"
 
     def _stop(self, p):
         p.kill(signal.SIGSTOP)
@@ -251,8 +253,7 @@ class Faults:
         if p is None:
             return None
         p.kill(signal.SIGTERM).wait(40)
-        _, undo = f"SIGTERM {p.name}", lambda: (p.start(), f"{p.name} is started")[1]
-        return _, undo
+        return f"SIGTERM {p.name}", lambda: self._start(p)
 
     def stop_leader(self, r):
         l = self.w.leader()
@@ -337,7 +338,7 @@ class Faults:
         if m is None or not (a := self.w.api("DELETE", "/v2/leader")) or a.status != 200:
             return None
         m.p.wait(20)
-        return f"{m.name} abdicates", lambda: (m.start(), f"{m.name} is started")[1]
+        return f"{m.name} abdicates", lambda: self._start(m)
 
 
 KINDS = ["kill_leader", "kill_any", "kill_any", "kill_agent", "kill_agent", "kill_leading_marathon", "kill_zookeeper", "kill_all_masters",
