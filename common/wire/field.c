@@ -32,7 +32,7 @@ static inline const uint8_t *varint_fast(const uint8_t *p, const uint8_t *end, u
     return varint(p, end, ret);
 }
 
-int wire_field_next(struct str *rest, struct wire_field *ret)
+int wire_field_next_any(struct str *rest, struct wire_field *ret)
 {
     const uint8_t *start = (const uint8_t *)rest->p, *end, *p;
     uint64_t tag, v;

@@ -68,7 +68,23 @@ struct wire_field {
 
 /* Consumes one field from *rest. Returns 1, 0 at the end, -1 when the bytes are malformed (then *rest is
  * undefined). Groups count as malformed: no message of ours has any. */
-int wire_field_next(struct str *rest, struct wire_field *ret);
+int wire_field_next_any(struct str *rest, struct wire_field *ret);
+/* Most fields are short strings and messages with small numbers: a byte of tag, a byte of length. */
+static inline int wire_field_next(struct str *rest, struct wire_field *ret)
+{
+    const uint8_t *p = (const uint8_t *)rest->p;
+
+    if (rest->n < 2 || (p[0] & 0x87) != WIRE_BYTES || p[0] < 8 || p[1] >= 0x80 || p[1] > rest->n - 2)
+        return wire_field_next_any(rest, ret);
+    size_t n = p[1];
+    ret->number = p[0] >> 3;
+    ret->type = WIRE_BYTES;
+    ret->value = n;
+    ret->bytes = str_mem(p + 2, n);
+    ret->raw = str_mem(p, n + 2);
+    *rest = str_mem(p + n + 2, rest->n - n - 2);
+    return 1;
+}
 
 /* The last field of this number (the one that counts for a singular field); false when absent or malformed.
  */

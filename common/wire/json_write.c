@@ -22,6 +22,11 @@ struct span {
 static bool write_message(struct jsonw *w, const ProtobufCMessageDescriptor *d, struct str bytes,
                           const struct json_opts *opts, unsigned depth);
 
+static void key_of(struct jsonw *w, const ProtobufCFieldDescriptor *f)
+{
+    jsonw_key_plain(w, f->name, strlen(f->name));
+}
+
 static int64_t zigzag(uint64_t v)
 {
     return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
@@ -203,7 +208,7 @@ static bool write_list(struct jsonw *w, const ProtobufCFieldDescriptor *f, const
     struct wire_field in;
     bool ok = true;
 
-    jsonw_key(w, f->name);
+    key_of(w, f);
     if (desc_is_map(f))
         return write_map(w, f, span, opts, depth);
     jsonw_array(w);
@@ -241,7 +246,7 @@ static bool write_single(struct jsonw *w, const ProtobufCFieldDescriptor *f, con
         return false;
     if (f->type == PROTOBUF_C_TYPE_ENUM && enum_name(f, in.value) == NULL)
         return true; /* as if it were not set */
-    jsonw_key(w, f->name);
+    key_of(w, f);
     if (f->type == PROTOBUF_C_TYPE_MESSAGE && span->count > 1)
         return write_joined(w, f, span, opts, depth);
     return write_element(w, f, &in, opts, depth);
@@ -251,7 +256,7 @@ static void write_default(struct jsonw *w, const ProtobufCFieldDescriptor *f)
 {
     const void *v = f->default_value;
 
-    jsonw_key(w, f->name);
+    key_of(w, f);
     switch (f->type) {
     case PROTOBUF_C_TYPE_STRING:
         jsonw_c(w, v);
@@ -322,7 +327,8 @@ static void write_absent(struct jsonw *w, const ProtobufCMessageDescriptor *d,
     if (f->default_value != NULL && f->label == PROTOBUF_C_LABEL_OPTIONAL) {
         write_default(w, f);
     } else if (f->label == PROTOBUF_C_LABEL_REPEATED && shows_empty_lists(d)) {
-        jsonw_key_array(w, f->name);
+        key_of(w, f);
+        jsonw_array(w);
         jsonw_array_close(w);
     }
 }

@@ -36,21 +36,51 @@ static inline void put(struct sbuf *b, char c)
 
 /* --- text ------------------------------------------------------------------------------------------------ */
 
-/* Length of the run at p that can be copied as it is: printable ASCII without quote and backslash. */
-static size_t plain_run(const unsigned char *p, size_t n)
+/* Whether one of the eight bytes is special: below 0x20, above 0x7e, '"' or '\\'. Such a byte sets its high bit here. */
+static inline bool has_special(uint64_t v)
 {
     const uint64_t ones = 0x0101010101010101U, high = ones << 7;
+    uint64_t quote = v ^ (ones * '"'), slash = v ^ (ones * '\\');
+
+    return ((v | (v + ones) | (v - ones * 0x20) | (quote - ones) | (slash - ones)) & high) != 0;
+}
+
+static inline uint64_t load(const unsigned char *p, size_t n)
+{
+    uint64_t v = 0;
+
+    memcpy(&v, p, n);
+    return v;
+}
+
+/* Copies what is plain, that is printable ASCII without quote and backslash, up to the first byte that is not; returns how
+ * many. Words at a time, the last one overlapping the one before. */
+static inline size_t copy_plain(char *to, const unsigned char *p, size_t n)
+{
     size_t i = 0;
 
-    /* Eight at a time while none of them can be special: a byte below 0x20, above 0x7e, '"' or '\\' sets a high bit. */
     for (uint64_t v; i + sizeof v <= n; i += sizeof v) {
-        memcpy(&v, p + i, sizeof v);
-        uint64_t quote = v ^ (ones * '"'), slash = v ^ (ones * '\\');
-        if (((v | (v + ones) | (v - ones * 0x20) | (quote - ones) | (slash - ones)) & high) != 0)
+        v = load(p + i, sizeof v);
+        if (has_special(v))
             break;
+        memcpy(to + i, &v, sizeof v);
     }
-    while (i < n && p[i] >= 0x20 && p[i] < 0x7f && p[i] != '"' && p[i] != '\\')
-        i++;
+    if (i + 8 > n && n >= 8) {
+        uint64_t v = load(p + n - 8, 8);
+        if (!has_special(v)) {
+            memcpy(to + n - 8, &v, 8);
+            return n;
+        }
+    } else if (n >= 4 && n < 8) {
+        uint64_t v = load(p, 4) | load(p + n - 4, 4) << 32;
+        if (!has_special(v)) {
+            memcpy(to, p, 4);
+            memcpy(to + n - 4, p + n - 4, 4);
+            return n;
+        }
+    }
+    for (; i < n && p[i] >= 0x20 && p[i] < 0x7f && p[i] != '"' && p[i] != '\\'; i++)
+        to[i] = (char)p[i];
     return i;
 }
 
@@ -84,32 +114,45 @@ static size_t put_special(struct sbuf *b, const unsigned char *p, size_t n)
     return 1;
 }
 
-void json_put_string(struct sbuf *b, struct str s)
+/* The rest of a string, from its first byte that is not plain on. */
+static void put_rest(struct sbuf *b, struct str s)
 {
     const unsigned char *p = (const unsigned char *)s.p;
-    size_t run = plain_run(p, s.n), i = run;
-    char *to = room(b, run + 2);
 
-    if (to == NULL)
-        return;
-    *to = '"';
-    if (run != 0)
-        memcpy(to + 1, s.p, run);
-    if (run == s.n) {
-        to[run + 1] = '"';
-        grew(b, run + 2);
-        return;
-    }
-    grew(b, run + 1);
-    while (i < s.n) {
-        run = plain_run(p + i, s.n - i);
-
-        sbuf_add(b, p + i, run);
+    for (size_t i = 0; i < s.n;) {
+        char *to = room(b, s.n - i);
+        if (to == NULL)
+            return;
+        size_t run = copy_plain(to, p + i, s.n - i);
+        grew(b, run);
         i += run;
         if (i < s.n)
             i += put_special(b, p + i, s.n - i);
     }
-    sbuf_char(b, '"');
+    put(b, '"');
+}
+
+static inline void put_string(struct sbuf *b, struct str s, bool comma)
+{
+    char *start = room(b, s.n + 3), *to = start;
+
+    if (start == NULL)
+        return;
+    if (comma)
+        *to++ = ',';
+    *to++ = '"';
+    size_t run = copy_plain(to, (const unsigned char *)s.p, s.n);
+    to += run;
+    if (run == s.n)
+        *to++ = '"';
+    grew(b, (size_t)(to - start));
+    if (run != s.n)
+        put_rest(b, str_sub(s, run, s.n));
+}
+
+void json_put_string(struct sbuf *b, struct str s)
+{
+    put_string(b, s, false);
 }
 
 /* --- numbers --------------------------------------------------------------------------------------------- */
@@ -253,16 +296,32 @@ void jsonw_array_close(struct jsonw *w)
 
 void jsonw_key_str(struct jsonw *w, struct str key)
 {
-    value(w);
-    json_put_string(w->b, key);
+    put_string(w->b, key, w->comma);
     put(w->b, ':');
+    w->comma = false;
+}
+
+void jsonw_key_plain(struct jsonw *w, const char *key, size_t n)
+{
+    char *start = room(w->b, n + 4), *to = start;
+
+    if (start == NULL)
+        return;
+    if (w->comma)
+        *to++ = ',';
+    *to++ = '"';
+    memcpy(to, key, n);
+    to += n;
+    *to++ = '"';
+    *to++ = ':';
+    grew(w->b, (size_t)(to - start));
     w->comma = false;
 }
 
 void jsonw_str(struct jsonw *w, struct str s)
 {
-    value(w);
-    json_put_string(w->b, s);
+    put_string(w->b, s, w->comma);
+    w->comma = true;
 }
 
 void jsonw_c(struct jsonw *w, const char *c)

@@ -17,6 +17,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "common/base/sbuf.h"
 #include "common/base/str.h"
@@ -37,10 +38,16 @@ void jsonw_close(struct jsonw *w);       /* } */
 void jsonw_array(struct jsonw *w);       /* [ */
 void jsonw_array_close(struct jsonw *w); /* ] */
 void jsonw_key_str(struct jsonw *w, struct str key);
-/* Inline, so that the length of a literal is known when it is compiled. */
+/* Of a key that needs no escapes, as those that are written in a program. */
+void jsonw_key_plain(struct jsonw *w, const char *key, size_t n);
 static inline void jsonw_key(struct jsonw *w, const char *key)
 {
-    jsonw_key_str(w, str_of(key));
+    size_t n = strlen(key);
+
+    if (__builtin_constant_p(n))
+        jsonw_key_plain(w, key, n);
+    else
+        jsonw_key_str(w, str_mem(key, n));
 }
 
 /* Values. Invalid UTF-8 is written as U+FFFD per bad byte: what we answer is always valid. */
@@ -101,12 +108,13 @@ static inline void jsonw_key_bool(struct jsonw *w, const char *key, bool v)
     jsonw_key(w, key);
     jsonw_bool(w, v);
 }
-static inline void jsonw_key_open(struct jsonw *w, const char *key) /* "key":{ */
+/* "key":{ and "key":[ */
+static inline void jsonw_key_open(struct jsonw *w, const char *key)
 {
     jsonw_key(w, key);
     jsonw_open(w);
 }
-static inline void jsonw_key_array(struct jsonw *w, const char *key) /* "key":[ */
+static inline void jsonw_key_array(struct jsonw *w, const char *key)
 {
     jsonw_key(w, key);
     jsonw_array(w);

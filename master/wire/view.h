@@ -35,6 +35,10 @@ static inline bool view_may(const struct view *v, enum acl_action action, struct
     return acls_allow(v->acls, action, v->principal, object);
 }
 struct str view_task_user(const struct task *t);
+static inline bool view_may_see_task(const struct view *v, const struct task *t)
+{
+    return v->acls == NULL || view_may(v, ACL_VIEW_TASKS, view_task_user(t));
+}
 struct str view_executor_user(const struct executor *e);
 
 static inline struct jsonw view_jsonw(const struct view *v, struct sbuf *b)

@@ -103,7 +103,7 @@ static void tasks_of(struct sink *s, uint32_t number, const struct framework *f,
 
     for (t = place == PLACE_TASKS ? f->tasks : place == PLACE_COMPLETED ? f->completed.head : f->unreachable_ring.head; t != NULL;
          t = place == PLACE_TASKS ? t->hh.next : t->next)
-        if (view_may(s->v, ACL_VIEW_TASKS, view_task_user(t)))
+        if (view_may_see_task(s->v, t))
             sink_task(s, number, t);
 }
 

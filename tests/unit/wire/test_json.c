@@ -2,6 +2,7 @@
 #include <cjson/cJSON.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/wire/guard.h"
@@ -313,4 +314,38 @@ TEST("the writer sets commas, escapes, and repairs bad UTF-8")
             "],null,"
             "{\"x\":1}],\"o\":{\"b\":true,\"cpus\":2.5,\"none\":null,\"bytes\":\"AP8=\",\"f\":\"7\"}}"));
     sbuf_done(&b);
+}
+
+TEST("a string is escaped wherever the byte stands that needs it, and copied whole where none does")
+{
+    static const struct {
+        char c;
+        const char *text;
+    } specials[] = { { '"', "\\\"" }, { '\\', "\\\\" }, { '\n', "\\n" }, { 1, "\\u0001" }, { 0x7f, "\x7f" }, { (char)0xff, "\xef\xbf\xbd" }, { ' ', " " }, { '~', "~" } };
+    struct sbuf got = SBUF_INIT(4096), want = SBUF_INIT(4096);
+
+    for (size_t n = 0; n <= 27; n++) {
+        for (size_t at = 0; at <= n; at++) {
+            for (size_t k = 0; k < sizeof specials / sizeof *specials; k++) {
+                char *text = malloc(n + 1); /* exactly as long, so that a reader beyond it is seen */
+                sbuf_clear(&got);
+                sbuf_clear(&want);
+                sbuf_char(&want, '"');
+                for (size_t i = 0; i < n; i++) {
+                    text[i] = i == at ? specials[k].c : (char)('a' + i % 26);
+                    if (i == at)
+                        sbuf_c(&want, specials[k].text);
+                    else
+                        sbuf_char(&want, text[i]);
+                }
+                sbuf_char(&want, '"');
+                char *exact = n != 0 ? realloc(text, n) : text;
+                json_put_string(&got, str_mem(exact, n));
+                CHECK_STR(sbuf_view(&got), sbuf_view(&want));
+                free(exact);
+            }
+        }
+    }
+    sbuf_done(&got);
+    sbuf_done(&want);
 }
