@@ -288,6 +288,7 @@ int marathon_flags_config(const struct marathon_flags *f, struct marathon_config
     c->launch_token_interval_ns = f->launch_token_refresh_interval * NS_PER_MS;
     c->launch_confirm_ns = f->task_launch_confirm_timeout * NS_PER_MS;
     c->launch_timeout_ns = f->task_launch_timeout * NS_PER_MS;
+    c->reservation_ns = f->task_reservation_timeout * NS_PER_MS;
     c->decline_ns = f->decline_offer_duration * NS_PER_MS;
     c->revive_interval_ns = f->min_revive_offers_interval * NS_PER_MS;
     c->suppress_offers = f->suppress_offers && !f->disable_suppress_offers;

@@ -61,6 +61,19 @@ static bool take_scalar(struct share *s, struct taken *t, const char *name, doub
     return true;
 }
 
+/* They lie in the executor's sandbox, where all containers find them. */
+static bool take_volumes(struct share *s, struct taken *t)
+{
+    for (size_t i = 0; i < s->l->pick_count; i++) {
+        const struct pick *p = &s->l->picks[i];
+        if (p->volume != 0 &&
+            (!add(s, t, p, p->milli, NULL) ||
+             !task_volume(&t->v[t->n - 1], &s->offer->resources[p->resource], s->a)))
+            return false;
+    }
+    return true;
+}
+
 static bool take_port(struct share *s, struct taken *t, uint32_t port)
 {
     for (size_t i = 0; i < s->l->pick_count; i++) {
@@ -381,9 +394,9 @@ bool pod_build(struct stoa_operation *ret_op, const struct launch *l, const stru
     if (s.left == NULL || e == NULL || tasks == NULL || id.p == NULL)
         return false;
     for (size_t i = 0; i < l->pick_count; i++)
-        s.left[i] = l->picks[i].milli;
+        s.left[i] = l->picks[i].volume == 0 ? l->picks[i].milli : 0;
     if (!take_scalar(&s, &got, "cpus", r->cpus.v) || !take_scalar(&s, &got, "mem", r->mem.v) ||
-        !take_scalar(&s, &got, "disk", r->disk.v))
+        !take_scalar(&s, &got, "disk", r->disk.v) || !take_volumes(&s, &got))
         return false;
     *e = (struct stoa_executor){
         .id = id.p, .type = STOA_EXECUTOR_DEFAULT, .resources = got.v, .resource_count = got.n

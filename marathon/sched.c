@@ -11,6 +11,7 @@
 #include "marathon/shell.h"
 #include "marathon/core/pod.h"
 #include "marathon/podtask.h"
+#include "marathon/reserve.h"
 #include "marathon/task.h"
 
 enum { OFFERS_ARENA_BYTES_MAX = 256 << 20, ACCEPT_ARENA_BYTES_MAX = 256 << 20 };
@@ -65,13 +66,36 @@ static struct attribute attribute(struct arena *a, const struct stoa_attribute *
     return to;
 }
 
-static bool has_our_labels(const struct stoa_resource *r)
+/* The innermost reservation tells who may use it. */
+static void note_owner(struct offer_resource *to, const struct stoa_resource *from)
 {
-    for (size_t i = 0; i < r->reservation_count; i++)
-        for (size_t k = 0; k < r->reservations[i].label_count; k++)
-            if (str_is(str_of(r->reservations[i].labels[k].key), "marathon_framework_id"))
-                return true;
-    return false;
+    for (size_t i = 0; i < from->reservation_count; i++)
+        for (size_t k = 0; k < from->reservations[i].label_count; k++) {
+            struct str key = str_of(from->reservations[i].labels[k].key),
+                       value = str_of(from->reservations[i].labels[k].value);
+            if (str_is(key, RESERVATION_LABEL_FRAMEWORK)) {
+                to->labelled = true;
+                to->owner_framework = value;
+            } else if (str_is(key, RESERVATION_LABEL_INSTANCE)) {
+                to->owner = value;
+            }
+        }
+}
+
+static enum disk_source source_of(const struct stoa_resource *r)
+{
+    switch (r->disk_source) {
+    case STOA_DISK_ROOT:
+        return DISK_ROOT;
+    case STOA_DISK_PATH:
+        return DISK_PATH;
+    case STOA_DISK_MOUNT:
+        return DISK_MOUNT;
+    case STOA_DISK_BLOCK:
+    case STOA_DISK_RAW:
+        break;
+    }
+    return DISK_OTHER;
 }
 
 static struct offer_resource resource(struct arena *a, const struct stoa_resource *from)
@@ -79,13 +103,15 @@ static struct offer_resource resource(struct arena *a, const struct stoa_resourc
     struct offer_resource to = { .name = str_of(from->name),
                                  .role = str_of(from->role != NULL ? from->role : "*"),
                                  .milli = from->milli,
-                                 .labelled = has_our_labels(from) };
+                                 .source = from->revocable || from->shared ? DISK_OTHER : source_of(from),
+                                 .disk_root = str_of(from->disk_root),
+                                 .persistence_id = str_of(from->persistence_id) };
 
+    note_owner(&to, from);
     to.kind = from->type == STOA_SCALAR   ? VALUE_KIND_SCALAR
               : from->type == STOA_RANGES ? VALUE_KIND_RANGES
                                           : VALUE_KIND_SET;
-    to.volume = from->persistence_id != NULL || from->disk_source == STOA_DISK_MOUNT ||
-                from->disk_source == STOA_DISK_BLOCK || from->disk_source == STOA_DISK_RAW || from->revocable;
+    to.volume = from->persistence_id != NULL || from->disk_source != STOA_DISK_ROOT || from->revocable;
     if (from->type != STOA_RANGES)
         return to;
     to.range_cap = from->range_count + 8;
@@ -261,44 +287,48 @@ struct call_out {
     struct str uuid;
     struct stoa_task *tasks; /* of apps: one LAUNCH */
     size_t task_count;
-    struct stoa_operation *operations; /* of pods: a LAUNCH_GROUP each; the LAUNCH goes behind */
+    /* Of pods a LAUNCH_GROUP each, reservations, what is given back; the LAUNCH goes behind. */
+    struct stoa_operation *operations;
     size_t operation_count;
     double refuse_s;
+    struct stoa_task_ref *refs; /* to be reconciled */
+    size_t ref_count;
 };
 
 /* Adds the tasks of an instance at v[k] on; answers the new count. */
 static size_t refer(struct arena *a, const struct instance *i, struct stoa_task_ref *v, size_t k)
 {
+    const char *agent_id = arena_str(a, i->agent->id).p;
+
     if (i->container_count == 0)
-        v[k++] = (struct stoa_task_ref){ i->task_id.p, i->agent->id.p };
-    for (size_t c = 0; c < i->container_count; c++) {
-        struct str id = pod_task_id(a, i->id, pod_container(&i->spec->app, c), i->incarnation);
-        if (id.p != NULL)
-            v[k++] = (struct stoa_task_ref){ id.p, i->agent->id.p };
-    }
-    return k;
+        v[k++] = (struct stoa_task_ref){ arena_str(a, i->task_id).p, agent_id };
+    for (size_t c = 0; c < i->container_count; c++)
+        v[k++] = (struct stoa_task_ref){
+            pod_task_id(a, i->id, pod_container(&i->spec->app, c), i->incarnation).p, agent_id
+        };
+    return k != 0 && v[k - 1].task_id == NULL ? k - 1 : k;
 }
 
-static void reconcile(struct shell *sh)
+/* All tasks that are known now. Not those that are when it is sent: their launches may still be behind it,
+ * and the master would call them gone. */
+static void collect_tasks(struct shell *sh, struct call_out *c)
 {
-    size_t n = 0, k = 0;
-    struct stoa_task_ref *v;
-    struct arena arena;
+    size_t n = 0;
 
     for (const struct instance *i = sh->m->instances; i != NULL; i = i->hh.next)
         n += i->container_count + 1;
-    v = xcalloc(n + 1, sizeof *v);
-    arena_init(&arena, ACCEPT_ARENA_BYTES_MAX);
+    c->refs = arena_array(&c->arena, n + 1, sizeof *c->refs);
+    for (const struct instance *i = sh->m->instances; c->refs != NULL && i != NULL; i = i->hh.next)
+        if (i->agent != NULL && i->state != INSTANCE_SCHEDULED && (!instance_rests(i) || i->state == INSTANCE_UNREACHABLE))
+            c->ref_count = refer(&c->arena, i, c->refs, c->ref_count);
+}
 
-    for (const struct instance *i = sh->m->instances; i != NULL; i = i->hh.next)
-        if (i->agent != NULL && i->state != INSTANCE_SCHEDULED)
-            k = refer(&arena, i, v, k);
-    (void)stoa_reconcile(sh->scheduler, v, k,
+static void reconcile(struct shell *sh, const struct call_out *c)
+{
+    (void)stoa_reconcile(sh->scheduler, c->refs, c->ref_count,
                          NULL); /* count 0: the implicit form, which finds tasks we do not know */
-    if (k != 0)
+    if (c->ref_count != 0)
         (void)stoa_reconcile(sh->scheduler, NULL, 0, NULL);
-    arena_done(&arena);
-    free(v);
 }
 
 /* A launch that could not be sent: the core hears of it as the master would say it. */
@@ -365,7 +395,7 @@ static void carry_out(struct shell *sh, struct output *o, bool run)
                                        (struct stoa_bytes){ c->uuid.p, c->uuid.n }, NULL);
             break;
         case DO_RECONCILE:
-            reconcile(sh);
+            reconcile(sh, c);
             break;
         case DO_PROBE:
         case DO_EVENT:
@@ -380,25 +410,37 @@ static const char *owned(struct call_out *c, struct str s)
     return s.n != 0 ? arena_str(&c->arena, s).p : NULL;
 }
 
+/* Operations in front of the LAUNCH that is added when the call is sent. */
+static bool build_one(struct shell *sh, struct call_out *c, const struct launch *l,
+                      const struct stoa_offer *from)
+{
+    struct reserving r = { .framework_id = sh->m->framework_id, .principal = sh->flags.principal };
+    bool enforce;
+
+    switch (l->kind) {
+    case LAUNCH_RESERVE:
+        return reserve_build(&c->operations[c->operation_count], l, from, &r, &c->arena, &c->operation_count);
+    case LAUNCH_RECLAIM:
+        return reclaim_build(&c->operations[c->operation_count], l, from, &c->arena, &c->operation_count);
+    case LAUNCH_RUN:
+        break;
+    }
+    enforce = role_is_enforced(sh->m, l->spec->app.id);
+    if (l->spec->app.pod == NULL)
+        return task_build(&c->tasks[c->task_count], l, from, &sh->config, enforce, &c->arena) && ++c->task_count;
+    return pod_build(&c->operations[c->operation_count], l, from, &sh->config, enforce, &c->arena) &&
+           ++c->operation_count;
+}
+
 static void build_tasks(struct shell *sh, struct call_out *c, const struct marathon_action *a)
 {
     const struct stoa_offer *from = &sh->offers[a->accept.offer_index];
 
     c->tasks = arena_array(&c->arena, a->accept.n, sizeof *c->tasks);
-    c->operations = arena_array(&c->arena, a->accept.n + 1, sizeof *c->operations);
-    for (size_t i = 0; c->tasks != NULL && c->operations != NULL && i < a->accept.n; i++) {
-        const struct launch *l = &a->accept.launches[i];
-        bool enforce = role_is_enforced(sh->m, l->spec->app.id);
-        if (l->spec->app.pod != NULL) {
-            if (!pod_build(&c->operations[c->operation_count], l, from, &sh->config, enforce, &c->arena))
-                break;
-            c->operation_count++;
-            continue;
-        }
-        if (!task_build(&c->tasks[c->task_count], l, from, &sh->config, enforce, &c->arena))
-            break; /* over the budget: the launch guard tries again later */
-        c->task_count++;
-    }
+    c->operations = arena_array(&c->arena, a->accept.n * 2 + 1, sizeof *c->operations);
+    for (size_t i = 0; c->tasks != NULL && c->operations != NULL && i < a->accept.n; i++)
+        if (!build_one(sh, c, &a->accept.launches[i], from))
+            break; /* over the budget: the guards of launches and reservations try again later */
 }
 
 void sched_action(struct shell *sh, const struct marathon_action *a)
@@ -427,9 +469,11 @@ void sched_action(struct shell *sh, const struct marathon_action *a)
         c->agent_id = owned(c, a->acknowledge.agent_id);
         c->uuid = arena_str(&c->arena, a->acknowledge.uuid);
         break;
+    case DO_RECONCILE:
+        collect_tasks(sh, c);
+        break;
     case DO_REVIVE:
     case DO_SUPPRESS:
-    case DO_RECONCILE:
     case DO_PROBE:
     case DO_EVENT:
         break;
@@ -464,6 +508,9 @@ static bool collect_roles(struct shell *sh)
     HASH_ITER(hh, sh->m->slots, s, tmp)
     if (s->spec != NULL && add_role(sh, s->spec->app.role))
         added = true;
+    for (const struct garbage *g = sh->m->garbage; g != NULL; g = g->hh.next)
+        if (add_role(sh, g->role))
+            added = true;
     return added;
 }
 

@@ -65,6 +65,14 @@ bool task_resource(struct stoa_resource *ret, const struct stoa_resource *from, 
     return ret->name != NULL && ret->reservations != NULL;
 }
 
+bool task_volume(struct stoa_resource *ret, const struct stoa_resource *from, struct arena *a)
+{
+    struct str raw = arena_str(a, str_mem(from->raw.p, from->raw.n));
+
+    *ret = (struct stoa_resource){ .name = copy(a, from->name), .raw = { raw.p, raw.n } };
+    return raw.p != NULL;
+}
+
 static bool resources(struct stoa_task *t, const struct launch *l, const struct stoa_offer *offer,
                       struct arena *a)
 {
@@ -77,7 +85,8 @@ static bool resources(struct stoa_task *t, const struct launch *l, const struct 
         struct stoa_range *ranges = arena_array(a, p->range_count + 1, sizeof *ranges);
         for (size_t k = 0; ranges != NULL && k < p->range_count; k++)
             ranges[k] = (struct stoa_range){ p->ranges[k].begin, p->ranges[k].end };
-        if (!task_resource(&v[n++], from, p->milli, ranges, p->range_count, a))
+        if (p->volume != 0 ? !task_volume(&v[n++], from, a)
+                           : !task_resource(&v[n++], from, p->milli, ranges, p->range_count, a))
             return false;
     }
     t->resources = v;

@@ -15,4 +15,7 @@ bool task_build(struct stoa_task *ret, const struct launch *l, const struct stoa
 bool task_resource(struct stoa_resource *ret, const struct stoa_resource *from, int64_t milli,
                    const struct stoa_range *ranges, size_t range_count, struct arena *a);
 
+/* A whole one, as it was offered: a persistent volume. */
+bool task_volume(struct stoa_resource *ret, const struct stoa_resource *from, struct arena *a);
+
 #endif

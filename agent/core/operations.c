@@ -120,43 +120,12 @@ void agent_on_reconcile_operations(struct agent *a, const struct agent_event *ev
 
 /* --- the old form: the complete list --- */
 
-/* What entry was cut from: dynamic reservations popped, persistence taken off. */
-static struct resource origin_of(const struct resource *r)
-{
-    struct resource o = resource_copy(r);
-
-    while (resource_is_dynamically_reserved(&o)) {
-        struct reservations *less = reservations_pop(o.reservations);
-        reservations_unref(o.reservations);
-        o.reservations = less;
-    }
-    if (resource_is_persistent_volume(&o)) {
-        struct disk *plain = NULL;
-        if (o.disk->has_source) {
-            plain = disk_copy(o.disk);
-            name_unref(plain->persistence);
-            name_unref(plain->principal);
-            name_unref(plain->container_path);
-            name_unref(plain->host_path);
-            name_unref(plain->volume_rest);
-            plain->persistence = plain->principal = NULL;
-            plain->container_path = plain->host_path = plain->volume_rest = NULL;
-            plain->has_volume = false;
-        }
-        disk_unref(o.disk);
-        o.disk = plain;
-        o.shared = false;
-        o.copies = 1;
-    }
-    return o;
-}
-
 bool agent_resources_apply_checkpointed(struct agent *a, const struct resources *checkpointed)
 {
     struct resources total = resources_copy(&a->declared);
 
     for (uint32_t i = 0; i < checkpointed->n; i++) {
-        struct resource origin = origin_of(&checkpointed->v[i]);
+        struct resource origin = resource_origin(&checkpointed->v[i]);
         bool ok = resources_contains_one(&total, &origin);
         if (ok) {
             resources_sub(&total, &origin);

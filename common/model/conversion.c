@@ -207,15 +207,32 @@ int resources_apply(struct resources *total, const struct conversion *c, struct 
     return 0;
 }
 
-struct resources resources_to_unreserved(const struct resources *r)
+struct resource resource_origin(const struct resource *r)
 {
-    struct resources result = RESOURCES_INIT;
+    struct resource o = resource_copy(r);
 
-    for (uint32_t i = 0; i < r->n; i++) {
-        struct resource x = resource_copy(&r->v[i]);
-        reservations_unref(x.reservations);
-        x.reservations = NULL;
-        resources_add_take(&result, &x);
+    while (resource_is_dynamically_reserved(&o)) {
+        struct reservations *less = reservations_pop(o.reservations);
+        reservations_unref(o.reservations);
+        o.reservations = less;
     }
-    return result;
+    if (resource_is_persistent_volume(&o)) {
+        struct disk *plain = NULL;
+        if (o.disk->has_source) {
+            plain = disk_copy(o.disk);
+            name_unref(plain->persistence);
+            name_unref(plain->principal);
+            name_unref(plain->container_path);
+            name_unref(plain->host_path);
+            name_unref(plain->volume_rest);
+            plain->persistence = plain->principal = NULL;
+            plain->container_path = plain->host_path = plain->volume_rest = NULL;
+            plain->has_volume = false;
+        }
+        disk_unref(o.disk);
+        o.disk = plain;
+        o.shared = false;
+        o.copies = 1;
+    }
+    return o;
 }

@@ -108,8 +108,8 @@ int conversion_shrink(const struct resource *volume, int64_t subtract_milli, str
 /* total := total - consumed + produced. ERR_CONFLICT and no change when consumed is not contained; also when a destroyed
  * shared volume has another copy left. */
 int resources_apply(struct resources *total, const struct conversion *c, struct error *err);
-/* Volumes as they were before CREATE, reservations all popped: what two resources must share to be re-reserved. */
-struct resources resources_to_unreserved(const struct resources *r);
+/* What an agent's resource was cut from: dynamic reservations popped, and of a persistent volume the disk under it. */
+struct resource resource_origin(const struct resource *r);
 
 /* --- quantities and limits: name -> amount --- */
 struct quantity {

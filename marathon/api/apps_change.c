@@ -50,8 +50,16 @@ static bool validate(struct call *c, const struct app *a, const struct slot *sto
                                    .in_group = in_group,
                                    .enforce_role = role_is_enforced(c->m, a->id) };
 
-    if (stored != NULL && stored->spec != NULL)
+    if (stored != NULL && stored->spec != NULL) {
+        vc.stored = &stored->spec->app;
         vc.stored_role = stored->spec->app.role;
+    }
+    if (vc.stored != NULL && app_is_resident(vc.stored) && !str_eq(vc.stored_role, a->role) &&
+        !query_flag(c, "force", false)) {
+        struct place p = PLACE_FIELD(at, "role");
+        issue_at(&c->issues, &p,
+                 "the role of an app with persistent volumes, for which they are reserved, changes only with force=true");
+    }
     app_validate(a, &vc, &c->issues);
     return !answer_bad(c, "Object is not valid");
 }
@@ -140,8 +148,10 @@ static struct app *rollback_target(struct call *c, const struct app *update, str
     else if (spec == NULL)
         answer_message(c, 404, "App '%.*s' does not exist in version %.*s", STR_ARG(str_sub(id, 0, 1000)),
                        STR_ARG(body_str(json, "version")));
-    else
-        return app_clone(&spec->app, &c->arena);
+    else {
+        app_validate_resident_update(&s->spec->app, &spec->app, NULL, &c->issues);
+        return answer_bad(c, "Object is not valid") ? NULL : app_clone(&spec->app, &c->arena);
+    }
     return NULL;
 }
 

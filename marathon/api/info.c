@@ -177,7 +177,7 @@ static size_t rows(struct call *c, struct metric_row *v)
     ROW("mesos.calls.suppress.counter", true, k->suppresses);
     ROW("mesos.offer-operations.launch.counter", true, k->launch_operations);
     ROW("mesos.offer-operations.launch-group.counter", true, 0);
-    ROW("mesos.offer-operations.reserve.counter", true, 0);
+    ROW("mesos.offer-operations.reserve.counter", true, k->reserve_operations);
     ROW("mesos.task.oom.memory-limit-exceeded.counter", true, k->oom);
     ROW("mesos.task-updates.task-staging.counter", true, k->task_updates[TASK_STAGING]);
     ROW("mesos.task-updates.task-starting.counter", true, k->task_updates[TASK_STARTING]);

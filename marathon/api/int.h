@@ -76,6 +76,8 @@ struct str spec_json(struct spec *s);
 void render_app(struct call *c, struct jsonw *w, struct spec *spec, const struct slot *slot, unsigned embed,
                 bool version_info);
 void render_task(struct jsonw *w, const struct instance *i, bool service_ports);
+void render_local_volumes(struct jsonw *w, const struct instance *i);
+/* It has one, or has a reservation for it. */
 bool instance_has_task(const struct instance *i);
 void render_action_list(struct jsonw *w, const struct plan_step *st);
 void render_steps(struct jsonw *w, const struct plan *p);

@@ -70,9 +70,13 @@ static struct app *from_body(struct call *c, const cJSON *json)
     if (answer_bad(c, "Object is not valid"))
         return NULL;
     a = pod_to_app(p, &c->arena);
-    if (a == NULL)
+    if (a == NULL) {
         answer_message(c, 413, "the request is too large");
-    return a;
+        return NULL;
+    }
+    if (stored != NULL)
+        app_validate_resident_update(&stored->spec->app, a, NULL, &c->issues);
+    return answer_bad(c, "Object is not valid") ? NULL : a;
 }
 
 static bool apply(struct call *c, struct str id, const struct app *a, bool force,
@@ -301,8 +305,7 @@ static void render_instance_status(struct call *c, struct jsonw *w, const struct
     wall_print(&b, i->spec->version);
     jsonw_key_s(w, "specReference", sbuf_view(&b));
     sbuf_done(&b);
-    jsonw_key_array(w, "localVolumes");
-    jsonw_array_close(w);
+    render_local_volumes(w, i);
     render_times(w, i->since);
     jsonw_key_s(w, "role", a->role);
     jsonw_close(w);
@@ -328,7 +331,7 @@ void render_pod_status(struct call *c, struct jsonw *w, const struct slot *s)
     jsonw_key_wall(w, "statusSince", since);
     jsonw_key_array(w, "instances");
     for (const struct instance *i = s->instances; i != NULL; i = i->next)
-        if (i->state != INSTANCE_SCHEDULED) /* those that wait for an offer are hidden, as in the original */
+        if (i->state != INSTANCE_SCHEDULED || i->reservation != RESERVATION_NONE) /* those that wait for an offer are hidden, as in the original */
             render_instance_status(c, w, i);
     jsonw_array_close(w);
     jsonw_key_array(w, "terminationHistory");

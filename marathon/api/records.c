@@ -73,6 +73,20 @@ static void put_instance(struct jsonw *w, const struct instance *i)
     for (unsigned k = 0; k < i->ip_count; k++)
         jsonw_c(w, i->ips[k].text);
     jsonw_array_close(w);
+    if (i->reservation == RESERVATION_NONE)
+        return;
+    jsonw_key_c(w, "reservation", i->reservation == RESERVATION_HELD ? "held" : "asked");
+    jsonw_key_array(w, "volumes");
+    for (size_t k = 0; k < i->volume_count; k++)
+        jsonw_c(w, i->volumes[k].uuid);
+    jsonw_array_close(w);
+}
+
+static void put_garbage(struct jsonw *w, const struct garbage *g)
+{
+    jsonw_key_s(w, "agentId", g->agent_id);
+    jsonw_key_s(w, "role", g->role);
+    jsonw_key_wall(w, "since", g->since);
 }
 
 static void put_deployment(struct jsonw *w, const struct deployment *d)
@@ -219,6 +233,13 @@ void record_encode(const struct store_op *op, struct sbuf *key, struct sbuf *val
         *ret_delete = op->kind == STORE_FAILURE_DELETE;
         if (!*ret_delete)
             put_failure(&w, &op->slot->failure);
+        break;
+    case STORE_GARBAGE:
+    case STORE_GARBAGE_DELETE:
+        plain_key(key, "garbage/", op->id);
+        *ret_delete = op->kind == STORE_GARBAGE_DELETE;
+        if (!*ret_delete)
+            put_garbage(&w, op->garbage);
         break;
     case STORE_FRAMEWORK_ID:
         sbuf_c(key, "framework");
@@ -415,7 +436,7 @@ static const char *load_instance(struct load *l, struct str rest, const cJSON *j
         !instance_state_parse(body_str(j, "state"), &si.state) || !cJSON_IsNumber(inc) ||
         inc->valuedouble < 0)
         return "a field is missing or wrong";
-    if (si.state != INSTANCE_SCHEDULED && si.agent_id.n == 0)
+    if ((si.state != INSTANCE_SCHEDULED || body_str(j, "reservation").n != 0) && si.agent_id.n == 0)
         return "it runs, but no agent is named";
     si.incarnation = (unsigned)inc->valuedouble;
     si.goal = str_is(body_str(j, "goal"), "Running")   ? GOAL_RUNNING
@@ -423,6 +444,13 @@ static const char *load_instance(struct load *l, struct str rest, const cJSON *j
                                                        : GOAL_DECOMMISSIONED;
     if (task_state_parse(body_str(j, "taskState"), &ts))
         si.mesos_state = (int)ts;
+    if (body_str(j, "reservation").n != 0) {
+        struct list volumes = get_texts(l, body_get(j, "volumes"));
+        si.reservation =
+            str_is(body_str(j, "reservation"), "held") ? RESERVATION_HELD : RESERVATION_ASKED;
+        si.volumes = volumes.p;
+        si.volume_count = volumes.n;
+    }
     load_attributes(l, body_get(j, "attributes"), &si);
     load_ips(l, body_get(j, "ips"), &si);
     si.ports = get_numbers(l, body_get(j, "ports"), &si.port_count);
@@ -491,6 +519,16 @@ static const char *load_failure(struct load *l, struct str rest, const cJSON *j)
     return NULL;
 }
 
+static const char *load_garbage(struct load *l, struct str rest, const cJSON *j)
+{
+    struct wall since;
+
+    if (body_str(j, "agentId").n == 0 || !get_wall(j, "since", &since))
+        return "no agent or time";
+    marathon_restore_garbage(l->m, rest, body_str(j, "agentId"), body_str(j, "role"), since);
+    return NULL;
+}
+
 static const char *load_framework(struct load *l, struct str rest, const cJSON *j)
 {
     (void)rest;
@@ -507,7 +545,7 @@ static const struct {
 } kinds[] = {
     { "framework", load_framework },    { "spec", load_spec },       { "group", load_group },
     { "current", load_current },        { "change/", load_change },  { "instance/", load_instance },
-    { "deployment/", load_deployment }, { "failure", load_failure },
+    { "deployment/", load_deployment }, { "failure", load_failure }, { "garbage/", load_garbage },
 };
 
 static void load_one(struct load *l, size_t kind, const struct record *r)

@@ -22,7 +22,7 @@ struct str spec_json(struct spec *s)
 
 bool instance_has_task(const struct instance *i)
 {
-    return i->agent != NULL && i->state != INSTANCE_SCHEDULED;
+    return i->agent != NULL && (i->state != INSTANCE_SCHEDULED || i->reservation != RESERVATION_NONE);
 }
 
 bool slot_is_app(const struct slot *s)
@@ -61,6 +61,23 @@ static void render_ports(struct jsonw *w, const char *key, const uint32_t *ports
     jsonw_array_close(w);
 }
 
+void render_local_volumes(struct jsonw *w, const struct instance *i)
+{
+    jsonw_key_array(w, "localVolumes");
+    for (size_t k = 0; k < i->volume_count; k++) {
+        struct sbuf b = SBUF_INIT(PATH_BYTES_MAX + 256);
+        volume_persistence_id(i, k, &b);
+        jsonw_open(w);
+        jsonw_key_s(w, "runSpecId", i->slot->id);
+        jsonw_key_s(w, "containerPath", app_volume(&i->spec->app, k)->container_path);
+        jsonw_key_c(w, "uuid", i->volumes[k].uuid);
+        jsonw_key_s(w, "persistenceId", sbuf_view(&b));
+        jsonw_close(w);
+        sbuf_done(&b);
+    }
+    jsonw_array_close(w);
+}
+
 void render_task(struct jsonw *w, const struct instance *i, bool service_ports)
 {
     (void)service_ports; /* filled everywhere: harmless, says the reference, and simpler for readers */
@@ -93,8 +110,7 @@ void render_task(struct jsonw *w, const struct instance *i, bool service_ports)
     if (i->started_at.has)
         jsonw_key_wall(w, "startedAt", i->started_at.v);
     jsonw_key_wall(w, "version", i->spec->version);
-    jsonw_key_array(w, "localVolumes");
-    jsonw_array_close(w);
+    render_local_volumes(w, i);
     if (i->agent->region.p != NULL)
         jsonw_key_s(w, "region", i->agent->region);
     if (i->agent->zone.p != NULL)

@@ -423,14 +423,28 @@ bool hc_is_http(enum hc_protocol p)
     return p == HC_HTTP || p == HC_HTTPS || p == HC_MESOS_HTTP || p == HC_MESOS_HTTPS;
 }
 
+size_t app_volume_count(const struct app *a)
+{
+    size_t n = 0;
+
+    if (a->container != NULL)
+        LIST_EACH(a->container->volumes, struct volume, v)
+    n += v->persistent != NULL;
+    return n;
+}
+
+const struct volume *app_volume(const struct app *a, size_t i)
+{
+    if (a->container != NULL)
+        LIST_EACH(a->container->volumes, struct volume, v)
+    if (v->persistent != NULL && i-- == 0)
+        return v;
+    return NULL;
+}
+
 bool app_is_resident(const struct app *a)
 {
-    if (a->container == NULL)
-        return false;
-    LIST_EACH(a->container->volumes, struct volume, v)
-    if (v->persistent != NULL)
-        return true;
-    return false;
+    return app_volume(a, 0) != NULL;
 }
 
 struct str app_label(const struct app *a, struct str key)

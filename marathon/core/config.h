@@ -23,6 +23,7 @@ struct marathon_config {
     unsigned launch_tokens;
     int64_t launch_token_interval_ns;
     int64_t launch_confirm_ns, launch_timeout_ns;
+    int64_t reservation_ns; /* --task_reservation_timeout */
     int64_t decline_ns;         /* --decline_offer_duration */
     int64_t revive_interval_ns; /* --min_revive_offers_interval */
     bool suppress_offers;

@@ -102,7 +102,7 @@ static void begin_restart(struct marathon *m, struct slot *s)
     for (struct instance *i = s->scheduled, *next; i != NULL; i = next) {
         next = i->sched_next;
         if (i->old)
-            instance_kill(m, i, GOAL_DECOMMISSIONED);
+            instance_retire(m, i);
     }
     backoff_reset(&s->backoff);
     timer_clear(&m->timers, &s->backoff_timer);

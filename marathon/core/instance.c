@@ -14,10 +14,11 @@
 /* From a living state a status may tell anything that lives or ends: updates may be lost and reconciliation
  * jumps. */
 static const unsigned allowed[INSTANCE_STATE_COUNT] = {
-    [INSTANCE_SCHEDULED] = BIT(PROVISIONED), [INSTANCE_PROVISIONED] = ALIVE | ENDED,
+    [INSTANCE_SCHEDULED] = BIT(PROVISIONED) | BIT(KILLED) /* put to rest */,
+    [INSTANCE_PROVISIONED] = ALIVE | ENDED,
     [INSTANCE_STAGING] = ALIVE | ENDED,      [INSTANCE_STARTING] = ALIVE | ENDED,
     [INSTANCE_RUNNING] = ALIVE | ENDED,      [INSTANCE_KILLING] = ALIVE | ENDED,
-    [INSTANCE_UNREACHABLE] = ALIVE | ENDED,  [INSTANCE_INACTIVE] = ALIVE | ENDED,
+    [INSTANCE_UNREACHABLE] = ALIVE | ENDED | BIT(SCHEDULED),  [INSTANCE_INACTIVE] = ALIVE | ENDED,
     [INSTANCE_FINISHED] = BIT(SCHEDULED),    [INSTANCE_FAILED] = BIT(SCHEDULED),
     [INSTANCE_KILLED] = BIT(SCHEDULED),      [INSTANCE_ERROR] = BIT(SCHEDULED),
     [INSTANCE_DROPPED] = BIT(SCHEDULED),     [INSTANCE_GONE] = BIT(SCHEDULED),
@@ -35,7 +36,7 @@ static void count(struct instance *i, int by)
 {
     struct slot *s = i->slot;
 
-    if (instance_state_is_terminal(i->state))
+    if (instance_state_is_terminal(i->state) || instance_rests(i))
         return;
     if (i->goal == GOAL_RUNNING && i->state != INSTANCE_INACTIVE) {
         s->live[i->old] += by;
@@ -72,7 +73,8 @@ void instance_change_end(struct marathon *m, struct instance *i)
 
 void instance_store(struct marathon *m, struct instance *i)
 {
-    if (i->store_dirty || i->dead || (!i->stored && i->state == INSTANCE_SCHEDULED))
+    if (i->store_dirty || i->dead ||
+        (!i->stored && i->state == INSTANCE_SCHEDULED && i->reservation == RESERVATION_NONE))
         return;
     i->store_dirty = true;
     i->dirty_next = m->store_dirty;
@@ -239,20 +241,27 @@ static void take_newest_spec(struct marathon *m, struct instance *i)
 
 void instance_end(struct marathon *m, struct instance *i)
 {
-    bool replace = i->slot->action == ACTION_RESTART && i->old;
+    bool replace = i->slot->action == ACTION_RESTART && i->old, keeps = i->reservation != RESERVATION_NONE;
 
     ASSERT(instance_state_is_terminal(i->state));
     timer_clear(&m->timers, &i->timer);
     timer_clear(&m->timers, &i->readiness_timer);
     checks_stop(m, i);
     kill_ended(m, i);
-    if (i->goal != GOAL_RUNNING || i->slot->spec == NULL || replace) {
+    if (i->goal == GOAL_DECOMMISSIONED || i->slot->spec == NULL ||
+        (!keeps && (i->goal == GOAL_STOPPED || replace))) {
         instance_remove(m, i);
         return;
     }
+    if (i->goal == GOAL_STOPPED || replace) {
+        instance_rest(m, i);
+        return;
+    }
     take_newest_spec(m, i);
-    seen_agent_unref(m, i->agent);
-    i->agent = NULL;
+    if (!keeps) {
+        seen_agent_unref(m, i->agent);
+        i->agent = NULL;
+    }
     containers_clear(i);
     i->port_count = 0;
     i->ip_count = 0;
@@ -268,6 +277,8 @@ void instance_remove(struct marathon *m, struct instance *i)
     struct slot *s = i->slot;
 
     ASSERT(!i->dead);
+    if (i->reservation != RESERVATION_NONE)
+        garbage_add(m, i);
     instance_change_begin(i);
     checks_stop(m, i);
     kill_ended(m, i);
@@ -290,6 +301,7 @@ void instance_remove(struct marathon *m, struct instance *i)
 void instance_free(struct instance *i)
 {
     containers_clear(i);
+    free(i->volumes);
     free(i->ports);
     free(i->container_ports);
     free(i->checks);

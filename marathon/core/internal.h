@@ -72,6 +72,7 @@ void marathon_settle(struct marathon *m); /* until nothing is dirty */
 /* --- kill.c ------------------------------------------------------------------------------------------------
  */
 void instance_kill(struct marathon *m, struct instance *i, enum goal goal);
+void instance_retire(struct marathon *m, struct instance *i); /* not wanted now; volumes are kept */
 void kill_ended(struct marathon *m, struct instance *i); /* no task of it is left to kill */
 void kill_timer(struct marathon *m, struct instance *i);
 void kill_pump(struct marathon *m);
@@ -114,6 +115,30 @@ void launch_failed(struct marathon *m, struct slot *s);
 void launch_tick_tokens(struct marathon *m);
 void launch_tick_backoff(struct marathon *m, struct slot *s);
 bool launch_delayed(struct marathon *m, struct slot *s);
+
+/* What an offer is used for. */
+struct batch {
+    struct launch *v;
+    size_t n, cap;
+    size_t runs; /* of them tasks */
+    unsigned tries;
+};
+void batch_add(struct marathon *m, struct batch *b, const struct launch *l);
+
+/* --- resident.c: instances with persistent volumes -------------------------------------------------------
+ */
+void reservation_ask(struct marathon *m, struct instance *i, struct agent *agent); /* takes the reference */
+void reservation_guard(struct marathon *m, struct instance *i);
+void reservation_timer(struct marathon *m, struct instance *i);
+void reservation_lost(struct marathon *m, struct instance *i); /* with its agent */
+void instance_rest(struct marathon *m, struct instance *i);    /* it has a reservation and no task */
+void instance_wake(struct marathon *m, struct instance *i);    /* to the slot's newest definition */
+bool instance_fits(const struct instance *i, const struct spec *spec); /* its volumes are those of spec */
+void garbage_add(struct marathon *m, const struct instance *i);
+void garbage_free(struct marathon *m, struct garbage *g);
+bool garbage_wanted(const struct marathon *m); /* offers, for its sake */
+/* Looks at what is reserved with our labels in the offer: confirms, and gives back what is nobody's. */
+void reservations_review(struct marathon *m, struct offer *o, struct batch *b);
 
 /* --- status.c ----------------------------------------------------------------------------------------------
  */

@@ -69,23 +69,37 @@ void kill_timer(struct marathon *m, struct instance *i)
 
 void instance_kill(struct marathon *m, struct instance *i, enum goal goal)
 {
+    bool rested = instance_rests(i);
+
     if (i->dead)
         return;
-    if (goal != GOAL_RUNNING && i->goal == GOAL_RUNNING) {
+    if (goal > i->goal) {
         instance_change_begin(i);
         i->goal = goal;
         instance_change_end(m, i);
         instance_store(m, i);
     }
+    if (rested) {
+        if (i->goal == GOAL_DECOMMISSIONED)
+            instance_remove(m, i);
+        return;
+    }
     switch (i->state) {
     case INSTANCE_SCHEDULED:
-        if (goal != GOAL_RUNNING)
+        if (i->goal == GOAL_STOPPED && i->reservation != RESERVATION_NONE)
+            instance_rest(m, i);
+        else if (i->goal != GOAL_RUNNING)
             instance_remove(m, i);
         return;
     case INSTANCE_UNREACHABLE:
     case INSTANCE_INACTIVE:
         if (i->goal == GOAL_RUNNING)
             break;
+        if (instance_rests(i)) { /* its task may live on: it is killed when its agent returns */
+            kill_ended(m, i);
+            instance_rest(m, i);
+            return;
+        }
         if (m->connected)
             kill_tasks(m, i);
         instance_remove(m, i);
@@ -110,4 +124,12 @@ void instance_kill(struct marathon *m, struct instance *i, enum goal goal)
         return;
     DL_APPEND2(m->kills, i, kill_prev, kill_next);
     i->kill_queued = true;
+}
+
+void instance_retire(struct marathon *m, struct instance *i)
+{
+    bool keep = i->reservation != RESERVATION_NONE && i->slot->spec != NULL &&
+                instance_fits(i, i->slot->spec);
+
+    instance_kill(m, i, keep ? GOAL_STOPPED : GOAL_DECOMMISSIONED);
 }

@@ -102,7 +102,7 @@ void launch_demand(struct marathon *m)
         m->starved = false;
         m->revive_wanted = true;
     }
-    if (m->waiting == NULL) {
+    if (m->waiting == NULL && !garbage_wanted(m)) {
         m->revive_wanted = false;
         timer_clear(&m->timers, &m->revive_timer);
         if (!m->suppressed && m->config.suppress_offers) {
@@ -210,7 +210,8 @@ static struct placed *placed_of(struct marathon *m, struct slot *s, const struct
     for (size_t k = 0; s->placed != NULL && k < a->constraints.n; k++) {
         s->placed[k].c = LIST_AT(a->constraints, struct constraint, k);
         for (const struct instance *i = s->instances; i != NULL; i = i->next)
-            if (i->agent != NULL && !i->old && i->state != INSTANCE_SCHEDULED)
+            if (i->agent != NULL && !i->old && !instance_rests(i) &&
+                (i->state != INSTANCE_SCHEDULED || i->reservation != RESERVATION_NONE))
                 placed_add(&s->placed[k],
                            field_value(s->placed[k].c->field, i->agent->hostname, i->agent->region,
                                        i->agent->zone, i->agent->attributes, i->agent->attribute_count),
@@ -219,14 +220,7 @@ static struct placed *placed_of(struct marathon *m, struct slot *s, const struct
     return s->placed;
 }
 
-struct batch {
-    struct launch *v;
-    size_t n, cap;
-    unsigned tries;
-};
-
-static void add_launch(struct marathon *m, struct batch *b, const struct instance *i,
-                       const struct match *match)
+void batch_add(struct marathon *m, struct batch *b, const struct launch *l)
 {
     if (b->n == b->cap) {
         size_t cap = b->cap != 0 ? b->cap * 2 : 4;
@@ -237,50 +231,129 @@ static void add_launch(struct marathon *m, struct batch *b, const struct instanc
         b->v = v;
         b->cap = cap;
     }
-    b->v[b->n++] = (struct launch){ .instance = i,
-                                    .task_id = i->task_id,
-                                    .spec = i->spec,
-                                    .agent_id = i->agent->id,
-                                    .hostname = i->agent->hostname,
-                                    .ports = i->ports,
-                                    .container_ports = i->container_ports,
-                                    .port_count = i->port_count,
-                                    .picks = match->picks,
-                                    .pick_count = match->pick_count };
+    b->runs += l->kind == LAUNCH_RUN;
+    b->v[b->n++] = *l;
 }
 
+static void add_launch(struct marathon *m, struct batch *b, const struct instance *i, enum launch_kind kind,
+                       const struct match *match)
+{
+    struct launch l = { .kind = kind,
+                        .instance = i,
+                        .task_id = i->task_id,
+                        .spec = i->spec,
+                        .agent_id = i->agent->id,
+                        .hostname = i->agent->hostname,
+                        .ports = i->ports,
+                        .container_ports = i->container_ports,
+                        .port_count = i->port_count,
+                        .picks = match->picks,
+                        .pick_count = match->pick_count };
+
+    batch_add(m, b, &l);
+}
+
+static struct agent *agent_of(struct marathon *m, const struct offer *o)
+{
+    return seen_agent_get(m, o->agent_id, o->hostname, o->region, o->zone, o->attributes, o->attribute_count);
+}
+
+/* Of an instance with a reservation the offer must be its agent's and show all of it. */
+static bool may_be_its(struct marathon *m, const struct instance *i, const struct offer *o,
+                       struct match_context *mc, struct match *ret)
+{
+    struct str *ids = arena_array(&m->out->arena, i->volume_count + 1, sizeof *ids);
+
+    mc->kind = MATCH_RESERVED;
+    mc->framework = str_of(m->framework_id != NULL ? m->framework_id : "");
+    mc->owner = i->id;
+    mc->persistence_ids = ids;
+    *ret = (struct match){ .reason = REJECT_RESERVATION, .reasons = 1u << REJECT_RESERVATION };
+    if (ids == NULL)
+        return false;
+    for (size_t k = 0; k < i->volume_count; k++) {
+        struct sbuf b = SBUF_INIT(PATH_BYTES_MAX + 256);
+        volume_persistence_id(i, k, &b);
+        ids[k] = step_keep(m, sbuf_view(&b));
+        sbuf_done(&b);
+    }
+    if (!str_eq(i->agent->id, o->agent_id))
+        (void)snprintf(ret->detail, sizeof ret->detail, "instance %.*s has its volumes on agent %.*s",
+                       STR_ARG(str_sub(i->id, i->id.n > 60 ? i->id.n - 60 : 0, 60)),
+                       STR_ARG(str_sub(i->agent->hostname, 0, 60)));
+    else if (i->reservation == RESERVATION_ASKED)
+        (void)snprintf(ret->detail, sizeof ret->detail,
+                       "the reservation for the instance is not confirmed yet");
+    else
+        return true;
+    return false;
+}
+
+/* Uses the offer for one instance. */
+static bool use_for_instance(struct marathon *m, struct slot *s, struct instance *i, struct offer *o,
+                             struct match_context *mc, struct match *match, struct batch *b)
+{
+    bool reserve = app_is_resident(&i->spec->app) && i->reservation == RESERVATION_NONE;
+
+    mc->kind = reserve ? MATCH_RESERVE : MATCH_PLAIN;
+    mc->placed = placed_of(m, s, &i->spec->app);
+    if (mc->placed == NULL)
+        return false;
+    b->tries++;
+    if (i->reservation != RESERVATION_NONE && !may_be_its(m, i, o, mc, match))
+        return false;
+    match_try(&i->spec->app, o, mc, match);
+    if (match->reason != REJECT_NONE)
+        return false;
+    if (reserve) {
+        reservation_ask(m, i, agent_of(m, o));
+        m->counters.reserve_operations++;
+    } else {
+        instance_provision(m, i, agent_of(m, o), match);
+        m->tokens--;
+    }
+    add_launch(m, b, i, reserve ? LAUNCH_RESERVE : LAUNCH_RUN, match);
+    return true;
+}
+
+/* Instances without a reservation are all alike: the first that does not fit speaks for the rest. */
 static void use_offer_for(struct marathon *m, struct slot *s, struct offer *o, struct batch *b)
 {
     struct queue_stats *q = s->queue;
     struct match_context mc = {
         .config = &m->config, .arena = &m->out->arena, .rng = m->rng, .now = m->wall
     };
-    size_t launched = 0;
+    struct match match, refused = { .reason = REJECT_NONE };
+    bool alike_refused = false, used = false;
 
     count_processed(m, q);
-    while (s->scheduled != NULL && m->tokens > 0 && b->n < m->config.instances_per_offer_max) {
-        struct instance *i = s->scheduled;
-        struct match match;
-        mc.placed = placed_of(m, s, &i->spec->app);
-        if (mc.placed == NULL)
-            return;
-        b->tries++;
-        match_try(&i->spec->app, o, &mc, &match);
-        if (match.reason != REJECT_NONE) {
-            if (launched == 0)
-                note_reject(m, s, o, &match);
+    for (struct instance *i = s->scheduled, *next; i != NULL; i = next) {
+        next = i->sched_next;
+        if (m->tokens <= 0 || b->n >= m->config.instances_per_offer_max)
             break;
+        if (i->reservation == RESERVATION_NONE && alike_refused)
+            continue;
+        match = (struct match){ .reason = REJECT_NONE };
+        if (use_for_instance(m, s, i, o, &mc, &match, b)) {
+            used = true;
+            continue;
         }
-        instance_provision(m, i,
-                           seen_agent_get(m, o->agent_id, o->hostname, o->region, o->zone, o->attributes,
-                                          o->attribute_count),
-                           &match);
-        add_launch(m, b, i, &match);
-        m->tokens--;
-        launched++;
+        if (match.reason == REJECT_NONE)
+            return; /* the arena is spent */
+        if (refused.reason == REJECT_NONE || (refused.reason == REJECT_RESERVATION && i->agent != NULL &&
+                                              str_eq(i->agent->id, o->agent_id)))
+            refused = match;
+        if (i->reservation != RESERVATION_NONE)
+            continue;
+        alike_refused = true;
+        refused = match;
+        if (!app_is_resident(&i->spec->app))
+            break;
     }
-    if (launched != 0)
+    if (used)
         q->last_used_at = (struct opt_time){ true, m->wall };
+    else if (refused.reason != REJECT_NONE)
+        note_reject(m, s, o, &refused);
 }
 
 static void decline(struct marathon *m, const struct offer *o, int64_t refuse_ns)
@@ -302,6 +375,7 @@ void launch_offers(struct marathon *m, struct offer *offers, size_t n)
         struct offer *o = &offers[k];
         struct batch b = { 0 };
         struct slot *s, *next;
+        reservations_review(m, o, &b);
         for (s = m->waiting; s != NULL && m->tokens > 0 && b.n < m->config.instances_per_offer_max;
              s = next) {
             next = s->wait_next;
@@ -324,7 +398,7 @@ void launch_offers(struct marathon *m, struct offer *offers, size_t n)
         a->accept.n = b.n;
         a->accept.refuse_ns = m->waiting != NULL ? 0 : m->config.decline_ns;
         m->counters.offers_used++;
-        m->counters.launch_operations++;
-        m->counters.tasks_launched += b.n;
+        m->counters.launch_operations += b.runs != 0;
+        m->counters.tasks_launched += b.runs;
     }
 }

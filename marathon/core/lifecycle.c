@@ -162,7 +162,7 @@ static void kill_surplus(struct marathon *m, struct slot *s, int64_t surplus)
     for (size_t k = 0; k < n && (int64_t)k < surplus; k++) {
         if (c != NULL && n <= GROUP_BY_CHOICE_MAX)
             prefer_full_group(v, k, n, c);
-        instance_kill(m, v[k], GOAL_DECOMMISSIONED);
+        instance_retire(m, v[k]);
     }
     free(v);
 }
@@ -196,7 +196,7 @@ static void kill_old(struct marathon *m, struct slot *s, int64_t count, bool cou
             v[k]->dying_counted = true;
             instance_change_end(m, v[k]);
         }
-        instance_kill(m, v[k], GOAL_DECOMMISSIONED);
+        instance_retire(m, v[k]);
     }
     free(v);
 }
@@ -207,8 +207,36 @@ static void kill_old(struct marathon *m, struct slot *s, int64_t count, bool cou
  * million of them. More follow when these have been placed, or with the next refill of launch tokens. */
 enum { WAITING_PER_APP_MAX = 20000, INSTANCES_MAX = 1000000 };
 
+static int64_t target_of(const struct slot *s)
+{
+    return s->action == ACTION_SCALE || s->action == ACTION_RESTART ? s->scale_to : s->spec->app.instances.v;
+}
+
+/* Instances that rest are woken first. New ones are made only beyond those that there are, ending ones
+ * included: these come to rest and are woken then. Answers how many are still to be made. */
+static int64_t wake(struct marathon *m, struct slot *s, int64_t n)
+{
+    int64_t kept = 0;
+
+    for (struct instance *i = s->instances, *next; i != NULL; i = next) {
+        next = i->next;
+        if (instance_rests(i) && !instance_fits(i, s->spec)) {
+            instance_kill(m, i, GOAL_DECOMMISSIONED);
+            continue;
+        }
+        if (n > 0 && instance_rests(i)) {
+            instance_wake(m, i);
+            n--;
+        }
+        kept += i->goal != GOAL_DECOMMISSIONED;
+    }
+    return n < target_of(s) - kept ? n : target_of(s) - kept;
+}
+
 static void schedule(struct marathon *m, struct slot *s, int64_t n)
 {
+    if (n > 0 && app_is_resident(&s->spec->app))
+        n = wake(m, s, n);
     for (; n > 0 && s->scheduled_count < WAITING_PER_APP_MAX && HASH_COUNT(m->instances) < INSTANCES_MAX; n--)
         (void)instance_schedule_new(m, s);
     s->deferred = n > 0 ? n : 0;
@@ -238,7 +266,7 @@ static bool check_stop(struct marathon *m, struct slot *s)
     s->deferred = 0;
     for (struct instance *i = s->instances, *next; i != NULL; i = next) {
         next = i->next;
-        if (i->goal == GOAL_RUNNING || i->state == INSTANCE_SCHEDULED)
+        if (i->goal != GOAL_DECOMMISSIONED || i->state == INSTANCE_SCHEDULED)
             instance_kill(m, i, GOAL_DECOMMISSIONED);
     }
     return s->instance_count == 0;
@@ -258,7 +286,7 @@ static bool check_restart(struct marathon *m, struct slot *s)
         qsort(v, n, sizeof *v, compare);
         for (size_t i = 0; i < n && (int64_t)k < s->live[0] - s->rolling.target; i++)
             if (!v[i]->old) {
-                instance_kill(m, v[i], GOAL_DECOMMISSIONED);
+                instance_retire(m, v[i]);
                 k++;
             }
         free(v);

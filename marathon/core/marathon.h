@@ -148,6 +148,8 @@ enum store_kind {
     STORE_CHANGE_DELETE,
     STORE_FAILURE, /* slot */
     STORE_FAILURE_DELETE,
+    STORE_GARBAGE, /* garbage */
+    STORE_GARBAGE_DELETE,
     STORE_FRAMEWORK_ID
 };
 
@@ -161,16 +163,22 @@ struct store_op {
     const struct instance *instance;
     const struct deployment *deployment;
     const struct root_change *change;
+    const struct garbage *garbage;
 };
 
-struct launch {
+/* What is done with picks of an offer: run a task, reserve them and make the volumes among them, or destroy
+ * the volumes among them and unreserve all. */
+enum launch_kind { LAUNCH_RUN, LAUNCH_RESERVE, LAUNCH_RECLAIM };
+
+struct launch { /* of RECLAIM only the picks, which are whole resources */
+    enum launch_kind kind;
     const struct instance *instance;
     struct str task_id;
     const struct spec *spec;
     struct str agent_id, hostname;
     const uint32_t *ports, *container_ports;
     size_t port_count;
-    const struct pick *picks;
+    struct pick *picks;
     size_t pick_count;
 };
 
@@ -315,6 +323,9 @@ struct stored_instance {
     unsigned ip_count;
     struct opt_time staged_at, started_at;
     int mesos_state; /* -1: none */
+    enum reservation reservation;
+    const struct str *volumes; /* their uuids */
+    size_t volume_count;
 };
 int marathon_restore_instance(struct marathon *m, const struct stored_instance *si, struct mono now,
                               struct error *err);
@@ -346,6 +357,8 @@ struct stored_failure {
     struct wall at, version;
 };
 void marathon_restore_failure(struct marathon *m, const struct stored_failure *f);
+void marathon_restore_garbage(struct marathon *m, struct str owner, struct str agent_id, struct str role,
+                              struct wall since);
 
 /* --- reading -----------------------------------------------------------------------------------------------
  */

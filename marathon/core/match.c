@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "common/base/sbuf.h"
+#include "marathon/core/match_volumes.h"
 #include "marathon/core/regex.h"
 
 static const char *const reason_names[REJECT_COUNT] = {
@@ -168,9 +169,24 @@ static bool role_accepted(const struct app *a, const struct marathon_config *cfg
     return false;
 }
 
-static bool usable(const struct app *a, const struct marathon_config *cfg, const struct offer_resource *r)
+bool resource_is_ours(const struct offer_resource *r, struct str framework, struct str owner)
 {
-    return !r->volume && !r->labelled && role_accepted(a, cfg, r->role);
+    return r->labelled && str_eq(r->owner_framework, framework) && str_eq(r->owner, owner);
+}
+
+bool match_usable(const struct app *a, const struct match_context *mc, const struct offer_resource *r)
+{
+    if (r->volume)
+        return false;
+    switch (mc->kind) {
+    case MATCH_PLAIN:
+        return !r->labelled && role_accepted(a, mc->config, r->role);
+    case MATCH_RESERVE: /* only what nobody has reserved can be reserved */
+        return !r->labelled && str_is(r->role, "*");
+    case MATCH_RESERVED:
+        return resource_is_ours(r, mc->framework, mc->owner);
+    }
+    return false;
 }
 
 struct quantity {
@@ -184,20 +200,20 @@ static int64_t milli_of(double v)
     return v > 9e15 ? INT64_MAX / 2 : (int64_t)(v * 1000 + (v < 0 ? -0.5 : 0.5));
 }
 
-static int64_t available(const struct app *a, const struct offer *o, const struct marathon_config *cfg,
+static int64_t available(const struct app *a, const struct offer *o, const struct match_context *mc,
                          const char *name)
 {
     int64_t have = 0;
 
     for (size_t i = 0; i < o->resource_count; i++) {
         const struct offer_resource *r = &o->resources[i];
-        if (r->kind == VALUE_KIND_SCALAR && str_is(r->name, name) && usable(a, cfg, r))
+        if (r->kind == VALUE_KIND_SCALAR && str_is(r->name, name) && match_usable(a, mc, r))
             have += r->milli;
     }
     return have;
 }
 
-static void reject(struct match *m, enum reject_reason r, int64_t need, int64_t have)
+void match_reject(struct match *m, enum reject_reason r, int64_t need, int64_t have)
 {
     m->reasons |= 1u << r;
     if (m->reason != REJECT_NONE && m->reason <= r)
@@ -207,7 +223,7 @@ static void reject(struct match *m, enum reject_reason r, int64_t need, int64_t 
     m->have_milli = have;
 }
 
-static bool add_pick(struct match *m, struct arena *arena, struct pick p, size_t *cap)
+bool match_pick(struct match *m, struct arena *arena, struct pick p, size_t *cap)
 {
     if (m->pick_count == *cap) {
         size_t n = *cap != 0 ? *cap * 2 : 8;
@@ -243,12 +259,12 @@ static bool port_taken(const struct match *m, uint32_t port)
     return false;
 }
 
-static bool port_offered(const struct app *a, const struct offer *o, const struct marathon_config *cfg,
+static bool port_offered(const struct app *a, const struct offer *o, const struct match_context *mc,
                          uint32_t port, size_t *ret_resource)
 {
     for (size_t i = 0; i < o->resource_count; i++) {
         const struct offer_resource *r = &o->resources[i];
-        if (r->kind != VALUE_KIND_RANGES || !str_is(r->name, "ports") || !usable(a, cfg, r))
+        if (r->kind != VALUE_KIND_RANGES || !str_is(r->name, "ports") || !match_usable(a, mc, r))
             continue;
         for (size_t k = 0; k < r->range_count; k++)
             if (port >= r->ranges[k].begin && port <= r->ranges[k].end) {
@@ -259,25 +275,25 @@ static bool port_offered(const struct app *a, const struct offer *o, const struc
     return false;
 }
 
-static uint64_t ports_offered(const struct app *a, const struct offer *o, const struct marathon_config *cfg)
+static uint64_t ports_offered(const struct app *a, const struct offer *o, const struct match_context *mc)
 {
     uint64_t n = 0;
 
     for (size_t i = 0; i < o->resource_count; i++) {
         const struct offer_resource *r = &o->resources[i];
-        if (r->kind == VALUE_KIND_RANGES && str_is(r->name, "ports") && usable(a, cfg, r))
+        if (r->kind == VALUE_KIND_RANGES && str_is(r->name, "ports") && match_usable(a, mc, r))
             for (size_t k = 0; k < r->range_count; k++)
                 n += r->ranges[k].end - r->ranges[k].begin + 1;
     }
     return n;
 }
 
-static uint32_t nth_port(const struct app *a, const struct offer *o, const struct marathon_config *cfg,
+static uint32_t nth_port(const struct app *a, const struct offer *o, const struct match_context *mc,
                          uint64_t n)
 {
     for (size_t i = 0; i < o->resource_count; i++) {
         const struct offer_resource *r = &o->resources[i];
-        if (r->kind != VALUE_KIND_RANGES || !str_is(r->name, "ports") || !usable(a, cfg, r))
+        if (r->kind != VALUE_KIND_RANGES || !str_is(r->name, "ports") || !match_usable(a, mc, r))
             continue;
         for (size_t k = 0; k < r->range_count; k++) {
             uint64_t size = (uint64_t)r->ranges[k].end - r->ranges[k].begin + 1;
@@ -300,7 +316,7 @@ static void choose_ports(const struct app *a, const struct offer *o, const struc
     m->ports = arena_array(mc->arena, n + 1, sizeof *m->ports);
     m->container_ports = arena_array(mc->arena, n + 1, sizeof *m->container_ports);
     if (m->ports == NULL || m->container_ports == NULL) {
-        reject(m, REJECT_PORTS, (int64_t)n * 1000, 0);
+        match_reject(m, REJECT_PORTS, (int64_t)n * 1000, 0);
         return;
     }
     m->port_count = n;
@@ -310,8 +326,8 @@ static void choose_ports(const struct app *a, const struct offer *o, const struc
         if (want <= 0)
             continue;
         fixed++;
-        if (!port_offered(a, o, mc->config, (uint32_t)want, &dummy)) {
-            reject(m, REJECT_PORTS, want * 1000, 0);
+        if (!port_offered(a, o, mc, (uint32_t)want, &dummy)) {
+            match_reject(m, REJECT_PORTS, want * 1000, 0);
             (void)snprintf(m->detail, sizeof m->detail, "host port %lld is not offered", (long long)want);
             return;
         }
@@ -319,9 +335,9 @@ static void choose_ports(const struct app *a, const struct offer *o, const struc
     }
     if (random == 0)
         return;
-    total = ports_offered(a, o, mc->config);
+    total = ports_offered(a, o, mc);
     if (total < random + fixed) {
-        reject(m, REJECT_PORTS, (int64_t)(random + fixed) * 1000, (int64_t)total * 1000);
+        match_reject(m, REJECT_PORTS, (int64_t)(random + fixed) * 1000, (int64_t)total * 1000);
         return;
     }
     uint64_t at = rng_below(mc->rng, total);
@@ -330,7 +346,7 @@ static void choose_ports(const struct app *a, const struct offer *o, const struc
             continue;
         uint32_t port;
         do {
-            port = nth_port(a, o, mc->config, at++ % total);
+            port = nth_port(a, o, mc, at++ % total);
         } while (port_taken(m, port));
         m->ports[i] = port;
     }
@@ -365,7 +381,7 @@ static void check_constraints(const struct app *a, const struct offer *o, const 
 
     if (o->region.p != NULL && o->home_region.p != NULL && !str_eq(o->region, o->home_region) &&
         !mentions_region(a)) {
-        reject(m, REJECT_CONSTRAINT, 0, 0);
+        match_reject(m, REJECT_CONSTRAINT, 0, 0);
         (void)snprintf(m->detail, sizeof m->detail,
                        "agent is in region %.*s, and the app has no @region or @zone constraint",
                        STR_ARG(str_sub(o->region, 0, 60)));
@@ -376,7 +392,7 @@ static void check_constraints(const struct app *a, const struct offer *o, const 
             field_value(c->field, o->hostname, o->region, o->zone, o->attributes, o->attribute_count);
         if (!constraint_admits(c, &mc->placed[i++], v, a->instances.v)) {
             bool first = (m->reasons & (1u << REJECT_CONSTRAINT)) == 0;
-            reject(m, REJECT_CONSTRAINT, 0, 0);
+            match_reject(m, REJECT_CONSTRAINT, 0, 0);
             if (first)
                 (void)snprintf(m->detail, sizeof m->detail, "constraint %.*s %s%s%.*s: the agent %s%.*s",
                                STR_ARG(str_sub(c->field, 0, 40)), constraint_op_names[c->op.v],
@@ -392,7 +408,7 @@ static void check_maintenance(const struct offer *o, const struct match_context 
         return;
     int64_t begin = o->unavailable_from.v.ms - mc->config->draining_ns / NS_PER_MS;
     if (mc->now.ms >= begin && (!o->unavailable_to.has || mc->now.ms < o->unavailable_to.v.ms)) {
-        reject(m, REJECT_MAINTENANCE, 0, 0);
+        match_reject(m, REJECT_MAINTENANCE, 0, 0);
         (void)snprintf(m->detail, sizeof m->detail, "agent is in maintenance");
     }
 }
@@ -412,7 +428,7 @@ static void check_scarce(const struct app *a, const struct offer *o, const struc
     bool restricted = label.p != NULL ? str_eq_nocase(label, STR("restricted")) : mc->config->gpu_restricted;
 
     if (a->gpus.v == 0 && restricted && offers_gpus(o)) {
-        reject(m, REJECT_SCARCE, 0, 0);
+        match_reject(m, REJECT_SCARCE, 0, 0);
         if (m->reason == REJECT_SCARCE)
             (void)snprintf(m->detail, sizeof m->detail, "agent has GPUs and the app asks for none");
     }
@@ -427,10 +443,10 @@ static bool take_scalar(const struct app *a, struct offer *o, const struct match
     for (size_t i = 0; i < o->resource_count && need > 0; i++) {
         struct offer_resource *r = &o->resources[i];
         if (r->kind != VALUE_KIND_SCALAR || !str_is(r->name, q->name) || r->milli <= 0 ||
-            !usable(a, mc->config, r))
+            !match_usable(a, mc, r))
             continue;
         int64_t take = r->milli < need ? r->milli : need;
-        if (!add_pick(m, mc->arena, (struct pick){ .resource = i, .milli = take }, cap))
+        if (!match_pick(m, mc->arena, (struct pick){ .resource = i, .milli = take }, cap))
             return false;
         r->milli -= take;
         need -= take;
@@ -480,11 +496,11 @@ static bool take_ports(const struct app *a, struct offer *o, const struct match_
         if (m->ports[i] == PORT_NONE)
             continue;
         struct port_range *one = arena_array(mc->arena, 1, sizeof *one);
-        if (one == NULL || !port_offered(a, o, mc->config, m->ports[i], &res) ||
+        if (one == NULL || !port_offered(a, o, mc, m->ports[i], &res) ||
             !cut_port(&o->resources[res], m->ports[i], mc->arena))
             return false;
         *one = (struct port_range){ m->ports[i], m->ports[i] };
-        if (!add_pick(m, mc->arena, (struct pick){ .resource = res, .ranges = one, .range_count = 1 }, cap))
+        if (!match_pick(m, mc->arena, (struct pick){ .resource = res, .ranges = one, .range_count = 1 }, cap))
             return false;
     }
     return true;
@@ -500,30 +516,37 @@ void match_try(const struct app *a, struct offer *o, const struct match_context 
 
     *ret = (struct match){ .reason = REJECT_NONE };
     if (!str_eq(o->role, a->role)) {
-        reject(ret, REJECT_ROLE, 0, 0);
+        match_reject(ret, REJECT_ROLE, 0, 0);
         (void)snprintf(ret->detail, sizeof ret->detail, "offered to role %.*s, the app has role %.*s",
                        STR_ARG(str_sub(o->role, 0, 50)), STR_ARG(str_sub(a->role, 0, 50)));
         return;
     }
-    check_constraints(a, o, mc, ret);
+    if (mc->kind != MATCH_RESERVED)
+        check_constraints(a, o, mc, ret);
     check_maintenance(o, mc, ret);
+    if (mc->kind != MATCH_PLAIN)
+        volumes_check(a, o, mc, ret);
     for (size_t k = 0; k < sizeof q / sizeof q[0]; k++) {
-        int64_t have = q[k].need > 0 ? available(a, o, mc->config, q[k].name) : 0;
+        int64_t have = q[k].need > 0 ? available(a, o, mc, q[k].name) : 0;
         if (have < q[k].need)
-            reject(ret, q[k].reason, q[k].need, have);
+            match_reject(ret, q[k].reason, q[k].need, have);
     }
     if (ret->reason == REJECT_NONE)
         choose_ports(a, o, mc, ret);
     check_scarce(a, o, mc, ret);
     if (ret->reason != REJECT_NONE)
         return;
+    if (mc->kind != MATCH_PLAIN && !volumes_take(a, o, mc, ret, &cap))
+        match_reject(ret, REJECT_DISK, 0, 0);
     for (size_t k = 0; k < sizeof q / sizeof q[0]; k++)
         if (!take_scalar(a, o, mc, &q[k], ret, &cap))
-            reject(ret, q[k].reason, q[k].need,
+            match_reject(ret, q[k].reason, q[k].need,
                    0); /* the arena is spent: a rest of the offer is lost, never double used */
     if (!take_ports(a, o, mc, ret, &cap))
-        reject(ret, REJECT_PORTS, 0, 0);
+        match_reject(ret, REJECT_PORTS, 0, 0);
     choose_container_ports(a, mc, ret);
+    if (mc->kind == MATCH_RESERVED)
+        return; /* counted where it was reserved */
     LIST_EACH(a->constraints, struct constraint, c)
     placed_add(&mc->placed[i++],
                field_value(c->field, o->hostname, o->region, o->zone, o->attributes, o->attribute_count),

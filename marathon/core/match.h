@@ -19,6 +19,8 @@ struct port_range {
     uint32_t begin, end; /* both inside */
 };
 
+enum disk_source { DISK_ROOT, DISK_PATH, DISK_MOUNT, DISK_OTHER };
+
 struct offer_resource {
     struct str name;
     struct str role; /* of the innermost reservation; "*" when unreserved */
@@ -26,8 +28,13 @@ struct offer_resource {
     int64_t milli;             /* scalar */
     struct port_range *ranges; /* sorted, disjoint; memory of the event */
     size_t range_count, range_cap;
-    bool volume;   /* persistent volume or whole disk: never plain disk */
+    bool volume;   /* persistent volume, other disk than the agent's root, revocable: never plain disk */
     bool labelled; /* reserved with labels: for one instance only */
+    enum disk_source source;
+    struct str disk_root;      /* of PATH and MOUNT */
+    struct str persistence_id; /* p NULL: no volume yet */
+    /* Of labelled ones: whose. p NULL: not said. */
+    struct str owner_framework, owner;
 };
 
 /* One agent attribute. text is the normalised form that constraints compare. */
@@ -46,6 +53,9 @@ struct offer {
     size_t resource_count;
     struct opt_time unavailable_from, unavailable_to; /* maintenance */
 };
+
+/* Reserved by this framework for this owner (an instance id). */
+bool resource_is_ours(const struct offer_resource *r, struct str framework, struct str owner);
 
 /* "1.0" -> "1", 2500 -> "2.5". */
 struct str scalar_text(struct arena *a, int64_t milli);
@@ -96,9 +106,14 @@ struct pick {
     int64_t milli;             /* scalars */
     struct port_range *ranges; /* ports */
     size_t range_count;
+    unsigned volume; /* 1 + index among the app's persistent volumes; 0: not for a volume */
 };
 
 enum { PORT_NONE = 0 };
+
+/* What the resources shall be: a task of an app without volumes takes plain ones; an instance with volumes
+ * first has plain ones reserved, and is launched on those that are reserved for it. */
+enum match_kind { MATCH_PLAIN, MATCH_RESERVE, MATCH_RESERVED };
 
 struct match {
     enum reject_reason reason;      /* REJECT_NONE: it fits */
@@ -118,10 +133,15 @@ struct match_context {
     struct rng *rng;
     struct wall now;
     struct placed *placed; /* one per constraint of the app, in order */
+    enum match_kind kind;
+    /* MATCH_RESERVED: whose reservation, and the ids of the volumes in the order of the app. */
+    struct str framework, owner;
+    const struct str *persistence_ids;
 };
 
 /* Tries a against the offer. On REJECT_NONE the resources are taken out of the offer and the placements
- * counted. Otherwise the offer is unchanged. */
+ * counted. Otherwise the offer is unchanged. An instance that has a reservation is placed already: its
+ * constraints do not count any more. */
 void match_try(const struct app *a, struct offer *o, const struct match_context *mc, struct match *ret);
 
 #endif

@@ -18,6 +18,7 @@ void marathon_config_init(struct marathon_config *c)
         .launch_token_interval_ns = 30 * NS_PER_S,
         .launch_confirm_ns = 300 * NS_PER_S,
         .launch_timeout_ns = 300 * NS_PER_S,
+        .reservation_ns = 20 * NS_PER_S,
         .decline_ns = 120 * NS_PER_S,
         .revive_interval_ns = 100 * NS_PER_MS,
         .suppress_offers = true,

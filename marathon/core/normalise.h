@@ -32,9 +32,16 @@ void app_merge(struct app *a, const struct app *update);
 /* A deep copy; NULL when the arena is spent. */
 struct app *app_clone(const struct app *a, struct arena *arena);
 
+/* What an app with persistent volumes may not change, of which its reservations are made. */
+void app_validate_resident_update(const struct app *from, const struct app *to, const struct place *at,
+                                  struct issues *is);
+/* A persistent volume of an app or of a pod. */
+void app_validate_persistent(const struct persistent_info *p, const struct place *at, struct issues *is);
+
 /* Every problem of a filled app. stored_role: the role in use by the app now, p NULL when it is new. */
 struct validate_context {
     const struct marathon_config *config;
+    const struct app *stored; /* the definition it replaces; NULL: a new app */
     struct str stored_role;
     bool enforce_role;         /* of the top-level group */
     bool in_group;             /* stated inside a group update */

@@ -70,12 +70,38 @@ static bool fill_objects(struct pod *p, struct arena *arena)
     return true;
 }
 
+static bool pod_is_resident(const struct pod *p)
+{
+    LIST_EACH(p->volumes, struct pod_volume, v)
+    if (v->persistent != NULL)
+        return true;
+    return false;
+}
+
+static void fill_resident(struct pod *p)
+{
+    struct pod_upgrade *u = p->scheduling->upgrade;
+    struct unreachable_strategy *un = p->scheduling->unreachable;
+
+    if (!u->health_capacity.has)
+        u->health_capacity = (struct opt_f64){ true, 0.5 };
+    if (!u->over_capacity.has)
+        u->over_capacity = (struct opt_f64){ true, 0 };
+    if (!un->disabled.has && !un->inactive_s.has && !un->expunge_s.has)
+        un->disabled = (struct opt_bool){ true, true };
+    LIST_EACH(p->volumes, struct pod_volume, v)
+    if (v->persistent != NULL && v->persistent->profile.p != NULL)
+        v->persistent->type = (struct opt_i64){ true, VOLUME_MOUNT };
+}
+
 bool pod_fill(struct pod *p, const struct marathon_config *c, struct arena *arena)
 {
     struct str default_network = c->default_network;
 
     if (!fill_objects(p, arena))
         return false;
+    if (pod_is_resident(p))
+        fill_resident(p);
     schema_defaults(&schema_pod, p);
     p->id = path_resolve(arena, STR("/"), p->id);
     LIST_EACH(p->networks, struct network, n)
@@ -170,6 +196,31 @@ static bool derive_ports(struct app *a, const struct pod *p, struct arena *arena
     return true;
 }
 
+/* They appear in the executor's sandbox under their names. */
+static bool derive_volumes(struct app *a, const struct pod *p, struct arena *arena)
+{
+    struct list out = { .has = true };
+
+    if (!pod_is_resident(p))
+        return true;
+    if (a->container == NULL) {
+        a->container = arena_alloc(arena, sizeof *a->container);
+        if (a->container == NULL)
+            return false;
+        a->container->type = (struct opt_i64){ true, ENGINE_MESOS };
+    }
+    out.p = arena_array(arena, p->volumes.n, sizeof(struct volume));
+    if (out.p == NULL)
+        return false;
+    LIST_EACH(p->volumes, struct pod_volume, v)
+    if (v->persistent != NULL)
+        *LIST_AT(out, struct volume, out.n++) = (struct volume){ .container_path = v->name,
+                                                                 .persistent = v->persistent,
+                                                                 .mode = { true, MODE_RW } };
+    a->container->volumes = out;
+    return true;
+}
+
 static bool derive_constraints(struct app *a, const struct pod_placement *pl, struct arena *arena)
 {
     a->constraints = (struct list){ pl->constraints.n != 0, 0,
@@ -239,7 +290,7 @@ struct app *pod_to_app(struct pod *p, struct arena *arena)
     a->upgrade->health_capacity = s->upgrade->health_capacity;
     a->upgrade->over_capacity = s->upgrade->over_capacity;
     sum_resources(a, p);
-    return derive_ports(a, p, arena) && derive_constraints(a, s->placement, arena) &&
+    return derive_ports(a, p, arena) && derive_volumes(a, p, arena) && derive_constraints(a, s->placement, arena) &&
                    derive_health(a, p, arena)
                ? a
                : NULL;

@@ -169,7 +169,7 @@ static void check_volumes(const struct check *c)
         if (!used)
             issue_at(c->is, &at, "volume must be referenced by at least one container");
         if (v->persistent != NULL)
-            issue_at(c->is, &pp, "persistent volumes of pods are not supported by this version");
+            app_validate_persistent(v->persistent, &pp, c->is);
         if (v->secret.p != NULL)
             issue_at(c->is, &ps, "Feature secrets is not enabled. Enable with --enable_features secrets)");
     }
@@ -201,12 +201,23 @@ static void check_as_app(const struct check *c, bool enforce_role, struct str st
     const struct pod_placement *pl = c->p->scheduling->placement;
     struct place ps = PLACE_FIELD(NULL, "scheduling"), pp = PLACE_FIELD(&ps, "placement");
     struct app a = { .id = c->p->id, .role = c->p->role, .accepted_roles = pl->accepted_roles };
+    struct place pu = PLACE_FIELD(&ps, "unreachableStrategy"), pg = PLACE_FIELD(&ps, "upgrade"),
+                 po = PLACE_FIELD(&pg, "maximumOverCapacity"), pr = PLACE_FIELD(NULL, "role");
+    bool resident = false;
     struct validate_context vc = { .config = c->config,
                                    .stored_role = stored_role,
                                    .enforce_role = enforce_role };
     size_t i = 0;
 
     app_validate_identity(&a, &vc, c->is);
+    LIST_EACH(c->p->volumes, struct pod_volume, v)
+    resident = resident || v->persistent != NULL;
+    if (resident && str_is(c->p->role, "*"))
+        issue_at(c->is, &pr, "Resident pods cannot have the role *");
+    if (resident && !c->p->scheduling->unreachable->disabled.v)
+        issue_at(c->is, &pu, "unreachableStrategy must be disabled for pods with persistent volumes");
+    if (resident && c->p->scheduling->upgrade->over_capacity.v > 0)
+        issue_at(c->is, &po, "got %g, expected 0.0", c->p->scheduling->upgrade->over_capacity.v);
     LIST_EACH(pl->constraints, struct pod_constraint, k)
     {
         struct place at = PLACE_INDEX(&pp, "constraints", i++);

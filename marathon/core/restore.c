@@ -66,7 +66,13 @@ static void restore_placement(struct marathon *m, struct instance *i, const stru
 
     i->agent = seen_agent_get(m, si->agent_id, si->hostname, si->region, si->zone, si->attributes,
                               si->attribute_count);
-    instance_task_id(i, &b);
+    if (i->incarnation == 0) { /* reserved, and not launched yet */
+        i->incarnation++;
+        instance_task_id(i, &b);
+        i->incarnation--;
+    } else {
+        instance_task_id(i, &b);
+    }
     i->task_id = text_own(sbuf_view(&b));
     sbuf_done(&b);
     containers_init(m, i, i->has_mesos_state ? i->mesos_state : TASK_STAGING);
@@ -76,6 +82,25 @@ static void restore_placement(struct marathon *m, struct instance *i, const stru
     i->ip_count = si->ip_count > 4 ? 4 : si->ip_count;
     if (i->ip_count != 0)
         memcpy(i->ips, si->ips, i->ip_count * sizeof *i->ips);
+}
+
+static bool volumes_are_whole(const struct stored_instance *si, const struct spec *spec)
+{
+    if (si->reservation == RESERVATION_NONE || si->volume_count != app_volume_count(&spec->app))
+        return false;
+    for (size_t k = 0; k < si->volume_count; k++)
+        if (si->volumes[k].n != UUID_TEXT_SIZE - 1)
+            return false;
+    return true;
+}
+
+static void restore_volumes(struct instance *i, const struct stored_instance *si)
+{
+    i->reservation = si->reservation;
+    i->volume_count = si->volume_count;
+    i->volumes = xcalloc(si->volume_count + 1, sizeof *i->volumes);
+    for (size_t k = 0; k < si->volume_count; k++)
+        memcpy(i->volumes[k].uuid, si->volumes[k].p, UUID_TEXT_SIZE - 1);
 }
 
 int marathon_restore_instance(struct marathon *m, const struct stored_instance *si, struct mono now,
@@ -88,7 +113,9 @@ int marathon_restore_instance(struct marathon *m, const struct stored_instance *
     if (spec == NULL)
         return error_set(err, ERR_NOT_FOUND, "instance %.*s: the definition it runs is missing",
                          STR_ARG(str_sub(si->id, 0, 150)));
-    if (instance_find(m, si->id) != NULL || instance_state_is_terminal(si->state))
+    if (instance_find(m, si->id) != NULL ||
+        (instance_state_is_terminal(si->state) &&
+         (si->goal != GOAL_STOPPED || !volumes_are_whole(si, spec))))
         return error_set(err, ERR_CONFLICT, "instance %.*s: a second record, or an ended state",
                          STR_ARG(str_sub(si->id, 0, 150)));
     m->now = now;
@@ -107,6 +134,10 @@ int marathon_restore_instance(struct marathon *m, const struct stored_instance *
     i->ready = true;
     i->state = INSTANCE_PROVISIONED; /* so that a scheduled one is listed by the setter below */
     i->counted = true;
+    if (volumes_are_whole(si, spec)) /* else as if it had none: what is reserved is given back when offered */
+        restore_volumes(i, si);
+    if (i->reservation != RESERVATION_NONE && si->state == INSTANCE_SCHEDULED)
+        restore_placement(m, i, si);
     if (si->state == INSTANCE_SCHEDULED) {
         i->state = INSTANCE_SCHEDULED;
         DL_APPEND2(s->scheduled, i, sched_prev, sched_next);
@@ -226,6 +257,10 @@ struct spec *marathon_app_at(const struct marathon *m, struct str id, struct wal
  */
 void instance_resume(struct marathon *m, struct instance *i)
 {
+    if (i->reservation == RESERVATION_ASKED && (i->state == INSTANCE_SCHEDULED || instance_rests(i)))
+        reservation_guard(m, i);
+    if (instance_rests(i))
+        return;
     if (i->goal != GOAL_RUNNING) {
         instance_kill(m, i, i->goal);
         return;

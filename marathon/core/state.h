@@ -60,6 +60,8 @@ const char *instance_state_task_name(enum instance_state s); /* "TASK_RUNNING" *
 bool instance_state_is_terminal(enum instance_state s);
 bool instance_state_parse(struct str name, enum instance_state *ret);
 
+/* Each is more final than the one before it. Only instances with volumes are stopped: they rest with their
+ * reservation until they are wanted again. */
 enum goal { GOAL_RUNNING, GOAL_STOPPED, GOAL_DECOMMISSIONED };
 const char *goal_name(enum goal g);
 
@@ -96,6 +98,23 @@ struct container_state {
     char *message, *container_id; /* owned; may be NULL */
 };
 
+/* What an instance with volumes has on its agent. ASKED: the operations were sent, and no offer has shown
+ * their result yet. */
+enum reservation { RESERVATION_NONE, RESERVATION_ASKED, RESERVATION_HELD };
+
+struct local_volume {
+    char uuid[UUID_TEXT_SIZE];
+};
+
+/* A reservation that belongs to no instance any more: offers of its agent are wanted until it is gone. */
+struct garbage {
+    struct str owner; /* the instance id; owned, as the others */
+    struct str agent_id, role;
+    struct wall since;
+    uint64_t asked_round; /* of offers, in which its release was sent; 0: not yet */
+    UT_hash_handle hh;    /* marathon.garbage, by owner */
+};
+
 struct spec;
 struct slot;
 
@@ -108,7 +127,10 @@ struct instance {
     unsigned incarnation; /* of the task that runs or ran last; 1 is the first */
     struct str task_id;   /* "<id>._app.<incarnation>", of pods that of the first container; owned; valid from
                              PROVISIONED on */
-    struct agent *agent;  /* NULL while SCHEDULED for the first time */
+    enum reservation reservation;
+    struct local_volume *volumes; /* with a reservation: one per persistent volume of the spec, in order */
+    size_t volume_count;
+    struct agent *agent;  /* NULL while SCHEDULED without a reservation */
     uint32_t *ports;      /* host ports, PORT_NONE: none; port_count of them */
     uint32_t *container_ports;
     size_t port_count;
@@ -138,7 +160,7 @@ struct instance {
     bool counted; /* part of the slot's counters at this moment */
     unsigned kill_attempts;
     int64_t sequence;   /* order of creation */
-    struct timer timer; /* launch guard, kill retry or unreachable step, by state */
+    struct timer timer; /* launch or reservation guard, kill retry or unreachable step, by state */
     struct timer readiness_timer;
     struct instance *prev, *next;             /* slot's list */
     struct instance *sched_prev, *sched_next; /* slot's waiting list, while SCHEDULED */
@@ -296,7 +318,7 @@ struct probe {
 
 struct counters {
     uint64_t tasks_launched, offers_incoming, offers_used, offers_declined, revives, suppresses,
-        launch_operations;
+        launch_operations, reserve_operations;
     uint64_t deployments, deployments_dismissed, task_updates[TASK_STATE_COUNT], oom;
     uint64_t kills_in_flight;
 };
@@ -340,6 +362,8 @@ struct marathon {
         size_t check;
     } * check_queue;
     size_t check_head, check_count, check_cap;
+    struct garbage *garbage; /* reservations to be given back */
+    struct wall garbage_at;  /* when the latest was added */
     struct probe *probes;
     size_t probe_count;
     uint64_t probe_seq, round;
@@ -370,6 +394,10 @@ struct deployment *deployment_find(const struct marathon *m, struct str id);
 struct spec *slot_version(const struct slot *s, struct wall version);
 /* The enforceRole of the app's top-level group. */
 bool role_is_enforced(const struct marathon *m, struct str app_id);
+/* Stopped, its task gone, its volumes kept. */
+bool instance_rests(const struct instance *i);
+/* "<safe path>#<containerPath>#<uuid>" */
+void volume_persistence_id(const struct instance *i, size_t volume, struct sbuf *b);
 /* Waits for launch: scheduled and provisioned instances. */
 int64_t slot_queued(const struct slot *s);
 

@@ -182,7 +182,7 @@ void unreachable_arm(struct marathon *m, struct instance *i)
 
 static void now_unreachable(struct marathon *m, struct instance *i)
 {
-    if (i->goal != GOAL_RUNNING) {
+    if (i->goal != GOAL_RUNNING && (i->goal != GOAL_STOPPED || i->reservation == RESERVATION_NONE)) {
         instance_remove(m, i);
         return;
     }
@@ -190,7 +190,10 @@ static void now_unreachable(struct marathon *m, struct instance *i)
     checks_stop(m, i);
     timer_clear(&m->timers, &i->timer);
     instance_set_state(m, i, INSTANCE_UNREACHABLE);
-    unreachable_arm(m, i);
+    if (instance_rests(i))
+        instance_rest(m, i);
+    else
+        unreachable_arm(m, i);
 }
 
 static void now_ended(struct marathon *m, struct instance *i, enum instance_state s,
@@ -207,6 +210,8 @@ static void now_ended(struct marathon *m, struct instance *i, enum instance_stat
     else if (counts_as_failure(s) && i->goal == GOAL_RUNNING)
         launch_failed(m, i->slot);
     checks_stop(m, i);
+    if (e->state == TASK_GONE_BY_OPERATOR && i->reservation != RESERVATION_NONE)
+        reservation_lost(m, i);
     instance_set_state(m, i, s);
     instance_end(m, i);
 }
@@ -272,6 +277,22 @@ static bool is_task_of(const struct instance *i, struct str task_id)
     return i->container_count != 0 ? containers_find(i, task_id) != SIZE_MAX : str_eq(i->task_id, task_id);
 }
 
+/* A repeated word of its end, or its task that was thought lost and is not wanted any more. */
+static void apply_to_resting(struct marathon *m, struct instance *i, const struct status_event *e)
+{
+    enum instance_state to = state_of(e->state, e->reason_number);
+
+    if (e->state == TASK_GONE_BY_OPERATOR) {
+        reservation_lost(m, i);
+        instance_remove(m, i);
+    } else if (!instance_state_is_terminal(to)) {
+        if (to != INSTANCE_UNREACHABLE)
+            kill_unknown(m, e);
+    } else if (i->state == INSTANCE_UNREACHABLE) {
+        instance_set_state(m, i, to);
+    }
+}
+
 void status_apply(struct marathon *m, const struct status_event *e)
 {
     struct instance *i = instance_of_task(m, e->task_id);
@@ -280,6 +301,8 @@ void status_apply(struct marathon *m, const struct status_event *e)
     m->counters.oom += e->reason_number == REASON_CONTAINER_LIMITATION_MEMORY;
     if (i == NULL || i->state == INSTANCE_SCHEDULED || !is_task_of(i, e->task_id))
         unknown_task(m, e);
+    else if (instance_rests(i))
+        apply_to_resting(m, i, e);
     else if (i->container_count != 0)
         apply_to_pod(m, i, e);
     else
@@ -292,6 +315,10 @@ void instance_timer(struct marathon *m, struct instance *i)
 {
     if (i->kill_sent) {
         kill_timer(m, i);
+        return;
+    }
+    if (i->state == INSTANCE_SCHEDULED || instance_rests(i)) {
+        reservation_timer(m, i);
         return;
     }
     switch (i->state) {

@@ -133,6 +133,8 @@ void marathon_free(struct marathon *m)
         HASH_DEL(m->probes, p);
         free(p);
     }
+    while (m->garbage != NULL)
+        garbage_free(m, m->garbage);
     marathon_free_dead(m);
     free(m->dead_specs);
     free(m->changes);
@@ -190,7 +192,7 @@ static void subscribed(struct marathon *m, struct str framework_id, struct str m
     m->master = xstrndup(master);
     m->connected = true;
     m->suppressed = false;
-    m->revive_wanted = m->waiting != NULL;
+    m->revive_wanted = m->waiting != NULL || garbage_wanted(m);
     e = bus_emit(m, known ? BUS_SCHEDULER_REREGISTERED : BUS_SCHEDULER_REGISTERED);
     e->master = step_keep(m, master);
     e->message = step_keep(m, framework_id);

@@ -263,10 +263,17 @@ static void check_volume(const struct app *a, const struct volume *v, const stru
                          const struct place *p, struct issues *is)
 {
     if (v->persistent != NULL) {
-        struct place pp = PLACE_FIELD(p, "persistent"), cp = PLACE_FIELD(p, "containerPath");
+        struct place pp = PLACE_FIELD(p, "persistent"), cp = PLACE_FIELD(p, "containerPath"),
+                     pm = PLACE_FIELD(p, "mode");
         if (str_contains(v->container_path, STR("/")))
             issue_at(is, &cp, "value must not contain \"/\"");
-        issue_at(is, &pp, "persistent volumes are not supported by this version");
+        if (str_is(v->container_path, ".") || str_is(v->container_path, "..") ||
+            str_contains(v->container_path, STR("#")))
+            issue_at(is, &cp, "got '%.*s', expected the name of a folder in the sandbox without '#'",
+                     STR_ARG(v->container_path));
+        if (v->mode.v != MODE_RW)
+            issue_at(is, &pm, "got RO, expected RW");
+        app_validate_persistent(v->persistent, &pp, is);
     } else if (v->external != NULL) {
         struct place pe = PLACE_FIELD(p, "external");
         if (!vc->config->external_volumes)
@@ -315,8 +322,12 @@ static void check_container(const struct app *a, const struct validate_context *
     }
     LIST_EACH(c->volumes, struct volume, v)
     {
-        struct place pv = PLACE_INDEX(&p, "volumes", i++);
+        struct place pv = PLACE_INDEX(&p, "volumes", i++), all = PLACE_FIELD(&p, "volumes");
         check_volume(a, v, vc, &pv, is);
+        LIST_EACH(c->volumes, struct volume, o)
+        if (o < v && v->persistent != NULL && o->persistent != NULL &&
+            str_eq(o->container_path, v->container_path))
+            issue_at(is, &all, "Volume names must be unique");
     }
     if (c->linux_info != NULL && c->linux_info->seccomp != NULL) {
         struct place pl = PLACE_FIELD(&p, "linuxInfo"), ps = PLACE_FIELD(&pl, "seccomp");
@@ -432,6 +443,8 @@ static void check_roles(const struct app *a, const struct validate_context *vc, 
     }
     if (!good)
         issue_at(is, &p, "got %.*s, expected one of: [%s]", STR_ARG(a->role), text);
+    if (app_is_resident(a) && str_is(a->role, "*"))
+        issue_at(is, &p, "Resident apps cannot have the role *");
     if (a->accepted_roles.has && a->accepted_roles.n == 0)
         issue_at(is, &pa, "must not be empty");
     LIST_EACH(a->accepted_roles, struct str, r)
@@ -464,6 +477,115 @@ static void check_numbers(const struct app *a, const struct validate_context *vc
         issue_at(is, &pt, "terminals are not supported by this version");
 }
 
+/* --- persistent volumes ---------------------------------------------------------------------------------- */
+void app_validate_persistent(const struct persistent_info *p, const struct place *at, struct issues *is)
+{
+    struct place ps = PLACE_FIELD(at, "size"), pm = PLACE_FIELD(at, "maxSize"),
+                 pf = PLACE_FIELD(at, "profileName"), pc = PLACE_FIELD(at, "constraints");
+    size_t i = 0;
+
+    if (p->size.v == 0)
+        issue_at(is, &ps, "got 0, expected more than 0");
+    if (p->max_size.has && p->type.v != VOLUME_MOUNT)
+        issue_at(is, &pm, "Only mount volumes can have maxSize");
+    else if (p->max_size.has && p->max_size.v < p->size.v)
+        issue_at(is, &pm, "Max size must be larger than size");
+    if (p->profile.p != NULL)
+        issue_at(is, &pf,
+                 "disk profiles are not supported by this version: agents have no storage provider ('%.*s')",
+                 STR_ARG(str_sub(p->profile, 0, 100)));
+    if (p->constraints.n != 0 && p->type.v == VOLUME_ROOT)
+        issue_at(is, &pc, "Constraints on root volumes are not supported");
+    LIST_EACH(p->constraints, struct constraint, c)
+    {
+        struct place pi = PLACE_INDEX(at, "constraints", i++);
+        check_constraint(c, &pi, is);
+        if (c->op.v != OP_LIKE && c->op.v != OP_UNLIKE)
+            issue_at(is, &pi, "a volume's constraint has the operator LIKE or UNLIKE");
+        if (!str_is(c->field, "path"))
+            issue_at(is, &pi, "a volume's constraint is about the field path");
+    }
+}
+
+static bool same_number(double x, double y)
+{
+    return !(x < y || x > y);
+}
+
+static bool same_volumes(const struct app *from, const struct app *to)
+{
+    size_t n = app_volume_count(from);
+
+    if (n != app_volume_count(to))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (!str_eq(app_volume(from, i)->container_path, app_volume(to, i)->container_path) ||
+            !schema_equal(&schema_persistent, app_volume(from, i)->persistent, app_volume(to, i)->persistent))
+            return false;
+    return true;
+}
+
+static int64_t host_port(const struct app *a, size_t i)
+{
+    if (!app_is_host_mode(a)) {
+        const struct port_mapping *m = LIST_AT(a->container->port_mappings, struct port_mapping, i);
+        return m->host_port.has ? m->host_port.v : -1;
+    }
+    return a->require_ports.v ? app_service_port(a, i) : 0;
+}
+
+static bool same_host_ports(const struct app *from, const struct app *to)
+{
+    size_t n = app_port_count(from);
+
+    if (n != app_port_count(to))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (host_port(from, i) != host_port(to, i))
+            return false;
+    return true;
+}
+
+/* The same of pods, in the words that the original has for these. */
+static void check_resident_pod(const struct app *from, const struct app *to, const struct place *at,
+                               struct issues *is)
+{
+    if (!same_volumes(from, to))
+        issue_at(is, at, "persistent volumes cannot be updated");
+    if (!same_number(from->cpus.v, to->cpus.v))
+        issue_at(is, at, "cpus cannot be updated if a pod has persistent volumes");
+    if (!same_number(from->mem.v, to->mem.v))
+        issue_at(is, at, "mem cannot be updated if a pod has persistent volumes");
+    if (!same_number(from->disk.v, to->disk.v))
+        issue_at(is, at, "disk cannot be updated if a pod has persistent volumes");
+    if (from->gpus.v != to->gpus.v)
+        issue_at(is, at, "gpus cannot be updated if a pod has persistent volumes");
+    if (!same_host_ports(from, to))
+        issue_at(is, at, "host ports cannot be updated if a pod has persistent volumes");
+}
+
+void app_validate_resident_update(const struct app *from, const struct app *to, const struct place *at,
+                                  struct issues *is)
+{
+    if (!app_is_resident(from))
+        return;
+    if (to->pod != NULL) {
+        check_resident_pod(from, to, at, is);
+        return;
+    }
+    if (!same_volumes(from, to))
+        issue_at(is, at, "Persistent volumes can not be changed!");
+    if (!same_number(from->cpus.v, to->cpus.v) || !same_number(from->mem.v, to->mem.v) ||
+        !same_number(from->disk.v, to->disk.v) || from->gpus.v != to->gpus.v)
+        issue_at(is, at,
+                 "Services with persistent volumes configured may not change resource requirements. If you need "
+                 "to make this change, please create a new service.");
+    if (!same_host_ports(from, to))
+        issue_at(is, at,
+                 "Services with persistent volumes configured may not change host port requirements. If you need "
+                 "to make this change, please create a new service.");
+}
+
 void app_validate(const struct app *a, const struct validate_context *vc, struct issues *is)
 {
     const struct place *root = vc->place;
@@ -486,6 +608,8 @@ void app_validate(const struct app *a, const struct validate_context *vc, struct
     check_strategies(a, root, is);
     check_roles(a, vc, root, is);
     check_numbers(a, vc, root, is);
+    if (vc->stored != NULL)
+        app_validate_resident_update(vc->stored, a, root, is);
 }
 
 void app_validate_identity(const struct app *a, const struct validate_context *vc, struct issues *is)

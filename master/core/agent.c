@@ -28,28 +28,21 @@ void agent_update_allocator(struct master *m, struct agent *a)
     allocator_agent_update(m->allocator, a->ref, &spec);
 }
 
-/* What is configured plus what the agent checkpointed in place of it: each reservation or volume replaces the unreserved
+/* What is configured plus what the agent checkpointed in place of it: each reservation or volume replaces the
  * resources that it was made of. */
 static struct resources agent_total_of(const struct agent_report *r)
 {
     struct resources total = resources_copy(&r->info->resources);
 
     for (size_t i = 0; i < r->checkpointed.n; i++) {
-        CLEANUP(resources_done_p) struct resources one = RESOURCES_INIT;
         if (r->checkpointed.v[i].reservations == NULL)
             continue; /* nothing that an agent may checkpoint */
-        resources_add(&one, &r->checkpointed.v[i]);
-        CLEANUP(resources_done_p) struct resources bare = resources_to_unreserved(&one);
-        /* Static reservations stay below dynamic ones: take the entry as far down as the configuration has it. */
-        const struct reservation *bottom = &r->checkpointed.v[i].reservations->v[0];
-        if (bottom->type == RESERVATION_STATIC && bare.n == 1) {
-            struct reservation st = *bottom;
-            bare.v[0].reservations = reservations_push(NULL, &st);
+        struct resource origin = resource_origin(&r->checkpointed.v[i]);
+        if (resources_contains_one(&total, &origin)) {
+            resources_sub(&total, &origin);
+            resources_add(&total, &r->checkpointed.v[i]);
         }
-        if (!resources_contains(&total, &bare))
-            continue;
-        resources_sub_all(&total, &bare);
-        resources_add_all(&total, &one);
+        resource_done(&origin);
     }
     return total;
 }

@@ -63,6 +63,10 @@ TEST("an app is read with counts, deployments and tasks; slashes may be doubled"
 }
 
 /* Bad definitions: status, path and text of the first detail, or the message. */
+#define PERSISTENT(path, mode, info)                                                                       \
+    "{\"id\":\"/a\",\"cmd\":\"xx\",\"container\":{\"type\":\"MESOS\",\"volumes\":[{\"containerPath\":\"" path \
+    "\",\"mode\":\"" mode "\",\"persistent\":{" info "}}]}}"
+
 static const struct {
     const char *body;
     unsigned status;
@@ -148,11 +152,24 @@ static const struct {
     { "{\"id\":\"/a\",\"container\":{\"type\":\"DOCKER\",\"docker\":{\"image\":\"nginx\"}}}", 422,
       "/container/docker/image",
       "container images are not supported by this version ('nginx'); use cmd with host files or fetch" },
-    { "{\"id\":\"/"
-      "a\",\"cmd\":\"xx\",\"container\":{\"type\":\"MESOS\",\"volumes\":[{\"containerPath\":\"d\",\"mode\":"
-      "\"RW\","
-      "\"persistent\":{\"size\":1}}]}}",
-      422, "/container/volumes(0)/persistent", "persistent volumes are not supported by this version" },
+    { PERSISTENT("d", "RW", "\"size\":1"), 422, "/role", "Resident apps cannot have the role *" },
+    { PERSISTENT("d", "RW", "\"size\":0"), 422, "/container/volumes(0)/persistent/size",
+      "got 0, expected more than 0" },
+    { PERSISTENT("d", "RO", "\"size\":1"), 422, "/container/volumes(0)/mode", "got RO, expected RW" },
+    { PERSISTENT("d/e", "RW", "\"size\":1"), 422, "/container/volumes(0)/containerPath",
+      "value must not contain \"/\"" },
+    { PERSISTENT("d", "RW", "\"size\":1,\"maxSize\":2"), 422, "/container/volumes(0)/persistent/maxSize",
+      "Only mount volumes can have maxSize" },
+    { PERSISTENT("d", "RW", "\"size\":2,\"maxSize\":1,\"type\":\"mount\""), 422,
+      "/container/volumes(0)/persistent/maxSize", "Max size must be larger than size" },
+    { PERSISTENT("d", "RW", "\"size\":1,\"constraints\":[[\"path\",\"LIKE\",\"a.*\"]]"), 422,
+      "/container/volumes(0)/persistent/constraints", "Constraints on root volumes are not supported" },
+    { PERSISTENT("d", "RW", "\"size\":1,\"type\":\"path\",\"constraints\":[[\"path\",\"UNIQUE\"]]"), 422,
+      "/container/volumes(0)/persistent/constraints(0)",
+      "a volume's constraint has the operator LIKE or UNLIKE" },
+    { PERSISTENT("d", "RW", "\"size\":1,\"profileName\":\"fast\""), 422,
+      "/container/volumes(0)/persistent/profileName",
+      "disk profiles are not supported by this version: agents have no storage provider ('fast')" },
     { "{\"id\":\"/a\",\"cmd\":\"xx\",\"executor\":\"/my/executor\"}", 422, "/executor",
       "custom executors are not supported by this version ('/my/executor'); leave executor empty" },
 };
@@ -669,5 +686,134 @@ TEST("with --safe_groups what a group update leaves out goes with prune=true onl
     CHECK_INT(call(&aw, "PUT", "/v2/groups/g?prune=true", "{\"apps\":[{\"id\":\"a\",\"cmd\":\"xx\"}]}"), 200);
     world_run(&aw.w, 500);
     CHECK_INT(call(&aw, "GET", "/v2/apps/g/b", NULL), 404);
+    apiworld_done(&aw);
+}
+
+/* --- persistent volumes ------------------------------------------------------------------------------------ */
+#define DB                                                                                                 \
+    "{\"id\":\"/db\",\"cmd\":\"sleep 1000\",\"cpus\":0.1,\"mem\":32,\"instances\":2,\"container\":{"        \
+    "\"type\":\"MESOS\",\"volumes\":[{\"containerPath\":\"data\",\"mode\":\"RW\",\"persistent\":{\"size\":100}}]}}"
+
+static void begin_resident(void)
+{
+    apiworld_init(&aw, 2);
+    aw.w.config.role = aw.w.m->config.role = STR("web");
+    CHECK_INT(call(&aw, "POST", "/v2/apps", DB), 201);
+    CHECK_CSTR(at(&aw, "upgradeStrategy"), "{\"maximumOverCapacity\":0,\"minimumHealthCapacity\":0.5}");
+    CHECK_CSTR(at(&aw, "unreachableStrategy"), "\"disabled\"");
+    CHECK_CSTR(at(&aw, "residency"),
+               "{\"relaunchEscalationTimeoutSeconds\":3600,\"taskLostBehavior\":\"WAIT_FOREVER\"}");
+    CHECK_CSTR(at(&aw, "container/volumes/0/persistent"), "{\"type\":\"root\",\"size\":100,\"constraints\":[]}");
+    world_run(&aw.w, 2000);
+}
+
+TEST("tasks of an app with persistent volumes list them, also while it is scaled down")
+{
+    begin_resident();
+    (void)call(&aw, "GET", "/v2/apps/db", NULL);
+    CHECK_CSTR(at(&aw, "app/tasksRunning"), "2");
+    CHECK_CSTR(at(&aw, "app/tasks/0/localVolumes/0/runSpecId"), "\"/db\"");
+    CHECK_CSTR(at(&aw, "app/tasks/0/localVolumes/0/containerPath"), "\"data\"");
+    const char *id = at(&aw, "app/tasks/0/localVolumes/0/persistenceId"),
+               *uuid = at(&aw, "app/tasks/0/localVolumes/0/uuid");
+    CHECK(strncmp(id, "\"db#data#", 9) == 0 && strcmp(id + 9, uuid + 1) == 0);
+    CHECK_INT(call(&aw, "PUT", "/v2/apps/db", "{\"instances\":0}"), 200);
+    world_run(&aw.w, 2000);
+    (void)call(&aw, "GET", "/v2/tasks", NULL);
+    CHECK_CSTR(at(&aw, "tasks/1/state"), "\"TASK_KILLED\"");
+    CHECK_CSTR(at(&aw, "tasks/1/startedAt"), "");
+    CHECK_CSTR(at(&aw, "tasks/1/localVolumes/0/containerPath"), "\"data\"");
+    apiworld_done(&aw);
+}
+
+TEST("an app with persistent volumes keeps what its reservations are made of")
+{
+    static const struct {
+        const char *body, *text;
+    } refused[] = {
+        { "{\"cpus\":0.2}", "Services with persistent volumes configured may not change resource requirements." },
+        { "{\"mem\":64}", "Services with persistent volumes configured may not change resource requirements." },
+        { "{\"portDefinitions\":[{\"port\":0},{\"port\":0}]}",
+          "Services with persistent volumes configured may not change host port requirements." },
+        { "{\"container\":{\"type\":\"MESOS\",\"volumes\":[]}}", "Persistent volumes can not be changed!" },
+        { "{\"container\":{\"type\":\"MESOS\",\"volumes\":[{\"containerPath\":\"data\",\"mode\":\"RW\","
+          "\"persistent\":{\"size\":200}}]}}",
+          "Persistent volumes can not be changed!" },
+        { "{\"upgradeStrategy\":{\"minimumHealthCapacity\":0.5,\"maximumOverCapacity\":0.5}}",
+          "got 0.5, expected 0.0" },
+        { "{\"unreachableStrategy\":{\"inactiveAfterSeconds\":1,\"expungeAfterSeconds\":2}}",
+          "unreachableStrategy must be disabled for resident tasks" },
+        { "{\"role\":\"*\"}", "Resident apps cannot have the role *" },
+    };
+
+    begin_resident();
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        unsigned status = call(&aw, "PUT", "/v2/apps/db", refused[i].body);
+        if (status != 422 || !str_contains(body_of(&aw), str_of(refused[i].text)))
+            test_fail(__FILE__, __LINE__, "%s: %u %.*s", refused[i].body, status, STR_ARG(body_of(&aw)));
+    }
+    CHECK_INT(call(&aw, "PUT", "/v2/apps/db", "{\"env\":{\"A\":\"b\"}}"), 200);
+    apiworld_done(&aw);
+}
+
+TEST("a restart loses no reservation: waiting, resting and running instances keep their volumes")
+{
+    char before[4096], after[4096];
+
+    begin_resident();
+    (void)call(&aw, "PUT", "/v2/apps/db", "{\"instances\":1}");
+    world_run(&aw.w, 2000);
+    struct instance *i = slot_find(aw.w.m, STR("/db"))->instances;
+    if (instance_rests(i))
+        i = i->next;
+    aw.w.suppressed = true; /* no offers: it waits for its own */
+    world_end_task(&aw.w, world_task(&aw.w, i->task_id), TASK_FAILED);
+    (void)call(&aw, "GET", "/v2/apps/db/tasks", NULL);
+    (void)snprintf(before, sizeof before, "%.*s", STR_ARG(body_of(&aw)));
+    crash_and_restart();
+    (void)call(&aw, "GET", "/v2/apps/db/tasks", NULL);
+    (void)snprintf(after, sizeof after, "%.*s", STR_ARG(body_of(&aw)));
+    CHECK_CSTR(after, before);
+    world_run(&aw.w, 3000);
+    CHECK_INT(slot_find(aw.w.m, STR("/db"))->running, 1);
+    CHECK_INT(aw.w.reserves, 2);
+    CHECK_INT(call(&aw, "PUT", "/v2/apps/db", "{\"instances\":2}"), 200);
+    world_run(&aw.w, 3000);
+    CHECK_INT(slot_find(aw.w.m, STR("/db"))->running, 2);
+    CHECK_INT(aw.w.reserves, 2);
+    CHECK_INT(aw.w.reclaims, 0);
+    apiworld_done(&aw);
+}
+
+TEST("a removed app's reservations are given back although the service restarts before an offer comes")
+{
+    begin_resident();
+    aw.w.suppressed = true;
+    (void)call(&aw, "DELETE", "/v2/apps/db", NULL);
+    for (int k = 0; k < WORLD_TASKS_MAX; k++)
+        if (aw.w.tasks[k].id != NULL)
+            world_end_task(&aw.w, &aw.w.tasks[k], TASK_KILLED);
+    CHECK_INT(HASH_COUNT(aw.w.m->garbage), 2);
+    crash_and_restart();
+    CHECK_INT(HASH_COUNT(aw.w.m->garbage), 2);
+    CHECK(!aw.w.suppressed);
+    world_run(&aw.w, 3000);
+    CHECK(aw.w.m->garbage == NULL);
+    CHECK(aw.w.suppressed);
+    for (int k = 0; k < WORLD_PIECES_MAX; k++)
+        CHECK(aw.w.pieces[k].owner == NULL);
+    apiworld_done(&aw);
+}
+
+TEST("a restart in the middle of a rolling restart of instances with volumes starts each once")
+{
+    begin_resident();
+    unsigned launches = aw.w.launches;
+    CHECK_INT(call(&aw, "PUT", "/v2/apps/db", "{\"cmd\":\"sleep 2000\"}"), 200);
+    crash_and_restart();
+    world_run(&aw.w, 5000);
+    CHECK_INT(slot_find(aw.w.m, STR("/db"))->running, 2);
+    CHECK_INT(aw.w.launches, launches + 2);
+    CHECK_INT(aw.w.reserves, 2);
     apiworld_done(&aw);
 }

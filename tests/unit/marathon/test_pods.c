@@ -198,11 +198,11 @@ TEST("what was picked is shared out to the executor and the containers, and noth
     };
     struct stoa_offer offer = { .resources = offered, .resource_count = 5 };
     struct port_range port = { 31005, 31005 };
-    struct pick picks[] = { { 0, 300, NULL, 0 },
-                            { 1, 200, NULL, 0 },
-                            { 2, 96000, NULL, 0 },
-                            { 3, 10000, NULL, 0 },
-                            { 4, 0, &port, 1 } };
+    struct pick picks[] = { { 0, 300, NULL, 0, 0 },
+                            { 1, 200, NULL, 0, 0 },
+                            { 2, 96000, NULL, 0, 0 },
+                            { 3, 10000, NULL, 0, 0 },
+                            { 4, 0, &port, 1, 0 } };
     uint32_t host = 31005, inside = 31005;
     struct stoa_operation op;
     struct arena arena;

@@ -13,7 +13,18 @@
 #include "marathon/core/pod.h"
 #include "tests/support/test.h"
 
-enum { WORLD_AGENTS_MAX = 16, WORLD_TASKS_MAX = 400 };
+enum { WORLD_AGENTS_MAX = 16, WORLD_TASKS_MAX = 400, WORLD_PIECES_MAX = 400, WORLD_OFFERED_MAX = 100 };
+
+/* One reserved resource. */
+struct world_piece {
+    char *owner; /* NULL: free entry */
+    int agent;
+    const char *name; /* "cpus", "mem", "disk" or "ports" */
+    int64_t milli;
+    struct port_range port;
+    char *volume; /* persistence id or NULL */
+    char *task;   /* that uses it now, or NULL */
+};
 
 struct world_task {
     char *id;
@@ -34,6 +45,10 @@ struct world {
     int agents;
     int64_t agent_cpus;
     struct world_task tasks[WORLD_TASKS_MAX];
+    struct world_piece pieces[WORLD_PIECES_MAX];
+    int offered[WORLD_AGENTS_MAX][WORLD_OFFERED_MAX]; /* piece of each resource of the latest offers, or -1 */
+    bool reservations_fail;                           /* the operations never have an effect */
+    unsigned reserves, reclaims;
     bool suppressed, offers_wanted;
     bool start_fails; /* tasks end with FAILED instead of running */
     bool checks_fail;
@@ -82,11 +97,79 @@ static void world_launch_task(struct world *w, const struct launch *l, struct st
     if (t == NULL)
         abort();
     *t = (struct world_task){ .id = xstrndup(id), .agent = l->agent_id.p[1] - '0', .healthy = true };
-    if (!first)
-        return;
+    if (!first || app_is_resident(&l->spec->app))
+        return; /* what is reserved is in the pieces */
     t->cpus = (int64_t)(l->spec->app.cpus.v * 1000);
     for (size_t i = 0; i < l->port_count && i < 8; i++)
         t->ports[t->port_count++] = l->ports[i];
+}
+
+static struct world_piece *world_piece_add(struct world *w, const struct launch *l, const char *name)
+{
+    for (int i = 0; i < WORLD_PIECES_MAX; i++)
+        if (w->pieces[i].owner == NULL) {
+            w->pieces[i] = (struct world_piece){ .owner = xstrndup(l->instance->id),
+                                                 .agent = l->agent_id.p[1] - '0',
+                                                 .name = name };
+            return &w->pieces[i];
+        }
+    abort();
+}
+
+static void world_reserve(struct world *w, const struct launch *l)
+{
+    static const char *const names[] = { "cpus", "mem", "ports", "disk" };
+
+    w->reserves++;
+    w->offers_wanted = true;
+    for (size_t k = 0; k < l->pick_count && !w->reservations_fail; k++) {
+        struct world_piece *p = world_piece_add(w, l, names[l->picks[k].resource % 4]);
+        p->milli = l->picks[k].milli;
+        if (l->picks[k].range_count != 0)
+            p->port = l->picks[k].ranges[0];
+        if (l->picks[k].volume != 0) {
+            struct sbuf b = SBUF_INIT(4096);
+            volume_persistence_id(l->instance, l->picks[k].volume - 1, &b);
+            p->volume = xstrndup(sbuf_view(&b));
+            sbuf_done(&b);
+        }
+    }
+}
+
+static void world_piece_free(struct world_piece *p)
+{
+    free(p->owner);
+    free(p->volume);
+    free(p->task);
+    *p = (struct world_piece){ 0 };
+}
+
+static struct world_piece *world_piece_of(struct world *w, size_t agent, const struct pick *p)
+{
+    int at = w->offered[agent][p->resource];
+
+    return at >= 0 ? &w->pieces[at] : NULL;
+}
+
+static void world_reclaim(struct world *w, const struct launch *l, size_t agent)
+{
+    w->reclaims++;
+    w->offers_wanted = true;
+    for (size_t k = 0; k < l->pick_count; k++) {
+        struct world_piece *p = world_piece_of(w, agent, &l->picks[k]);
+        if (p == NULL || p->task != NULL)
+            abort();
+        world_piece_free(p);
+    }
+}
+
+static void world_use_pieces(struct world *w, const struct launch *l, size_t agent)
+{
+    for (size_t k = 0; k < l->pick_count; k++) {
+        struct world_piece *p = world_piece_of(w, agent, &l->picks[k]);
+        if (p != NULL)
+            p->task = xstrndup(l->task_id);
+    }
 }
 
 /* Of a pod one task per container, the first of which holds everything. */
@@ -115,7 +198,14 @@ static void world_actions(struct world *w)
         switch (x->type) {
         case DO_ACCEPT:
             for (size_t k = 0; k < x->accept.n; k++)
-                world_launch(w, &x->accept.launches[k]);
+                if (x->accept.launches[k].kind == LAUNCH_RESERVE)
+                    world_reserve(w, &x->accept.launches[k]);
+                else if (x->accept.launches[k].kind == LAUNCH_RECLAIM)
+                    world_reclaim(w, &x->accept.launches[k], x->accept.offer_index);
+                else {
+                    world_use_pieces(w, &x->accept.launches[k], x->accept.offer_index);
+                    world_launch(w, &x->accept.launches[k]);
+                }
             break;
         case DO_DECLINE:
             break;
@@ -196,13 +286,39 @@ static void world_done(struct world *w)
     marathon_actions_done(&w->actions);
     for (int i = 0; i < WORLD_TASKS_MAX; i++)
         free(w->tasks[i].id);
+    for (int i = 0; i < WORLD_PIECES_MAX; i++)
+        world_piece_free(&w->pieces[i]);
+}
+
+/* Adds what is reserved on the agent and not in use. */
+static size_t world_offer_pieces(struct world *w, int a, struct offer_resource *res, size_t n)
+{
+    for (int i = 0; i < WORLD_PIECES_MAX; i++) {
+        struct world_piece *p = &w->pieces[i];
+        if (p->owner == NULL || p->agent != a || p->task != NULL || n == WORLD_OFFERED_MAX)
+            continue;
+        w->offered[a][n] = i;
+        res[n++] = (struct offer_resource){ .name = str_of(p->name),
+                                            .role = STR("web"),
+                                            .milli = p->milli,
+                                            .kind = p->port.end != 0 ? VALUE_KIND_RANGES : VALUE_KIND_SCALAR,
+                                            .ranges = &p->port,
+                                            .range_count = p->port.end != 0,
+                                            .range_cap = 1,
+                                            .volume = p->volume != NULL,
+                                            .persistence_id = str_of(p->volume),
+                                            .labelled = true,
+                                            .owner_framework = STR("fw-1"),
+                                            .owner = str_of(p->owner) };
+    }
+    return n;
 }
 
 /* Offers everything free, one offer per agent. */
 static void world_offer(struct world *w)
 {
     struct offer offers[WORLD_AGENTS_MAX];
-    struct offer_resource res[WORLD_AGENTS_MAX][4];
+    static struct offer_resource res[WORLD_AGENTS_MAX][WORLD_OFFERED_MAX];
     struct port_range ranges[WORLD_AGENTS_MAX][64];
     struct attribute attrs[WORLD_AGENTS_MAX][1];
     char names[WORLD_AGENTS_MAX][4][16];
@@ -215,12 +331,17 @@ static void world_offer(struct world *w)
         for (int i = 0; i < WORLD_TASKS_MAX; i++)
             if (w->tasks[i].id != NULL && w->tasks[i].agent == a)
                 cpus -= w->tasks[i].cpus;
+        for (int i = 0; i < WORLD_PIECES_MAX; i++)
+            if (w->pieces[i].owner != NULL && w->pieces[i].agent == a && str_is(str_of(w->pieces[i].name), "cpus"))
+                cpus -= w->pieces[i].milli;
         for (uint32_t p = 31000; p <= 31050 && n < 63; p++) {
             bool used = false;
             for (int i = 0; i < WORLD_TASKS_MAX && !used; i++)
                 for (size_t k = 0;
                      w->tasks[i].id != NULL && w->tasks[i].agent == a && k < w->tasks[i].port_count; k++)
                     used = used || w->tasks[i].ports[k] == p;
+            for (int i = 0; i < WORLD_PIECES_MAX && !used; i++)
+                used = w->pieces[i].owner != NULL && w->pieces[i].agent == a && w->pieces[i].port.begin == p;
             if (!used)
                 continue;
             if (p > at)
@@ -245,11 +366,14 @@ static void world_offer(struct world *w)
         offers[a] = (struct offer){ .id = str_of(names[a][2]),
                                     .agent_id = str_of(names[a][0]),
                                     .hostname = str_of(names[a][1]),
-                                    .role = STR("*"),
+                                    .role = w->config.role,
                                     .attributes = attrs[a],
                                     .attribute_count = 1,
                                     .resources = res[a],
                                     .resource_count = 4 };
+        for (int k = 0; k < 4; k++)
+            w->offered[a][k] = -1;
+        offers[a].resource_count = world_offer_pieces(w, a, res[a], 4);
     }
     (void)world_step(
         w, (struct marathon_event){ .type = EVENT_OFFERS, .offers = { offers, (size_t)w->agents } }, NULL);
@@ -274,6 +398,11 @@ static void world_end_task(struct world *w, struct world_task *t, enum task_stat
     char *id = t->id;
 
     t->id = NULL;
+    for (int i = 0; i < WORLD_PIECES_MAX; i++)
+        if (w->pieces[i].task != NULL && str_is(str_of(id), w->pieces[i].task)) {
+            free(w->pieces[i].task);
+            w->pieces[i].task = NULL;
+        }
     world_status(w, id, s, -1);
     free(id);
     if (!w->suppressed)
@@ -347,6 +476,30 @@ static inline struct app *world_app(struct arena *a, const char *id, const char 
     struct marathon_config c;
 
     marathon_config_init(&c);
+    app->id = arena_str(a, str_of(id));
+    app->cmd = arena_str(a, str_of(cmd));
+    app->cpus = (struct opt_f64){ true, 0.1 };
+    app->instances = (struct opt_i64){ true, instances };
+    app_fill(app, &c, STR("/"), HEALTH_PORTS_STATED, a);
+    return app;
+}
+
+/* With a volume of 100 MB; the world's config must have the role web. */
+static inline struct app *world_resident_app(struct arena *a, const char *id, const char *cmd, int64_t instances)
+{
+    struct app *app = arena_alloc(a, sizeof *app);
+    struct marathon_config c;
+    struct volume *v = arena_alloc(a, sizeof *v);
+
+    marathon_config_init(&c);
+    c.role = STR("web");
+    v->container_path = STR("data");
+    v->mode = (struct opt_i64){ true, MODE_RW };
+    v->persistent = arena_alloc(a, sizeof *v->persistent);
+    v->persistent->size = (struct opt_i64){ true, 100 };
+    app->container = arena_alloc(a, sizeof *app->container);
+    app->container->type = (struct opt_i64){ true, ENGINE_MESOS };
+    app->container->volumes = (struct list){ true, 1, v };
     app->id = arena_str(a, str_of(id));
     app->cmd = arena_str(a, str_of(cmd));
     app->cpus = (struct opt_f64){ true, 0.1 };

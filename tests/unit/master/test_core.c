@@ -146,6 +146,35 @@ TEST("five unanswered pings make an agent unreachable, registry first; its tasks
     scene_done(&s);
 }
 
+TEST("an agent that comes back brings its reservations and the volumes made of them")
+{
+    struct scene s;
+    struct master_event exited = { .type = MASTER_EV_AGENT_EXITED, .pid = STR(PID0) };
+    int64_t plain = 0, reserved = 0, volumes = 0;
+
+    scene_with_offer(&s);
+    (void)step(&s, &exited);
+#define RESERVED "\"reservations\":[{\"type\":\"DYNAMIC\",\"role\":\"web\"}]"
+    (void)agent_says(&s, PID0, "ReregisterSlaveMessage", &mesos__internal__reregister_slave_message__descriptor,
+                     "{\"slave\":{\"hostname\":\"h\",\"port\":5051,\"id\":{\"value\":\"" AGENT0 "\"},\"resources\":[{\"name\":"
+                     "\"cpus\",\"type\":\"SCALAR\",\"scalar\":{\"value\":4}},{\"name\":\"disk\",\"type\":\"SCALAR\",\"scalar\":{"
+                     "\"value\":100}}]},\"version\":\"1.12.0\"," AGENT_CAPS ",\"checkpointed_resources\":[{\"name\":\"disk\",\"type\":\"SCALAR\",\"scalar\":{\"value\":5}," RESERVED
+                     "},{\"name\":\"disk\",\"type\":\"SCALAR\",\"scalar\":{\"value\":7}," RESERVED
+                     ",\"disk\":{\"persistence\":{\"id\":\"v1\"},\"volume\":{\"mode\":\"RW\",\"container_path\":\"data\"}}}]}");
+    const struct agent *a = agent_find(s.m, STR(AGENT0));
+    for (size_t i = 0; i < a->total.n; i++) {
+        const struct resource *r = &a->total.v[i];
+        if (!str_is(STR("disk"), r->name->text))
+            continue;
+        int64_t *sum = resource_is_persistent_volume(r) ? &volumes : resource_is_reserved(r) ? &reserved : &plain;
+        *sum += r->milli;
+    }
+    CHECK_INT(plain, 88000);
+    CHECK_INT(reserved, 5000);
+    CHECK_INT(volumes, 7000);
+    scene_done(&s);
+}
+
 TEST("a pong resets the count")
 {
     struct scene s;
