@@ -2,6 +2,8 @@
 /* Events in, actions out. Each action is one short function; what must be told back to the core is queued. */
 #include "agent/shell.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <stdlib.h>
 
 #include "agent/files.h"
@@ -13,6 +15,7 @@
 #include "common/base/cleanup.h"
 #include "common/base/log.h"
 #include "common/io/fs.h"
+#include "common/io/tree.h"
 
 enum { MESSAGE_BYTES_MAX = 256 << 20 };
 
@@ -109,6 +112,42 @@ static void make_volumes(struct shell *s)
         if (fs_mkdirs(path_volume(s->work_dir, r).p, 0755, &err) != 0)
             log_error("volume_failed", "error=" LOG_Q, LOG_QARG(str_of(err.msg)));
     }
+}
+
+static void volume_removed(void *arg, const struct error *err)
+{
+    char *path = arg;
+
+    if (err == NULL)
+        log_info("volume_removed", "path=" LOG_Q, LOG_QARG(str_of(path)));
+    else
+        log_warn("volume_not_removed", "path=" LOG_Q " error=" LOG_Q, LOG_QARG(str_of(path)), LOG_QARG(str_of(err->msg)));
+    free(path);
+}
+
+/* Of a whole disk the place where it is mounted stays. */
+static void empty_disk(struct shell *s, const char *root)
+{
+    DIR *d = opendir(root);
+    struct dirent *e;
+
+    while (d != NULL && (e = readdir(d)) != NULL)
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0) {
+            struct path p = path_fmt("%s/%s", root, e->d_name);
+            tree_remove_later(s->loop, AT_FDCWD, p.p, volume_removed, xstrdup(p.p));
+        }
+    if (d != NULL)
+        (void)closedir(d);
+}
+
+static void remove_volume(struct shell *s, const struct resource *r)
+{
+    struct path p = path_volume(s->work_dir, r);
+
+    if (resource_is_disk(r, DISK_MOUNT))
+        empty_disk(s, p.p);
+    else
+        tree_remove_later(s->loop, AT_FDCWD, p.p, volume_removed, xstrdup(p.p));
 }
 
 /* --- sending --- */
@@ -239,6 +278,7 @@ static void carry_out(struct shell *s, const struct agent_action *act)
         stored("resources", a->id, checkpoint_resources(c, a, &err), &err);
         make_volumes(s);
         break;
+    case AGENT_DO_REMOVE_VOLUME: remove_volume(s, act->volume); break;
     case AGENT_DO_STORE_OPERATION:
         stored("operation", a->id, checkpoint_operation(c, a, act->operation, false, &err), &err);
         break;

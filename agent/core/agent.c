@@ -85,6 +85,7 @@ void agent_core_free(struct agent *a)
     }
     resources_done(&a->total);
     resources_done(&a->checkpointed);
+    resources_done(&a->destroyed);
     resources_done(&a->declared);
     blob_unref(a->drain_config);
     arena_done(&a->scratch);

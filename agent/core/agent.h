@@ -320,6 +320,7 @@ enum agent_action_type {
     AGENT_DO_STORE_UPDATE,         /* append; answer with AGENT_EV_UPDATE_STORED */
     AGENT_DO_STORE_ACK,
     AGENT_DO_STORE_RESOURCES,      /* resources.info, resources_and_operations.state, volumes' folders */
+    AGENT_DO_REMOVE_VOLUME,        /* what a destroyed volume holds */
     AGENT_DO_STORE_OPERATION,      /* operation.updates: the status */
     AGENT_DO_STORE_OPERATION_ACK,
     AGENT_DO_STORE_DRAIN,
@@ -363,6 +364,7 @@ struct agent_action {
     const struct agent_stream *flow; /* STORE_UPDATE, STORE_ACK, SEND_UPDATE */
     const struct agent_update *update;
     const struct agent_operation *operation;
+    const struct resource *volume; /* REMOVE_VOLUME */
     struct str task_id;            /* EXECUTOR_KILL, EXECUTOR_ACK, STORE_ACK */
     struct str text;               /* NOTE, EXIT: text; EXECUTOR_KILL: KillPolicy; messages: data */
     struct str to;                 /* receiver's pid */

@@ -58,6 +58,26 @@ static void remember_checkpointed(struct agent *a)
     a->checkpointed = resources_checkpointed(&a->total);
 }
 
+static bool has_volume(const struct resources *r, const struct resource *volume)
+{
+    for (uint32_t i = 0; i < r->n; i++)
+        if (resource_is_persistent_volume(&r->v[i]) && r->v[i].disk->persistence == volume->disk->persistence &&
+            resource_reservation_role(&r->v[i]) == resource_reservation_role(volume))
+            return true;
+    return false;
+}
+
+/* After the records: a crash in between leaves a folder, never a volume without one. */
+static void remove_destroyed(struct agent *a, const struct conversion *c)
+{
+    resources_done(&a->destroyed);
+    for (uint32_t i = 0; i < c->consumed.n; i++)
+        if (resource_is_persistent_volume(&c->consumed.v[i]) && !has_volume(&c->produced, &c->consumed.v[i]))
+            resources_add(&a->destroyed, &c->consumed.v[i]);
+    for (uint32_t i = 0; i < a->destroyed.n; i++)
+        agent_do(a, AGENT_DO_REMOVE_VOLUME)->volume = &a->destroyed.v[i];
+}
+
 void agent_on_apply_operation(struct agent *a, const struct agent_event *ev)
 {
     const struct agent_operation_desc *d = &ev->u.operation;
@@ -89,6 +109,8 @@ void agent_on_apply_operation(struct agent *a, const struct agent_event *ev)
         remember_checkpointed(a);
     agent_do(a, AGENT_DO_STORE_RESOURCES); /* with the operation, until it is acknowledged */
     agent_do(a, AGENT_DO_STORE_OPERATION)->operation = o;
+    if (state == OPERATION_FINISHED)
+        remove_destroyed(a, d->conversion);
     operation_send(a, o);
 }
 

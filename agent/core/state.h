@@ -144,6 +144,7 @@ struct agent {
     char *master;                   /* pid, NULL: none known */
     struct resources total;         /* with reservations and volumes applied */
     struct resources checkpointed;  /* dynamic reservations and volumes of total */
+    struct resources destroyed;     /* volumes of the latest operation that are no more */
     struct resources declared;      /* --resources */
     struct uuid resource_version;
     struct agent_framework *frameworks;

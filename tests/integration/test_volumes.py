@@ -161,7 +161,7 @@ def _():
 def _():
     change("/v2/apps/db", None, "DELETE")
     wait_for("nothing is reserved", lambda: reserved() == [], 30)
-    equal(glob.glob(f"{dev.work_dir}/agent*/volumes/roles/web/*"), [], "volumes left on disk")
+    wait_for("nothing is left on disk", lambda: glob.glob(f"{dev.work_dir}/agent*/volumes/roles/web/*") == [])
     dev.stop()
 
 

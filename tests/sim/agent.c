@@ -305,6 +305,7 @@ static void carry_out(struct agent_node *n, const struct agent_action *act)
         sim_trace(n->sim, n->p->name, "exits: %.*s", STR_ARG(act->text));
         proc_exit(n->p);
         break;
+    case AGENT_DO_REMOVE_VOLUME:
     case AGENT_DO_MAKE_SANDBOX:
     case AGENT_DO_UPDATE_CONTAINER:
     case AGENT_DO_GC_EXECUTOR:
