@@ -19,7 +19,8 @@
 
 #define EXECUTOR_HEARTBEAT_NS (1800 * NS_PER_S)
 
-enum { EVENT_BYTES_MAX = 64 << 20 };
+/* CALL: of an UPDATE or MESSAGE. They travel on to the master, whose limit of a message is 16 MiB. */
+enum { EVENT_BYTES_MAX = 64 << 20, CALL_BYTES_MAX = 8 << 20 };
 
 struct exec_stream {
     uint64_t number;
@@ -331,6 +332,10 @@ static void dispatch(struct call *c)
         return;
     if (type == MESOS__V1__EXECUTOR__CALL__TYPE__HEARTBEAT) {
         http_reply(c->req, 202, NULL, (struct str){ NULL, 0 });
+        return;
+    }
+    if (type != MESOS__V1__EXECUTOR__CALL__TYPE__SUBSCRIBE && http_req_body(c->req).n > CALL_BYTES_MAX) {
+        http_reply_text(c->req, 413, "The call has %zu bytes; at most %d go to the master", http_req_body(c->req).n, CALL_BYTES_MAX);
         return;
     }
     if (type != MESOS__V1__EXECUTOR__CALL__TYPE__SUBSCRIBE && s->core->state == AGENT_RECOVERING) {

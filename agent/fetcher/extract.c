@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Archives, by libarchive. What an archive names must stay in the directory: no "..", no absolute paths (their leading
- * slashes are dropped, as tar does), no writing through links that the archive itself made. Owners are not restored;
- * set-id bits and devices neither, unless the user could make them. */
+ * slashes are dropped, as tar does), no writing through links that the archive itself made. Owners are not restored, set-id
+ * bits neither unless the user could make them. Devices are refused. */
 #include "agent/fetcher/fetcher.h"
 
 #include <archive.h>
@@ -61,6 +61,8 @@ static int extract_entries(struct archive *in, struct archive *out, struct error
         const char *name = archive_entry_pathname(e), *link = archive_entry_hardlink(e);
         if (name == NULL)
             return error_set(err, ERR_INVALID, "archive: an entry without a name");
+        if (archive_entry_filetype(e) == AE_IFCHR || archive_entry_filetype(e) == AE_IFBLK)
+            return error_set(err, ERR_INVALID, "archive: %.80s is a device", name);
         archive_entry_copy_pathname(e, relative(name));
         if (link != NULL)
             archive_entry_copy_hardlink(e, relative(link));

@@ -1,134 +1,21 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Tasks and executors that mean harm, through a real master and agent. Whatever they do: master, agent and a neighbour live on, the
+"""Tasks that mean harm, through a real master and agent with every isolator. Whatever they do: master, agent and a neighbour live on, the
 task ends with the right state and reason, the resources are offered again, and no process, cgroup, mount or file in the wrong
 place is left."""
-import base64, os, sys, uuid
+import os, sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from scheduler import *
+from hostile import *
 
-master = agent = port = agent_port = groups = fw = None
 ISOLATION = ("cgroups/cpu,cgroups/mem,cgroups/pids,cgroups/devices,namespaces/pid,namespaces/ipc,filesystem/linux,posix/rlimits,disk/du,"
              "linux/capabilities,linux/nnp")
-PY = "/usr/bin/python3 -c"
-CPUS, MEM = 8, 4096
-
-
-broken, started = [], ()
-
-
-def restart():
-    global agent
-    broken.clear()
-    agent.kill(signal.SIGUSR1).wait(10)
-    fw.stream.close()
-    agent = None
-    start(*started)
-
-
-def start(isolation, *flags):
-    """A master and an agent of their own; those before are ended."""
-    global master, agent, port, agent_port, groups, fw, started
-    started = (isolation, *flags)
-    if agent is not None:
-        finish()
-    port, agent_port = free_ports(2)
-    d = os.path.join(scratch(), str(port))
-    groups = f"stoa_hostile_{os.getpid()}_{port}"
-    master = Process("master", [STOA, "master", "--ip=127.0.0.1", f"--port={port}", f"--work_dir={d}/m", "--hostname=localhost", "--allocation_interval=50ms"])
-    wait_for("the master", lambda: get(port, "/health").status == 200)
-    agent = Process("agent", [STOA, "agent", f"--master=127.0.0.1:{port}", "--ip=127.0.0.1", f"--port={agent_port}", f"--work_dir={d}/a", "--hostname=localhost",
-                              f"--cgroups_root={groups}", f"--resources=cpus:{CPUS};mem:{MEM};disk:1000;ports:[31000-31100]", "--registration_backoff_factor=50ms",
-                              f"--fetcher_cache_dir={d}/cache", "--executor_shutdown_grace_period=1secs", f"--isolation={isolation}", *flags])
-    wait_for("the agent is registered", lambda: get(port, "/slaves").json["slaves"][0]["active"])
-    fw = Framework(port, name="hostile")
-    fw.launch(task("neighbour", "n=0; while true; do n=$((n+1)); echo $n > tick; sleep 0.1; done", cpus=0.5, mem=64))
-    fw.update("neighbour", "TASK_RUNNING")
-
-
-def sandbox(id):
-    for f in get(agent_port, "/state").json["frameworks"]:
-        for e in f["executors"] + f["completed_executors"]:
-            if e["id"] == id:
-                return e["directory"]
-    raise Failed(f"no executor {id}")
-
-
-def left(*besides):
-    """What is left on the machine but of the neighbour (and besides)."""
-    keep = {sandbox(i).rsplit("/", 1)[1] for i in ("neighbour", *besides)}
-    cg = [d for d in glob.glob(f"/sys/fs/cgroup/*/{groups}/*/") + glob.glob(f"/sys/fs/cgroup/{groups}/*/") if d.split("/")[-2] not in keep]
-    mine = os.path.join(scratch(), str(port))
-    mounts = [l.split()[1] for l in open("/proc/self/mounts") if mine in l]
-    procs = []
-    for p in glob.glob("/proc/[0-9]*"):
-        try:
-            env = open(p + "/environ", "rb").read().split(b"\0")
-            box = [e[16:].decode() for e in env if e.startswith(b"MESOS_DIRECTORY=")]
-            if box and box[0].startswith(mine) and box[0].rsplit("/", 1)[1] not in keep and is_alive(p[6:]):
-                procs.append(open(p + "/cmdline").read().replace("\0", " ")[:80])
-        except (OSError, ValueError):
-            pass
-    return cg + mounts + procs
-
-
-def all_is_well(*besides):
-    """Nothing is left, the neighbour ticks, the agent answers at once, everything is offered again."""
-    wait_for("nothing is left", lambda: not left(*besides) or Failed(left(*besides)) and False, 20)
-    t0 = time.monotonic()
-    equal(get(agent_port, "/health").status, 200)
-    check(time.monotonic() - t0 < 2, "the agent answers within 2 s")
-    check(agent.p.poll() is None and master.p.poll() is None, "agent and master live")
-    tick = open(sandbox("neighbour") + "/tick").read()
-    wait_for("the neighbour ticks", lambda: open(sandbox("neighbour") + "/tick").read() not in (tick, ""), 5)
-    if not besides:
-        used = lambda: get(port, "/slaves").json["slaves"][0]["used_resources"]
-        wait_for("resources are given back", lambda: abs(used()["cpus"] - 0.5) < 1e-6 and used()["mem"] == 64, 10)
-
-
-_count = 0
-
-
-def attack(what, command, *states, cpus=0.5, mem=64, seconds=30, kill_when=None, **more):
-    """Runs a task and returns its terminal status. With kill_when, the framework kills it once that is true."""
-    global _count
-    _count += 1
-    id = f"{what}-{_count}"
-    if broken:
-        restart()
-    broken.append(id)
-    fw.launch(task(id, command, cpus=cpus, mem=mem, **more), cpus=2)
-    if kill_when is not None:
-        fw.update(id, "TASK_RUNNING")
-        wait_for(f"{id} has begun", lambda: kill_when(sandbox(id)), seconds)
-        fw.kill(id)
-    s = fw.update(id, "TASK_FINISHED", "TASK_FAILED", "TASK_KILLED", "TASK_ERROR", "TASK_DROPPED", "TASK_GONE", seconds=seconds)
-    broken.clear()
-    check(s["state"] in (states or ("TASK_FINISHED",)), f"{id} ended as {s['state']} {s.get('reason')}: {s.get('message', '')[:300]}")
-    return id, s
-
-
-def begun(box):
-    return os.path.exists(box + "/begun")
-
-
-def finish():
-    global agent
-    fw.kill("neighbour")
-    fw.update("neighbour", "TASK_KILLED")
-    fw.end()
-    agent.stop(signal.SIGUSR1)
-    master.stop()
-    agent = None
-    for d in glob.glob(f"/sys/fs/cgroup/*/{groups}") + glob.glob(f"/sys/fs/cgroup/{groups}"):
-        os.rmdir(d)  # not empty: an error
-
 
 if not IS_ROOT:
-    @case("hostile tasks")
+    @case("what needs root")
     def _():
         raise Skip("needs root")
     main()
+
 
 # --- with every isolator ---
 
@@ -162,7 +49,7 @@ def _():
 def _():
     attack("cache", "dd if=/dev/zero of=f bs=1M count=200 2>/dev/null && cat f > /dev/null && rm f", "TASK_FINISHED", "TASK_FAILED", mem=64,
            resources=RES(0.5, 64) + [{"name": "disk", "type": "SCALAR", "scalar": {"value": 300}}])
-    equal(fw.statuses[-1]["state"], "TASK_FINISHED", fw.statuses[-1].get("message"))
+    equal(c.fw.statuses[-1]["state"], "TASK_FINISHED", c.fw.statuses[-1].get("message"))
     all_is_well()
 
 
@@ -205,11 +92,11 @@ def _():
 def _():
     attack("flood", "dd if=/dev/zero bs=1M count=100 2>/dev/null; dd if=/dev/urandom bs=1M count=1 2>/dev/null >&2", cpus=1, mem=128,
            resources=RES(1, 128) + [{"name": "disk", "type": "SCALAR", "scalar": {"value": 500}}], seconds=60)
-    box = sandbox(f"flood-{_count}")
-    r = get(agent_port, f"/files/read?path={box}/stderr&offset=0&length=1000")
+    box = sandbox(f"flood-{c.count}")
+    r = get(c.agent_port, f"/files/read?path={box}/stderr&offset=0&length=1000")
     equal(r.status, 200)
     r.json
-    r = get(agent_port, f"/files/read?path={box}/stdout&offset=1000000&length=1000")
+    r = get(c.agent_port, f"/files/read?path={box}/stdout&offset=1000000&length=1000")
     equal(r.json["data"], "\0" * 1000)
     all_is_well()
 
@@ -219,25 +106,25 @@ def _():
     attack("gone", "touch begun; rm -rf \"$MESOS_SANDBOX\"; sleep 1000", "TASK_KILLED", kill_when=lambda box: not os.path.exists(box))
     attack("locked", "touch begun; chmod 000 .; sleep 1000", "TASK_KILLED", kill_when=begun)
     attack("fifo", "rm -f stdout stderr; mkfifo stdout stderr; touch begun; sleep 1000", "TASK_KILLED", kill_when=begun)
-    box = sandbox(f"fifo-{_count}")
-    equal(get(agent_port, f"/files/read?path={box}/stdout&offset=0&length=10").status, 400, "reading a fifo")
+    box = sandbox(f"fifo-{c.count}")
+    equal(get(c.agent_port, f"/files/read?path={box}/stdout&offset=0&length=10").status, 400, "reading a fifo")
     attack("links", "ln -s /etc/passwd a; ln -s / b; ln -s ../../../../../../../../.. c; ln -s . d; ln -s /proc/self/root e; exit 0")
-    box = sandbox(f"links-{_count}")
+    box = sandbox(f"links-{c.count}")
     for p in ("a", "b/etc/passwd", "c/etc/passwd", "e/etc/passwd", "../../../../../../../../../../../../../etc/passwd"):
         for what in ("read", "download", "browse"):
-            equal(get(agent_port, f"/files/{what}?path={box}/{p}&offset=0&length=10").status, 404, f"{what} {p}")
-    names = [f["path"].rsplit("/", 1)[1] for f in get(agent_port, f"/files/browse?path={box}/d").json]
+            equal(get(c.agent_port, f"/files/{what}?path={box}/{p}&offset=0&length=10").status, 404, f"{what} {p}")
+    names = [f["path"].rsplit("/", 1)[1] for f in get(c.agent_port, f"/files/browse?path={box}/d").json]
     check("stdout" in names, "a link inside the sandbox works")
     all_is_well()
 
 
 @case("root in a container: cgroups, mounts, freezing itself, pids of the host")
 def _():
-    for name, c in [("mover", "for d in /sys/fs/cgroup/*/; do echo $$ > $d/cgroup.procs; done 2>/dev/null; touch begun; (setsid sleep 1010 &); sleep 1000"),
+    for name, command in [("mover", "for d in /sys/fs/cgroup/*/; do echo $$ > $d/cgroup.procs; done 2>/dev/null; touch begun; (setsid sleep 1010 &); sleep 1000"),
                     ("freezer", "touch begun; g=$(sed -n 's/.*:freezer://p' /proc/self/cgroup); f=/sys/fs/cgroup/freezer$g; mkdir $f/sub; (sleep 0.3; echo FROZEN > $f/sub/freezer.state) & "
                                 "echo 0 > $f/sub/cgroup.procs; exec sleep 1000"),
                     ("mounter", "mkdir m; mount -t tmpfs none m; mount --bind / m; mount -t proc p m; touch begun; sleep 1000")]:
-        attack(name, c, "TASK_KILLED", "TASK_FAILED", kill_when=begun, kill_policy={"grace_period": {"nanoseconds": 300000000}}, seconds=40)
+        attack(name, command, "TASK_KILLED", "TASK_FAILED", kill_when=begun, kill_policy={"grace_period": {"nanoseconds": 300000000}}, seconds=40)
         all_is_well()
 
 
@@ -246,6 +133,11 @@ def _():
     attack("fds", PY + " 'import os,time\nx=[]\ntry:\n  while 1: x.append(os.open(\"/dev/null\",0))\nexcept OSError: pass\nopen(\"begun\",\"w\") if 0 else os.system(\"true\")\nprint(len(x))'", "TASK_FINISHED", "TASK_FAILED")
     attack("ulimit", "ulimit -f 0; ulimit -v 1000; echo x", "TASK_FINISHED", "TASK_FAILED")
     all_is_well()
+
+
+@case("the end")
+def _():
+    finish()
 
 
 main()
