@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Killing: a queue, a limit of kills in flight, and a repeat until the task is gone. An instance without a
- * task goes at once; one whose agent is unreachable and that is not wanted any more is forgotten at once too
+ * task goes at once; one whose agent is unreachable is forgotten at once too
  * (if its agent returns, reconciliation finds an unknown task and kills it). Source: marathon-behaviour §8.
  */
 #include "marathon/core/internal.h"
@@ -93,7 +93,9 @@ void instance_kill(struct marathon *m, struct instance *i, enum goal goal)
         return;
     case INSTANCE_UNREACHABLE:
     case INSTANCE_INACTIVE:
-        if (i->goal == GOAL_RUNNING)
+        /* Nobody answers there. One that is wanted is replaced, not waited for: repeating the kill would take the place of the
+         * timers that give it up. With strategy "disabled" it is bound to its agent, and the kill waits for that. */
+        if (i->goal == GOAL_RUNNING && i->spec->app.unreachable->disabled.v)
             break;
         if (instance_rests(i)) { /* its task may live on: it is killed when its agent returns */
             kill_ended(m, i);

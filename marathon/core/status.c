@@ -174,6 +174,8 @@ void unreachable_arm(struct marathon *m, struct instance *i)
 
     if (u->disabled.v)
         return;
+    if (since_ms < 0)
+        since_ms = 0; /* the clock was set back: from now on */
     at_s = i->state == INSTANCE_UNREACHABLE ? u->inactive_s.v : u->expunge_s.v - u->inactive_s.v;
     if (at_s > INT64_MAX / NS_PER_S / 2)
         return;

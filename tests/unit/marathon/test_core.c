@@ -170,6 +170,70 @@ TEST("an unreachable task is replaced at once by default, and killed when it com
     arena_done(&a);
 }
 
+TEST("an unreachable instance that is killed is replaced, and not waited for")
+{
+    struct arena a = ARENA_INIT(1 << 20);
+    world_init(&w, 2, 4000, 7);
+    world_start(&w);
+    struct app *app = world_app(&a, "/web", "sleep 100", 1);
+    app->unreachable = arena_alloc(&a, sizeof *app->unreachable);
+    app->unreachable->inactive_s = (struct opt_i64){ true, 3600 };
+    app->unreachable->expunge_s = (struct opt_i64){ true, 7200 };
+    (void)world_put(&w, app, false, NULL);
+    world_run(&w, 500);
+    struct instance *i = slot_find(w.m, STR("/web"))->instances;
+    char *id = xstrndup(i->task_id), *instance = xstrndup(i->id);
+    world_status(&w, id, TASK_UNREACHABLE, -1);
+    world_run(&w, 500);
+    CHECK_INT(slot_find(w.m, STR("/web"))->running, 0); /* it is waited for */
+    struct world_task *t = world_task(&w, str_of(id));
+    REQUIRE(t != NULL);
+    free(t->id); /* its agent is gone: nobody answers a kill */
+    *t = (struct world_task){ .agent = -1 };
+    struct str ids[] = { str_of(instance) };
+    struct marathon_event ev = { .type = EVENT_KILL, .kill = { .instance_ids = ids, .n = 1 } };
+    CHECK_INT(world_step(&w, ev, NULL), 0);
+    world_run(&w, 500);
+    CHECK_INT(slot_find(w.m, STR("/web"))->running, 1);
+    CHECK_INT(slot_find(w.m, STR("/web"))->instance_count, 1);
+    CHECK_INT(w.m->kills_in_flight, 0);
+    free(instance);
+    free(id);
+    world_done(&w);
+    arena_done(&a);
+}
+
+TEST("a clock that was set back does not keep an unreachable instance for longer")
+{
+    struct arena a = ARENA_INIT(1 << 20);
+    world_init(&w, 2, 4000, 7);
+    w.m = marathon_new(&w.config);
+    struct app *app = world_app(&a, "/web", "sleep 100", 1);
+    app->unreachable = arena_alloc(&a, sizeof *app->unreachable);
+    app->unreachable->inactive_s = (struct opt_i64){ true, 5 };
+    app->unreachable->expunge_s = (struct opt_i64){ true, 10 };
+    app->version = (struct opt_time){ true, w.wall };
+    marathon_restore_spec(w.m, app);
+    CHECK_INT(marathon_restore_current(w.m, app->id, w.wall, NULL), 0);
+    struct stored_instance si = { .id = STR("web.instance-1"),
+                                  .app_id = app->id,
+                                  .agent_id = STR("gone"),
+                                  .hostname = STR("gone"),
+                                  .spec_version = w.wall,
+                                  .since = { w.wall.ms + 3600000 },
+                                  .state = INSTANCE_UNREACHABLE,
+                                  .goal = GOAL_RUNNING,
+                                  .incarnation = 1,
+                                  .mesos_state = -1 };
+    CHECK_INT(marathon_restore_instance(w.m, &si, w.now, NULL), 0);
+    world_start(&w);
+    world_run(&w, 12000);
+    CHECK_INT(slot_find(w.m, STR("/web"))->instance_count, 1);
+    CHECK_INT(slot_find(w.m, STR("/web"))->running, 1);
+    world_done(&w);
+    arena_done(&a);
+}
+
 static void add_http_check(struct app *app, struct arena *a, int64_t failures)
 {
     struct health_check *h = arena_alloc(a, sizeof *h);
