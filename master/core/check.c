@@ -66,7 +66,9 @@ static const char *check_agent(struct master *m, const struct agent *a)
     }
     resources_unallocate(&sum);
     CLEANUP(resources_done_p) struct resources unshared = resources_nonshared(&sum);
-    if (!resources_contains(&a->total, &unshared))
+    /* What an older report said may stand beside what the newest says, until the agent has told of what is missing in it: then
+     * nothing is offered. */
+    if (!resources_contains(&a->total, &unshared) && (a->offers != NULL || !a->report_unproved))
         return bad(m, "agent %.*s: offered and used are more than its total", STR_ARG(agent_id_str(a)));
     return NULL;
 }

@@ -170,6 +170,23 @@ static void check_stored(struct agent_node *n, const struct agent_stream *f, con
                  task_state_name(status->state), f->task_id);
 }
 
+/* Whether a later process will find the task of this update: a disk may have been full when it was launched. */
+static bool is_recoverable(const struct agent_node *n, const struct agent_stream *f)
+{
+    char framework[512], key[1024];
+
+    (void)snprintf(framework, sizeof framework, "slaves/%s/frameworks/%s", n->core->id, f->framework_id);
+    (void)snprintf(key, sizeof key, "%s/framework.info", framework);
+    bool all = kv_get(&n->disk, key) != NULL && kv_get(&n->disk, "latest") != NULL;
+    (void)snprintf(key, sizeof key, "%s/executors/%s/executor.info", framework, f->executor_id);
+    all = all && kv_get(&n->disk, key) != NULL;
+    (void)snprintf(key, sizeof key, "%s/executors/%s/latest", framework, f->executor_id);
+    all = all && kv_get(&n->disk, key) != NULL;
+    (void)snprintf(key, sizeof key, "%s/executors/%s/runs/%s/tasks/%s/task.info", framework, f->executor_id, f->container_id,
+                   f->task_id);
+    return all && kv_get(&n->disk, key) != NULL;
+}
+
 static void do_send(struct agent_node *n, const struct agent_action *act)
 {
     struct str to = act->to.n != 0 ? act->to : str_of(n->master);
@@ -185,7 +202,7 @@ static void do_send(struct agent_node *n, const struct agent_action *act)
             check_stored(n, act->flow, act->update->status);
         if (!n->p->dying)
             ledger_update_sent(n->sim, n->index, str_of(act->flow->framework_id), act->update->status,
-                               act->flow->checkpoint);
+                               act->flow->checkpoint && is_recoverable(n, act->flow));
     } else if (act->type != AGENT_DO_PONG) {
         sim_trace(n->sim, n->p->name, "sends %s %.*s", action_names[act->type], STR_ARG(subject(act)));
     }
@@ -607,6 +624,13 @@ void agents_boot(struct sim *s)
 void agent_machine_reboots(struct sim *s, unsigned i)
 {
     host_reboots(s->agent[i]->node);
+}
+
+void agent_disk_full(struct sim *s, unsigned i, bool full)
+{
+    struct agent_node *n = s->agent[i]->node;
+
+    n->disk_full = full;
 }
 
 void agents_free(struct sim *s)

@@ -28,6 +28,7 @@ struct agent_node {
     unsigned index;
     struct proc *p;
     struct vkv disk;
+    bool disk_full; /* nothing can be written; what is there can be read and removed */
     struct container *containers;
     unsigned container_count; /* ever */
     unsigned boot;            /* of the machine; in the boot id */

@@ -10,6 +10,7 @@
 #include "common/base/alloc.h"
 #include "common/base/cleanup.h"
 #include "tests/sim/agent.h"
+#include "tests/sim/ledger.h"
 
 enum { PATH_BYTES = 1024 };
 
@@ -29,22 +30,33 @@ static struct dpath path_of(const char *fmt, ...)
     return path;
 }
 
+/* agent/shell.c goes on when a checkpoint cannot be written: it costs recovery, not the task. */
 static void put(struct agent_node *n, const char *path, struct str content)
 {
-    if (proc_effect(n->p))
+    if (!proc_effect(n->p))
+        return;
+    if (!n->disk_full)
         kv_put(&n->disk, path, content);
+    else
+        sim_trace(n->sim, n->p->name, "cannot write %s: the disk is full", path);
 }
 
-static void append(struct agent_node *n, const char *path, struct str record)
+/* False: the disk is full; nothing is left of it. */
+static bool append(struct agent_node *n, const char *path, struct str record)
 {
     if (n->p->dying)
-        return;
+        return true;
+    if (n->disk_full) {
+        sim_trace(n->sim, n->p->name, "cannot append to %s: the disk is full", path);
+        return false;
+    }
     if (proc_effect(n->p)) {
         kv_append(&n->disk, path, record);
     } else if ((n->sim->o.faults & FAULT_TORN) != 0 && record.n > 1) {
         size_t cut = rng_below(&n->sim->rng_disk, record.n);
         kv_append(&n->disk, path, str_mem(record.p, cut));
     }
+    return true;
 }
 
 static struct dpath executor_dir(const struct agent_node *n, const struct agent_executor *e)
@@ -95,7 +107,7 @@ static void store_info(struct agent_node *n)
     store_boot_id(n);
 }
 
-static void store_update(struct agent_node *n, const struct agent_action *act, bool ack)
+static bool store_update(struct agent_node *n, const struct agent_action *act, bool ack)
 {
     CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(RECORD_BYTES_MAX);
     const struct agent_stream *f = act->flow;
@@ -106,7 +118,7 @@ static void store_update(struct agent_node *n, const struct agent_action *act, b
         record_put_ack(&b, &act->uuid);
     else
         record_put_update(&b, n->core, f, act->update);
-    append(n, log.p, sbuf_view(&b));
+    return append(n, log.p, sbuf_view(&b));
 }
 
 static void store_task(struct agent_node *n, const struct agent_executor *e, const struct agent_task *t)
@@ -155,10 +167,11 @@ void disk_store(struct agent_node *n, const struct agent_action *act, bool *ret_
         store_task(n, act->executor, act->task);
         break;
     case AGENT_DO_STORE_UPDATE:
-        store_update(n, act, false);
+        *ret_failed = !store_update(n, act, false);
         break;
     case AGENT_DO_STORE_ACK:
-        store_update(n, act, true);
+        if (!store_update(n, act, true)) /* a later process will say it all again */
+            ledger_ack_not_kept(n->sim, str_of(act->flow->framework_id), str_of(act->flow->task_id));
         break;
     case AGENT_DO_STORE_RESOURCES:
         store_resources(n);

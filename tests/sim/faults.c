@@ -180,9 +180,40 @@ static void pause_some(struct sim *s, struct rng *r, struct proc *p)
     sim_after(s, NULL, chance(r, 20) ? between(r, SEC(5), SEC(40)) : between(r, MS(10), SEC(5)), resume, p, 0);
 }
 
+/* --- disks: of agents by index, then the master's and marathon's --- */
+
+static void disk(struct sim *s, unsigned i, bool full)
+{
+    if (i < s->agent_count)
+        agent_disk_full(s, i, full);
+    else if (i == s->agent_count)
+        s->master_store.full = full;
+    else
+        s->marathon_store.full = full;
+}
+
+static void disk_room(struct sim *s, struct proc *none, void *arg, uint64_t i)
+{
+    (void)none;
+    (void)arg;
+    disk(s, (unsigned)i, false);
+}
+
+static void fill_disk(struct sim *s, struct rng *r)
+{
+    unsigned own = s->zk == NULL ? 1 + s->marathon_count : 0; /* programs with a store on their disk */
+    unsigned i = own != 0 && chance(r, 50) ? s->agent_count + (unsigned)rng_below(r, own)
+                                           : (unsigned)rng_below(r, s->agent_count);
+
+    sim_trace(s, "disk", "of %s is full",
+              i < s->agent_count ? s->agent[i]->name : i == s->agent_count ? "the master" : "marathon");
+    disk(s, i, true);
+    sim_after(s, NULL, chance(r, 30) ? between(r, SEC(1), SEC(20)) : between(r, MS(1), SEC(1)), disk_room, NULL, i);
+}
+
 static void happen(struct sim *s, struct rng *r)
 {
-    static const unsigned kinds[] = { FAULT_CRASH,     FAULT_CRASH, FAULT_CRASH, FAULT_PAUSE,
+    static const unsigned kinds[] = { FAULT_CRASH,     FAULT_CRASH, FAULT_CRASH, FAULT_PAUSE, FAULT_DISK,
                                       FAULT_PARTITION, FAULT_BREAK, FAULT_BREAK, FAULT_CLOCK };
     struct proc *p = victim(s, r);
 
@@ -202,6 +233,9 @@ static void happen(struct sim *s, struct rng *r)
         break;
     case FAULT_BREAK:
         net_break_some(s, r);
+        break;
+    case FAULT_DISK:
+        fill_disk(s, r);
         break;
     case FAULT_CLOCK:
         s->wall_skew_ms += between(r, -3600000, 3600000);
@@ -243,6 +277,8 @@ void faults_heal(struct sim *s)
                 net_cut(s, a, b, false);
     if (s->zk != NULL && ensemble_is_stopped(s->zk))
         ensemble_stop(s->zk, false);
+    for (unsigned i = 0; i < s->agent_count + 2; i++)
+        disk(s, i, false);
     for (struct proc *p = s->procs; p != NULL; p = p->next) {
         p->crash_in = 0;
         if (p->paused)

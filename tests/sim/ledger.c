@@ -27,6 +27,7 @@ struct entry {
     size_t n, cap, seen;    /* seen: index of the next that its framework will see */
     int final_state;        /* -1: none told by an agent or executor */
     bool end_acknowledged;
+    bool rewinds;   /* an acknowledgement is not on its agent's disk */
     bool denied;    /* the master refused to launch it */
     bool abandoned; /* its framework is gone for good */
     int told;       /* the framework's latest news; -1: none */
@@ -208,6 +209,11 @@ static bool is_hearsay(struct sim *s, const struct entry *e, const struct seen_u
            !sim_agent_facts(s, e->updates[e->n - 1].agent).running;
 }
 
+void ledger_ack_not_kept(struct sim *s, struct str framework, struct str task)
+{
+    entry_of(s, framework, task)->rewinds = true;
+}
+
 void ledger_update_seen(struct sim *s, const struct seen_update *u)
 {
     struct entry *e = entry_of(s, u->framework, u->task);
@@ -227,11 +233,11 @@ void ledger_update_seen(struct sim *s, const struct seen_update *u)
     /* What a master says by itself may be ahead of the updates that are still to come: a reregistered agent
      * reports the newest state of its tasks, as the original's does. It may not fall behind them. */
     bool fresh = known == NULL || known == &e->updates[e->seen - 1]; /* else a repetition of an old one */
-    if (known == NULL && is_hearsay(s, e, u))
+    if (u->deposed || (known == NULL && is_hearsay(s, e, u)))
         return;
     bool denied = !u->has_uuid && u->source == SOURCE_MASTER && u->reason != REASON_RECONCILIATION &&
                   (u->state == TASK_DROPPED || u->state == TASK_ERROR);
-    if (fresh && e->final_state >= 0 && is_alive(u->state))
+    if (fresh && !e->rewinds && e->final_state >= 0 && is_alive(u->state))
         sim_fail(s, "task %.*s is %s for its framework after it was %s", STR_ARG(u->task),
                  task_state_name((enum task_state)u->state),
                  task_state_name((enum task_state)e->final_state));
@@ -275,14 +281,10 @@ void ledger_abandoned(struct sim *s, const char *framework_id)
 }
 
 /* As of now: another master may not know, and take it in again. */
-void ledger_framework_removed(struct sim *s, struct str text)
+void ledger_framework_removed(struct sim *s, struct str id)
 {
     struct entry *e, *next;
-    struct str id;
 
-    if (!str_skip(&text, STR("framework=")))
-        return;
-    (void)str_cut(&text, ' ', &id);
     HASH_ITER(hh, s->ledger->entries, e, next)
     e->abandoned = e->abandoned || (str_starts(str_of(e->key), id) && e->key[id.n] == '/');
 }

@@ -27,14 +27,15 @@ void ledger_free(struct ledger *l);
 struct seen_update {
     struct str framework, task;
     int state, source, reason; /* numbers of the wire */
+    bool deposed; /* who sees it does not lead any more, and may hear what is long over */
     bool has_uuid;
     struct uuid uuid;
 };
 void ledger_update_seen(struct sim *s, const struct seen_update *u);
 /* The framework gave its id up, or the master took it: its tasks are to end, their updates nobody's. */
 void ledger_abandoned(struct sim *s, const char *framework_id);
-/* A master's note of it: "framework=<id> ...". */
-void ledger_framework_removed(struct sim *s, struct str text);
+/* A master tells agents to end it. */
+void ledger_framework_removed(struct sim *s, struct str id);
 void ledger_acknowledged(struct sim *s, struct str framework, struct str task, const struct uuid *uuid);
 
 /* --- master and agents --- */
@@ -46,6 +47,8 @@ void ledger_update_sent(struct sim *s, unsigned agent, struct str framework, con
                         bool durable);
 /* It makes offers. */
 void ledger_master_decides(struct sim *s, const struct proc *p);
+/* On the agent's full disk: after a restart it may report an earlier state. */
+void ledger_ack_not_kept(struct sim *s, struct str framework, struct str task);
 void ledger_check_master(struct sim *s, const struct master *m);
 
 /* What an agent's core says; in agent.c, because the two cores use the same names. */

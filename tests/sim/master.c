@@ -149,6 +149,8 @@ static void do_send(struct proc *p, const struct master_action *a)
         return;
     if (a->send.kind != MSG_PING)
         sim_trace(p->sim, p->name, "%s to %.*s %.*s", short_name(name), STR_ARG(a->send.to), STR_ARG(id));
+    if (a->send.kind == MSG_SHUTDOWN_FRAMEWORK && !p->dying)
+        ledger_framework_removed(p->sim, a->send.framework_id);
     if (a->send.kind == MSG_AGENT_REGISTERED && !p->dying)
         ledger_agent_told(p->sim, a->send.agent != NULL ? a->send.agent->info->id.s : a->send.agent_id);
     message_send(p, str_of(from), a->send.to, name, sbuf_view(&n->out));
@@ -293,8 +295,6 @@ static void carry_out(struct proc *p, const struct master_action *a)
         break;
     case MASTER_ACT_NOTE:
         sim_trace(p->sim, p->name, "%s %.*s", a->note.event, STR_ARG(a->note.text));
-        if (strcmp(a->note.event, "framework_removed") == 0)
-            ledger_framework_removed(p->sim, a->note.text);
         break;
     case MASTER_ACT_ABORT:
         sim_fail(p->sim, "the master aborts: %s %.*s", a->note.event, STR_ARG(a->note.text));

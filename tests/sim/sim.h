@@ -308,6 +308,7 @@ void faults_heal(struct sim *s);
 void masters_boot(struct sim *s);
 void agents_boot(struct sim *s);
 void agent_machine_reboots(struct sim *s, unsigned index);
+void agent_disk_full(struct sim *s, unsigned index, bool full);
 void frameworks_boot(struct sim *s);
 void marathon_boot(struct sim *s);
 void world_free(struct sim *s);

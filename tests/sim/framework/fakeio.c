@@ -343,6 +343,7 @@ static void event_came(struct proc *p, struct str event)
     if (u.has_uuid)
         memcpy(u.uuid.b, uuid.p, sizeof u.uuid.b);
     u.framework = str_of(sim_marathon_framework(p));
+    u.deposed = !sim_marathon_leads(p);
     ledger_update_seen(p->sim, &u);
 }
 

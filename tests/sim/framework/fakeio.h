@@ -24,6 +24,7 @@ void fake_time_passes(int64_t ns);
 void fake_turn(struct proc *p);
 
 /* The framework id that this marathon knows; "": none. */
+bool sim_marathon_leads(const struct proc *p); /* as far as the world knows */
 const char *sim_marathon_framework(const struct proc *p);
 
 #endif

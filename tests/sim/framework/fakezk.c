@@ -22,6 +22,7 @@ struct message {
     unsigned connection;
     int64_t session, timeout_ns;
     uint64_t op;
+    bool watch; /* of UP_ASK: and tell when that changes */
     struct zreq q;
     struct zres r;
     char *path;
@@ -33,7 +34,7 @@ struct op {
     enum zreq_kind kind;
     zk_done_fn *done;
     void *arg;
-    bool exists_ok, sent;
+    bool exists_ok, sent, watch;
     struct zreq q; /* until it is sent */
     struct op *next, *prev;
 };
@@ -42,7 +43,7 @@ struct watch {
     char *path;
     zk_done_fn *done;
     void *arg;
-    uint64_t seen; /* version of the children; 0: not asked yet */
+    uint64_t seen; /* version of the children; 0: not answered yet, and so no watch yet */
     uint64_t op;   /* that asked */
     struct watch *next, *prev;
 };
@@ -187,18 +188,13 @@ static void arrive_connect(struct sim *s, struct zk *zk, const struct message *m
 static void arrive_ask(struct sim *s, struct zk *zk, const struct message *m)
 {
     struct message *back = message_new(DOWN_ANSWER, zk);
-    struct watch *w;
 
     back->connection = m->connection;
     back->op = m->op;
     if (!ensemble_ask(s->zk, m->session, m->connection, &m->q, &back->r)) {
         back->kind = DOWN_END;
-    } else if (m->q.kind == ZREQ_CHILDREN && back->r.code == ZRES_OK) {
-        DL_FOREACH(zk->watches, w)
-        if (w->op == m->op) {
-            w->seen = back->r.children_version;
-            ensemble_watch(s->zk, m->session, w->path);
-        }
+    } else if (m->watch && back->r.code == ZRES_OK) {
+        ensemble_watch(s->zk, m->session, m->q.path);
     }
     send_down(zk, back);
 }
@@ -254,9 +250,21 @@ static void op_end(struct zk *zk, struct op *o, struct zk_result *r)
     free(o);
 }
 
+static void watch_free(struct zk *zk, struct watch *w)
+{
+    DL_DELETE(zk->watches, w);
+    free(w->path);
+    free(w);
+}
+
 static void lose_all(struct zk *zk)
 {
     struct op *list = zk->ops, *o;
+    struct watch *w, *next;
+
+    DL_FOREACH_SAFE(zk->watches, w, next)
+    if (w->seen == 0)
+        watch_free(zk, w);
 
     /* What its callbacks ask for anew waits for the next connection. */
     uint64_t last = zk->next_op;
@@ -289,11 +297,7 @@ static void renew(struct zk *zk)
     zk->session = 0;
     zk->connection++;
     DL_FOREACH_SAFE(zk->watches, w, next)
-    {
-        DL_DELETE(zk->watches, w);
-        free(w->path);
-        free(w);
-    }
+    watch_free(zk, w);
     lose_all(zk);
     sim_trace(zk->p->sim, zk->p->name, "learns that its session is over");
     tell(zk, ZK_EXPIRED);
@@ -328,6 +332,7 @@ static void send_op(struct zk *zk, struct op *o)
         return;
     struct message *m = message_new(UP_ASK, zk);
     m->op = o->n;
+    m->watch = o->watch;
     m->q = o->q;
     o->q = (struct zreq){ .kind = o->kind };
     o->sent = true;
@@ -406,7 +411,13 @@ static void on_answer(struct zk *zk, const struct message *m)
                            .child_count = m->r.child_count,
                            .failed_index = m->r.failed_index };
     struct op *o;
+    struct watch *w, *next;
 
+    DL_FOREACH_SAFE(zk->watches, w, next)
+    if (w->op == m->op && m->r.code == ZRES_OK)
+        w->seen = m->r.children_version;
+    else if (w->op == m->op)
+        watch_free(zk, w);
     DL_FOREACH(zk->ops, o)
     if (o->n == m->op) {
         op_end(zk, o, &r);
@@ -508,11 +519,7 @@ void zk_free(struct zk *zk)
         free(o);
     }
     DL_FOREACH_SAFE(zk->watches, w, next)
-    {
-        DL_DELETE(zk->watches, w);
-        free(w->path);
-        free(w);
-    }
+    watch_free(zk, w);
     loop_timer_done(&zk->timer);
     DL_DELETE(clients, zk);
     free(zk);
@@ -655,6 +662,7 @@ void zk_children(struct zk *zk, const char *path, zk_done_fn *on_change, zk_done
     if (on_change != NULL) {
         struct watch *w = xcalloc(1, sizeof *w);
         *w = (struct watch){ .path = xstrdup(path), .done = on_change, .arg = arg, .op = o->n };
+        o->watch = true;
         DL_APPEND(zk->watches, w);
     }
     send_op(zk, o);

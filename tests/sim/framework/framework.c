@@ -279,10 +279,12 @@ static void on_update(struct stoa_scheduler *s, const struct stoa_status *u, voi
 {
     struct fw_node *n = user;
     struct fw_task *t = task_find(n, u->task_id);
-    struct seen_update seen = {
-        str_of(n->framework_id), str_of(u->task_id), (int)u->state, (int)u->source, u->reason,
-        u->uuid.p != NULL,       { { 0 } }
-    };
+    struct seen_update seen = { .framework = str_of(n->framework_id),
+                                .task = str_of(u->task_id),
+                                .state = (int)u->state,
+                                .source = (int)u->source,
+                                .reason = u->reason,
+                                .has_uuid = u->uuid.p != NULL };
 
     (void)s;
     if (n->framework_id[0] == 0)

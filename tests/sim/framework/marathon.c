@@ -328,7 +328,7 @@ static void operate(struct sim *s, struct proc *p, void *arg, uint64_t unused)
     (void)arg;
     (void)unused;
     fake_process(p);
-    if (!s->calm && n->up && sim_next_step(s, STEP_DEED, &own)) {
+    if (!s->calm && n->up && n->sh.store_error[0] == '\0' && sim_next_step(s, STEP_DEED, &own)) {
         n->r = &own;
         unsigned dice = (unsigned)rng_below(n->r, 100);
         snapshot(n);
@@ -589,11 +589,22 @@ const char *sim_marathon_unsettled(struct sim *sim)
         int64_t want = s->spec != NULL ? s->spec->app.instances.v : 0;
         if (s->ready[0] + s->ready[1] == want && s->instance_count == (size_t)want)
             continue;
-        (void)snprintf(text, sizeof text, "%s wants %lld instances, has %zu, ready %lld", s->id.p,
-                       (long long)want, s->instance_count, (long long)(s->ready[0] + s->ready[1]));
+        const struct instance *i = s->instances;
+        while (i != NULL && i->state == INSTANCE_RUNNING && i->next != NULL)
+            i = i->next;
+        (void)snprintf(text, sizeof text, "%s wants %lld instances, has %zu, ready %lld; %s is %s", s->id.p,
+                       (long long)want, s->instance_count, (long long)(s->ready[0] + s->ready[1]),
+                       i != NULL ? i->id.p : "none", i != NULL ? instance_state_name(i->state) : "");
         return text;
     }
     return "";
+}
+
+bool sim_marathon_leads(const struct proc *p)
+{
+    const struct marathon_node *n = leading(p->sim);
+
+    return n != NULL && n->p == p;
 }
 
 const char *sim_marathon_framework(const struct proc *p)
