@@ -14,6 +14,7 @@ struct accept {
     const struct call_request *call;
     struct resources original;  /* of all accepted offers */
     struct resources remainder;
+    struct resources shared;    /* volumes of the offers, or made since: each task may have a copy */
 };
 
 static void task_refused(struct master *m, struct framework *f, const struct task_info *t, enum task_state state,
@@ -105,6 +106,31 @@ static void accept_take_offers(struct master *m, struct accept *x)
         offer_remove(m, o);
     }
     x->remainder = resources_copy(&x->original);
+    x->shared = resources_shared(&x->original);
+}
+
+/* Whether what is left holds need. Of a shared volume it holds as many copies as are asked for: further ones are offered now. */
+static bool remainder_holds(struct master *m, struct accept *x, const struct resources *need)
+{
+    if (resources_contains(&x->remainder, need))
+        return true;
+    for (uint32_t i = 0; i < need->n && x->shared.n != 0; i++) {
+        struct resource more = need->v[i]; /* borrowed */
+        struct resources one = { &more, 1, 1 };
+        if (!more.shared)
+            continue;
+        for (uint32_t j = 0; j < x->remainder.n; j++)
+            if (resource_same_kind(&x->remainder.v[j], &more))
+                more.copies = more.copies > x->remainder.v[j].copies ? more.copies - x->remainder.v[j].copies : 0;
+        uint32_t missing = more.copies;
+        more.copies = 1;
+        if (missing == 0 || !resources_contains_one(&x->shared, &more))
+            continue;
+        more.copies = missing;
+        allocator_copies_add(m->allocator, x->f->ref, x->a->ref, &one);
+        resources_add(&x->remainder, &more);
+    }
+    return resources_contains(&x->remainder, need);
 }
 
 /* --- launches --- */
@@ -202,14 +228,14 @@ static void accept_task(struct master *m, struct accept *x, struct task_info *co
     if (why.p == NULL && t->executor != NULL)
         why = executor_refused(m, x, t->executor, running);
     if (why.p == NULL && !new_executor) {
-        if (!resources_contains(&x->remainder, &t->resources))
+        if (!remainder_holds(m, x, &t->resources))
             why = not_contained(m, &t->resources, &x->remainder);
         else
             resources_sub_all(&x->remainder, &t->resources);
     } else if (why.p == NULL) {
         CLEANUP(resources_done_p) struct resources need = resources_copy(&t->resources);
         resources_add_all(&need, &t->executor->resources);
-        if (!resources_contains(&x->remainder, &need))
+        if (!remainder_holds(m, x, &need))
             why = not_contained(m, &need, &x->remainder);
         else
             resources_sub_all(&x->remainder, &need);
@@ -225,7 +251,7 @@ static void accept_task(struct master *m, struct accept *x, struct task_info *co
     act_run(m, x, MSG_RUN_TASK, task, 1, t->executor == NULL || new_executor);
 }
 
-static struct str group_refused(struct master *m, const struct accept *x, const struct operation *op,
+static struct str group_refused(struct master *m, struct accept *x, const struct operation *op,
                                 const struct executor *running, struct resources *ret_need)
 {
     if (op->invalid != NULL)
@@ -248,7 +274,7 @@ static struct str group_refused(struct master *m, const struct accept *x, const 
         resources_add_all(ret_need, &op->tasks[i]->resources);
     if (running == NULL)
         resources_add_all(ret_need, &op->executor->resources);
-    if (!resources_contains(&x->remainder, ret_need)) {
+    if (!remainder_holds(m, x, ret_need)) {
         struct str need = act_keep_resources(m, ret_need);
         return act_keep_fmt(m, "Total resources %.*s required by task group and its executor are more than available %.*s",
                         STR_ARG(need), STR_ARG(act_keep_resources(m, &x->remainder)));
@@ -302,6 +328,8 @@ static void accept_operation(struct master *m, struct accept *x, const struct op
         why = act_keep_fmt(m, "%.*s does not contain %.*s", STR_ARG(have),
                        STR_ARG(act_keep_resources(m, &op->conversion.consumed)));
     }
+    if (why.p == NULL)
+        operation_rescind_destroyed(m, x->a, op);
     if (why.p == NULL &&
         allocator_update_allocation(m->allocator, x->f->ref, x->a->ref, &op->conversion, &err) != 0)
         why = act_keep(m, str_of(err.msg));
@@ -310,6 +338,11 @@ static void accept_operation(struct master *m, struct accept *x, const struct op
         return;
     }
     resources_sub_all(&x->remainder, &op->conversion.consumed);
+    if (resources_have_shared(&op->conversion.produced) || resources_have_shared(&op->conversion.consumed)) {
+        CLEANUP(resources_done_p) struct resources made = resources_shared(&op->conversion.produced);
+        resources_add_all(&x->shared, &made);
+        resources_sub_all(&x->shared, &op->conversion.consumed);
+    }
     if (op->type == OPERATION_GROW_VOLUME || op->type == OPERATION_SHRINK_VOLUME) /* not usable in the same call */
         allocator_recover(m->allocator, m->now, x->f->ref, x->a->ref, &op->conversion.produced, ALLOC_OFFERED, 0);
     else
@@ -388,4 +421,5 @@ void call_accept(struct master *m, struct framework *f, const struct call_reques
     accept_return_rest(m, &x);
     resources_done(&x.original);
     resources_done(&x.remainder);
+    resources_done(&x.shared);
 }

@@ -142,6 +142,8 @@ void call_acknowledge_operation(struct master *m, struct framework *f, const str
 void operations_of_report(struct master *m, struct agent *a, const struct operation_report *v, size_t n);
 void operations_lost(struct master *m, struct agent *a, enum operation_state state);
 void operation_forget(struct master *m, struct agent_operation *o);
+/* A shared volume that is destroyed may be in offers of others: they are rescinded. Nothing for other operations. */
+void operation_rescind_destroyed(struct master *m, struct agent *a, const struct operation *op);
 void operator_operation(struct master *m, struct request_ref r, const struct operator_request *q);
 void send_operation_status(struct master *m, struct framework *f, struct str status);
 

@@ -378,6 +378,31 @@ void operations_lost(struct master *m, struct agent *a, enum operation_state sta
     }
 }
 
+/* --- destroyed volumes in offers --- */
+
+static bool has_volume(const struct offer *o, const struct resource *volume)
+{
+    for (uint32_t i = 0; i < o->resources.n; i++) {
+        struct resource same = *volume; /* borrowed; the offer may be in another role */
+        same.role = o->resources.v[i].role;
+        if (o->resources.v[i].shared && resource_same_kind(&o->resources.v[i], &same))
+            return true;
+    }
+    return false;
+}
+
+void operation_rescind_destroyed(struct master *m, struct agent *a, const struct operation *op)
+{
+    const struct resources *volumes = &op->conversion.consumed;
+
+    for (uint32_t i = 0; i < volumes->n && op->type == OPERATION_DESTROY; i++)
+        for (struct offer *o = a->offers, *next; o != NULL && volumes->v[i].shared; o = next) {
+            next = o->a_next;
+            if (has_volume(o, &volumes->v[i]))
+                offer_rescind(m, o, RESCIND_TELL, 0);
+        }
+}
+
 /* --- operators --- */
 
 /* Offers of the agent that overlap what is needed go back, one after another, until the recovered ones would do. */
@@ -420,6 +445,7 @@ void operator_operation(struct master *m, struct request_ref r, const struct ope
         act_answer(m, r, 403, "403 Forbidden.");
         return;
     }
+    operation_rescind_destroyed(m, a, op);
     make_room(m, a, &op->conversion.consumed);
     if (allocator_update_available(m->allocator, a->ref, &op->conversion, &err) != 0) {
         struct str have = act_keep_resources(m, allocator_agent_available(m->allocator, a->ref));

@@ -162,9 +162,11 @@ void allocator_recover(struct allocator *a, struct mono now, struct framework_re
 /* Offered becomes allocated: LAUNCH at ACCEPT, section 23. */
 void allocator_launch(struct allocator *a, struct framework_ref f, struct agent_ref g,
                       const struct resources *resources);
-/* Held in addition to what was granted: a task reported late by its agent, further copies of shared volumes
- * in one ACCEPT. */
+/* Held in addition to what was granted: a task reported late by its agent. */
 void allocator_use_add(struct allocator *a, struct agent_ref g, const struct alloc_use *use);
+/* Offered in addition to what was granted: further copies of shared volumes, for several tasks of one ACCEPT. f has an offer
+ * or a task of agent g in their role. */
+void allocator_copies_add(struct allocator *a, struct framework_ref f, struct agent_ref g, const struct resources *shared);
 /* An operation on offered resources: f's holding and the agent's total are converted together. The
  * conversion's entries carry the allocation role. ERR_CONFLICT when f does not hold (as offered) what is
  * consumed: nothing changed. */

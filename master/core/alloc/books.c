@@ -447,6 +447,24 @@ void allocator_use_add(struct allocator *a, struct agent_ref ref, const struct a
     alloc_available_recompute(a, g);
 }
 
+void allocator_copies_add(struct allocator *a, struct framework_ref f, struct agent_ref ref, const struct resources *shared)
+{
+    struct alloc_framework *fw = alloc_framework_get(a, f);
+    struct alloc_agent *g = alloc_agent_get(a, ref);
+
+    alloc_run_books_changed(a);
+    for (uint32_t i = 0; i < shared->n; i++) {
+        const struct resource *x = &shared->v[i];
+        ASSERT(x->shared);
+        struct alloc_client *c = alloc_client_find(fw, alloc_role_find(a, x->role));
+        ASSERT(c != NULL);
+        struct alloc_holding *h = alloc_holding_find(g, c);
+        ASSERT(h != NULL);
+        holding_put(a, h, x, ALLOC_OFFERED);
+        alloc_client_touch(c);
+    }
+}
+
 /* --- operations --- */
 
 static struct conversion unallocated(const struct conversion *c)
