@@ -365,6 +365,8 @@ static void send_accept(struct shell *sh, struct call_out *c)
              n, LOG_QARG(str_of(err.msg)));
     for (size_t i = 0; i < n; i++)
         tasks_dropped(sh, c->operations[i].tasks, c->operations[i].task_count, err.msg);
+    /* The master still takes it for offered, and would until we unsubscribe. */
+    (void)stoa_decline(sh->scheduler, &c->offer_id, 1, c->refuse_s, NULL);
 }
 
 /* Refusals of calls are not errors here: without a subscription offers are void anyway, and kills,

@@ -175,18 +175,51 @@ static bool fraction(struct str *r, unsigned *ret_ms)
     return true;
 }
 
+/* hh:mm[:ss[.fraction]] */
+static bool time_of_day(struct str *r, int64_t *ret_ms)
+{
+    unsigned h, min, sec = 0, ms = 0;
+
+    if (!two_digits(r, 23, &h) || !str_skip(r, STR(":")) || !two_digits(r, 59, &min))
+        return false;
+    if (str_skip(r, STR(":")) && (!two_digits(r, 59, &sec) || !fraction(r, &ms)))
+        return false;
+    *ret_ms = ((int64_t)h * 60 + min) * 60000 + (int64_t)sec * 1000 + ms;
+    return true;
+}
+
+/* Z, +hh:mm, +hhmm, +hh, or nothing, which is UTC. */
+static bool zone(struct str *r, int64_t *ret_ms)
+{
+    bool west = r->n != 0 && r->p[0] == '-';
+    unsigned h, min = 0;
+
+    *ret_ms = 0;
+    if (r->n == 0 || str_skip(r, STR("Z")))
+        return r->n == 0;
+    if (!str_skip(r, STR("+")) && !str_skip(r, STR("-")))
+        return false;
+    if (!two_digits(r, 23, &h))
+        return false;
+    (void)str_skip(r, STR(":"));
+    if (r->n != 0 && !two_digits(r, 59, &min))
+        return false;
+    *ret_ms = ((int64_t)h * 60 + min) * (west ? -60000 : 60000);
+    return r->n == 0;
+}
+
 bool wall_parse(struct str s, struct wall *ret)
 {
     uint64_t y;
-    unsigned m, d, h, min, sec, ms;
+    unsigned m, d;
+    int64_t day_ms = 0, zone_ms = 0;
     struct str year = str_sub(s, 0, 4), r = str_sub(s, 4, s.n);
 
     if (year.n != 4 || !str_u64(&year, 9999, &y) || year.n != 0 || !str_skip(&r, STR("-")) ||
-        !two_digits(&r, 12, &m) || m == 0 || !str_skip(&r, STR("-")) || !two_digits(&r, 31, &d) || d == 0 ||
-        !str_skip(&r, STR("T")) || !two_digits(&r, 23, &h) || !str_skip(&r, STR(":")) ||
-        !two_digits(&r, 59, &min) || !str_skip(&r, STR(":")) || !two_digits(&r, 59, &sec) || !fraction(&r, &ms) ||
-        !str_eq(r, STR("Z")))
+        !two_digits(&r, 12, &m) || m == 0 || !str_skip(&r, STR("-")) || !two_digits(&r, 31, &d) || d == 0)
         return false;
-    ret->ms = ((days_of_date((int64_t)y, m, d) * 24 + h) * 60 + min) * 60000 + (int64_t)sec * 1000 + ms;
+    if (r.n != 0 && (!str_skip(&r, STR("T")) || !time_of_day(&r, &day_ms) || !zone(&r, &zone_ms)))
+        return false;
+    ret->ms = days_of_date((int64_t)y, m, d) * 86400000 + day_ms - zone_ms;
     return true;
 }

@@ -57,6 +57,8 @@ bool bytes_parse(struct str s, uint64_t *ret);
 
 /* "2026-11-24T05:59:12.000Z", always UTC with milliseconds. */
 void wall_print(struct sbuf *b, struct wall t);
+/* That, and the other forms of ISO 8601 that people write: without milliseconds, seconds or the time of day, with an offset
+ * (+02:00, -0530) in place of Z, or without either, which is UTC. */
 bool wall_parse(struct str s, struct wall *ret);
 
 #endif

@@ -28,11 +28,14 @@ struct cJSON;
 
 /* Caps of what json_parse takes; crossing one is ERR_LIMIT. */
 #define JSON_DEPTH_MAX 64       /* arrays and objects in each other */
+#define JSON_DEPTH_DEEP 1000    /* the same for json_parse_deep: as much as cJSON takes */
 #define JSON_VALUES_MAX 2000000 /* values, of 64 bytes each in memory */
 
 /* Parses one JSON text, strictly: nothing behind it, valid UTF-8, no NUL in strings. The caller frees the
  * tree with cJSON_Delete. Numbers are doubles: integers beyond 2^53 lose digits. */
 int json_parse(struct str text, struct cJSON **ret_tree, struct error *err);
+/* As json_parse with JSON_DEPTH_DEEP: for documents that nest by their nature, as groups in groups do. */
+int json_parse_deep(struct str text, struct cJSON **ret_tree, struct error *err);
 /* Puts json_parse's complaint about this text into the words that clients know: "syntax error at line 1 near: ...". */
 int json_syntax_near(struct str text, struct error *err);
 void json_free(struct cJSON *tree); /* NULL is fine */

@@ -376,7 +376,7 @@ static int text_to_wire(const ProtobufCMessageDescriptor *type, struct str text,
                         struct sbuf *bytes, struct error *err)
 {
     cJSON *tree;
-    int rc = json_parse_text(text, true, &tree, err);
+    int rc = json_parse_text(text, JSON_DEPTH_MAX, true, &tree, err);
 
     if (rc != 0)
         return rc;

@@ -17,6 +17,7 @@ struct scan {
     struct sbuf *out; /* copy with long integers quoted; NULL: no copy */
     size_t copied;    /* bytes of in that are in out */
     size_t values;
+    unsigned depth_max;
     struct error *err;
 };
 
@@ -216,8 +217,8 @@ static int scan_enter(struct scan *s, char *stack, unsigned *depth, bool *ret_em
 {
     char open = s->in.p[s->i];
 
-    if (*depth == JSON_DEPTH_MAX)
-        return error_set(s->err, ERR_LIMIT, "JSON: nested deeper than %d levels", JSON_DEPTH_MAX);
+    if (*depth == s->depth_max)
+        return error_set(s->err, ERR_LIMIT, "JSON: nested deeper than %u levels", s->depth_max);
     stack[(*depth)++] = open;
     s->i++;
     skip_blanks(s);
@@ -227,7 +228,7 @@ static int scan_enter(struct scan *s, char *stack, unsigned *depth, bool *ret_em
 
 static int scan_text(struct scan *s)
 {
-    char stack[JSON_DEPTH_MAX];
+    char stack[JSON_DEPTH_DEEP];
     unsigned depth = 0;
     int rc = 0;
 
@@ -249,10 +250,11 @@ static int scan_text(struct scan *s)
     return s->i < s->in.n ? bad(s, "something follows the value") : 0;
 }
 
-int json_parse_text(struct str text, bool quote_long_integers, struct cJSON **ret_tree, struct error *err)
+int json_parse_text(struct str text, unsigned depth_max, bool quote_long_integers, struct cJSON **ret_tree,
+                    struct error *err)
 {
     struct sbuf copy = SBUF_INIT(SIZE_MAX / 2);
-    struct scan s = { .in = text, .out = quote_long_integers ? &copy : NULL, .err = err };
+    struct scan s = { .in = text, .out = quote_long_integers ? &copy : NULL, .depth_max = depth_max, .err = err };
     cJSON *tree;
     int rc;
 
@@ -275,7 +277,12 @@ int json_parse_text(struct str text, bool quote_long_integers, struct cJSON **re
 
 int json_parse(struct str text, struct cJSON **ret_tree, struct error *err)
 {
-    return json_parse_text(text, false, ret_tree, err);
+    return json_parse_text(text, JSON_DEPTH_MAX, false, ret_tree, err);
+}
+
+int json_parse_deep(struct str text, struct cJSON **ret_tree, struct error *err)
+{
+    return json_parse_text(text, JSON_DEPTH_DEEP, false, ret_tree, err);
 }
 
 /* "JSON, line 1 column 9: ..." as "syntax error at line 1 near: <rest of that line>". */

@@ -10,8 +10,8 @@
 
 struct cJSON;
 
-/* As json_parse. With quote_long_integers an integer of more than 15 digits becomes a string of its digits.
+/* As json_parse, depth_max (JSON_DEPTH_DEEP at most) levels deep. With quote_long_integers an integer of more than 15 digits becomes a string of its digits.
  */
-int json_parse_text(struct str text, bool quote_long_integers, struct cJSON **ret_tree, struct error *err);
+int json_parse_text(struct str text, unsigned depth_max, bool quote_long_integers, struct cJSON **ret_tree, struct error *err);
 
 #endif

@@ -286,6 +286,16 @@ struct str segments_path(struct call *c, size_t from, size_t to)
     return s.p != NULL ? path_resolve(&c->arena, STR("/"), s) : STR("/");
 }
 
+/* application/json, text/json, application/merge-patch+json, in any case, whatever parameters follow. */
+static bool says_json(struct str type)
+{
+    struct str media;
+
+    (void)str_cut(&type, ';', &media);
+    media = str_trim(media);
+    return media.n >= 4 && str_eq_nocase(str_sub(media, media.n - 4, 4), STR("json"));
+}
+
 cJSON *body_json(struct call *c)
 {
     char text[200];
@@ -293,7 +303,7 @@ cJSON *body_json(struct call *c)
     struct jsonw w;
     const char *message = "Invalid JSON";
 
-    if (c->r->content_type.n != 0 && !str_contains(c->r->content_type, STR("json"))) {
+    if (c->r->content_type.n != 0 && !says_json(c->r->content_type)) {
         answer_message(c, 415, "Unsupported Media Type");
         return NULL;
     }

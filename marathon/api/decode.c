@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/wire/json.h"
 #include "marathon/core/app.h"
 #include "marathon/core/pathid.h"
 
@@ -12,21 +13,13 @@ enum { UNDEFINED_TEXT_MAX = 200 };
 
 cJSON *body_parse(struct str body, char *text, size_t text_size)
 {
-    const char *end = NULL;
-    char *copy = str_dup(body); /* cJSON wants a terminated buffer to see that nothing follows */
-    cJSON *j;
+    struct error err;
+    cJSON *j = NULL;
 
-    if (copy == NULL) {
-        (void)snprintf(text, text_size, "out of memory");
+    if (json_parse_deep(body, &j, &err) != 0) {
+        (void)snprintf(text, text_size, "%s", err.msg);
         return NULL;
     }
-    j = cJSON_ParseWithLengthOpts(copy, body.n + 1, &end, 1);
-    if (j == NULL) {
-        size_t at = end != NULL && end >= copy ? (size_t)(end - copy) : 0;
-        (void)snprintf(text, text_size, "Unexpected character at byte %zu: '%.*s'", at,
-                       STR_ARG(str_sub(body, at, 20)));
-    }
-    free(copy);
     return j;
 }
 
@@ -174,7 +167,8 @@ static void constraint(struct walk *w, const cJSON *v, struct constraint *ret, c
     cJSON_ArrayForEach(e, v)
     {
         if (!cJSON_IsString(e)) {
-            issue_at(w->is, at, "error.expected.jsstring");
+            struct place element = PLACE_ELEMENT(at, n);
+            issue_at(w->is, &element, "error.expected.jsstring");
             return;
         }
         if (n < 3)
@@ -351,6 +345,8 @@ static void list_of(struct walk *w, const struct schema_field *f, const cJSON *v
     }
     l->has = true;
     cJSON_ArrayForEach(e, v) n++;
+    if (n == 0 && (f->flags & SF_FILLED) != 0)
+        issue_at(w->is, &whole, "error.minLength");
     l->p = arena_array(w->a, n + 1, size);
     if (l->p == NULL) {
         issue_at(w->is, &whole, "the request is too large");

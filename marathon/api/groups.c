@@ -560,6 +560,12 @@ static void group_update_run(struct call *c, struct str url_path, bool create)
         return;
     }
     path = gu->id.p != NULL ? path_resolve(&c->arena, url_path, gu->id) : url_path;
+    if (!path_matches_pattern(path)) { /* the body's id was looked at already: it is the URL's */
+        struct place p = PLACE_FIELD(NULL, "id");
+        issue_at(&c->issues, &p, "error.pattern");
+        answer_issues(c, "Invalid JSON");
+        return;
+    }
     clash = slot_find(c->m, path);
     if (create && clash != NULL && clash->spec != NULL) {
         answer_message(c, 409, "An app with the path %.*s already exists.", STR_ARG(str_sub(path, 0, 1000)));

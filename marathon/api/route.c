@@ -258,20 +258,25 @@ static void handle_v2(struct call *c)
     answer_message(c, 404, "URI not found");
 }
 
+/* Tasks of one app have a text form as well: its handler decides. */
+static bool text_wanted(const struct call *c)
+{
+    return c->n > 3 && str_is(c->segments[1], "apps") && str_is(c->segments[c->n - 1], "tasks") &&
+           http_accepts_type(c->r->accept, "text/plain");
+}
+
 static void dispatch(struct call *c)
 {
     struct str first = c->n != 0 ? c->segments[0] : STR("");
     bool json = str_is(first, "v2") &&
                 !(c->n >= 2 && (str_is(c->segments[1], "events") || str_is(c->segments[1], "tasks")));
 
-    if (json && !http_accepts_type(c->r->accept, "application/json") &&
-        !str_contains(c->r->accept, STR("text/html"))) {
+    if (json && c->r->verb != HTTP_VERB_OPTIONS && !http_accepts_type(c->r->accept, "application/json") &&
+        !text_wanted(c) && !str_contains(c->r->accept, STR("text/html"))) {
         answer_message(c, 406, "Not Acceptable");
         return;
     }
-    if (c->r->verb == HTTP_VERB_OPTIONS)
-        answer_text(c, 200, NULL, STR(""));
-    else if (str_is(first, "v2"))
+    if (str_is(first, "v2"))
         handle_v2(c);
     else if (c->n == 1 && str_is(first, "ping"))
         ping(c);
@@ -291,6 +296,18 @@ static void dispatch(struct call *c)
         redirect(c, "/ui/");
     else
         answer_message(c, 404, "URI not found");
+}
+
+/* No route serves OPTIONS itself: what it says to a method that it has not got is the answer. */
+static void answer_options(struct call *c)
+{
+    const char *allow = c->a->allow;
+
+    if (allow == NULL)
+        return; /* no such route */
+    sbuf_clear(&c->a->body);
+    answer_text(c, 200, NULL, STR(""));
+    c->a->allow = allow;
 }
 
 /* Splits before decoding: an encoded slash is part of a segment. False: a broken escape, or too many
@@ -326,6 +343,8 @@ void api_handle(struct api *api, const struct api_request *r, struct api_answer 
         dispatch(c);
     else
         answer_message(c, 400, "the path is not valid");
+    if (r->verb == HTTP_VERB_OPTIONS)
+        answer_options(c);
     api->responses[a->status / 100 < 6 ? a->status / 100 : 0]++;
     api->response_bytes += a->body.n;
     arena_done(&c->arena);

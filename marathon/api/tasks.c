@@ -16,6 +16,45 @@ static void task_list(struct call *c, struct instance *const *v, size_t n)
     jsonw_close(&w);
 }
 
+static void text_hosts(struct sbuf *b, const struct slot *s, size_t port_index, bool with_port)
+{
+    for (const struct instance *i = s->instances; i != NULL; i = i->next) {
+        if (i->state != INSTANCE_RUNNING || (with_port && port_index >= i->port_count))
+            continue;
+        sbuf_str(b, i->agent->hostname);
+        if (with_port && i->ports[port_index] != PORT_NONE)
+            sbuf_fmt(b, ":%u", i->ports[port_index]);
+        sbuf_char(b, '\t');
+    }
+    sbuf_char(b, '\n');
+}
+
+/* One line per app and port; id empty: every app. */
+static void tasks_text(struct call *c, struct str id, bool below)
+{
+    struct slot *s, *tmp;
+    struct sbuf *b = &c->a->body;
+
+    answer_text(c, 200, "text/plain", STR(""));
+    HASH_ITER(hh, c->m->slots, s, tmp)
+    {
+        size_t n;
+        if (!slot_is_app(s) || (id.n != 0 && (below ? !path_is_within(s->id, id) : !str_eq(s->id, id))))
+            continue;
+        n = app_port_count(&s->spec->app);
+        for (size_t k = 0; k < n; k++) {
+            path_safe(b, s->id);
+            sbuf_fmt(b, "\t%lld\t", (long long)app_service_port(&s->spec->app, k));
+            text_hosts(b, s, k, true);
+        }
+        if (n == 0) {
+            path_safe(b, s->id);
+            sbuf_c(b, "\t \t");
+            text_hosts(b, s, 0, false);
+        }
+    }
+}
+
 void app_tasks(struct call *c, struct str id, bool below)
 {
     struct slot *s = slot_find(c->m, id), *tmp;
@@ -23,6 +62,10 @@ void app_tasks(struct call *c, struct str id, bool below)
 
     if (!below && (s == NULL || !slot_is_app(s))) {
         answer_message(c, 404, "App '%.*s' does not exist", STR_ARG(str_sub(id, 0, 1000)));
+        return;
+    }
+    if (!http_accepts_type(c->r->accept, "application/json") && http_accepts_type(c->r->accept, "text/plain")) {
+        tasks_text(c, id, below);
         return;
     }
     w = answer_json(c, 200);
@@ -248,44 +291,6 @@ static void tasks_json(struct call *c)
     jsonw_close(&w);
 }
 
-static void text_hosts(struct sbuf *b, const struct slot *s, size_t port_index, bool with_port)
-{
-    for (const struct instance *i = s->instances; i != NULL; i = i->next) {
-        if (i->state != INSTANCE_RUNNING || (with_port && port_index >= i->port_count))
-            continue;
-        sbuf_str(b, i->agent->hostname);
-        if (with_port && i->ports[port_index] != PORT_NONE)
-            sbuf_fmt(b, ":%u", i->ports[port_index]);
-        sbuf_char(b, '\t');
-    }
-    sbuf_char(b, '\n');
-}
-
-static void tasks_text(struct call *c)
-{
-    struct slot *s, *tmp;
-    struct sbuf *b = &c->a->body;
-
-    answer_text(c, 200, "text/plain", STR(""));
-    HASH_ITER(hh, c->m->slots, s, tmp)
-    {
-        size_t n;
-        if (!slot_is_app(s))
-            continue;
-        n = app_port_count(&s->spec->app);
-        for (size_t k = 0; k < n; k++) {
-            path_safe(b, s->id);
-            sbuf_fmt(b, "\t%lld\t", (long long)app_service_port(&s->spec->app, k));
-            text_hosts(b, s, k, true);
-        }
-        if (n == 0) {
-            path_safe(b, s->id);
-            sbuf_c(b, "\t \t");
-            text_hosts(b, s, 0, false);
-        }
-    }
-}
-
 void handle_tasks(struct call *c)
 {
     if (c->n == 2) {
@@ -294,7 +299,7 @@ void handle_tasks(struct call *c)
         else if (http_accepts_type(c->r->accept, "application/json"))
             tasks_json(c);
         else if (http_accepts_type(c->r->accept, "text/plain"))
-            tasks_text(c);
+            tasks_text(c, STR(""), false);
         else
             answer_message(c, 406, "Not Acceptable");
         return;

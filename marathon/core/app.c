@@ -69,7 +69,7 @@ SCHEMA(schema_health_check, health_check, health_check_fields, true);
 
 static const struct schema_field mesos_command_fields[] = {
     TXTLEN(mesos_command, "shell", shell, 0, 1, 1e9),
-    TEXTS(mesos_command, "argv", argv, SF_NONEMPTY),
+    TEXTS(mesos_command, "argv", argv, SF_NONEMPTY | SF_FILLED),
 };
 SCHEMA_J(schema_mesos_command, mesos_command, mesos_command_fields, false, SJ_COMMAND);
 static const struct schema_field exec_check_fields[] = {
@@ -128,7 +128,7 @@ static const struct schema_field readiness_fields[] = {
       .type = ST_I64,
       .shape = SH_LIST,
       .offset = OFF(readiness_check, codes),
-      .flags = SF_UNIQUE,
+      .flags = SF_UNIQUE | SF_FILLED,
       .min = 100,
       .max = 999 },
     BOOLDEF(readiness_check, "preserveLastResponse", preserve_last_response, 0),

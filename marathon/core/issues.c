@@ -36,7 +36,8 @@ static void print(const struct place *p, struct sbuf *b)
     if (p == NULL)
         return;
     print(p->up, b);
-    sbuf_char(b, '/');
+    if (p->field != NULL || p->key.p != NULL)
+        sbuf_char(b, '/');
     if (p->field != NULL)
         sbuf_c(b, p->field);
     else

@@ -33,6 +33,7 @@ struct place {
 };
 #define PLACE_FIELD(up_, name_) ((struct place){ .up = (up_), .field = (name_), .index = -1 })
 #define PLACE_INDEX(up_, name_, i_) ((struct place){ .up = (up_), .field = (name_), .index = (long)(i_) })
+#define PLACE_ELEMENT(up_, i_) ((struct place){ .up = (up_), .index = (long)(i_) }) /* of a list in a list */
 #define PLACE_KEY(up_, k_) ((struct place){ .up = (up_), .key = (k_), .index = -1 })
 /* "/" for NULL. */
 struct str place_text(const struct place *p, struct arena *a);

@@ -41,7 +41,7 @@ static const struct schema_field endpoint_fields[] = {
     NAME(pod_endpoint, "name", name, SF_REQUIRED),
     I32(pod_endpoint, "containerPort", container_port, 0, 1, 65535),
     I32(pod_endpoint, "hostPort", host_port, 0, 0, 65535),
-    TEXTSPAT(pod_endpoint, "protocol", protocol, SF_NONEMPTY, SP_NAME, 1, 63),
+    TEXTSPAT(pod_endpoint, "protocol", protocol, SF_NONEMPTY | SF_FILLED, SP_NAME, 1, 63),
     MAPTXT(pod_endpoint, "labels", labels, SF_NONEMPTY),
     TEXTSPAT(pod_endpoint, "networkNames", network_names, SF_NONEMPTY, SP_NAME, 1, 63),
 };

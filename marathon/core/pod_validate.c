@@ -97,15 +97,32 @@ static void check_health(const struct check *c, const struct pod_container *k, c
         issue_at(c->is, &pt, "must be smaller than intervalSeconds (%lld)", (long long)h->interval_s.v);
 }
 
+/* Pods are strict here, apps are not. Source: marathon-schemas, Pod.environment. */
+static bool is_variable_name(struct str s)
+{
+    if (s.n == 0 || s.n > 254 || (s.p[0] >= '0' && s.p[0] <= '9'))
+        return false;
+    for (size_t i = 0; i < s.n; i++) {
+        char ch = s.p[i];
+        if (!(ch >= 'a' && ch <= 'z') && !(ch >= 'A' && ch <= 'Z') && !(ch >= '0' && ch <= '9') && ch != '_')
+            return false;
+    }
+    return true;
+}
+
 static void check_environment(const struct check *c, const struct list *env, const struct place *up)
 {
     struct place at = PLACE_FIELD(up, "environment");
 
     LIST_EACH(*env, struct env_value, v)
-    if (v->secret.p != NULL) {
+    {
         struct place key = PLACE_KEY(&at, v->name), ps = PLACE_FIELD(&key, "secret");
-        issue_at(c->is, &ps,
-                 "use of secret-references in the environment requires the secrets feature to be enabled");
+        if (v->secret.p != NULL)
+            issue_at(c->is, &ps,
+                     "use of secret-references in the environment requires the secrets feature to be enabled");
+        if (!is_variable_name(v->name))
+            issue_at(c->is, &key, "must contain only alphanumeric chars or underscore, and must not begin with a number, "
+                                  "and be no longer than 254 characters");
     }
 }
 
@@ -148,6 +165,7 @@ static void check_container(const struct check *c, const struct pod_container *k
     check_health(c, k, k->check, "check", at);
     check_environment(c, &k->environment, at);
     check_mounts(c, k, at);
+    app_validate_fetch(&k->artifacts, "artifacts", at, c->is);
 }
 
 static void check_volumes(const struct check *c)
@@ -239,6 +257,10 @@ void pod_validate(const struct pod *p, const struct marathon_config *config, boo
 
     if (p->containers.n == 0)
         issue_at(is, &pc, "error.minLength");
+    if (p->linux_info != NULL && p->linux_info->seccomp != NULL) {
+        struct place pl = PLACE_FIELD(NULL, "linuxInfo");
+        issue_at(is, &pl, "Seccomp configuration on executor level is not supported");
+    }
     if (p->containers.n > POD_CONTAINERS_MAX) {
         issue_at(is, &pc, "a pod has up to %d containers, this one %zu", POD_CONTAINERS_MAX, p->containers.n);
         return;

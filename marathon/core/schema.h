@@ -94,7 +94,8 @@ enum schema_flags {
     SF_INT32 = 64,   /* a 32-bit integer in the original */
     SF_HIDDEN = 128, /* rendered by hand, not by the table */
     SF_ALWAYS = 256, /* a collection that is rendered even when empty */
-    SF_TOP = 512     /* an absent collection counts as present and empty (rendered by SF_ALWAYS) */
+    SF_TOP = 512,    /* an absent collection counts as present and empty (rendered by SF_ALWAYS) */
+    SF_FILLED = 1024 /* a collection that may be absent, but not empty */
 };
 
 struct schema;

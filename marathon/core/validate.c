@@ -8,6 +8,7 @@
 
 #include "marathon/core/pathid.h"
 #include "marathon/core/regex.h"
+#include "marathon/core/uri.h"
 
 static bool has_secret(const struct app *a, struct str name)
 {
@@ -344,6 +345,18 @@ static void check_container(const struct app *a, const struct validate_context *
     }
 }
 
+void app_validate_fetch(const struct list *fetch, const char *name, const struct place *up, struct issues *is)
+{
+    size_t i = 0;
+
+    LIST_EACH(*fetch, struct artifact, f)
+    {
+        struct place at = PLACE_INDEX(up, name, i++), pu = PLACE_FIELD(&at, "uri");
+        if (!uri_is_valid(f->uri))
+            issue_at(is, &pu, "URI has invalid syntax.");
+    }
+}
+
 static void check_secrets(const struct app *a, const struct validate_context *vc, const struct place *root,
                           struct issues *is)
 {
@@ -604,6 +617,7 @@ void app_validate(const struct app *a, const struct validate_context *vc, struct
     check_readiness(a, root, is);
     check_check(a, root, is);
     check_container(a, vc, root, is);
+    app_validate_fetch(&a->fetch, "fetch", root, is);
     check_secrets(a, vc, root, is);
     check_strategies(a, root, is);
     check_roles(a, vc, root, is);
