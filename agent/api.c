@@ -244,7 +244,7 @@ static int flag_by_name(const void *a, const void *b, void *spec)
 
 static void get_flags(struct api_call *c)
 {
-    CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(1 << 20);
+    CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(1 << 20), shown = SBUF_INIT(1 << 20);
     const struct flags *f = &c->shell->parsed;
     size_t *order = arena_array(&c->arena, f->spec->count, sizeof *order);
 
@@ -260,7 +260,9 @@ static void get_flags(struct api_call *c)
             continue;
         size_t flag = wire_open(&b, 1);
         wire_put_bytes(&b, 1, str_of(f->spec->flags[i].name));
-        wire_put_bytes(&b, 2, str_of(f->text[i]));
+        sbuf_clear(&shown);
+        flags_put_shown(&shown, f->text[i]);
+        wire_put_bytes(&b, 2, sbuf_view(&shown));
         wire_close(&b, flag);
     }
     wire_close(&b, mark);

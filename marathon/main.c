@@ -218,6 +218,9 @@ static int open_all(struct shell *sh, struct error *err)
     sh->tls = SSL_CTX_new(TLS_client_method());
     co.tls = sh->tls;
     rc = http_client_new(&sh->client, sh->loop, &co, err);
+    co.connect_timeout_ns = sh->flags.leader_proxy_connection_timeout * NS_PER_MS;
+    if (rc == 0)
+        rc = http_client_new(&sh->proxy_client, sh->loop, &co, err);
     if (rc == 0)
         rc = worker_new(&sh->worker, sh->loop, 2, err);
     if (rc == 0 && sh->flags.zk != NULL) { /* a standby answers too */
@@ -257,6 +260,7 @@ static void close_all(struct shell *sh)
     marathon_election_close(sh);
     sched_close(sh);
     http_close(sh);
+    http_client_free(sh->proxy_client);
     http_client_free(sh->client);
     SSL_CTX_free(sh->tls);
     worker_free(sh->worker);

@@ -71,7 +71,7 @@ struct shell {
     size_t bigread_readers;
     struct stream *streams;
     size_t requests_open;
-    struct http_client *client;
+    struct http_client *client, *proxy_client; /* proxy_client: to the leader, with timeouts of its own */
     struct ssl_ctx_st *tls; /* of HTTPS checks */
     struct worker *worker;
     struct stoa_scheduler *scheduler;

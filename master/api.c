@@ -102,17 +102,20 @@ static void answer_small(struct shell *sh, struct http_req *r, bool json, uint32
 
 static void get_flags(struct shell *sh, struct http_req *r, bool json)
 {
-    struct sbuf b = SBUF_INIT(1 << 20);
+    struct sbuf b = SBUF_INIT(1 << 20), shown = SBUF_INIT(1 << 20);
 
     for (size_t i = 0; i < sh->parsed.spec->count; i++) {
         if (sh->parsed.text[i] == NULL)
             continue;
         size_t mark = wire_open(&b, 1);
         wire_put_bytes(&b, 1, str_of(sh->parsed.spec->flags[i].name));
-        wire_put_bytes(&b, 2, str_of(sh->parsed.text[i]));
+        sbuf_clear(&shown);
+        flags_put_shown(&shown, sh->parsed.text[i]);
+        wire_put_bytes(&b, 2, sbuf_view(&shown));
         wire_close(&b, mark);
     }
     answer_small(sh, r, json, 2, 3, sbuf_view(&b));
+    sbuf_done(&shown);
     sbuf_done(&b);
 }
 

@@ -2,13 +2,20 @@
 #include "master/election.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
 
 #include "common/base/alloc.h"
+#include "common/base/cleanup.h"
 #include "common/base/log.h"
 #include "common/io/fs.h"
 #include "common/io/leader.h"
+#include "common/wire/guard.h"
+#include "common/wire/json.h"
 #include "common/wire/master_info.h"
 #include "master/shell.h"
+#include "proto/mesos_v1_master.pb-c.h"
 
 enum { HELD_MAX = 10000, URL_FILE_BYTES_MAX = 65536 };
 
@@ -177,6 +184,26 @@ static void held_gone(void *arg, struct http_req *r, enum http_gone why)
     free(h);
 }
 
+/* By its type alone, in either content type; what it is beyond that is checked when it is carried out. */
+static bool call_only_reads(struct http_req *r)
+{
+    static const char *const others[] = { "SUBSCRIBE", "LIST_FILES", "READ_FILE" };
+    CLEANUP(json_free_p) struct cJSON *j = NULL;
+    const char *name = NULL;
+
+    if (!str_is(http_req_header(r, "Content-Type"), "application/json")) {
+        int type = (int)wire_field_u64(http_req_body(r), 1, 0);
+        const ProtobufCEnumValue *v = protobuf_c_enum_descriptor_get_value(&mesos__v1__master__call__type__descriptor, type);
+        name = v != NULL ? v->name : NULL;
+    } else if (json_parse(http_req_body(r), &j, NULL) == 0) {
+        name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(j, "type"));
+    }
+    for (size_t i = 0; i < sizeof others / sizeof others[0] && name != NULL; i++)
+        if (strcmp(name, others[i]) == 0)
+            return true;
+    return name != NULL && strncmp(name, "GET_", 4) == 0;
+}
+
 /* Decisions: calls of frameworks, and what is sent with a body but does not say that it only reads. */
 static bool is_decision(struct http_req *r, struct str path)
 {
@@ -184,7 +211,7 @@ static bool is_decision(struct http_req *r, struct str path)
 
     if (verb == HTTP_VERB_GET || verb == HTTP_VERB_HEAD || verb == HTTP_VERB_OPTIONS)
         return false;
-    return !str_is(path, "/api/v1") || !str_contains(http_req_body(r), STR("\"GET_"));
+    return !str_is(path, "/api/v1") || !call_only_reads(r);
 }
 
 bool election_holds(struct shell *sh, struct http_req *r, struct str path)

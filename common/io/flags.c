@@ -513,19 +513,23 @@ static int by_name(const void *a, const void *b)
 }
 
 /* Whoever may read flags need not be able to write to the ZooKeeper of the cluster. */
-static void value_json(struct sbuf *b, const char *text)
+void flags_put_shown(struct sbuf *b, const char *text)
 {
     struct str rest = str_of(text);
-    CLEANUP(sbuf_done_p) struct sbuf masked = SBUF_INIT(1 << 20);
-
     size_t end = str_skip(&rest, STR("zk://")) ? str_index(rest, '/') : 0, at = end;
-    while (at != 0 && rest.p[at - 1] != '@')
+
+    while (at != 0 && rest.p[at - 1] != '@') /* the last: a password may have one, too */
         at--;
-    if (at != 0) {
-        sbuf_fmt(&masked, "zk://xxxxxxxx:xxxxxxxx@%s", rest.p + at);
-        text = masked.p;
-    }
-    json_text(b, text);
+    sbuf_c(b, at != 0 ? "zk://xxxxxxxx:xxxxxxxx@" : "");
+    sbuf_c(b, at != 0 ? rest.p + at : text);
+}
+
+static void value_json(struct sbuf *b, const char *text)
+{
+    CLEANUP(sbuf_done_p) struct sbuf shown = SBUF_INIT(1 << 20);
+
+    flags_put_shown(&shown, text);
+    json_text(b, shown.p != NULL ? shown.p : "");
 }
 
 void flags_json(const struct flags *f, struct sbuf *b)

@@ -122,5 +122,7 @@ void flags_help(const struct flags_spec *spec, struct sbuf *b);
 /* {"name":"value",...} with the values as written, sorted by name, unset ones left out, as /flags shows them.
  */
 void flags_json(const struct flags *f, struct sbuf *b);
+/* Appends a flag's text as others may see it: user and password of zk://user:password@host are hidden. */
+void flags_put_shown(struct sbuf *b, const char *text);
 
 #endif

@@ -122,9 +122,10 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
     int more = 1;
     if ((what & EV_READ) != 0)
         heard(zk);
-    /* The library writes every request in two pieces: together they make full packets, and less work for the server. */
+    /* The library writes every request in two pieces, also those that callbacks of answers ask for: together they make full
+     * packets, and half the work for the server. */
     int one = 1, zero = 0;
-    bool cork = (what & EV_WRITE) != 0 && fd >= 0 && setsockopt(fd, IPPROTO_TCP, TCP_CORK, &one, sizeof one) == 0;
+    bool cork = zk->connected && fd >= 0 && setsockopt(fd, IPPROTO_TCP, TCP_CORK, &one, sizeof one) == 0;
     zk->inside++;
     /* The library takes one answer per call; what went wrong comes as an event or with the operations. */
     for (unsigned i = 0; i < ANSWERS_MAX && more > 0; i++) {

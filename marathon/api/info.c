@@ -31,21 +31,18 @@ static void list_or_null(struct jsonw *w, const char *key, const char *list, boo
     jsonw_array_close(w);
 }
 
-/* user:password@ in an address list is nobody's business. */
-static void masked(struct call *c, struct jsonw *w, const char *key, const char *v)
+/* An address with what is nobody's business hidden. */
+static void masked(struct jsonw *w, const char *key, const char *v)
 {
-    struct str s = str_of(v);
-    size_t at = str_index(s, '@');
-    size_t scheme = str_starts(s, STR("zk://")) ? 5 : 0;
+    struct sbuf b = SBUF_INIT(1 << 20);
 
     jsonw_key(w, key);
+    flags_put_shown(&b, v != NULL ? v : "");
     if (v == NULL)
         jsonw_null(w);
-    else if (at < s.n)
-        jsonw_str(w, arena_fmt(&c->arena, "%.*sxxxxxxxx:xxxxxxxx%.*s", STR_ARG(str_sub(s, 0, scheme)),
-                               STR_ARG(str_sub(s, at, s.n))));
     else
-        jsonw_str(w, s);
+        jsonw_str(w, sbuf_view(&b));
+    sbuf_done(&b);
 }
 
 static void marathon_config(struct call *c, struct jsonw *w, const struct marathon_flags *f)
@@ -69,7 +66,7 @@ static void marathon_config(struct call *c, struct jsonw *w, const struct marath
     jsonw_key_i64(w, "local_port_max", f->local_port_max);
     jsonw_key_i64(w, "local_port_min", f->local_port_min);
     jsonw_key_bool(w, "maintenance_mode", c->m->config.maintenance_mode);
-    masked(c, w, "master", f->master);
+    masked(w, "master", f->master);
     jsonw_key_i64(w, "max_instances_per_offer", f->max_instances_per_offer);
     jsonw_key_c(w, "mesos_bridge_name", f->mesos_bridge_name);
     jsonw_key_i64(w, "mesos_heartbeat_failure_threshold", f->mesos_heartbeat_failure_threshold);
@@ -112,7 +109,7 @@ void handle_info(struct call *c)
     text_or_null(&w, "frameworkId", c->m->framework_id);
     marathon_config(c, &w, f);
     jsonw_key_open(&w, "zookeeper_config");
-    masked(c, &w, "zk", f->zk != NULL ? f->zk : "");
+    masked(&w, "zk", f->zk != NULL ? f->zk : "");
     jsonw_key_bool(&w, "zk_compression", f->zk_compression);
     jsonw_key_i64(&w, "zk_compression_threshold", f->zk_compression_threshold);
     jsonw_key_i64(&w, "zk_connection_timeout", f->zk_connection_timeout);

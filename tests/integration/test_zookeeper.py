@@ -33,11 +33,11 @@ def start_agent(i):
     return a
 
 
-def start_marathon(i, timeout):
+def start_marathon(i, timeout, *more):
     port = free_ports(1)[0]
     m = Process(f"marathon{i}", [STOA, "marathon", f"--master={zk.url('/mesos')}", f"--zk={zk.url('/marathon')}", "--http_address=127.0.0.1",
                                  f"--http_port={port}", "--hostname=127.0.0.1", f"--zk_session_timeout={timeout * 1000}",
-                                 "--min_revive_offers_interval=500", "--reconciliation_initial_delay=1000"])
+                                 "--min_revive_offers_interval=500", "--reconciliation_initial_delay=1000", *more])
     m.port = port
     return m
 
@@ -213,6 +213,42 @@ def _():
     wait_for("four run", lambda: len(marathon_tasks(b.port)) == 4, 60)
 
 
+@case("a standby passes answers on as they come, gives up in time, and passes events on when asked to")
+def _():
+    a = marathons[0]
+    c = start_marathon(2, TIMEOUT, "--leader_proxy_read_timeout=700", "--leader_proxy_connection_timeout=500", "--deprecated_features=proxy_events")
+    wait_for("it knows the leader", lambda: get(c.port, "/v2/leader").status == 200)
+    apps = [{"id": f"/big/app{i}", "cmd": "true", "instances": 0, "labels": {"x": "y" * 900}} for i in range(300)]
+    equal(http_request("PUT", c.port, "/v2/apps", apps).status, 200, "many apps through it")
+    def group(port):
+        return get(port, "/v2/groups/big", headers={"Accept": "application/json"})
+    check(len(group(a.port).body) > 256 * 1024, "the answer is small")
+    equal(group(c.port).body, group(a.port).body, "a large answer")
+    equal(group(c.port).headers["X-Marathon-Via"], f"1.1 127.0.0.1:{c.port}", "via")
+    equal(http_request("HEAD", c.port, "/v2/groups/big").body, b"", "HEAD")
+    s = socket.create_connection(("127.0.0.1", c.port), 10)
+    s.sendall(b"GET /v2/events HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n")
+    f = s.makefile("rb")
+    equal(f.readline().split()[1], b"200", "status of the stream")
+    equal(http_request("DELETE", c.port, "/v2/groups/big?force=true").status, 200, "delete")
+    def event():
+        return b"deployment_success" in f.readline()
+    wait_for("an event through the standby", event, 10, 0)
+    a.kill(signal.SIGSTOP)
+    try:
+        begin = time.monotonic()
+        equal(get(c.port, "/v2/info").status, 504, "a leader that does not answer")
+        check(time.monotonic() - begin < 2.5, "it took long")
+    finally:
+        a.kill(signal.SIGCONT)
+    wait_for("the leader answers again", lambda: get(c.port, "/v2/info").status == 200)
+    c.stop()
+    check(f.read() is not None, "the stream has ended")
+    s.close()
+    r = get(a.port, "/v2/info")
+    equal(r.json["leader"], f"127.0.0.1:{a.port}", "leader")
+
+
 @case("the command line finds the leader too; a wrong URL is told by its part")
 def _():
     def cli(*args, master):
@@ -275,6 +311,12 @@ def _():
     wait_for("the leader is unsure", lambda: "leadership_unsure" in old.tail(8), 20)
     equal(get(old.port, "/slaves").status, 200, "reads")
     equal(post(old.port, "/api/v1", {"type": "GET_AGENTS"}).status, 200, "reads of v1")
+    equal(post(old.port, "/api/v1", b"\x08\x0a", headers={"Content-Type": "application/x-protobuf", "Accept": "application/x-protobuf"}).status, 200, "in protobuf")
+    try:
+        post(old.port, "/api/v1", {"type": "UPDATE_WEIGHTS", "update_weights": {"weight_infos": [{"role": "\"GET_", "weight": 1.0}]}}, timeout=1)
+        raise AssertionError("a change was answered while the master was unsure")
+    except TimeoutError:
+        pass
     held = []
     def call():
         held.append(post(old.port, "/api/v1/scheduler", {"framework_id": id, "type": "DECLINE", "decline": {"offer_ids": [offer["id"]]}},
@@ -372,7 +414,7 @@ def _():
         return p
     a = start("owner", url("/secure", "me:pa@ss@"))
     wait_for("it leads", lambda: get(a.port, "/state").status == 200)
-    check("pa@ss" not in get(a.port, "/flags").text + get(a.port, "/state").text, "the password is shown")
+    check("pa@ss" not in get(a.port, "/flags").text + get(a.port, "/state").text + post(a.port, "/api/v1", {"type": "GET_FLAGS"}).text, "the password is shown")
     check("xxxxxxxx@127.0.0.1" in get(a.port, "/flags").text, "the address is not shown")
     b = start("stranger", url("/secure"))
     wait_for("it is refused", lambda: "candidate_refused" in b.tail(), 20)

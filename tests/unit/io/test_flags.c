@@ -196,3 +196,21 @@ TEST("durations and fractions are shown in one way; what the program found stand
     sbuf_done(&b);
     flags_done(&found, &shown);
 }
+
+TEST("user and password of a ZooKeeper address are hidden whole")
+{
+    static const char *const cases[][2] = {
+        { "zk://me:secret@h1:1,h2:2/p", "zk://xxxxxxxx:xxxxxxxx@h1:1,h2:2/p" },
+        { "zk://me:a@b@c@h1:1/p", "zk://xxxxxxxx:xxxxxxxx@h1:1/p" },
+        { "zk://h1:1/p@q", "zk://h1:1/p@q" },
+        { "127.0.0.1:5050", "127.0.0.1:5050" },
+        { "", "" },
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct sbuf b = SBUF_INIT(1000);
+        flags_put_shown(&b, cases[i][0]);
+        CHECK_STR(sbuf_view(&b), str_of(cases[i][1]));
+        sbuf_done(&b);
+    }
+}
