@@ -270,6 +270,8 @@ void instance_end(struct marathon *m, struct instance *i)
     i->sentenced = false;
     i->readiness_asked = i->slot->deployment != NULL && i->spec->app.readiness_checks.n != 0;
     instance_set_state(m, i, INSTANCE_SCHEDULED);
+    if (i->reservation == RESERVATION_ASKED)
+        reservation_guard(m, i);
 }
 
 void instance_remove(struct marathon *m, struct instance *i)

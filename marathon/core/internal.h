@@ -130,6 +130,7 @@ void batch_add(struct marathon *m, struct batch *b, const struct launch *l);
 void reservation_ask(struct marathon *m, struct instance *i, struct agent *agent); /* takes the reference */
 void reservation_guard(struct marathon *m, struct instance *i);
 void reservation_timer(struct marathon *m, struct instance *i);
+void reservation_used(struct marathon *m, struct instance *i); /* the agent tells of a task on it */
 void reservation_lost(struct marathon *m, struct instance *i); /* with its agent */
 void instance_rest(struct marathon *m, struct instance *i);    /* it has a reservation and no task */
 void instance_wake(struct marathon *m, struct instance *i);    /* to the slot's newest definition */
@@ -137,7 +138,7 @@ bool instance_fits(const struct instance *i, const struct spec *spec); /* its vo
 void garbage_add(struct marathon *m, const struct instance *i);
 void garbage_free(struct marathon *m, struct garbage *g);
 bool garbage_wanted(const struct marathon *m); /* offers, for its sake */
-/* Looks at what is reserved with our labels in the offer: confirms, and gives back what is nobody's. */
+/* Looks at what is reserved with our labels in the offer: gives back what is nobody's. */
 void reservations_review(struct marathon *m, struct offer *o, struct batch *b);
 
 /* --- status.c ----------------------------------------------------------------------------------------------

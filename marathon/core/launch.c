@@ -281,9 +281,6 @@ static bool may_be_its(struct marathon *m, const struct instance *i, const struc
         (void)snprintf(ret->detail, sizeof ret->detail, "instance %.*s has its volumes on agent %.*s",
                        STR_ARG(str_sub(i->id, i->id.n > 60 ? i->id.n - 60 : 0, 60)),
                        STR_ARG(str_sub(i->agent->hostname, 0, 60)));
-    else if (i->reservation == RESERVATION_ASKED)
-        (void)snprintf(ret->detail, sizeof ret->detail,
-                       "the reservation for the instance is not confirmed yet");
     else
         return true;
     return false;

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Instances with persistent volumes. What they use is reserved for them first and the volumes are made
- * (RESERVE and CREATE on one offer); the next offer that shows both confirms it, and the task is launched on
- * that. From then on the instance belongs to its agent:
+ * (RESERVE and CREATE on one offer); the task is launched on the next offer that shows both. Once the agent has
+ * told of a task on it, the instance belongs to that agent:
  *
- *   NONE -> ASKED -> HELD     ASKED -> NONE: no offer has shown it within --task_reservation_timeout
+ *   NONE -> ASKED -> HELD     ASKED -> NONE: not launched within --task_reservation_timeout
+ *
+ * An offer is no proof: the master makes it before the agent has heard of the operations, and forgets them
+ * when they do not arrive.
  *
  * When its task ends it waits for its own resources; when it is not wanted it rests with them. They are given
  * back (DESTROY and UNRESERVE) when the instance is removed for good, or when an offer shows a reservation
@@ -62,11 +65,11 @@ void reservation_ask(struct marathon *m, struct instance *i, struct agent *agent
     instance_store(m, i);
 }
 
-static void confirmed(struct marathon *m, struct instance *i)
+void reservation_used(struct marathon *m, struct instance *i)
 {
+    if (i->reservation != RESERVATION_ASKED)
+        return;
     i->reservation = RESERVATION_HELD;
-    if (i->state == INSTANCE_SCHEDULED || instance_rests(i))
-        timer_clear(&m->timers, &i->timer);
     instance_store(m, i);
 }
 
@@ -261,11 +264,8 @@ void reservations_review(struct marathon *m, struct offer *o, struct batch *b)
         if (!r->labelled || r->owner.p == NULL || !str_is(r->owner_framework, m->framework_id))
             continue;
         i = instance_find(m, r->owner);
-        if (!is_garbage(i, o, r)) {
-            if (i->reservation == RESERVATION_ASKED && volumes_offered(i, o) == i->volume_count)
-                confirmed(m, i);
+        if (!is_garbage(i, o, r))
             continue;
-        }
         if (l.picks == NULL && (l.picks = arena_array(&m->out->arena, o->resource_count, sizeof *l.picks)) == NULL)
             return;
         l.picks[l.pick_count++] = (struct pick){ .resource = k };

@@ -98,8 +98,8 @@ struct container_state {
     char *message, *container_id; /* owned; may be NULL */
 };
 
-/* What an instance with volumes has on its agent. ASKED: the operations were sent, and no offer has shown
- * their result yet. */
+/* What an instance with volumes has on its agent. ASKED: the operations were sent, and the agent has
+ * not told of a task on their result yet. */
 enum reservation { RESERVATION_NONE, RESERVATION_ASKED, RESERVATION_HELD };
 
 struct local_volume {

@@ -233,6 +233,8 @@ static void apply(struct marathon *m, struct instance *i, const struct status_ev
         now_ended(m, i, to, e);
         return;
     }
+    if (to == INSTANCE_STARTING || to == INSTANCE_RUNNING || to == INSTANCE_KILLING)
+        reservation_used(m, i);
     if (to == INSTANCE_UNREACHABLE) {
         if (i->state != INSTANCE_UNREACHABLE && i->state != INSTANCE_INACTIVE)
             now_unreachable(m, i);

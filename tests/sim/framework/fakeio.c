@@ -308,7 +308,7 @@ static void accept_sent(struct proc *p, struct str accept)
     struct wire_field op, task;
 
     while (wire_field_next(&accept, &op) == 1) {
-        struct str launch = op.number == 2 ? wire_field_bytes(op.bytes, 3) : (struct str){ NULL, 0 };
+        struct str launch = op.number == 2 ? wire_field_bytes(op.bytes, 2) : (struct str){ NULL, 0 };
         while (wire_field_next(&launch, &task) == 1)
             launch_sent(p, task.bytes);
     }

@@ -25,7 +25,7 @@
 #include "tests/sim/framework.h"
 #include "tests/sim/ledger.h"
 
-enum { APPS_MAX = 3, SNAPSHOT_MAX = 16 };
+enum { APPS_MAX = 4, APP_WITH_VOLUMES = 3, SNAPSHOT_MAX = 16 };
 
 struct marathon_node {
     struct proc *p;
@@ -236,6 +236,22 @@ static void check(struct marathon_node *n)
 
 /* --- the operator --- */
 
+/* Always the same app: what reservations are made of does not change. */
+static void add_volume(struct app *app, struct arena *a)
+{
+    struct volume *v = arena_alloc(a, sizeof *v);
+
+    v->container_path = STR("data");
+    v->mode = (struct opt_i64){ true, MODE_RW };
+    v->persistent = arena_alloc(a, sizeof *v->persistent);
+    v->persistent->size = (struct opt_i64){ true, 100 };
+    app->container = arena_alloc(a, sizeof *app->container);
+    app->container->type = (struct opt_i64){ true, ENGINE_MESOS };
+    app->container->volumes = (struct list){ true, 1, v };
+    app->unreachable = NULL;
+    app->upgrade->over_capacity.v = 0;
+}
+
 static struct app *random_app(struct marathon_node *n, struct arena *a, unsigned k, bool keep_cmd)
 {
     static const char *const commands[] = { "forever", "flaky 30000", "forever again" };
@@ -256,6 +272,8 @@ static struct app *random_app(struct marathon_node *n, struct arena *a, unsigned
     app->upgrade = arena_alloc(a, sizeof *app->upgrade);
     app->upgrade->health_capacity = (struct opt_f64){ true, capacities[rng_below(n->r, 3)] };
     app->upgrade->over_capacity = (struct opt_f64){ true, capacities[rng_below(n->r, 3)] };
+    if (k == APP_WITH_VOLUMES)
+        add_volume(app, a);
     if (dice != 0) {
         struct health_check *h = arena_alloc(a, sizeof *h);
         *h = (struct health_check){ .grace_s = { true, 20 },
@@ -411,6 +429,8 @@ static void start(struct proc *p)
                                   "--zk_session_timeout=6000",
                                   "--hostname=marathon",
                                   "--mesos_user=nobody",
+                                  "--mesos_role=web",
+                                  "--task_reservation_timeout=5000",
                                   "--reconciliation_initial_delay=2000",
                                   "--reconciliation_interval=20000",
                                   "--task_launch_timeout=30000",
@@ -587,7 +607,10 @@ const char *sim_marathon_unsettled(struct sim *sim)
     HASH_ITER(hh, n->sh.m->slots, s, next)
     {
         int64_t want = s->spec != NULL ? s->spec->app.instances.v : 0;
-        if (s->ready[0] + s->ready[1] == want && s->instance_count == (size_t)want)
+        size_t resting = 0;
+        for (const struct instance *i = s->instances; i != NULL; i = i->next)
+            resting += instance_rests(i);
+        if (s->ready[0] + s->ready[1] == want && s->instance_count == (size_t)want + resting)
             continue;
         const struct instance *i = s->instances;
         while (i != NULL && i->state == INSTANCE_RUNNING && i->next != NULL)

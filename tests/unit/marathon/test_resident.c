@@ -66,15 +66,32 @@ TEST("a volume is reserved and created first, and the task is launched on the of
     CHECK_INT(i->reservation, RESERVATION_ASKED);
     CHECK(i->agent != NULL);
     world_offer(&w);
-    CHECK_INT(i->reservation, RESERVATION_HELD);
     CHECK_INT(i->state, INSTANCE_PROVISIONED);
     CHECK_INT(w.reserves, 1);
     CHECK_INT(w.launches, 1);
     world_run(&w, 1000);
     CHECK_INT(slot()->running, 1);
+    CHECK_INT(i->reservation, RESERVATION_HELD);
     CHECK_INT(w.m->deployment_count, 0);
     CHECK_INT(volumes(), 1);
     CHECK(w.suppressed);
+    end();
+}
+
+TEST("an offered reservation that the agent never heard of is made anew after the dropped launch")
+{
+    begin(2, 11);
+    CHECK_INT(world_put(&w, world_resident_app(&a, "/db", "sleep 100", 1), false, NULL), 0);
+    world_offer(&w);
+    world_offer(&w);
+    struct instance *i = slot()->instances;
+    CHECK_INT(i->state, INSTANCE_PROVISIONED);
+    world_end_task(&w, world_task(&w, i->task_id), TASK_DROPPED);
+    for (int k = 0; k < WORLD_PIECES_MAX; k++)
+        world_piece_free(&w.pieces[k]);
+    world_run(&w, 30000);
+    CHECK_INT(slot()->running, 1);
+    CHECK_INT(w.reserves, 2);
     end();
 }
 
