@@ -9,8 +9,12 @@
  * Default: a task finishes as soon as its TASK_RUNNING is acknowledged, so resources recycle. --stay: tasks stay.
  * --hold: with --stay: after the report everything goes on until standard input ends, so that others can measure what such a
  * cluster costs; --rate=R then launches R tasks a second, which finish, and a second report tells their latency.
- * --latency: one task at a time. --agents=0 --real=CMD: no simulated agents, the tasks run CMD on the real ones that the
- * master has, at most `window` starting at once; when all run, all are killed, and that is timed too. The figure counts from the first ACCEPT to the last acknowledged TASK_RUNNING. */
+ * --share=K: K agents share an address and its connections, as slave(1) to slave(K). --labels=N: labels of a task, ten otherwise.
+ * --frameworks=N: as many others, which suppress offers. --latency: one task at a time. --agents=0 --real=CMD: no simulated agents, the tasks run CMD on the real ones that the
+ * master has, at most `window` starting at once; when all run, all are killed, and that is timed too.
+ * --turnaround: like --latency with tasks that take a whole agent; also tells how long after its end the agent is offered again.
+ * --join=N: N agents more, one after the other, and how long until each is offered. --reconcile: with --stay: how long it takes to be
+ * told about all tasks, asked for by name and without. The figure counts from the first ACCEPT to the last acknowledged TASK_RUNNING. */
 #include <arpa/inet.h>
 #include <poll.h>
 #include <sched.h>
@@ -31,14 +35,15 @@
 #include "proto/mesos_v1_scheduler.pb-c.h"
 #include "tests/bench/net.h"
 
-enum { CPUS_MILLI_PER_TASK = 100, MEM_PER_TASK = 5, LABELS = 10, STALL_S = 30 };
+enum { CPUS_MILLI_PER_TASK = 100, MEM_PER_TASK = 5, AGENT_CPUS = 20, AGENT_MEM = 10240, STALL_S = 30 };
 enum task_phase { TASK_LAUNCHED, TASK_RUN_SEEN, TASK_RUNNING_SEEN, TASK_DONE };
 
 struct agent {
     unsigned index;
     uint32_t ip;
-    char pid[64], host[48]; /* slave(1)@ip:port */
+    char pid[80], host[48]; /* slave(1)@ip:port */
     char id[80];
+    struct agent *first;    /* of those that share the address */
     struct conn *out;       /* to the master */
     bool registered;
 };
@@ -53,10 +58,10 @@ struct task {
 static struct {
     const char *master_text;
     unsigned agents, tasks, per_accept, window;
-    bool stay, latency, hold;
+    bool stay, latency, hold, turnaround, reconcile;
     const char *real;
-    unsigned rate;
-} opt = { "127.0.0.1:5050", 1, 1000, 1, 100, false, false, false, NULL, 0 };
+    unsigned rate, share, labels, frameworks, join;
+} opt = { .master_text = "127.0.0.1:5050", .agents = 1, .tasks = 1000, .per_accept = 1, .window = 100, .share = 1, .labels = 10 };
 static bool holding;
 
 static struct sockaddr_in master;
@@ -74,14 +79,26 @@ static unsigned launched, running_acked, finished, outstanding, offers_waiting, 
 static int64_t kill_start_ns, kill_end_ns;
 static bool revive_sent;
 static int64_t first_ns, last_ns, last_progress_ns;
-static int64_t *latencies;
-static unsigned latency_count;
+static int64_t hold_ns; /* with a rate: when task number hold_base was to be sent */
+static unsigned hold_base;
+static int64_t freed_ns; /* an agent has been freed, or is new, and not offered yet */
+static unsigned reconciled;
+static struct samples {
+    int64_t *v;
+    size_t n, cap;
+} latencies, offer_delays;
 
 struct pending_offer {
     char id[80], agent[80];
 };
 static struct pending_offer *offers;
 static size_t offers_cap;
+
+static void sample(struct samples *to, int64_t ns)
+{
+    ARRAY_ROOM(to->v, to->n, to->cap);
+    to->v[to->n++] = ns;
+}
 
 /* --- agents --------------------------------------------------------------------------------------------------- */
 
@@ -99,14 +116,14 @@ static void scalar(struct sbuf *b, uint32_t number, const char *name, double val
 
 static void agent_info(struct sbuf *b, uint32_t number, const struct agent *a, bool with_id)
 {
-    double per_agent = opt.stay ? (double)opt.tasks / (double)opt.agents : 100;
+    double per_agent = opt.turnaround ? 0 : opt.stay ? (double)opt.tasks / (double)opt.agents + opt.per_accept : 100;
     size_t m = wire_open(b, number);
     char hostname[32];
 
     (void)snprintf(hostname, sizeof hostname, "agent%u.example", a->index);
     wire_put_bytes(b, 1, str_of(hostname));
-    scalar(b, 3, "cpus", 20 + per_agent * CPUS_MILLI_PER_TASK / 1000.0);
-    scalar(b, 3, "mem", 10240 + per_agent * MEM_PER_TASK);
+    scalar(b, 3, "cpus", AGENT_CPUS + per_agent * CPUS_MILLI_PER_TASK / 1000.0);
+    scalar(b, 3, "mem", AGENT_MEM + per_agent * MEM_PER_TASK);
     scalar(b, 3, "disk", 10240);
     if (with_id)
         wire_put_id(b, 6, str_of(a->id));
@@ -214,9 +231,10 @@ static void on_acknowledged(struct agent *a, struct str body)
         running_acked++;
         last_ns = last_progress_ns;
         t->phase = TASK_DONE;
-        if (!opt.stay || holding)
+        if (!opt.stay || holding) {
+            freed_ns = last_progress_ns;
             send_status(a, str_of(t->id), 2 /* TASK_FINISHED */);
-        else
+        } else
             outstanding--;
     } else if (t->phase == TASK_DONE) {
         finished++;
@@ -233,10 +251,14 @@ static void agent_message(struct conn *c, const struct http_in *m)
 {
     struct agent *a = c->owner;
     struct str rest = m->start, name = m->start;
+    uint64_t number = 1;
 
     if (!str_skip(&rest, STR("POST /")))
         return;
     (void)str_cut(&rest, '/', &name);
+    if (!str_skip(&name, STR("slave(")) || !str_u64(&name, opt.share, &number) || number == 0)
+        bench_die("unexpected request %.*s", STR_ARG(m->start));
+    a += number - 1;
     (void)str_cut(&rest, ' ', &name);
     if (!str_skip(&name, STR("mesos.internal.")))
         bench_die("unexpected request %.*s", STR_ARG(m->start));
@@ -261,41 +283,47 @@ static void agent_accept(int fd, void *owner)
     net_adopt(fd, agent_message, owner)->answers_202 = true;
 }
 
+static void agent_start(unsigned i)
+{
+    struct agent *a = &agents[i], *first = &agents[i - i % opt.share];
+
+    a->index = i;
+    a->first = first;
+    a->ip = 0x7f000002 + i / opt.share % 100; /* spread: one address has only so many ports */
+    if (a == first) {
+        struct in_addr ip = { .s_addr = htonl(a->ip) };
+        char text[INET_ADDRSTRLEN];
+        uint16_t port = net_listen(a->ip, agent_accept, a);
+
+        (void)snprintf(a->host, sizeof a->host, "%s:%u", inet_ntop(AF_INET, &ip, text, sizeof text), port);
+        a->out = net_connect(&master, a->ip, agent_message, a);
+    }
+    a->out = first->out;
+    (void)snprintf(a->pid, sizeof a->pid, "slave(%u)@%s", i % opt.share + 1, first->host);
+    agent_register(a);
+}
+
 static void agents_start(void)
 {
-    if (opt.agents == 0)
-        return;
-    agents = xcalloc(opt.agents, sizeof *agents);
+    agents = xcalloc(opt.agents + opt.join + 1, sizeof *agents);
     for (unsigned i = 0; i < opt.agents; i++) {
-        struct agent *a = &agents[i];
-        struct in_addr ip;
-        char text[INET_ADDRSTRLEN];
-        uint16_t port;
-
-        a->index = i;
-        a->ip = 0x7f000002 + i % 100; /* spread: one address has only so many ports */
-        port = net_listen(a->ip, agent_accept, a);
-        ip.s_addr = htonl(a->ip);
-        (void)snprintf(a->host, sizeof a->host, "%s:%u", inet_ntop(AF_INET, &ip, text, sizeof text), port);
-        (void)snprintf(a->pid, sizeof a->pid, "slave(1)@%s", a->host);
-        a->out = net_connect(&master, a->ip, agent_message, a);
-        agent_register(a);
+        agent_start(i);
         net_turn(0);
     }
 }
 
 /* --- framework -------------------------------------------------------------------------------------------------- */
 
-static void post(struct conn *c, struct str body)
+static void post_as(struct conn *c, const char *as, struct str body)
 {
     struct sbuf *b = net_out(c);
 
     sbuf_c(b, "POST /api/v1/scheduler HTTP/1.1\r\nHost: ");
     sbuf_c(b, opt.master_text);
     sbuf_c(b, "\r\nContent-Type: application/x-protobuf\r\nAccept: application/x-protobuf\r\n");
-    if (stream_id[0] != 0) {
+    if (as[0] != 0) {
         sbuf_c(b, "Mesos-Stream-Id: ");
-        sbuf_c(b, stream_id);
+        sbuf_c(b, as);
         sbuf_c(b, "\r\n");
     }
     sbuf_fmt(b, "Content-Length: %zu\r\n\r\n", body.n);
@@ -303,19 +331,29 @@ static void post(struct conn *c, struct str body)
     net_touch(c);
 }
 
-static void call_begin(struct sbuf *b, unsigned type)
+static void post(struct conn *c, struct str body)
+{
+    post_as(c, stream_id, body);
+}
+
+static void call_begin_as(struct sbuf *b, const char *as, unsigned type)
 {
     sbuf_clear(b);
-    if (framework_id[0] != 0)
-        wire_put_id(b, 1, str_of(framework_id));
+    if (as[0] != 0)
+        wire_put_id(b, 1, str_of(as));
     wire_put_u64(b, 2, type);
 }
 
-static void subscribe(void)
+static void call_begin(struct sbuf *b, unsigned type)
+{
+    call_begin_as(b, framework_id, type);
+}
+
+static void subscribe(struct conn *on)
 {
     size_t s, f, cap;
 
-    call_begin(&scratch, 1);
+    call_begin_as(&scratch, "", 1);
     s = wire_open(&scratch, 3);
     f = wire_open(&scratch, 1);
     wire_put_bytes(&scratch, 1, STR("root"));
@@ -326,7 +364,7 @@ static void subscribe(void)
     wire_close(&scratch, cap);
     wire_close(&scratch, f);
     wire_close(&scratch, s);
-    post(stream, sbuf_view(&scratch));
+    post_as(on, "", sbuf_view(&scratch));
 }
 
 static void put_task(struct sbuf *b, uint32_t number, const struct task *t, const char *agent_id)
@@ -336,14 +374,14 @@ static void put_task(struct sbuf *b, uint32_t number, const struct task *t, cons
     wire_put_bytes(b, 1, STR("bench-task"));
     wire_put_id(b, 2, str_of(t->id));
     wire_put_id(b, 3, str_of(agent_id));
-    scalar(b, 4, "cpus", CPUS_MILLI_PER_TASK / 1000.0);
-    scalar(b, 4, "mem", opt.real != NULL ? 32 : MEM_PER_TASK);
+    scalar(b, 4, "cpus", opt.turnaround ? AGENT_CPUS : CPUS_MILLI_PER_TASK / 1000.0);
+    scalar(b, 4, "mem", opt.turnaround ? AGENT_MEM : opt.real != NULL ? 32 : MEM_PER_TASK);
     l = wire_open(b, 7);
     wire_put_bytes(b, 3, str_of(opt.real != NULL ? opt.real : "sleep 1000"));
     wire_close(b, l);
     l = wire_open(b, 10);
-    for (int i = 0; i < LABELS; i++) {
-        char key[8] = { 'k', 'e', 'y', (char)('0' + i) }, value[8] = { 'v', 'a', 'l', 'u', 'e', (char)('0' + i) };
+    for (unsigned i = 0; i < opt.labels; i++) {
+        char key[8] = { 'k', 'e', 'y', (char)('0' + i % 10) }, value[8] = { 'v', 'a', 'l', 'u', 'e', (char)('0' + i % 10) };
 
         kv = wire_open(b, 1);
         wire_put_bytes(b, 1, str_of(key));
@@ -360,7 +398,8 @@ static struct task *task_new(void)
     struct uuid u = uuid_make(&rng);
 
     uuid_text(&u, t->id);
-    t->sent_ns = net_now_ns();
+    /* With a rate latency counts from when it was to be sent. */
+    t->sent_ns = holding && opt.rate != 0 ? hold_ns + (int64_t)(launched - hold_base) * 1000000000 / opt.rate : net_now_ns();
     HASH_ADD_KEYPTR(hh, tasks, t->id, (unsigned)strlen(t->id), t);
     return t;
 }
@@ -376,7 +415,7 @@ static void accept_offer(const struct pending_offer *o, unsigned count)
     op = wire_open(b, 2);
     wire_put_u64(b, 1, 1); /* LAUNCH */
     l = wire_open(b, 2);
-    for (unsigned i = 0; i < count; i++)
+    for (unsigned i = 0; i < count; i++, launched++)
         put_task(b, 1, task_new(), o->agent);
     wire_close(b, l);
     wire_close(b, op);
@@ -385,16 +424,15 @@ static void accept_offer(const struct pending_offer *o, unsigned count)
     wire_close(b, f);
     wire_close(b, a);
     post(calls, sbuf_view(b));
-    if (launched == 0)
+    if (first_ns == 0)
         first_ns = net_now_ns();
-    launched += count;
     outstanding += count;
 }
 
 /* Uses what was offered, within the window; asks for more when nothing is left to use. */
 static void pump(void)
 {
-    unsigned window = opt.latency ? 1 : opt.window;
+    unsigned window = opt.latency || opt.turnaround ? 1 : opt.window;
 
     while (offers_waiting != 0 && launched < opt.tasks && outstanding < window) {
         unsigned count = opt.per_accept, left = opt.tasks - launched;
@@ -418,6 +456,10 @@ static void on_offers(struct str body)
     struct wire_field f;
 
     revive_sent = false;
+    if (freed_ns != 0 && (opt.turnaround || opt.join != 0)) {
+        sample(&offer_delays, net_now_ns() - freed_ns);
+        freed_ns = 0;
+    }
     while (wire_field_next(&rest, &f) == 1) {
         struct pending_offer *o;
 
@@ -449,7 +491,7 @@ static void on_real_update(struct str status, struct task *t, uint64_t state)
     acknowledge(status);
     last_progress_ns = net_now_ns();
     if (state == 1 && t->phase == TASK_LAUNCHED) {
-        latencies[latency_count++] = last_progress_ns - t->sent_ns;
+        sample(&latencies, last_progress_ns - t->sent_ns);
         t->phase = TASK_DONE;
         running_acked++;
         outstanding--;
@@ -488,14 +530,17 @@ static void on_update(struct str status)
         on_real_update(status, t, state);
         return;
     }
+    if (uuid.n == 0 && opt.reconcile && wire_field_u64(status, 10, 0) == 9 /* REASON_RECONCILIATION */ && state == 1) {
+        reconciled++;
+        return;
+    }
     if (uuid.n != 16)
         bench_die("task %s: update to state %u without a uuid: %.*s", t->id, (unsigned)state, STR_ARG(wire_field_bytes(status, 4)));
     if (state == 1) {
         if (t->phase != TASK_RUN_SEEN)
             bench_die("task %s is told to run twice", t->id);
         t->phase = TASK_RUNNING_SEEN;
-        if (latency_count < opt.tasks)
-            latencies[latency_count++] = net_now_ns() - t->sent_ns;
+        sample(&latencies, net_now_ns() - t->sent_ns);
     } else if (state != 2 || t->phase != TASK_DONE) {
         bench_die("task %s: unexpected state %u in phase %d", t->id, (unsigned)state, (int)t->phase);
     }
@@ -545,6 +590,70 @@ static void calls_message(struct conn *c, const struct http_in *m)
         bench_die("a call was answered with %.*s: %.*s", STR_ARG(m->start), STR_ARG(m->body));
 }
 
+/* --- other frameworks, which want nothing ------------------------------------------------------------------------------- */
+
+struct other {
+    struct conn *stream, *calls;
+    struct recordio records;
+    char id[128], stream_id[128];
+};
+static unsigned subscribed;
+
+static void other_event(struct other *o, struct str event)
+{
+    struct str rest = wire_field_bytes(event, 3);
+    struct wire_field f;
+    size_t d, filters;
+
+    if (wire_field_u64(event, 1, 0) == 1) {
+        (void)snprintf(o->id, sizeof o->id, "%.*s", STR_ARG(wire_path(wire_field_bytes(event, 2), 1, 1, 0)));
+        subscribed++;
+        call_begin_as(&scratch, o->id, 12); /* SUPPRESS */
+        post_as(o->calls, o->stream_id, sbuf_view(&scratch));
+    } else if (wire_field_u64(event, 1, 0) == 2) {
+        call_begin_as(&scratch, o->id, 4); /* DECLINE */
+        d = wire_open(&scratch, 5);
+        while (wire_field_next(&rest, &f) == 1)
+            if (f.number == 1)
+                wire_put_id(&scratch, 1, wire_path(f.bytes, 1, 1, 0));
+        filters = wire_open(&scratch, 2);
+        wire_put_double(&scratch, 1, 1e6);
+        wire_close(&scratch, filters);
+        wire_close(&scratch, d);
+        post_as(o->calls, o->stream_id, sbuf_view(&scratch));
+    }
+}
+
+static void other_message(struct conn *c, const struct http_in *m)
+{
+    struct other *o = c->owner;
+    struct str in = m->body, record;
+
+    if (m->start.n != 0) {
+        if (!str_starts(m->start, STR("HTTP/1.1 20")))
+            bench_die("another framework was answered with %.*s: %.*s", STR_ARG(m->start), STR_ARG(m->body));
+        if (c == o->stream)
+            (void)snprintf(o->stream_id, sizeof o->stream_id, "%.*s", STR_ARG(m->stream_id));
+        return;
+    }
+    while (recordio_next(&o->records, &in, &record, NULL) == 1)
+        other_event(o, record);
+}
+
+static void others_start(void)
+{
+    for (unsigned i = 0; i < opt.frameworks; i++) {
+        struct other *o = xcalloc(1, sizeof *o);
+
+        recordio_init(&o->records, 64 << 20);
+        o->stream = net_connect(&master, 0x7f000001, other_message, o);
+        o->stream->is_stream = true;
+        o->calls = net_connect(&master, 0x7f000001, other_message, o);
+        subscribe(o->stream);
+        net_turn(0);
+    }
+}
+
 /* --- the run -------------------------------------------------------------------------------------------------------- */
 
 static int compare(const void *a, const void *b)
@@ -554,25 +663,49 @@ static int compare(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static double us(unsigned permille)
+static double us(const struct samples *of, unsigned permille)
 {
-    return latency_count == 0 ? 0 : (double)latencies[(uint64_t)(latency_count - 1) * permille / 1000] / 1e3;
+    return of->n == 0 ? 0 : (double)of->v[(of->n - 1) * permille / 1000] / 1e3;
 }
 
-static void report(int64_t register_ns, int64_t offer_ns)
+static void sort(struct samples *x)
+{
+    if (x->n != 0)
+        qsort(x->v, x->n, sizeof *x->v, compare);
+}
+
+static double cpu_s(void)
 {
     struct rusage u;
-    double seconds = (double)(last_ns - first_ns) / 1e9, cpu;
 
     (void)getrusage(RUSAGE_SELF, &u);
-    cpu = (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
-    qsort(latencies, latency_count, sizeof *latencies, compare);
+    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+struct timings {
+    int64_t register_ns, offer_ns, all_offers_ns, reconcile_ns, implicit_ns;
+    double cpu_s; /* of this program when the first task was sent */
+};
+
+static void report(const struct timings *t)
+{
+    double seconds = (double)(last_ns - first_ns) / 1e9, cpu = cpu_s();
+
+    sort(&latencies);
+    sort(&offer_delays);
     printf("{\"agents\":%u,\"tasks\":%u,\"per_accept\":%u,\"stay\":%s,\"tasks_per_s\":%.0f,\"seconds\":%.3f,"
            "\"p50_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,\"max_us\":%.1f,\"register_all_ms\":%.1f,\"first_offers_ms\":%.2f,"
-           "\"kills_per_s\":%.0f,\"driver_cpu_s\":%.2f}\n",
-           opt.agents, opt.tasks, opt.per_accept, opt.stay ? "true" : "false", opt.tasks / seconds, seconds, us(500), us(990),
-           us(999), us(1000), (double)register_ns / 1e6, (double)offer_ns / 1e6,
-           kill_end_ns != 0 ? killed / ((double)(kill_end_ns - kill_start_ns) / 1e9) : 0, cpu);
+           "\"all_offers_ms\":%.2f,\"kills_per_s\":%.0f,\"driver_cpu_s\":%.2f,\"driver_busy\":%.2f",
+           opt.agents, opt.tasks, opt.per_accept, opt.stay ? "true" : "false", opt.tasks / seconds, seconds, us(&latencies, 500),
+           us(&latencies, 990), us(&latencies, 999), us(&latencies, 1000), (double)t->register_ns / 1e6, (double)t->offer_ns / 1e6,
+           (double)t->all_offers_ns / 1e6, kill_end_ns != 0 ? killed / ((double)(kill_end_ns - kill_start_ns) / 1e9) : 0, cpu,
+           (cpu - t->cpu_s) / seconds);
+    if (offer_delays.n != 0)
+        printf(",\"offers\":%zu,\"offer_p50_us\":%.1f,\"offer_p99_us\":%.1f,\"offer_max_us\":%.1f", offer_delays.n, us(&offer_delays, 500),
+               us(&offer_delays, 990), us(&offer_delays, 1000));
+    if (t->reconcile_ns != 0)
+        printf(",\"reconcile_ms\":%.1f,\"reconcile_implicit_ms\":%.1f", (double)t->reconcile_ns / 1e6, (double)t->implicit_ns / 1e6);
+    printf("}\n");
 }
 
 static void wait_for(const char *what, const unsigned *value, unsigned want)
@@ -611,8 +744,20 @@ static void parse(int argc, char **argv)
             opt.latency = true;
         else if (strcmp(argv[i], "--hold") == 0)
             opt.hold = true;
+        else if (strcmp(argv[i], "--turnaround") == 0)
+            opt.turnaround = true;
+        else if (strcmp(argv[i], "--reconcile") == 0)
+            opt.reconcile = true;
         else if (strncmp(argv[i], "--rate=", 7) == 0)
             opt.rate = number(v + 1);
+        else if (strncmp(argv[i], "--share=", 8) == 0 && number(v + 1) != 0)
+            opt.share = number(v + 1);
+        else if (strncmp(argv[i], "--labels=", 9) == 0)
+            opt.labels = number(v + 1);
+        else if (strncmp(argv[i], "--frameworks=", 13) == 0)
+            opt.frameworks = number(v + 1);
+        else if (strncmp(argv[i], "--join=", 7) == 0)
+            opt.join = number(v + 1);
         else if (v == NULL)
             bench_die("unknown argument %s", argv[i]);
         else if (strncmp(argv[i], "--master=", 9) == 0)
@@ -652,50 +797,67 @@ static void hold(void)
 {
     unsigned base = opt.tasks, max = 4000000;
     int64_t start = net_now_ns(), looked = start;
+    double cpu = cpu_s();
 
     holding = true;
+    hold_ns = start;
+    hold_base = base;
     opt.window = opt.rate + 1000;
-    free(latencies);
-    latencies = xcalloc(max, sizeof *latencies);
-    latency_count = 0;
+    latencies.n = 0;
     for (;;) {
         int64_t now = net_now_ns();
         uint64_t due = (uint64_t)opt.rate * (uint64_t)(now - start) / 1000000000U;
         opt.tasks = base + (unsigned)(due < max - 1 ? due : max - 1);
         pump();
-        net_turn(opt.rate != 0 ? 1 : 100);
+        net_turn_us(opt.rate == 0 ? 100000 : opt.rate > 20000 ? 50 : 1000000 / (int64_t)opt.rate);
         if (now - looked < 50000000)
             continue;
         looked = now;
         if (input_ended())
             break;
     }
-    qsort(latencies, latency_count, sizeof *latencies, compare);
-    printf("{\"held_s\":%.2f,\"launched\":%u,\"finished\":%u,\"tasks_per_s\":%.0f,\"p50_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f}\n",
-           (double)(net_now_ns() - start) / 1e9, launched - base, finished, finished / ((double)(net_now_ns() - start) / 1e9), us(500), us(990),
-           us(1000));
+    double seconds = (double)(net_now_ns() - start) / 1e9;
+    sort(&latencies);
+    printf("{\"held_s\":%.2f,\"launched\":%u,\"finished\":%u,\"tasks_per_s\":%.0f,\"p50_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,"
+           "\"max_us\":%.1f,\"driver_busy\":%.2f}\n",
+           seconds, launched - base, finished, finished / seconds, us(&latencies, 500), us(&latencies, 990), us(&latencies, 999),
+           us(&latencies, 1000), (cpu_s() - cpu) / seconds);
 }
 
-int main(int argc, char **argv)
+/* One agent more after the other; each is offered before the next comes. */
+static void join_agents(void)
 {
-    int64_t start, register_ns, offer_ns;
+    for (unsigned i = 0; i < opt.join; i++) {
+        unsigned before = offers_waiting;
 
-    parse(argc, argv);
-    rng_seed(&rng, 1);
-    net_init();
-    recordio_init(&records, 64 << 20);
-    latencies = xcalloc(opt.tasks + 1, sizeof *latencies);
-    start = net_now_ns();
-    agents_start();
-    wait_for("registered agents", &registered, opt.agents);
-    register_ns = net_now_ns() - start;
-    stream = net_connect(&master, 0x7f000001, stream_message, NULL);
-    stream->is_stream = true;
-    calls = net_connect(&master, 0x7f000001, calls_message, NULL);
-    start = net_now_ns();
-    subscribe();
-    wait_for("offers", &offers_waiting, 1);
-    offer_ns = net_now_ns() - start;
+        freed_ns = net_now_ns();
+        agent_start(opt.agents + i);
+        wait_for("offers of an agent more", &offers_waiting, before + 1);
+    }
+}
+
+/* Asks about all tasks, or about none in particular; how long until all are told. */
+static int64_t reconcile(bool by_name)
+{
+    int64_t start = net_now_ns();
+    size_t r, t;
+
+    reconciled = 0;
+    call_begin(&scratch, 9);
+    r = wire_open(&scratch, 9);
+    for (struct task *x = by_name ? tasks : NULL; x != NULL; x = x->hh.next) {
+        t = wire_open(&scratch, 1);
+        wire_put_id(&scratch, 1, str_of(x->id));
+        wire_close(&scratch, t);
+    }
+    wire_close(&scratch, r);
+    post(calls, sbuf_view(&scratch));
+    wait_for("reconciled tasks", &reconciled, opt.tasks);
+    return net_now_ns() - start;
+}
+
+static void run_tasks(void)
+{
     last_progress_ns = net_now_ns();
     while (running_acked < opt.tasks || (!opt.stay && opt.real == NULL && finished < opt.tasks)) {
         pump();
@@ -704,15 +866,48 @@ int main(int argc, char **argv)
             bench_die("no progress for %d s: %u launched, %u running, %u finished of %u", STALL_S, launched, running_acked,
                       finished, opt.tasks);
     }
-    if (opt.real != NULL) {
-        kill_all();
-        while (killed < opt.tasks) {
-            net_turn(100);
-            if (net_now_ns() - last_progress_ns > (int64_t)STALL_S * 1000000000)
-                bench_die("%u of %u tasks killed, and no more for %d s", killed, opt.tasks, STALL_S);
-        }
+    if (opt.real == NULL)
+        return;
+    kill_all();
+    while (killed < opt.tasks) {
+        net_turn(100);
+        if (net_now_ns() - last_progress_ns > (int64_t)STALL_S * 1000000000)
+            bench_die("%u of %u tasks killed, and no more for %d s", killed, opt.tasks, STALL_S);
     }
-    report(register_ns, offer_ns);
+}
+
+int main(int argc, char **argv)
+{
+    struct timings t = { 0 };
+    int64_t start;
+
+    parse(argc, argv);
+    rng_seed(&rng, 1);
+    net_init();
+    recordio_init(&records, 64 << 20);
+    start = net_now_ns();
+    agents_start();
+    wait_for("registered agents", &registered, opt.agents);
+    t.register_ns = net_now_ns() - start;
+    others_start();
+    wait_for("other frameworks", &subscribed, opt.frameworks);
+    stream = net_connect(&master, 0x7f000001, stream_message, NULL);
+    stream->is_stream = true;
+    calls = net_connect(&master, 0x7f000001, calls_message, NULL);
+    start = net_now_ns();
+    subscribe(stream);
+    wait_for("offers", &offers_waiting, 1);
+    t.offer_ns = net_now_ns() - start;
+    wait_for("offers of all agents", &offers_waiting, opt.agents);
+    t.all_offers_ns = net_now_ns() - start;
+    join_agents();
+    t.cpu_s = cpu_s();
+    run_tasks();
+    if (opt.reconcile) {
+        t.reconcile_ns = reconcile(true);
+        t.implicit_ns = reconcile(false);
+    }
+    report(&t);
     if (opt.hold) {
         (void)fflush(stdout);
         hold();

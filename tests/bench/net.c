@@ -338,12 +338,18 @@ static void flush_all(void)
 
 void net_turn(int timeout_ms)
 {
+    net_turn_us((int64_t)timeout_ms * 1000);
+}
+
+void net_turn_us(int64_t timeout_us)
+{
+    struct timespec timeout = { timeout_us / 1000000, timeout_us % 1000000 * 1000 };
     struct epoll_event events[EVENTS];
     int n;
 
     answer_all();
     flush_all(); /* what was put between the turns */
-    n = epoll_wait(ep, events, EVENTS, timeout_ms);
+    n = epoll_pwait2(ep, events, EVENTS, &timeout, NULL);
     for (int i = 0; i < n; i++) {
         struct conn *c = events[i].data.ptr;
 

@@ -51,6 +51,7 @@ struct sbuf *net_out(struct conn *c); /* append here, then net_touch */
 void net_touch(struct conn *c);
 /* One turn: waits at most timeout_ms, handles input, writes output. */
 void net_turn(int timeout_ms);
+void net_turn_us(int64_t timeout_us);
 _Noreturn void bench_die(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* A libprocess message in HTTP framing. */

@@ -134,6 +134,11 @@ void allocator_agent_update(struct allocator *a, struct agent_ref ref, const str
     alloc_pending_agent(a, g);
 }
 
+void allocator_agent_look(struct allocator *a, struct agent_ref ref)
+{
+    alloc_pending_agent(a, alloc_agent_get(a, ref));
+}
+
 void allocator_agent_remove(struct allocator *a, struct agent_ref ref)
 {
     struct alloc_agent *g = alloc_agent_get(a, ref);

@@ -72,6 +72,23 @@ TEST("an update is forwarded, acknowledged back, and a terminal one ends the tas
     scene_done(&s);
 }
 
+TEST("what an ended task held is offered at once; while an offer of its agent is out it waits for the interval")
+{
+    struct scene s;
+
+    scene_with_offer(&s);
+    (void)launch(&s, TASK_JSON("a", "2") "," TASK_JSON("b", "2"));
+    (void)update(&s, "a", "TASK_RUNNING");
+    (void)acknowledge(&s, "a");
+    CHECK_STR(tick(&s, 0), STR(""));
+    (void)update(&s, "a", "TASK_FINISHED");
+    CHECK_STR(tick(&s, 0), STR("stream1 < OFFERS O1(mem(allocated: web):992; cpus(allocated: web):2)\n"));
+    (void)update(&s, "b", "TASK_FINISHED");
+    CHECK_STR(tick(&s, 0), STR(""));
+    CHECK_STR(tick(&s, 1), STR("stream1 < OFFERS O2(cpus(allocated: web):2; mem(allocated: web):32)\n"));
+    scene_done(&s);
+}
+
 TEST("a framework that subscribes elsewhere takes over: the old stream is told, offers go back without a rescind")
 {
     struct scene s;
