@@ -20,6 +20,7 @@ static const struct flag flags[] = {
     FLAG_STRING(T, launcher_dir, "launcher_dir", NULL, "Where stoa and stoa-launcher are; the folder of this program unless set."),
     FLAG_STRING(T, hostname, "hostname", NULL, "The name shown to others; the machine's unless set."),
     FLAG_BOOL(T, hostname_lookup, "hostname_lookup", "true", "Find the host name out; otherwise the address is used."),
+    TLS_FLAGS(T),
     FLAG_STRING(T, ip, "ip", NULL, "Address to listen on; all addresses, and the one of the default route shown, unless set."),
     FLAG_INT(T, port, "port", "5051", 0, 65535, "Port to listen on; 0 takes a free one."),
     FLAG_STRING(T, advertise_ip, "advertise_ip", NULL, "Address that others are told to use."),

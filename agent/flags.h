@@ -6,9 +6,11 @@
 #define STOA_AGENT_FLAGS_H
 
 #include "common/io/flags.h"
+#include "common/io/tls.h"
 
 struct agent_flags {
     /* who and where */
+    struct tls_config tls;
     char *master, *hostname, *ip, *advertise_ip, *work_dir, *runtime_dir, *launcher_dir, *domain;
     int64_t port, advertise_port;
     bool hostname_lookup, version, help;

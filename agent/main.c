@@ -215,9 +215,22 @@ static int listen_and_name(struct shell *s, struct error *err)
     struct http_server_options options = { .body_bytes_max = 64 << 20 };
     struct net_addr addr, bound, shown;
 
-    int rc = http_server_new(&s->server, s->loop, &options, &http, s, err);
+    struct msg_options to_master = { 0 };
+
+    int rc = tls_config_complete(&s->flags.tls, true, err);
     if (rc == 0)
-        rc = msg_new(&s->msg, s->loop, NULL, &messages, s, err);
+        rc = tls_server_context(&s->flags.tls, &s->tls_in, err);
+    if (rc == 0)
+        rc = tls_client_context(&s->flags.tls, &s->tls_out, err);
+    if (rc != 0)
+        return rc;
+    options.tls = s->tls_in;
+    to_master.tls = s->tls_out;
+    options.tls_downgrade = s->flags.tls.support_downgrade;
+    options.tls_plain_local = true; /* executors */
+    rc = http_server_new(&s->server, s->loop, &options, &http, s, err);
+    if (rc == 0)
+        rc = msg_new(&s->msg, s->loop, &to_master, &messages, s, err);
     if (rc != 0)
         return rc;
     const char *ip = s->flags.ip != NULL ? s->flags.ip : "0.0.0.0";
@@ -615,6 +628,8 @@ static void stop(struct shell *s)
     api_free(s);
     exec_api_free(s);
     http_server_free(s->server);
+    tls_context_free(s->tls_in);
+    tls_context_free(s->tls_out);
     msg_free(s->msg); /* flushes what was said last */
     containerizer_free(s->containers);
     gc_free(s->gc);

@@ -25,6 +25,7 @@ struct follow;
 struct shell {
     struct loop *loop;
     struct http_server *server;
+    struct ssl_ctx_st *tls_in, *tls_out; /* NULL: plain */
     struct msg *msg;
     struct containerizer *containers;
     struct agent *core;

@@ -101,7 +101,11 @@ int cli_call(const char *method, const char *address, const char *path, struct s
 int cli_status_error(struct error *err, const char *address, int status, struct str body);
 
 struct http_call_params;
-/* Sets the address of a call from HOST:PORT; the text must live as long as the call. */
+struct http_client;
+struct loop;
+/* A client that can do TLS: it trusts LIBPROCESS_SSL_CA_FILE, else the system's authorities. */
+int cli_client(struct http_client **ret, struct loop *loop, struct error *err);
+/* Sets the address of a call from HOST:PORT or a URL, https:// making it TLS; the text must live as long as the call. */
 int cli_target(struct http_call_params *p, struct str address, struct error *err);
 
 /* GET of a body of any size into a file that the caller opened; only a status of 200 is success. */

@@ -373,7 +373,7 @@ static int run(struct exec *x, cJSON *call)
     x->refusal = SBUF_INIT(ERROR_BODY_MAX);
     x->exit_code = EXIT_UNKNOWN;
     if (r == 0)
-        r = http_client_new(&x->client, x->loop, NULL, x->err);
+        r = cli_client(&x->client, x->loop, x->err);
     if (r == 0) {
         loop_timer_init(&x->in_poll, x->loop, input_poll, x);
         loop_timer_init(&x->heartbeat, x->loop, send_heartbeat, x);

@@ -10,6 +10,7 @@
 #include "common/base/cleanup.h"
 #include "common/io/http_client.h"
 #include "common/io/loop.h"
+#include "common/io/tls.h"
 
 enum { ANSWER_MAX = 256 * 1024 * 1024, ERROR_BODY_MAX = 64 * 1024, REDIRECTS_MAX = 3, CALL_TIMEOUT_MS = 10000, LOCATION_MAX = 4096 };
 
@@ -60,30 +61,49 @@ static void on_body(void *arg, struct http_call *c, struct str bytes)
         q->out_failed = true;
 }
 
-/* host:port of "host:port", "http://host:port" or "//host:port/path"; *rest gets the path behind it, if any. */
-static struct str host_port(const char *address, struct str *rest)
-{
-    struct str s = str_of(address), host;
-
-    (void)str_skip(&s, STR("http:"));
-    (void)str_skip(&s, STR("//"));
-    host = str_sub(s, 0, str_index(s, '/'));
-    *rest = str_sub(s, host.n, s.n);
-    return host;
-}
-
 int cli_target(struct http_call_params *p, struct str address, struct error *err)
 {
-    struct str rest = address, host;
+    static bool tls; /* as the last address that named a scheme: redirects and the pids of agents name none */
+    struct str rest, host;
     uint64_t port;
 
-    if (net_parse(address, &p->addr))
+    if (str_skip(&address, STR("https:")))
+        tls = true;
+    else if (str_skip(&address, STR("http:")))
+        tls = false;
+    (void)str_skip(&address, STR("//"));
+    address = str_sub(address, 0, str_index(address, '/'));
+    p->flags = tls ? p->flags | HTTP_CALL_TLS : p->flags & ~(uint32_t)HTTP_CALL_TLS;
+    p->addr = (struct net_addr){ .family = NET_NONE };
+    p->host = address;
+    if (net_parse(address, &p->addr)) {
+        while (p->host.n > 0 && p->host.p[--p->host.n] != ':')
+            ;
+        p->port = p->addr.port;
         return 0;
+    }
+    rest = address;
     if (!str_cut(&rest, ':', &host) || host.n == 0 || !str_u64(&rest, 65535, &port) || rest.n != 0)
         return error_set(err, ERR_INVALID, "\"%.*s\" is no address; use HOST:PORT", STR_ARG(address));
     p->host = host;
     p->port = (uint16_t)port;
     return 0;
+}
+
+int cli_client(struct http_client **ret, struct loop *loop, struct error *err)
+{
+    static struct ssl_ctx_st *tls; /* one for all, until the program ends */
+    struct tls_config c = { .enabled = true };
+    struct http_client_options o = { .tls = tls };
+    int rc = 0;
+
+    if (tls == NULL) {
+        rc = tls_config_complete(&c, false, err);
+        if (rc == 0)
+            rc = tls_client_context(&c, &tls, err);
+        o.tls = tls;
+    }
+    return rc == 0 ? http_client_new(ret, loop, &o, err) : rc;
 }
 
 static int once(struct request *q, struct http_call_params *p, struct error *err)
@@ -92,7 +112,7 @@ static int once(struct request *q, struct http_call_params *p, struct error *err
     int r = loop_new(&q->loop, NULL, err);
 
     if (r == 0)
-        r = http_client_new(&client, q->loop, NULL, err);
+        r = cli_client(&client, q->loop, err);
     if (r == 0) {
         (void)http_client_call(client, p);
         r = loop_run(q->loop, err);
@@ -112,11 +132,10 @@ int cli_http(const char *method, const char *address, const char *path, struct s
         .stall_timeout_ns = (int64_t)timeout_ms * NS_PER_MS, .on_done = on_done,
     };
     char at[LOCATION_MAX];
-    struct str rest;
 
     (void)snprintf(at, sizeof at, "%s", address);
     for (int hops = 0; hops <= REDIRECTS_MAX; hops++) {
-        int r = cli_target(&p, host_port(at, &rest), err);
+        int r = cli_target(&p, str_of(at), err);
 
         ret->body = SBUF_INIT(ANSWER_MAX);
         if (r == 0)

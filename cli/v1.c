@@ -124,7 +124,7 @@ static int stream_once(struct stream *s, const char *at, struct str body, bool i
         r = loop_new(&s->loop, NULL, err);
     if (r != 0)
         return r;
-    r = http_client_new(&client, s->loop, NULL, err);
+    r = cli_client(&client, s->loop, err);
     if (r == 0) {
         (void)http_client_call(client, &p);
         r = loop_run(s->loop, err);

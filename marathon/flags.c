@@ -28,9 +28,9 @@ static const struct flag table[] = {
     FLAG_STRING(T, http_address, "http_address", NULL, "Address to listen on (default: all)."),
     FLAG_INT(T, https_port, "https_port", "8443", 0, 65535, "Port of the API with TLS."),
     FLAG_STRING(T, https_address, "https_address", NULL, "Address to listen on with TLS."),
-    FLAG_BOOL(T, disable_http, "disable_http", "false", "No plain HTTP. Needs TLS, which is not built yet."),
-    FLAG_STRING(T, ssl_keystore_path, "ssl_keystore_path", NULL, "TLS is not built yet."),
-    FLAG_STRING(T, ssl_keystore_password, "ssl_keystore_password", NULL, "TLS is not built yet."),
+    FLAG_BOOL(T, disable_http, "disable_http", "false", "No plain HTTP: TLS only (--ssl_keystore_path)."),
+    FLAG_STRING(T, ssl_keystore_path, "ssl_keystore_path", NULL, "PKCS #12 file with certificate and key: the API also speaks TLS, at --https_port."),
+    FLAG_STRING(T, ssl_keystore_password, "ssl_keystore_password", NULL, "Password of the keystore."),
     FLAG_STRING(T, http_credentials, "http_credentials", NULL,
                 "user:password that every request must carry."),
     FLAG_STRING(T, http_realm, "http_realm", "Mesosphere", "Realm of basic authentication."),
@@ -219,8 +219,6 @@ static int check(const struct marathon_flags *f, struct error *err)
         bool given;
         const char *flag, *instead;
     } unbuilt[] = {
-        { f->disable_http || f->ssl_keystore_path != NULL, "ssl_keystore_path",
-          "use plain HTTP behind a proxy" },
         { f->backup_location != NULL, "backup_location",
           "copy the file in --store_dir while the service is stopped" },
         { f->plugin_dir != NULL || f->plugin_conf != NULL, "plugin_dir", "leave it out" },
@@ -233,6 +231,11 @@ static int check(const struct marathon_flags *f, struct error *err)
         if (unbuilt[i].given)
             return error_set(err, ERR_INVALID, "--%s is not built yet: %s", unbuilt[i].flag,
                              unbuilt[i].instead);
+    if (f->disable_http && f->ssl_keystore_path == NULL)
+        return error_set(err, ERR_INVALID, "--disable_http leaves no way in: give --ssl_keystore_path");
+    if (f->disable_http && f->zk != NULL)
+        return error_set(err, ERR_INVALID, "--disable_http with --zk is not built yet: several instances forward requests to each "
+                                           "other by plain HTTP");
     if (f->zk != NULL) {
         struct zk_url url = { NULL, NULL, NULL };
         int rc = zk_url_parse(&url, str_of(f->zk), false, err);

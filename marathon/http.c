@@ -7,6 +7,7 @@
 #include "common/base/alloc.h"
 #include "common/base/cleanup.h"
 #include "common/base/log.h"
+#include "common/io/tls.h"
 #include "marathon/degraded.h"
 #include "marathon/election.h"
 #include "marathon/shell.h"
@@ -97,7 +98,7 @@ static void common_headers(struct shell *sh, struct http_req *r)
 {
     char leader[320];
 
-    (void)snprintf(leader, sizeof leader, "http://%s", sh->leader);
+    (void)snprintf(leader, sizeof leader, "%s://%s", sh->flags.disable_http ? "https" : "http", sh->leader);
     http_reply_header(r, "Cache-Control", STR("no-cache, no-store, must-revalidate"));
     http_reply_header(r, "Pragma", STR("no-cache"));
     http_reply_header(r, "Expires", STR("0"));
@@ -326,24 +327,41 @@ static void on_head(void *ctx, struct http_req *r)
     http_body_collect(r, REQUEST_BYTES_MAX);
 }
 
-int http_open(struct shell *sh, struct error *err)
+static int serve(struct shell *sh, bool tls, struct http_server **ret, struct error *err)
 {
     static const struct http_handler handler = { .on_head = on_head, .on_request = on_request };
     struct http_server_options o = { .body_bytes_max = REQUEST_BYTES_MAX,
-                                     .inflated_bytes_max = REQUEST_BYTES_MAX };
+                                     .inflated_bytes_max = REQUEST_BYTES_MAX,
+                                     .tls = tls ? sh->tls_in : NULL };
+    const char *prefix = tls ? "https" : "http", *host = tls ? sh->flags.https_address : sh->flags.http_address;
+    int64_t *port = tls ? &sh->flags.https_port : &sh->flags.http_port;
     struct net_addr addr, bound;
-    const char *host = sh->flags.http_address != NULL ? sh->flags.http_address : "0.0.0.0";
-    int rc = net_resolve(host, (uint16_t)sh->flags.http_port, &addr, err);
+    int rc = net_resolve(host != NULL ? host : "0.0.0.0", (uint16_t)*port, &addr, err);
 
     if (rc < 0)
-        return error_wrap(err, "--http_address=%s", host);
-    rc = http_server_new(&sh->http, sh->loop, &o, &handler, sh, err);
+        return error_wrap(err, "--%s_address=%s", prefix, host != NULL ? host : "");
+    rc = http_server_new(ret, sh->loop, &o, &handler, sh, err);
     if (rc == 0)
-        rc = http_server_listen(sh->http, &addr, &bound, err);
+        rc = http_server_listen(*ret, &addr, &bound, err);
     if (rc < 0)
-        return error_wrap(err, "--http_port=%lld", (long long)sh->flags.http_port);
-    sh->flags.http_port = bound.port;
+        return error_wrap(err, "--%s_port=%lld", prefix, (long long)*port);
+    *port = bound.port;
     return 0;
+}
+
+int http_open(struct shell *sh, struct error *err)
+{
+    const char *keystore = sh->flags.ssl_keystore_path;
+    int rc = 0;
+
+    if (keystore != NULL && sh->tls_in == NULL &&
+        tls_keystore_context(keystore, sh->flags.ssl_keystore_password, &sh->tls_in, err) != 0)
+        return error_wrap(err, "--ssl_keystore_path");
+    if (!sh->flags.disable_http)
+        rc = serve(sh, false, &sh->http, err);
+    if (rc == 0 && keystore != NULL)
+        rc = serve(sh, true, &sh->https, err);
+    return rc;
 }
 
 static void cut_off(struct shell *sh, struct http_req *r)
@@ -357,5 +375,8 @@ void http_close(struct shell *sh)
     bigreads_end(sh, cut_off);
     http_shared_drop(sh);
     http_server_free(sh->http);
-    sh->http = NULL;
+    http_server_free(sh->https);
+    tls_context_free(sh->tls_in);
+    sh->http = sh->https = NULL;
+    sh->tls_in = NULL;
 }

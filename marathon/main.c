@@ -107,7 +107,8 @@ static void fill_flags(struct shell *sh)
     if (f->mesos_user == NULL && pw != NULL)
         f->mesos_user = xstrdup(pw->pw_name);
     if (f->webui_url == NULL) {
-        (void)snprintf(url, sizeof url, "http://%s:%lld", f->hostname, (long long)f->http_port);
+        (void)snprintf(url, sizeof url, "%s://%s:%lld", f->disable_http ? "https" : "http", f->hostname,
+                       (long long)(f->disable_http ? f->https_port : f->http_port));
         f->webui_url = xstrdup(url);
     }
     if (f->http_credentials == NULL && getenv("MESOSPHERE_HTTP_CREDENTIALS") != NULL)
@@ -125,7 +126,7 @@ static int listen_http(struct shell *sh, struct error *err)
 {
     int rc = http_open(sh, err);
 
-    (void)snprintf(sh->leader, sizeof sh->leader, "%s:%lld", sh->flags.hostname,
+    (void)snprintf(sh->leader, sizeof sh->leader, "%s:%lld", sh->flags.hostname, sh->flags.disable_http ? (long long)sh->flags.https_port :
                    (long long)sh->flags.http_port);
     sh->api.leader = str_of(sh->leader);
     return rc;
@@ -152,7 +153,7 @@ static void ready(struct shell *sh)
 {
     struct error err;
 
-    if (sh->http == NULL && listen_http(sh, &err) < 0) {
+    if (sh->http == NULL && sh->https == NULL && listen_http(sh, &err) < 0) {
         start_failed(sh, &err);
         return;
     }
@@ -160,7 +161,7 @@ static void ready(struct shell *sh)
     sh->is_ready = true;
     if (!degraded_start(sh, begin))
         begin(sh);
-    log_info("listening", "url=http://%s version=%.*s", sh->leader, STR_ARG(sh->api.version));
+    log_info("listening", "url=%s://%s version=%.*s", sh->flags.disable_http ? "https" : "http", sh->leader, STR_ARG(sh->api.version));
 }
 
 static void lead(struct shell *sh);

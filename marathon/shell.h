@@ -62,7 +62,8 @@ struct shell {
     struct chunked *chunked;
     void (*loaded)(struct shell *sh); /* called when the state is */
     struct sbuf key, value; /* scratch for records */
-    struct http_server *http;
+    struct http_server *http, *https; /* NULL: not served that way */
+    struct ssl_ctx_st *tls_in;        /* of https */
     struct http_blob *shared; /* the latest large answer to a read; NULL when something has changed since */
     const char *shared_type;
     char shared_target[512], shared_accept[128];

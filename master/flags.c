@@ -22,6 +22,7 @@
 static const struct flag flags[] = {
     S(ip, NULL, "Address to listen on. Unset: all."),
     I(port, "5050", 0, 65535, "Port to listen on. 0: any free one."),
+    TLS_FLAGS(struct master_flags),
     S(advertise_ip, NULL, "Address that others reach this master at, when it differs from --ip."),
     S(advertise_port, NULL, "Port that others reach this master at, when it differs from --port."),
     S(ip_discovery_command, NULL, "Not supported; use --ip."),

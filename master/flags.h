@@ -9,12 +9,14 @@
 
 #include "common/base/error.h"
 #include "common/io/flags.h"
+#include "common/io/tls.h"
 
 struct master_flags {
     bool version, help, hostname_lookup, root_submissions, registry_strict, log_auto_initialize, authenticate_frameworks,
         authenticate_agents, authenticate_http_readwrite, authenticate_http_readonly, authenticate_http_frameworks,
         filter_gpu_resources, memory_profiling, require_agent_domain, publish_per_framework_metrics, quiet,
         initialize_driver_logging;
+    struct tls_config tls;
     char *hostname, *work_dir, *registry, *recovery_agent_removal_limit, *agent_removal_rate_limit, *webui_dir, *whitelist,
         *role_sorter, *framework_sorter, *cluster, *roles, *weights, *credentials, *acls, *firewall_rules, *rate_limits,
         *modules, *modules_dir, *authenticators, *allocator, *fair_sharing_excluded_resource_names,

@@ -104,6 +104,16 @@ static int listen_http(struct shell *sh, struct error *err)
     if (net_resolve(ip, (uint16_t)sh->flags.port, &addr, err) != 0)
         return error_wrap(err, "--ip=%s", ip);
     http_init_handler(&handler);
+    rc = tls_config_complete(&sh->flags.tls, true, err);
+    if (rc == 0)
+        rc = tls_server_context(&sh->flags.tls, &sh->tls_in, err);
+    if (rc == 0)
+        rc = tls_client_context(&sh->flags.tls, &sh->tls_out, err);
+    if (rc != 0)
+        return rc;
+    o.tls = sh->tls_in;
+    mo.tls = sh->tls_out;
+    o.tls_downgrade = sh->flags.tls.support_downgrade;
     rc = http_server_new(&sh->http, sh->loop, &o, &handler, sh, err);
     if (rc == 0)
         rc = msg_new(&sh->msg, sh->loop, &mo, &mshell_msg_handler, sh, err);
@@ -379,6 +389,8 @@ static void stop(struct shell *sh)
 
     sh->stopping = true;
     http_server_free(sh->http);
+    tls_context_free(sh->tls_in);
+    tls_context_free(sh->tls_out);
     msg_free(sh->msg);
     store_close(sh->store);
     election_close(sh);

@@ -60,6 +60,7 @@ struct shell {
     struct flags parsed;
     struct loop *loop;
     struct http_server *http;
+    struct ssl_ctx_st *tls_in, *tls_out; /* NULL: plain */
     struct msg *msg;
     struct store *store; /* NULL while this master does not lead */
     struct election *election;

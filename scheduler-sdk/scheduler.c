@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/io/random.h"
+#include "common/io/tls.h"
 #include "common/wire/guard.h"
 #include "common/wire/json.h"
 #include "proto/mesos_v1_scheduler.pb-c.h"
@@ -297,7 +298,11 @@ static int init_session(struct stoa_scheduler *s, const struct stoa_options *o, 
         return error_set(err, ERR_INVALID, "framework_id is longer than %d bytes", SDK_ID_MAX - 1);
     if (o->framework_id != NULL)
         (void)snprintf(s->framework_id, sizeof s->framework_id, "%s", o->framework_id);
-    return session_init(&s->session, &config, str_of(o->master), err);
+    struct str master = str_of(o->master);
+    s->by_https = str_skip(&master, STR("https://"));
+    if (!s->by_https)
+        (void)str_skip(&master, STR("http://"));
+    return session_init(&s->session, &config, master, err);
 }
 
 static int init_values(struct stoa_scheduler *s, const struct stoa_options *o, struct error *err)
@@ -343,8 +348,14 @@ static void on_master(void *arg, const struct master_addr *m, bool unsure)
 static int init_io(struct stoa_scheduler *s, const struct stoa_options *o, struct error *err)
 {
     struct http_client_options http = { .queue_bytes_max = s->queued_bytes_max + ((size_t)1 << 20) };
-    int rc = loop_new(&s->loop, o->event_base, err);
+    struct tls_config tls = { .enabled = s->by_https }; /* the rest is from the environment */
+    int rc = tls_config_complete(&tls, false, err);
 
+    if (rc == 0)
+        rc = tls_client_context(&tls, &s->tls, err);
+    http.tls = s->tls;
+    if (rc == 0)
+        rc = loop_new(&s->loop, o->event_base, err);
     if (rc == 0)
         rc = http_client_new(&s->http, s->loop, &http, err);
     if (rc != 0)
@@ -495,6 +506,7 @@ void stoa_scheduler_free(struct stoa_scheduler *s)
     }
     detector_free(s->detector);
     http_client_free(s->http);
+    tls_context_free(s->tls);
     sdk_calls_done(s);
     loop_free(s->loop);
     sdk_framework_done(&s->framework);

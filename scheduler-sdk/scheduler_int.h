@@ -69,6 +69,8 @@ struct stoa_scheduler {
     struct loop *loop;
     struct event_base *base; /* the caller's; NULL: the loop has its own */
     struct http_client *http;
+    bool by_https;          /* the masters were given so */
+    struct ssl_ctx_st *tls; /* NULL: plain HTTP */
     struct loop_timer timer; /* at session.wake_at */
     struct detector *detector; /* NULL: masters are given by address */
     char detected[256];        /* id of the master found last */

@@ -54,6 +54,8 @@ void sdk_target(const struct stoa_scheduler *s, bool to_peer, struct http_call_p
     port = str_sub(address, colon, address.n);
     (void)str_u64(&port, 65535, &number); /* session_init and session_location let nothing else in */
     p->port = (uint16_t)number;
+    if (s->tls != NULL)
+        p->flags |= HTTP_CALL_TLS;
     if (to_peer && s->peer.family != NET_NONE)
         p->addr = s->peer;
     else if (!net_parse(address, &p->addr))

@@ -65,6 +65,7 @@ struct http_server_options {
     int64_t write_stall_ns;          /* [60 s] with bytes to send and none taken by the peer */
     struct ssl_ctx_st *tls;          /* NULL: plain. Referenced, not owned */
     bool tls_downgrade; /* with tls: also take plain HTTP on the same port (first byte decides) */
+    bool tls_plain_local; /* the same for peers on this machine only */
 };
 
 struct http_handler {

@@ -710,6 +710,22 @@ static void set_tcp_options(int fd)
         (void)setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof(int));
 }
 
+/* A peer that reached us by an address of its own is on this machine. */
+static bool is_local(int fd, const struct net_addr *peer)
+{
+    struct sockaddr_storage sa;
+    socklen_t n = sizeof sa;
+    struct net_addr own;
+
+    if (peer->family == NET_UNIX || net_is_loopback(peer))
+        return true;
+    if (getsockname(fd, (struct sockaddr *)&sa, &n) != 0)
+        return false;
+    net_from_sockaddr((struct sockaddr *)&sa, &own);
+    own.port = peer->port;
+    return net_eq(&own, peer);
+}
+
 void http_conn_accept(struct http_server *s, int fd, const struct sockaddr *sa)
 {
     struct http_conn *k = xcalloc(1, sizeof *k);
@@ -724,7 +740,7 @@ void http_conn_accept(struct http_server *s, int fd, const struct sockaddr *sa)
     DL_APPEND(s->conns, k);
     s->stats.connections++;
     s->stats.accepted++;
-    if (s->opt.tls != NULL && s->opt.tls_downgrade)
+    if (s->opt.tls != NULL && (s->opt.tls_downgrade || (s->opt.tls_plain_local && is_local(fd, &k->peer))))
         k->tls_undecided = true;
     else if (s->opt.tls != NULL && conn_start_tls(&k->c, s->opt.tls, true, NULL, NULL) != 0) {
         http_conn_kill(k, HTTP_GONE_CLOSED);

@@ -37,7 +37,7 @@ const pages = {
     table('roles', [['Role', r => r.name, r => r.name], ['Weight', r => amount(r.weight), r => r.weight, 'num'], ['Frameworks', r => (r.frameworks || []).length, r => (r.frameworks || []).length, 'num'],
       ['CPUs', r => amount(r.resources && r.resources.cpus), r => r.resources && r.resources.cpus, 'num'], ['Memory', r => mib(r.resources && r.resources.mem || 0), r => r.resources && r.resources.mem, 'num']], state.roles, 'No roles in use.')],
   agents: () => [h('h1', {}, 'Agents'), table('agents', [
-    ['Agent', s => [h('i', { class: 'dot ' + (s.active ? 'good' : 'bad') }), h('a', { href: `http://${s.pid.split('@')[1]}/state`, target: '_blank', rel: 'noopener' }, s.hostname), h('div', { class: 'soft' }, s.id)], s => s.hostname],
+    ['Agent', s => [h('i', { class: 'dot ' + (s.active ? 'good' : 'bad') }), h('a', { href: `${location.protocol}//${s.pid.split('@')[1]}/state`, target: '_blank', rel: 'noopener' }, s.hostname), h('div', { class: 'soft' }, s.id)], s => s.hostname],
     ['CPUs', s => `${amount(s.used_resources.cpus)} of ${amount(s.resources.cpus)}`, s => s.used_resources.cpus, 'num'],
     ['Memory', s => `${mib(s.used_resources.mem)} of ${mib(s.resources.mem)}`, s => s.used_resources.mem, 'num'],
     ['Disk', s => `${mib(s.used_resources.disk)} of ${mib(s.resources.disk)}`, s => s.used_resources.disk, 'num'],

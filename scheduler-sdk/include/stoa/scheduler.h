@@ -340,7 +340,8 @@ enum stoa_capability {
 struct stoa_options {
     /* Masters as "host:port,host:port"; a missing port is 5050. Names are resolved when the scheduler is
      * made. Or "zk://[user:password@]host:port,host:port/path": the leading master is found through ZooKeeper
-     * and followed; "file://path": the file has "zk://..." or one "host:port". */
+     * and followed; "file://path": the file has "zk://..." or one "host:port". With "https://" in front, or
+     * LIBPROCESS_SSL_ENABLED=true in the environment, the connections are TLS; LIBPROCESS_SSL_CA_FILE, _CERT_FILE and _KEY_FILE count as for the master. */
     const char *master;
     enum stoa_content content; /* of calls and events */
     struct event_base
