@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "common/wire/jsonw.h"
+#include "marathon/container.h"
 #include "marathon/core/pathid.h"
 #include "marathon/core/pod.h"
 #include "marathon/core/taskenv.h"
@@ -259,21 +260,14 @@ static const char *container(const struct pod *p, const struct pod_container *pc
     struct jsonw w = JSONW(&b);
     const char *json;
 
-    if (pc->mounts.n == 0 && pc->image == NULL)
+    if (pc->mounts.n == 0 && pc->image == NULL && pc->linux_info == NULL && !pc->tty.v)
         return NULL;
     jsonw_open(&w);
     jsonw_key_c(&w, "type", "MESOS");
-    if (pc->image != NULL) {
-        jsonw_key_open(&w, "mesos");
-        jsonw_key_open(&w, "image");
-        jsonw_key_c(&w, "type", "DOCKER");
-        jsonw_key_bool(&w, "cached", !pc->image->force_pull.v);
-        jsonw_key_open(&w, "docker");
-        jsonw_key_s(&w, "name", pc->image->id);
-        jsonw_close(&w);
-        jsonw_close(&w);
-        jsonw_close(&w);
-    }
+    if (pc->image != NULL)
+        container_put_image(&w, pc->image->id, pc->image->force_pull.v);
+    container_put_linux(&w, pc->linux_info);
+    container_put_terminal(&w, pc->tty.v);
     jsonw_key_array(&w, "volumes");
     LIST_EACH(pc->mounts, struct pod_mount, m)
     {
@@ -379,6 +373,53 @@ static struct str executor_id(struct str instance, unsigned incarnation, struct 
     return incarnation == 1 || id.p == NULL ? id : arena_fmt(a, "%.*s.%u", STR_ARG(id), incarnation);
 }
 
+static enum protocol endpoint_protocol(const struct pod_endpoint *e)
+{
+    if (e->protocol.n > 1)
+        return PROTO_BOTH;
+    return e->protocol.n == 1 && str_is(*LIST_AT(e->protocol, struct str, 0), "udp") ? PROTO_UDP : PROTO_TCP;
+}
+
+static size_t mapped_ports(const struct launch *l, struct container_port *v)
+{
+    const struct pod *p = l->spec->app.pod;
+    size_t n = 0;
+
+    for (size_t k = 0; k < p->containers.n; k++) {
+        const struct pod_container *pc = pod_container(&l->spec->app, k);
+        for (size_t e = 0; e < pc->endpoints.n; e++) {
+            const struct pod_endpoint *ep = LIST_AT(pc->endpoints, struct pod_endpoint, e);
+            size_t i = pod_port_index(p, k, e);
+            if (i < l->port_count && l->ports[i] != PORT_NONE)
+                v[n++] = (struct container_port){ l->ports[i], l->container_ports[i], endpoint_protocol(ep),
+                                                  &ep->network_names };
+        }
+    }
+    return n;
+}
+
+/* The containers of a pod share the executor's network. NULL: that of the host, and nothing else to say. */
+static const char *executor_container(const struct launch *l, const struct marathon_config *c, struct arena *a)
+{
+    const struct pod *p = l->spec->app.pod;
+    struct container_port *ports = arena_array(a, l->port_count + 1, sizeof *ports);
+    struct sbuf b = SBUF_INIT(1 << 20);
+    struct jsonw w = JSONW(&b);
+    const char *json;
+
+    if ((pod_is_host_mode(p) && p->linux_info == NULL) || ports == NULL)
+        return NULL;
+    jsonw_open(&w);
+    jsonw_key_c(&w, "type", "MESOS");
+    container_put_linux(&w, p->linux_info);
+    if (!pod_is_host_mode(p))
+        container_put_networks(&w, &p->networks, c->bridge_name, ports, mapped_ports(l, ports));
+    jsonw_close(&w);
+    json = text(a, sbuf_view(&b));
+    sbuf_done(&b);
+    return json;
+}
+
 bool pod_build(struct stoa_operation *ret_op, const struct launch *l, const struct stoa_offer *offer,
                const struct marathon_config *c, bool enforce_role, struct arena *a)
 {
@@ -401,6 +442,7 @@ bool pod_build(struct stoa_operation *ret_op, const struct launch *l, const stru
     *e = (struct stoa_executor){
         .id = id.p, .type = STOA_EXECUTOR_DEFAULT, .resources = got.v, .resource_count = got.n
     };
+    e->container_json = executor_container(l, c, a);
     e->labels = labels(a, &app->pod->labels, &e->label_count);
     for (size_t k = 0; k < n; k++)
         if (!build_task(&tasks[k], &s, k, id, c, enforce_role))

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "common/wire/jsonw.h"
+#include "marathon/container.h"
 #include "marathon/core/pathid.h"
 #include "marathon/core/taskenv.h"
 
@@ -301,40 +302,60 @@ static const struct stoa_command *command(const struct launch *l, const struct m
     return cmd;
 }
 
-/* ContainerInfo as v1 JSON: what of `container` the agents act on. NULL: none needed. */
-static const char *container(const struct launch *l, struct arena *a)
+/* The ports with a mapping from the host, for the networks of the container. */
+static struct container_port *mapped_ports(const struct launch *l, struct arena *a, size_t *ret_n)
 {
-    const struct container *ct = l->spec->app.container;
-    struct sbuf b = SBUF_INIT(1 << 20);
-    struct jsonw w = JSONW(&b);
-    const char *json;
+    const struct app *app = &l->spec->app;
+    struct container_port *v = arena_array(a, l->port_count + 1, sizeof *v);
 
-    if (ct == NULL || (ct->volumes.n == 0 && ct->docker == NULL))
-        return NULL;
-    jsonw_open(&w);
-    jsonw_key_c(&w, "type", "MESOS");
-    if (ct->docker != NULL) {
-        jsonw_key_open(&w, "mesos");
-        jsonw_key_open(&w, "image");
-        jsonw_key_c(&w, "type", "DOCKER");
-        jsonw_key_bool(&w, "cached", !ct->docker->force_pull.v);
-        jsonw_key_open(&w, "docker");
-        jsonw_key_s(&w, "name", ct->docker->image);
-        jsonw_close(&w);
-        jsonw_close(&w);
-        jsonw_close(&w);
+    *ret_n = 0;
+    for (size_t i = 0; v != NULL && !app_is_host_mode(app) && i < l->port_count; i++) {
+        const struct port_mapping *m = LIST_AT(app->container->port_mappings, struct port_mapping, i);
+        if (l->ports[i] != PORT_NONE)
+            v[(*ret_n)++] = (struct container_port){ l->ports[i], l->container_ports[i], app_port_protocol(app, i),
+                                                     &m->network_names };
     }
-    jsonw_key_array(&w, "volumes");
-    LIST_EACH(ct->volumes, struct volume, v)
+    return v;
+}
+
+static void put_volumes(struct jsonw *w, const struct list *volumes)
+{
+    LIST_EACH(*volumes, struct volume, v)
     {
         if (v->host_path.p == NULL)
             continue;
-        jsonw_open(&w);
-        jsonw_key_c(&w, "mode", v->mode.v == MODE_RO ? "RO" : "RW");
-        jsonw_key_s(&w, "container_path", v->container_path);
-        jsonw_key_s(&w, "host_path", v->host_path);
-        jsonw_close(&w);
+        jsonw_open(w);
+        jsonw_key_c(w, "mode", v->mode.v == MODE_RO ? "RO" : "RW");
+        jsonw_key_s(w, "container_path", v->container_path);
+        jsonw_key_s(w, "host_path", v->host_path);
+        jsonw_close(w);
     }
+}
+
+/* NULL: none needed. */
+static const char *container(const struct launch *l, const struct marathon_config *c, struct arena *a)
+{
+    const struct app *app = &l->spec->app;
+    const struct container *ct = app->container;
+    struct sbuf b = SBUF_INIT(1 << 20);
+    struct jsonw w = JSONW(&b);
+    const char *json;
+    size_t n;
+
+    if ((ct == NULL || (ct->volumes.n == 0 && ct->docker == NULL && ct->linux_info == NULL)) && app_is_host_mode(app) &&
+        !app->tty.v)
+        return NULL;
+    const struct container_port *ports = mapped_ports(l, a, &n);
+    jsonw_open(&w);
+    jsonw_key_c(&w, "type", "MESOS");
+    if (ct != NULL && ct->docker != NULL)
+        container_put_image(&w, ct->docker->image, ct->docker->force_pull.v);
+    container_put_linux(&w, ct != NULL ? ct->linux_info : NULL);
+    container_put_terminal(&w, app->tty.v);
+    container_put_networks(&w, &app->networks, c->bridge_name, ports, n);
+    jsonw_key_array(&w, "volumes");
+    if (ct != NULL)
+        put_volumes(&w, &ct->volumes);
     jsonw_array_close(&w);
     jsonw_close(&w);
     json = text(a, sbuf_view(&b));
@@ -363,7 +384,7 @@ bool task_build(struct stoa_task *ret, const struct launch *l, const struct stoa
     if (!resources(ret, l, offer, a))
         return false;
     ret->command = command(l, c, enforce_role, a);
-    ret->container_json = container(l, a);
+    ret->container_json = container(l, c, a);
     ret->health_check = health_check(l, a);
     ret->check = plain_check(l, a);
     ret->discovery = discovery(l, ret->name, a);

@@ -38,8 +38,6 @@ struct marathon_config {
     unsigned checks_max; /* --max_concurrent_marathon_health_checks: probes in flight */
     /* --enable_features */
     bool secrets, gpus, external_volumes, task_killing;
-    /* What the agents can act on; what they cannot is refused with an error that names the field. */
-    bool images, container_networks;
 };
 
 /* The defaults of the flags. */

@@ -51,6 +51,7 @@ void app_validate(const struct app *a, const struct validate_context *vc, struct
 /* The parts that pods share: id and roles; one constraint. */
 void app_validate_identity(const struct app *a, const struct validate_context *vc, struct issues *is);
 void app_validate_constraint(const struct constraint *c, const struct place *at, struct issues *is);
+void app_validate_networks(const struct list *networks, bool docker, const struct place *root, struct issues *is);
 /* The uris of what is fetched, a list of struct artifact called name. */
 void app_validate_fetch(const struct list *fetch, const char *name, const struct place *up, struct issues *is);
 

@@ -145,16 +145,11 @@ static void check_mounts(const struct check *c, const struct pod_container *k, c
 
 static void check_container(const struct check *c, const struct pod_container *k, const struct place *at)
 {
-    struct place image = PLACE_FIELD(at, "image"), tty = PLACE_FIELD(at, "tty"),
-                 res = PLACE_FIELD(at, "resources"), gpus = PLACE_FIELD(&res, "gpus"),
+    struct place res = PLACE_FIELD(at, "resources"), gpus = PLACE_FIELD(&res, "gpus"),
                  limits = PLACE_FIELD(at, "resourceLimits");
 
     if (k->exec == NULL && k->image == NULL)
         issue_at(c->is, at, "a container must have exec, or an image with a command of its own");
-    if (k->image != NULL && !c->config->images)
-        issue_at(c->is, &image, "container images are not supported by this version");
-    if (k->tty.v)
-        issue_at(c->is, &tty, "terminals are not supported by this version");
     if (k->resources->gpus.v > 0 && !c->config->gpus)
         issue_at(c->is, &gpus,
                  "Feature gpu_resources is not enabled. Enable with --enable_features gpu_resources)");
@@ -190,25 +185,6 @@ static void check_volumes(const struct check *c)
             app_validate_persistent(v->persistent, &pp, c->is);
         if (v->secret.p != NULL)
             issue_at(c->is, &ps, "Feature secrets is not enabled. Enable with --enable_features secrets)");
-    }
-}
-
-static void check_networks(const struct check *c)
-{
-    size_t i = 0;
-
-    LIST_EACH(c->p->networks, struct network, n)
-    {
-        struct place at = PLACE_INDEX(NULL, "networks", i++);
-        if (n->mode.v == NET_HOST) {
-            if (n->name.p != NULL || n->labels.n != 0)
-                issue_at(c->is, &at, "Host networks may not have names or labels");
-        } else if (!c->config->container_networks) {
-            issue_at(c->is, &at, "%s networks are not supported by this version; use mode host",
-                     net_mode_names[n->mode.v]);
-        } else if (n->mode.v == NET_CONTAINER && n->name.p == NULL) {
-            issue_at(c->is, &at, "Network name must be specified when container network is selected.");
-        }
     }
 }
 
@@ -272,7 +248,7 @@ void pod_validate(const struct pod *p, const struct marathon_config *config, boo
     }
     check_unique(&c);
     check_volumes(&c);
-    check_networks(&c);
+    app_validate_networks(&p->networks, false, NULL, is);
     check_environment(&c, &p->environment, NULL);
     check_as_app(&c, enforce_role, stored_role);
 }

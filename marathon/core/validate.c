@@ -146,13 +146,12 @@ static void check_ports(const struct app *a, const struct place *root, struct is
     }
 }
 
-static void check_networks(const struct app *a, const struct validate_context *vc, const struct place *root,
-                           struct issues *is)
+void app_validate_networks(const struct list *networks, bool docker, const struct place *root, struct issues *is)
 {
     struct place p = PLACE_FIELD(root, "networks");
     size_t hosts = 0, bridges = 0, containers = 0, i = 0;
 
-    LIST_EACH(a->networks, struct network, n)
+    LIST_EACH(*networks, struct network, n)
     {
         switch ((enum net_mode)n->mode.v) {
         case NET_HOST:
@@ -170,7 +169,7 @@ static void check_networks(const struct app *a, const struct validate_context *v
             if (n->name.p == NULL)
                 issue_at(is, &p, "Network name must be specified when container network is selected.");
             for (size_t k = 0; k < i; k++)
-                if (str_eq(LIST_AT(a->networks, struct network, k)->name, n->name))
+                if (str_eq(LIST_AT(*networks, struct network, k)->name, n->name))
                     issue_at(is, &p, "Duplicate networks are not allowed");
             break;
         }
@@ -180,12 +179,9 @@ static void check_networks(const struct app *a, const struct validate_context *v
         issue_at(
             is, &p,
             "May specify a single host network, single bridge network, or else 1-to-n container networks");
-    if (containers > 1 && a->container != NULL && a->container->type.v == ENGINE_DOCKER)
+    if (containers > 1 && docker)
         issue_at(is, &p,
                  "may only specify a single container network when using the Docker container engine");
-    if (bridges + containers != 0 && !vc->config->container_networks)
-        issue_at(is, &p, "networks of mode %s are not supported by this version; use host networking",
-                 bridges != 0 ? "container/bridge" : "container");
 }
 
 static void check_health(const struct app *a, const struct place *root, struct issues *is)
@@ -304,13 +300,6 @@ static void check_container(const struct app *a, const struct validate_context *
         return;
     if (c->type.v == ENGINE_DOCKER && c->docker == NULL)
         issue_at(is, &pd, "not defined");
-    if (c->docker != NULL && !vc->config->images) {
-        struct place pi = PLACE_FIELD(&pd, "image");
-        issue_at(
-            is, &pi,
-            "container images are not supported by this version ('%.*s'); use cmd with host files or fetch",
-            STR_ARG(c->docker->image));
-    }
     if (c->docker != NULL && c->docker->pull_config != NULL) {
         if (c->type.v == ENGINE_DOCKER)
             issue_at(is, &pc, "pullConfig is not supported with Docker containerizer");
@@ -470,8 +459,7 @@ static void check_roles(const struct app *a, const struct validate_context *vc, 
 static void check_numbers(const struct app *a, const struct validate_context *vc, const struct place *root,
                           struct issues *is)
 {
-    struct place pl = PLACE_FIELD(root, "resourceLimits"), pe = PLACE_FIELD(root, "executor"),
-                 pt = PLACE_FIELD(root, "tty");
+    struct place pl = PLACE_FIELD(root, "resourceLimits"), pe = PLACE_FIELD(root, "executor");
 
     if (a->gpus.v > 0) {
         if (!vc->config->gpus)
@@ -486,8 +474,6 @@ static void check_numbers(const struct app *a, const struct validate_context *vc
     if (a->executor.n != 0 && !str_is(a->executor, "//cmd"))
         issue_at(is, &pe, "custom executors are not supported by this version ('%.*s'); leave executor empty",
                  STR_ARG(a->executor));
-    if (a->tty.has && a->tty.v)
-        issue_at(is, &pt, "terminals are not supported by this version");
 }
 
 /* --- persistent volumes ---------------------------------------------------------------------------------- */
@@ -611,7 +597,7 @@ void app_validate(const struct app *a, const struct validate_context *vc, struct
         struct place p = PLACE_INDEX(root, "constraints", i++);
         check_constraint(c, &p, is);
     }
-    check_networks(a, vc, root, is);
+    app_validate_networks(&a->networks, a->container != NULL && a->container->type.v == ENGINE_DOCKER, root, is);
     check_ports(a, root, is);
     check_health(a, root, is);
     check_readiness(a, root, is);

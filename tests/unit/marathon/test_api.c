@@ -149,9 +149,6 @@ static const struct {
     { "{\"id\":\"/a\",\"cmd\":\"xx\",\"instances\":2,\"labels\":{\"MARATHON_SINGLE_INSTANCE_APP\":\"true\"}}",
       422, "/instances", "Single instance app may only have one instance" },
     /* Not built yet: said, never ignored. */
-    { "{\"id\":\"/a\",\"container\":{\"type\":\"DOCKER\",\"docker\":{\"image\":\"nginx\"}}}", 422,
-      "/container/docker/image",
-      "container images are not supported by this version ('nginx'); use cmd with host files or fetch" },
     { PERSISTENT("d", "RW", "\"size\":1"), 422, "/role", "Resident apps cannot have the role *" },
     { PERSISTENT("d", "RW", "\"size\":0"), 422, "/container/volumes(0)/persistent/size",
       "got 0, expected more than 0" },

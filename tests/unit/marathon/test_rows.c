@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows of the reference that an outsider found wanting: what is refused with which path, and what is read leniently. */
+#include "marathon/container.h"
 #include "tests/unit/marathon/apiworld.h"
 
 static struct apiworld aw;
@@ -113,4 +114,91 @@ TEST("a version is any ISO-8601 instant")
     CHECK_INT(call(&aw, "GET", "/v2/apps/a/versions/2023-11-14T22:13:20.000X", NULL), 422);
     CHECK_INT(call(&aw, "GET", "/v2/apps/a/versions/2023-11-14T", NULL), 422);
     apiworld_done(&aw);
+}
+
+/* Old and new ways of saying it, and what is stored and rendered: the value at a path of the answer to the POST, "" for absent. */
+#define MAPPING "{\"containerPort\":0,\"hostPort\":0,\"labels\":{},\"name\":\"default\",\"protocol\":\"tcp\",\"servicePort\":10000}"
+static const struct {
+    const char *row, *fields, *path, *value;
+} forms[] = {
+    { "docker.network HOST", "\"container\":{\"docker\":{\"image\":\"i\",\"network\":\"HOST\"}}", "networks", "[{\"mode\":\"host\"}]" },
+    { "HOST has port definitions", "\"container\":{\"docker\":{\"image\":\"i\",\"network\":\"HOST\"}}", "portDefinitions",
+      "[{\"port\":10000,\"name\":\"default\",\"protocol\":\"tcp\"}]" },
+    { "docker.network BRIDGE, in any case", "\"container\":{\"docker\":{\"image\":\"i\",\"network\":\"bridge\"}}", "networks",
+      "[{\"mode\":\"container/bridge\"}]" },
+    { "BRIDGE has a mapping", "\"container\":{\"docker\":{\"image\":\"i\",\"network\":\"BRIDGE\"}}", "container/portMappings",
+      "[" MAPPING "]" },
+    { "BRIDGE has no port definitions", "\"container\":{\"docker\":{\"image\":\"i\",\"network\":\"BRIDGE\"}}", "portDefinitions", "" },
+    { "docker.network is not rendered", "\"container\":{\"docker\":{\"image\":\"i\",\"network\":\"BRIDGE\"}}", "container/docker/network",
+      "" },
+    { "docker.portMappings move up",
+      "\"container\":{\"docker\":{\"image\":\"i\",\"network\":\"BRIDGE\",\"portMappings\":[{\"containerPort\":80,\"protocol\":\"tcp,udp\"}]}}",
+      "container/portMappings",
+      "[{\"containerPort\":80,\"hostPort\":0,\"labels\":{},\"protocol\":\"udp,tcp\",\"servicePort\":10000}]" },
+    { "docker.network USER with ipAddress",
+      "\"container\":{\"docker\":{\"image\":\"i\",\"network\":\"USER\"}},\"ipAddress\":{\"networkName\":\"foo\",\"labels\":{\"a\":\"b\"}}",
+      "networks", "[{\"name\":\"foo\",\"mode\":\"container\",\"labels\":{\"a\":\"b\"}}]" },
+    { "ipAddress.discovery becomes mappings",
+      "\"ipAddress\":{\"networkName\":\"foo\",\"discovery\":{\"ports\":[{\"number\":80,\"name\":\"web\",\"protocol\":\"tcp\"}]}}",
+      "container/portMappings",
+      "[{\"containerPort\":80,\"labels\":{},\"name\":\"web\",\"protocol\":\"tcp\",\"servicePort\":10000}]" },
+    { "ipAddress of the bridge's name", "\"ipAddress\":{\"networkName\":\"mesos-bridge\"}", "networks",
+      "[{\"mode\":\"container/bridge\"}]" },
+    { "a bridge without a container gets one", "\"networks\":[{\"mode\":\"container/bridge\"}]", "container",
+      "{\"type\":\"MESOS\",\"volumes\":[],\"portMappings\":[" MAPPING "]}" },
+    { "a container network has no host port", "\"networks\":[{\"name\":\"x\"}]", "container/portMappings",
+      "[{\"containerPort\":0,\"labels\":{},\"name\":\"default\",\"protocol\":\"tcp\",\"servicePort\":10000}]" },
+    { "explicitly no mappings", "\"networks\":[{\"mode\":\"container/bridge\"}],\"container\":{\"type\":\"MESOS\",\"portMappings\":[]}",
+      "container/portMappings", "[]" },
+    { "requirePorts is the host network's", "\"requirePorts\":true,\"networks\":[{\"mode\":\"container/bridge\"}]", "requirePorts", "false" },
+    { "a check of a bridge's port", "\"healthChecks\":[{}],\"networks\":[{\"mode\":\"container/bridge\"}]", "healthChecks/0/portIndex", "0" },
+    { "tty", "\"tty\":true", "tty", "true" },
+};
+
+TEST("forms of networks and containers: what is rendered")
+{
+    apiworld_init(&aw, 0);
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        char body[1000];
+        unsigned status;
+
+        (void)snprintf(body, sizeof body, "{\"id\":\"/a\",\"cmd\":\"sleep 9\",\"instances\":0,%s}", forms[i].fields);
+        status = call(&aw, "POST", "/v2/apps", body);
+        if (status != 201 || strcmp(at(&aw, forms[i].path), forms[i].value) != 0)
+            test_fail(__FILE__, __LINE__, "%s: %u %s", forms[i].row, status, at(&aw, forms[i].path));
+        (void)call(&aw, "DELETE", "/v2/apps/a", NULL);
+        world_run(&aw.w, 50);
+    }
+    apiworld_done(&aw);
+}
+
+TEST("networks of a container: names, labels and the mappings that lead into them")
+{
+    struct str only_b[] = { STR_INIT("b") };
+    struct list names = { .p = only_b, .n = 1 };
+    struct kv label[] = { { STR_INIT("k"), STR_INIT("v") } };
+    struct network n[] = { { .name = STR_INIT("a"), .mode = { true, NET_CONTAINER }, .labels = { .p = label, .n = 1 } },
+                           { .name = STR_INIT("b"), .mode = { true, NET_CONTAINER } } };
+    struct network host = { .mode = { true, NET_HOST } }, bridge = { .mode = { true, NET_BRIDGE } };
+    struct container_port ports[] = { { 31000, 80, PROTO_BOTH, &names }, { 31001, 81, PROTO_TCP, NULL } };
+    struct sbuf b = SBUF_INIT(10000);
+    struct jsonw w = JSONW(&b);
+
+    container_put_networks(&w, &(struct list){ .p = n, .n = 2 }, STR("mesos-bridge"), ports, 2);
+    CHECK_STR(sbuf_view(&b),
+              STR("\"network_infos\":[{\"ip_addresses\":[{\"protocol\":\"IPv4\"}],\"name\":\"a\",\"labels\":{\"labels\":[{\"key\":\"k\",\"value\":\"v\"}]},"
+                  "\"port_mappings\":[{\"host_port\":31001,\"container_port\":81,\"protocol\":\"tcp\"}]},"
+                  "{\"ip_addresses\":[{\"protocol\":\"IPv4\"}],\"name\":\"b\",\"labels\":{\"labels\":[]},\"port_mappings\":["
+                  "{\"host_port\":31000,\"container_port\":80,\"protocol\":\"udp\"},{\"host_port\":31000,\"container_port\":80,\"protocol\":\"tcp\"},"
+                  "{\"host_port\":31001,\"container_port\":81,\"protocol\":\"tcp\"}]}]"));
+    sbuf_clear(&b);
+    w = JSONW(&b);
+    container_put_networks(&w, &(struct list){ .p = &host, .n = 1 }, STR("mesos-bridge"), NULL, 0);
+    CHECK_STR(sbuf_view(&b), STR("\"network_infos\":[]"));
+    sbuf_clear(&b);
+    w = JSONW(&b);
+    container_put_networks(&w, &(struct list){ .p = &bridge, .n = 1 }, STR("mesos-bridge"), ports + 1, 1);
+    CHECK(str_contains(sbuf_view(&b), STR("\"name\":\"mesos-bridge\"")));
+    CHECK(str_contains(sbuf_view(&b), STR("\"host_port\":31001")));
+    sbuf_done(&b);
 }

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Source: marathon-behaviour §2 and §5 (networks, port mappings); names of the fields: mesos.v1.ContainerInfo. */
+#include "marathon/container.h"
+
+void container_put_image(struct jsonw *w, struct str image, bool force_pull)
+{
+    jsonw_key_open(w, "mesos");
+    jsonw_key_open(w, "image");
+    jsonw_key_c(w, "type", "DOCKER");
+    jsonw_key_bool(w, "cached", !force_pull);
+    jsonw_key_open(w, "docker");
+    jsonw_key_s(w, "name", image);
+    jsonw_close(w);
+    jsonw_close(w);
+    jsonw_close(w);
+}
+
+void container_put_linux(struct jsonw *w, const struct linux_info *l)
+{
+    if (l == NULL || (l->seccomp == NULL && l->ipc == NULL))
+        return;
+    jsonw_key_open(w, "linux_info");
+    if (l->seccomp != NULL) {
+        jsonw_key_open(w, "seccomp");
+        if (l->seccomp->profile.p != NULL)
+            jsonw_key_s(w, "profile_name", l->seccomp->profile);
+        else
+            jsonw_key_bool(w, "unconfined", l->seccomp->unconfined.v);
+        jsonw_close(w);
+    }
+    if (l->ipc != NULL) {
+        jsonw_key_c(w, "ipc_mode", l->ipc->mode.v == 0 ? "PRIVATE" : "SHARE_PARENT");
+        if (l->ipc->shm_size.has)
+            jsonw_key_i64(w, "shm_size", l->ipc->shm_size.v);
+    }
+    jsonw_close(w);
+}
+
+void container_put_terminal(struct jsonw *w, bool tty)
+{
+    if (!tty)
+        return;
+    jsonw_key_open(w, "tty_info");
+    jsonw_close(w);
+}
+
+static bool leads_into(const struct container_port *p, struct str network)
+{
+    if (p->network_names == NULL || p->network_names->n == 0)
+        return true;
+    LIST_EACH(*p->network_names, struct str, name)
+    if (str_eq(*name, network))
+        return true;
+    return false;
+}
+
+static void put_mapping(struct jsonw *w, const struct container_port *p)
+{
+    for (int k = 0; k < 2; k++) {
+        if ((k == 0 && p->protocol == PROTO_TCP) || (k == 1 && p->protocol == PROTO_UDP))
+            continue;
+        jsonw_open(w);
+        jsonw_key_u64(w, "host_port", p->host);
+        jsonw_key_u64(w, "container_port", p->container);
+        jsonw_key_c(w, "protocol", k == 0 ? "udp" : "tcp");
+        jsonw_close(w);
+    }
+}
+
+static void put_network(struct jsonw *w, const struct network *n, struct str name, const struct container_port *ports,
+                        size_t port_count)
+{
+    jsonw_open(w);
+    jsonw_key_array(w, "ip_addresses");
+    jsonw_open(w);
+    jsonw_key_c(w, "protocol", "IPv4");
+    jsonw_close(w);
+    jsonw_array_close(w);
+    jsonw_key_s(w, "name", name);
+    jsonw_key_open(w, "labels");
+    jsonw_key_array(w, "labels");
+    LIST_EACH(n->labels, struct kv, kv)
+    {
+        jsonw_open(w);
+        jsonw_key_s(w, "key", kv->k);
+        jsonw_key_s(w, "value", kv->v);
+        jsonw_close(w);
+    }
+    jsonw_array_close(w);
+    jsonw_close(w);
+    jsonw_key_array(w, "port_mappings");
+    for (size_t i = 0; i < port_count; i++)
+        if (leads_into(&ports[i], name))
+            put_mapping(w, &ports[i]);
+    jsonw_array_close(w);
+    jsonw_close(w);
+}
+
+void container_put_networks(struct jsonw *w, const struct list *networks, struct str bridge_name,
+                            const struct container_port *ports, size_t port_count)
+{
+    jsonw_key_array(w, "network_infos");
+    LIST_EACH(*networks, struct network, n)
+    {
+        if (n->mode.v == NET_BRIDGE)
+            put_network(w, n, bridge_name, ports, port_count);
+        else if (n->mode.v == NET_CONTAINER)
+            put_network(w, n, n->name, ports, port_count);
+    }
+    jsonw_array_close(w);
+}

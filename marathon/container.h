@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The mesos.v1.ContainerInfo of a task or executor as JSON: image, volumes, networks, terminal and what there is to say about the
+ * kernel. It is always of type MESOS: Docker images run there too, without a Docker daemon. What an agent cannot do of it the agent
+ * says, by failing the task. */
+#ifndef STOA_MARATHON_CONTAINER_H
+#define STOA_MARATHON_CONTAINER_H
+
+#include "common/wire/jsonw.h"
+#include "marathon/core/marathon.h"
+
+/* A port that leads into the container. */
+struct container_port {
+    uint32_t host, container;
+    enum protocol protocol;
+    const struct list *network_names; /* empty or NULL: on every network */
+};
+
+/* Keys of an open ContainerInfo object; each writes nothing when there is nothing to say. */
+void container_put_image(struct jsonw *w, struct str image, bool force_pull);
+void container_put_linux(struct jsonw *w, const struct linux_info *l);
+void container_put_terminal(struct jsonw *w, bool tty);
+/* One NetworkInfo for each network that is not the host's. */
+void container_put_networks(struct jsonw *w, const struct list *networks, struct str bridge_name,
+                            const struct container_port *ports, size_t port_count);
+
+#endif
