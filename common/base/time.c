@@ -73,7 +73,7 @@ bool bytes_parse(struct str s, uint64_t *ret)
 
 /* Days since 1970-01-01 of a proleptic Gregorian date, and back (H. Hinnant, "chrono-compatible date
  * algorithms": eras of 400 years beginning in March). */
-static int64_t days_of_date(int64_t y, unsigned m, unsigned d)
+int64_t days_of_date(int64_t y, unsigned m, unsigned d)
 {
     int64_t era;
     unsigned yoe, doy, doe;
@@ -86,7 +86,7 @@ static int64_t days_of_date(int64_t y, unsigned m, unsigned d)
     return era * 146097 + (int64_t)doe - 719468;
 }
 
-static void date_of_days(int64_t z, int64_t *y, unsigned *m, unsigned *d)
+void date_of_days(int64_t z, int64_t *y, unsigned *m, unsigned *d)
 {
     int64_t era;
     unsigned doe, yoe, doy, mp;

@@ -61,4 +61,8 @@ void wall_print(struct sbuf *b, struct wall t);
  * (+02:00, -0530) in place of Z, or without either, which is UTC. */
 bool wall_parse(struct str s, struct wall *ret);
 
+/* Days since 1970-01-01 of a proleptic Gregorian date (month and day from 1), and back. */
+int64_t days_of_date(int64_t y, unsigned m, unsigned d);
+void date_of_days(int64_t days, int64_t *ret_y, unsigned *ret_m, unsigned *ret_d);
+
 #endif
