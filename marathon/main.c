@@ -38,7 +38,7 @@ static int api_step(void *ctx, const struct marathon_event *ev, const struct upd
     int rc = marathon_shell_step(sh, &copy, err);
 
     *ret_result = &sh->actions.result;
-    if (rc == 0 && (ev->type == EVENT_UPDATE || ev->type == EVENT_CANCEL))
+    if (rc == 0 && (ev->type == EVENT_UPDATE || ev->type == EVENT_CANCEL || ev->type == EVENT_JOB_PUT))
         sched_roles(sh);
     return rc;
 }

@@ -508,7 +508,7 @@ static bool collect_roles(struct shell *sh)
     bool added = add_role(sh, sh->config.role);
 
     HASH_ITER(hh, sh->m->slots, s, tmp)
-    if (s->spec != NULL && add_role(sh, s->spec->app.role))
+    if ((s->spec != NULL && add_role(sh, s->spec->app.role)) || (s->job != NULL && add_role(sh, s->job->spec->app.role)))
         added = true;
     for (const struct garbage *g = sh->m->garbage; g != NULL; g = g->hh.next)
         if (add_role(sh, g->role))
@@ -553,7 +553,8 @@ void sched_roles(struct shell *sh)
 
     for (size_t i = 0; i < sh->actions.store_count; i++) {
         const struct store_op *op = &sh->actions.stores[i];
-        if (op->kind == STORE_CURRENT && op->slot->spec != NULL && add_role(sh, op->slot->spec->app.role))
+        const struct spec *spec = op->kind == STORE_CURRENT ? op->slot->spec : op->kind == STORE_JOB ? op->job->spec : NULL;
+        if (spec != NULL && add_role(sh, spec->app.role))
             added = true;
     }
     if (sh->scheduler == NULL || !added)

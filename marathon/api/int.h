@@ -103,6 +103,9 @@ struct app *app_from_json(struct call *c, const cJSON *json, struct str base, co
 bool run_update(struct call *c, struct root_update *u, const struct update_result **ret);
 void answer_steps(struct call *c, const struct deployment *d); /* of a dry run */
 
+/* --- merge.c ------------------------------------------------------------------------------------------- */
+cJSON *json_merge_patch(cJSON *target, const cJSON *patch); /* target is taken; so is the answer the caller's */
+
 /* --- selector.c --------------------------------------------------------------------------------------------
  */
 struct selector;
@@ -137,5 +140,7 @@ void handle_metrics(struct call *c);
 void handle_logging(struct call *c);
 void handle_config(struct call *c);
 void handle_stoa(struct call *c);
+void handle_jobs(struct call *c);
+void why_job(struct call *c, struct str id);
 
 #endif

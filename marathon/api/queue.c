@@ -109,7 +109,7 @@ static void queue_list(struct call *c)
     jsonw_open(&w);
     jsonw_key_array(&w, "queue");
     for (struct slot *s = c->m->waiting; s != NULL; s = s->wait_next)
-        if (s->scheduled != NULL && s->queue != NULL)
+        if (s->scheduled != NULL && s->queue != NULL && !s->of_job)
             queue_item(c, &w, s, offers);
     jsonw_array_close(&w);
     jsonw_close(&w);

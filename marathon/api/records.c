@@ -5,6 +5,7 @@
 
 #include "common/base/alloc.h"
 #include "marathon/api/int.h"
+#include "marathon/api/jobs.h"
 #include "marathon/core/pod.h"
 
 /* --- out
@@ -244,6 +245,20 @@ void record_encode(const struct store_op *op, struct sbuf *key, struct sbuf *val
     case STORE_FRAMEWORK_ID:
         sbuf_c(key, "framework");
         jsonw_key_s(&w, "id", op->id);
+        break;
+    case STORE_JOB:
+    case STORE_JOB_DELETE:
+        plain_key(key, "job", op->id);
+        *ret_delete = op->kind == STORE_JOB_DELETE;
+        if (!*ret_delete)
+            job_record(&w, op->job);
+        break;
+    case STORE_RUN:
+    case STORE_RUN_DELETE:
+        plain_key(key, "run", op->id);
+        *ret_delete = op->kind == STORE_RUN_DELETE;
+        if (!*ret_delete)
+            run_record(&w, op->run);
         break;
     }
     jsonw_close(&w);
@@ -538,13 +553,25 @@ static const char *load_framework(struct load *l, struct str rest, const cJSON *
     return NULL;
 }
 
+static const char *load_job(struct load *l, struct str rest, const cJSON *j)
+{
+    (void)rest;
+    return job_load(l->m, j, &l->arena);
+}
+
+static const char *load_run(struct load *l, struct str rest, const cJSON *j)
+{
+    return run_load(l->m, rest, j, &l->arena);
+}
+
 /* In this order: each kind refers to those before it. */
 static const struct {
     const char *prefix; /* the id, with its slash where it has one, follows */
     const char *(*load)(struct load *l, struct str rest, const cJSON *j);
 } kinds[] = {
     { "framework", load_framework },    { "spec", load_spec },       { "group", load_group },
-    { "current", load_current },        { "change/", load_change },  { "instance/", load_instance },
+    { "current", load_current },        { "change/", load_change },  { "job", load_job },
+    { "run", load_run },                { "instance/", load_instance },
     { "deployment/", load_deployment }, { "failure", load_failure }, { "garbage/", load_garbage },
 };
 

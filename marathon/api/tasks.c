@@ -73,7 +73,7 @@ void app_tasks(struct call *c, struct str id, bool below)
     jsonw_key_array(&w, "tasks");
     HASH_ITER(hh, c->m->slots, s, tmp)
     {
-        if (slot_is_pod(s) || (below ? !path_is_within(s->id, id) : !str_eq(s->id, id)))
+        if (s->of_job || slot_is_pod(s) || (below ? !path_is_within(s->id, id) : !str_eq(s->id, id)))
             continue;
         for (const struct instance *i = s->instances; i != NULL; i = i->next)
             if (instance_has_task(i))
@@ -283,7 +283,7 @@ static void tasks_json(struct call *c)
     jsonw_key_array(&w, "tasks");
     HASH_ITER(hh, c->m->slots, s, tmp)
     for (const struct instance *i = s->instances; i != NULL; i = i->next)
-        if (instance_has_task(i) && i->container_count == 0 && status_passes(&f, i)) {
+        if (instance_has_task(i) && i->container_count == 0 && !s->of_job && status_passes(&f, i)) {
             render_task(&w, i, true);
             jsonw_spill(&w);
         }

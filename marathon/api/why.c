@@ -57,8 +57,10 @@ static const char *summary(struct call *c, const struct slot *s)
 {
     const struct queue_stats *q = s->queue;
 
-    if (s->spec == NULL)
+    if (s->spec == NULL && s->job == NULL)
         return "the app is being removed";
+    if (s->scheduled == NULL && s->job != NULL)
+        return s->instances != NULL ? "its runs are placed" : "no run waits";
     if (s->scheduled == NULL)
         return s->running == s->spec->app.instances.v ? "all instances are running"
                                                       : "all instances are placed; not all run yet";
@@ -73,20 +75,15 @@ static const char *summary(struct call *c, const struct slot *s)
     return q->note_count != 0 ? "no offer fits; see agents" : "waiting for the next offer";
 }
 
-static void why(struct call *c, struct str id)
+static void why(struct call *c, const struct slot *s, const char *key, struct str id)
 {
-    const struct slot *s = slot_find(c->m, id);
     struct jsonw w;
     int64_t left;
 
-    if (s == NULL) {
-        answer_message(c, 404, "App '%.*s' does not exist", STR_ARG(str_sub(id, 0, 1000)));
-        return;
-    }
     left = backoff_left(&s->backoff, c->api->mono(c->api->ctx));
     w = answer_json(c, 200);
     jsonw_open(&w);
-    jsonw_key_s(&w, "app", s->id);
+    jsonw_key_s(&w, key, id);
     jsonw_key_c(&w, "summary", summary(c, s));
     jsonw_key_i64(&w, "instances", s->spec != NULL ? s->spec->app.instances.v : 0);
     jsonw_key_i64(&w, "running", s->running);
@@ -112,12 +109,38 @@ static void why(struct call *c, struct str id)
     jsonw_close(&w);
 }
 
+static void why_app(struct call *c, struct str id)
+{
+    const struct slot *s = slot_find(c->m, id);
+
+    if (s == NULL || s->of_job)
+        answer_message(c, 404, "App '%.*s' does not exist", STR_ARG(str_sub(id, 0, 1000)));
+    else
+        why(c, s, "app", s->id);
+}
+
+void why_job(struct call *c, struct str id)
+{
+    const struct job *j = job_find(c->m, id);
+
+    if (c->r->verb != HTTP_VERB_GET && c->r->verb != HTTP_VERB_HEAD)
+        answer_not_allowed(c, "GET, HEAD, OPTIONS");
+    else if (j == NULL)
+        answer_message(c, 404, "Job '%.*s' does not exist", STR_ARG(str_sub(id, 0, 1000)));
+    else
+        why(c, j->slot, "job", j->id);
+}
+
 void handle_stoa(struct call *c)
 {
+    if (c->n >= 3 && str_is(c->segments[1], "v1") && str_is(c->segments[2], "jobs")) {
+        handle_jobs(c);
+        return;
+    }
     if (c->n > 4 && str_is(c->segments[1], "v1") && str_is(c->segments[2], "apps") &&
         str_is(c->segments[c->n - 1], "why")) {
         if (c->r->verb == HTTP_VERB_GET || c->r->verb == HTTP_VERB_HEAD)
-            why(c, segments_path(c, 3, c->n - 1));
+            why_app(c, segments_path(c, 3, c->n - 1));
         else
             answer_not_allowed(c, "GET, HEAD, OPTIONS");
         return;

@@ -3,6 +3,7 @@
  * instance_change_begin and _end, which take the instance out of the sums and put it back; so the sums cannot
  * drift. */
 #include "marathon/core/internal.h"
+#include "marathon/core/job_int.h"
 
 #define BIT(s) (1u << INSTANCE_##s)
 #define ALIVE                                                                                           \
@@ -116,14 +117,31 @@ struct instance *instance_new(struct marathon *m, struct slot *s, struct spec *s
 
 static void emit_changed(struct marathon *m, const struct instance *i)
 {
-    struct bus_event *e = bus_emit(m, BUS_INSTANCE_CHANGED);
+    struct bus_event *e;
 
+    if (i->slot->of_job)
+        return; /* the bus is about apps */
+    e = bus_emit(m, BUS_INSTANCE_CHANGED);
     e->instance_id = i->id;
     e->app_id = i->slot->id;
     e->state = instance_state_name(i->state);
     e->agent_id = i->agent != NULL ? i->agent->id : (struct str){ NULL, 0 };
     e->host = i->agent != NULL ? i->agent->hostname : (struct str){ NULL, 0 };
     e->version = i->spec->version;
+}
+
+struct instance *instance_schedule(struct marathon *m, struct slot *s, struct spec *spec, struct str id)
+{
+    struct instance *i = instance_new(m, s, spec, id);
+
+    i->state = INSTANCE_SCHEDULED;
+    i->readiness_asked = s->deployment != NULL && spec->app.readiness_checks.n != 0;
+    i->counted = true;
+    count(i, 1);
+    list_scheduled(m, i);
+    slot_mark(m, s);
+    emit_changed(m, i);
+    return i;
 }
 
 struct instance *instance_schedule_new(struct marathon *m, struct slot *s)
@@ -137,15 +155,8 @@ struct instance *instance_schedule_new(struct marathon *m, struct slot *s)
     path_safe(&b, s->id);
     sbuf_c(&b, ".instance-");
     sbuf_c(&b, text);
-    i = instance_new(m, s, s->spec, sbuf_view(&b));
+    i = instance_schedule(m, s, s->spec, sbuf_view(&b));
     sbuf_done(&b);
-    i->state = INSTANCE_SCHEDULED;
-    i->readiness_asked = s->deployment != NULL && s->spec->app.readiness_checks.n != 0;
-    i->counted = true;
-    count(i, 1);
-    list_scheduled(m, i);
-    slot_mark(m, s);
-    emit_changed(m, i);
     return i;
 }
 
@@ -162,6 +173,7 @@ void instance_set_state(struct marathon *m, struct instance *i, enum instance_st
     instance_change_end(m, i);
     instance_store(m, i);
     emit_changed(m, i);
+    run_instance_changed(m, i);
 }
 
 void instance_set_health(struct marathon *m, struct instance *i, enum instance_health h)
@@ -298,6 +310,7 @@ void instance_remove(struct marathon *m, struct instance *i)
     i->queue_next = m->graves;
     m->graves = i;
     slot_mark(m, s);
+    run_instance_gone(m, i);
 }
 
 void instance_free(struct instance *i)

@@ -42,6 +42,7 @@ void marathon_free_dead(struct marathon *m);
  */
 struct instance *instance_new(struct marathon *m, struct slot *s, struct spec *spec, struct str id);
 struct instance *instance_schedule_new(struct marathon *m, struct slot *s);
+struct instance *instance_schedule(struct marathon *m, struct slot *s, struct spec *spec, struct str id);
 void instance_change_begin(struct instance *i); /* around every change that counters depend on */
 void instance_change_end(struct marathon *m, struct instance *i);
 void instance_set_state(struct marathon *m, struct instance *i, enum instance_state to);

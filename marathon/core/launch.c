@@ -378,7 +378,7 @@ void launch_offers(struct marathon *m, struct offer *offers, size_t n)
             next = s->wait_next;
             if (tries + b.tries > MATCHES_PER_STEP_MAX)
                 break;
-            if (s->spec != NULL && !launch_delayed(m, s))
+            if ((s->spec != NULL || s->job != NULL) && !launch_delayed(m, s))
                 use_offer_for(m, s, o, &b);
         }
         tries += b.tries;

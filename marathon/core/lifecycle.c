@@ -306,7 +306,7 @@ static void check_idle(struct marathon *m, struct slot *s)
         return; /* its step comes later; what is there stays as it is */
     if (s->spec != NULL)
         scale_to(m, s, s->spec->app.instances.v);
-    else
+    else if (s->job == NULL)
         (void)check_stop(m, s);
 }
 

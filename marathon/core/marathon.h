@@ -14,6 +14,7 @@
 #define STOA_MARATHON_MARATHON_H
 
 #include "common/base/error.h"
+#include "marathon/core/job.h"
 #include "marathon/core/state.h"
 
 /* --- updates of the root ------------------------------------------------------------------------------- */
@@ -98,6 +99,10 @@ enum marathon_event_type {
     EVENT_CANCEL, /* of a deployment, with rollback unless force */
     EVENT_KILL,   /* instances, to be replaced */
     EVENT_RESET_DELAY,
+    EVENT_JOB_PUT,
+    EVENT_JOB_DELETE, /* CONFLICT while runs are active, unless stop_runs */
+    EVENT_JOB_RUN,    /* now; result.text is the run's id */
+    EVENT_RUN_KILL,
 };
 
 struct marathon_event {
@@ -128,6 +133,11 @@ struct marathon_event {
             bool wipe;
         } kill;
         struct str reset_delay; /* app id */
+        const struct job_update *job_put;
+        struct {
+            struct str id, run_id;
+            bool stop_runs;
+        } job;
     };
 };
 
@@ -150,7 +160,11 @@ enum store_kind {
     STORE_FAILURE_DELETE,
     STORE_GARBAGE, /* garbage */
     STORE_GARBAGE_DELETE,
-    STORE_FRAMEWORK_ID
+    STORE_FRAMEWORK_ID,
+    STORE_JOB,
+    STORE_JOB_DELETE,
+    STORE_RUN, /* id: "<job>@<run>" */
+    STORE_RUN_DELETE
 };
 
 struct store_op {
@@ -164,6 +178,8 @@ struct store_op {
     const struct deployment *deployment;
     const struct root_change *change;
     const struct garbage *garbage;
+    const struct job *job;
+    const struct job_run *run;
 };
 
 /* What is done with picks of an offer: run a task, reserve them and make the volumes among them, or destroy

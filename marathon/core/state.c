@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Objects and their tables. What dies in a step is kept until the next one begins: actions point to it. */
 #include "marathon/core/internal.h"
+#include "marathon/core/job_int.h"
 
 static const char *const state_names[INSTANCE_STATE_COUNT] = {
 #define X(sym, cond, task, term) cond,
@@ -194,7 +195,7 @@ void slot_add_version(struct marathon *m, struct slot *s, struct spec *spec)
 
 void slot_maybe_free(struct marathon *m, struct slot *s)
 {
-    if (s->spec != NULL || s->instance_count != 0 || s->deployment != NULL || s->has_next || s->dead)
+    if (s->spec != NULL || s->job != NULL || s->instance_count != 0 || s->deployment != NULL || s->has_next || s->dead)
         return;
     for (size_t i = 0; i < s->version_count; i++)
         spec_unref(m, s->versions[i]);
@@ -352,6 +353,7 @@ void marathon_free_dead(struct marathon *m)
         deployment_free(m, d);
     }
     m->dead_deployments = NULL;
+    jobs_free_dead(m);
     for (size_t i = 0; i < m->dead_spec_count; i++) {
         free(m->dead_specs[i]->json);
         free(m->dead_specs[i]);

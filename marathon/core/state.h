@@ -117,11 +117,13 @@ struct garbage {
 
 struct spec;
 struct slot;
+struct job_run;
 
 struct instance {
     struct str id; /* "web.instance-<uuid>"; owned, terminated */
     struct slot *slot;
     struct spec *spec; /* counted */
+    struct job_run *run; /* whose attempt it is; NULL: of an app, or nobody waits for it */
     enum instance_state state;
     enum goal goal;
     unsigned incarnation; /* of the task that runs or ran last; 1 is the first */
@@ -224,7 +226,9 @@ struct deployment;
 
 struct slot {
     struct str id;          /* owned, terminated */
-    struct spec *spec;      /* the definition in the root now; NULL: removed */
+    struct spec *spec;      /* the definition in the root now; NULL: removed, or of a job */
+    bool of_job;            /* it never has a definition in the root */
+    struct job *job;        /* NULL: none, or removed */
     struct spec **versions; /* kept versions, oldest first, the present one included; counted */
     size_t version_count, version_cap;
     struct instance *instances; /* by creation */
@@ -323,6 +327,9 @@ struct counters {
     uint64_t kills_in_flight;
 };
 
+struct job;
+struct job_run;
+
 struct marathon {
     struct marathon_config config;
     struct rng *rng; /* of the present step */
@@ -330,6 +337,8 @@ struct marathon {
     struct wall wall;
     struct slot *slots;         /* by id */
     struct group *groups;       /* by path, without the root */
+    struct job *jobs, *dead_jobs; /* by id */
+    struct job_run *dead_runs;
     struct instance *instances; /* by id */
     struct agent *agents;
     struct deployment *deployments, *deployment_list;
@@ -381,7 +390,9 @@ enum timer_kind {
     TIMER_CHECK,
     TIMER_READINESS,
     TIMER_BACKOFF,
-    TIMER_DEPLOYMENT
+    TIMER_DEPLOYMENT,
+    TIMER_JOB,
+    TIMER_RUN
 };
 
 /* Lookups. NULL when not there. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "marathon/core/internal.h"
+#include "marathon/core/job_int.h"
 
 /* The old LOST by its reason, as far as the reason says more. */
 static enum task_state lost_as(int reason)
@@ -128,8 +129,11 @@ static void unknown_task(struct marathon *m, const struct status_event *e)
 
 static void emit_status(struct marathon *m, const struct instance *i, const struct status_event *e)
 {
-    struct bus_event *ev = bus_emit(m, BUS_STATUS_UPDATE);
+    struct bus_event *ev;
 
+    if (i->slot->of_job)
+        return;
+    ev = bus_emit(m, BUS_STATUS_UPDATE);
     ev->agent_id = step_keep(m, e->agent_id.n != 0 ? e->agent_id : i->agent != NULL ? i->agent->id : STR(""));
     ev->task_id = step_keep(m, e->task_id);
     ev->instance_id = i->id;
@@ -214,6 +218,7 @@ static void now_ended(struct marathon *m, struct instance *i, enum instance_stat
     checks_stop(m, i);
     if (e->state == TASK_GONE_BY_OPERATOR && i->reservation != RESERVATION_NONE)
         reservation_lost(m, i);
+    run_instance_told(m, i, e->message, draining);
     instance_set_state(m, i, s);
     instance_end(m, i);
 }

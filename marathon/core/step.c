@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The machine: dispatch, what a step gives out, and recovery's last act. */
 #include "marathon/core/internal.h"
+#include "marathon/core/job_int.h"
 
 enum { ACTIONS_ARENA_BYTES_MAX = 1 << 30 };
 
@@ -99,6 +100,7 @@ void marathon_free(struct marathon *m)
         return;
     m->out = NULL;
     marathon_free_dead(m);
+    jobs_free(m);
     for (struct instance *i = m->instances, *next; i != NULL; i = next) {
         next = i->hh.next;
         HASH_DEL(m->instances, i);
@@ -169,6 +171,7 @@ static void started(struct marathon *m)
         next = d->next;
         deployment_start(m, d);
     }
+    jobs_started(m);
 }
 
 static void reconcile(struct marathon *m)
@@ -246,6 +249,12 @@ static void fire(struct marathon *m, struct timer *t)
     case TIMER_DEPLOYMENT:
         deployment_poke(m, t->owner);
         break;
+    case TIMER_JOB:
+        job_timer(m, t->owner);
+        break;
+    case TIMER_RUN:
+        run_timer(m, t->owner);
+        break;
     }
 }
 
@@ -306,6 +315,14 @@ static int dispatch(struct marathon *m, const struct marathon_event *ev, struct 
         return 0;
     case EVENT_RESET_DELAY:
         return reset_delay(m, ev->reset_delay, err);
+    case EVENT_JOB_PUT:
+        return job_put(m, ev->job_put, err);
+    case EVENT_JOB_DELETE:
+        return job_delete(m, ev->job.id, ev->job.stop_runs, err);
+    case EVENT_JOB_RUN:
+        return job_run_now(m, ev->job.id, &m->out->result, err);
+    case EVENT_RUN_KILL:
+        return run_kill(m, ev->job.id, ev->job.run_id, err);
     }
     return error_set(err, ERR_INVALID, "unknown event type %d", (int)ev->type);
 }

@@ -118,6 +118,26 @@ static void apiworld_init(struct apiworld *aw, int agents)
     api_answer_init(&aw->answer);
 }
 
+static inline void apiworld_on_report(void *ctx, struct str key, const char *what)
+{
+    (void)ctx;
+    test_fail(__FILE__, __LINE__, "record %.*s: %s", STR_ARG(key), what);
+}
+
+/* A new core from the records of the old one. */
+static inline void apiworld_restart(struct apiworld *aw)
+{
+    static struct record v[RECORDS_MAX];
+
+    marathon_free(aw->w.m);
+    aw->w.m = marathon_new(&aw->w.config);
+    for (size_t i = 0; i < aw->record_count; i++)
+        v[i] = (struct record){ str_of(aw->records[i].key), str_of(aw->records[i].value) };
+    records_load(aw->w.m, v, aw->record_count, aw->w.now, apiworld_on_report, NULL);
+    apiworld_attach(aw);
+    world_start(&aw->w);
+}
+
 static void apiworld_done(struct apiworld *aw)
 {
     api_answer_done(&aw->answer);

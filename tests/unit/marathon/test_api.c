@@ -531,23 +531,9 @@ TEST("too many deployments: 403, force or not; deleting with force makes room")
 
 /* --- restart
  * ------------------------------------------------------------------------------------------------- */
-static void on_report(void *ctx, struct str key, const char *what)
-{
-    (void)ctx;
-    test_fail(__FILE__, __LINE__, "record %.*s: %s", STR_ARG(key), what);
-}
-
 static void crash_and_restart(void)
 {
-    static struct record v[RECORDS_MAX];
-
-    marathon_free(aw.w.m);
-    aw.w.m = marathon_new(&aw.w.config);
-    for (size_t i = 0; i < aw.record_count; i++)
-        v[i] = (struct record){ str_of(aw.records[i].key), str_of(aw.records[i].value) };
-    records_load(aw.w.m, v, aw.record_count, aw.w.now, on_report, NULL);
-    apiworld_attach(&aw);
-    world_start(&aw.w);
+    apiworld_restart(&aw);
 }
 
 TEST("a restart loses no app, version, group, framework id or task, and launches nothing")
