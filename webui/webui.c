@@ -11,6 +11,7 @@ EMBED(webui_style_css, "webui/shared/style.css");
 EMBED(webui_dom_js, "webui/shared/dom.js");
 EMBED(webui_marathon_html, "webui/marathon/index.html");
 EMBED(webui_marathon_js, "webui/marathon/app.js");
+EMBED(webui_marathon_jobs_js, "webui/marathon/jobs.js");
 EMBED(webui_master_html, "webui/master/index.html");
 EMBED(webui_master_js, "webui/master/cluster.js");
 
@@ -25,6 +26,7 @@ static const struct {
 } files[] = {
     { SITE_MARATHON, "index.html", webui_marathon_html, webui_marathon_html_end, html },
     { SITE_MARATHON, "app.js", webui_marathon_js, webui_marathon_js_end, js },
+    { SITE_MARATHON, "jobs.js", webui_marathon_jobs_js, webui_marathon_jobs_js_end, js },
     { SITE_MASTER, "index.html", webui_master_html, webui_master_html_end, html },
     { SITE_MASTER, "cluster.js", webui_master_js, webui_master_js_end, js },
     { SITE_MARATHON | SITE_MASTER, "style.css", webui_style_css, webui_style_css_end, css },

@@ -198,6 +198,8 @@ static bool put_job(struct call *c, const cJSON *json, bool create)
     vc.place = &at;
     vc.enforce_role = role_is_enforced(c->m, def.id);
     app_validate(&run, &vc, &c->issues);
+    if (app_is_resident(&run))
+        issue_at(&c->issues, &at, "a run cannot have persistent volumes");
     if (answer_bad(c, "Object is not valid"))
         return false;
     u.zone = sbuf_view(&zone);

@@ -6,7 +6,7 @@
 const POLL_MS = 2000;
 const api = path => '../' + path;
 const enc = id => id.split('/').map(encodeURIComponent).join('/');
-let state = { root: null, queue: [], deployments: [], app: null, versions: null, why: null, error: null };
+let state = { root: null, queue: [], deployments: [], app: null, versions: null, why: null, jobs: null, job: null, deleted: null, error: null };
 let search = '', selected = new Set(), polling = null;
 
 function route() {
@@ -23,6 +23,7 @@ async function poll() {
     const groups = 'v2/groups?embed=group.groups&embed=group.apps&embed=group.apps.deployments&embed=group.apps.counts&embed=group.apps.readiness';
     const [root, queue, deployments] = await Promise.all([get(api(groups)), get(api('v2/queue')), get(api('v2/deployments'))]);
     Object.assign(state, { root, queue: queue.queue, deployments, error: null });
+    if (r.page === 'jobs') await pollJobs(r);
     if (r.page === 'app') {
       try {
         state.app = (await get(api(`v2/apps${enc(r.id)}?embed=app.taskStats&embed=app.readiness&embed=app.tasks&embed=app.counts&embed=app.deployments&embed=app.lastTaskFailure`))).app;
@@ -246,10 +247,10 @@ function render() {
   const r = route(), main = document.getElementById('main');
   const focus = document.activeElement && document.activeElement.id === 'search';
   const nav = (page, text, on) => h('a', { href: '#/' + page, class: on ? 'on' : '' }, text);
-  document.getElementById('nav').replaceChildren(nav('apps', 'Applications', r.page !== 'deployments'),
+  document.getElementById('nav').replaceChildren(nav('apps', 'Applications', ['apps', 'app', 'group'].includes(r.page)), nav('jobs', 'Jobs', r.page === 'jobs'),
     nav('deployments', `Deployments${state.deployments.length ? ` (${state.deployments.length})` : ''}`, r.page === 'deployments'));
   const group = groupOf(state.root, r.page === 'group' ? r.id : '/');
-  const page = !state.root ? h('p', { class: 'soft' }, 'Loading …') : r.page === 'app' ? appPage(r) : r.page === 'deployments' ? deploymentsPage()
+  const page = !state.root ? h('p', { class: 'soft' }, 'Loading …') : r.page === 'app' ? appPage(r) : r.page === 'deployments' ? deploymentsPage() : r.page === 'jobs' ? (r.id ? jobPage(r) : jobsPage())
     : group ? appsPage(group) : h('div', { class: 'empty' }, 'There is no such group.');
   main.replaceChildren(...[state.error && h('div', { class: 'banner' }, `The server does not answer: ${state.error}. Trying again …`), page].flat(3).filter(Boolean));
   if (focus) { const s = document.getElementById('search'); if (s) { s.focus(); s.setSelectionRange(search.length, search.length); } }
@@ -261,5 +262,5 @@ document.addEventListener('keydown', e => {
   const s = document.getElementById('search');
   if (e.key === 's' && s) { e.preventDefault(); s.focus(); } else if (e.key === 'c') { e.preventDefault(); appDialog(); } else if (e.key === 'C') dialogs.group();
 });
-window.addEventListener('hashchange', () => { selected.clear(); state.app = state.versions = state.why = null; render(); poll(); });
+window.addEventListener('hashchange', () => { selected.clear(); state.app = state.versions = state.why = state.job = null; render(); poll(); });
 poll();
