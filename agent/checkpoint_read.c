@@ -156,7 +156,12 @@ static int read_run(struct reading *r, const char *run, const char *container_id
     }
     if (read_file(r, path_fmt("%s/pids/libprocess.pid", run).p, &text) == 1)
         e->pid = str_trim(text);
-    return read_tasks(r, run, e);
+    /* What has ended is only shown: it need not stop a start. */
+    bool strict = r->strict;
+    r->strict = strict && !e->completed;
+    int rc = read_tasks(r, run, e);
+    r->strict = strict;
+    return rc;
 }
 
 /* The newest run is the executor; older ones are completed and only wait to be removed. */

@@ -4,6 +4,7 @@
  * master is told of nothing before all of that is done. */
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -332,6 +333,21 @@ static int read_executor_env(struct shell *s, struct error *err)
     return 0;
 }
 
+/* Every top-level container has a sandbox, which stays for --gc_delay: that it is below our work directory makes it ours. */
+static bool container_was_ours(void *ctx, const char *id)
+{
+    const struct shell *s = ctx;
+    glob_t found;
+
+    if (strpbrk(id, "*?[\\") != NULL) /* no id that we make */
+        return false;
+    int rc = glob(path_fmt("%s/slaves/*/frameworks/*/executors/*/runs/%s", s->work_dir, id).p, GLOB_NOSORT, NULL, &found);
+    globfree(&found);
+    if (rc == 0)
+        log_warn("container_orphaned", "container=%s then=\"ending it\"", id);
+    return rc == 0;
+}
+
 static int start_containers(struct shell *s, struct error *err)
 {
     struct containerizer_callbacks cb = { s, on_launched, on_exited };
@@ -343,6 +359,7 @@ static int start_containers(struct shell *s, struct error *err)
         .launcher = f->launcher,
         .cgroups_hierarchy = f->cgroups_hierarchy,
         .cgroups_root = f->cgroups_root,
+        .owned = container_was_ours,
         .cgroups_enable_cfs = f->cgroups_enable_cfs,
         .cgroups_limit_swap = f->cgroups_limit_swap,
         .no_revocable_cpu_low_priority = !f->revocable_cpu_low_priority,

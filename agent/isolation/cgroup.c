@@ -516,3 +516,24 @@ size_t cg_each_pid(const struct cgroups *cg, const struct cg_group *g, void (*f)
         return 0;
     return each_in_tree(path, 0, f, arg);
 }
+
+static void each_group_at(const char *mount, const char *root, void (*f)(void *arg, const char *name), void *arg)
+{
+    char path[CG_PATH_MAX];
+    struct dirent *e;
+    (void)snprintf(path, sizeof path, "%s/%s", mount, root);
+    DIR *d = mount[0] != 0 ? opendir(path) : NULL;
+    while (d != NULL && (e = readdir(d)) != NULL)
+        if (e->d_type == DT_DIR && e->d_name[0] != '.')
+            f(arg, e->d_name);
+    if (d != NULL)
+        (void)closedir(d);
+}
+
+void cg_each_group(const struct cgroups *cg, void (*f)(void *arg, const char *name), void *arg)
+{
+    for (int i = 0; i < CG_COUNT && !cg->v2; i++)
+        each_group_at(cg->mount[i], cg->root, f, arg);
+    if (cg->v2)
+        each_group_at(cg->v2_mount, cg->root, f, arg);
+}

@@ -88,6 +88,9 @@ void cg_thaw_below(const struct cgroups *cg, const struct cg_group *g);
 /* Calls f for every process of the group and the groups below it, in whichever controller knows them; returns how many. */
 size_t cg_each_pid(const struct cgroups *cg, const struct cg_group *g, void (*f)(void *arg, pid_t pid), void *arg);
 
+/* Calls f with the name of every group below the root group, in each hierarchy that has one: a name may come several times. */
+void cg_each_group(const struct cgroups *cg, void (*f)(void *arg, const char *name), void *arg);
+
 /* Reads a small file of /proc or /sys whole. */
 int file_read(const char *path, struct sbuf *b, struct error *err);
 

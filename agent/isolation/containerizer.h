@@ -201,6 +201,8 @@ struct containerizer_options {
     const char *sandbox_directory;            /* NULL: /mnt/mesos/sandbox */
     const uint64_t *effective_caps, *bounding_caps;
     int64_t pids_default_max;                 /* 0: no limit unless the container has one */
+    /* Whether a container of this id was ours, of which a cgroup is left and nothing else is known; NULL: none was. */
+    bool (*owned)(void *ctx, const char *id); /* ctx of the callbacks */
 };
 
 /* Checks what the machine can do, makes the cgroup root and wipes the fetcher cache. An isolator that was asked

@@ -113,6 +113,24 @@ static void scan_entry(void *arg, const char *id)
     }
 }
 
+/* A group without an entry in the runtime directory: that was lost (it is in /run, say), or the entry of a container that
+ * could not be killed in time. Another agent's groups may be beside ours, so only what was ours is ended. */
+static void scan_group(void *arg, const char *id)
+{
+    struct scan *s = arg;
+    struct containerizer *owner = s->owner;
+    const struct containerizer_options *o = &owner->iso.o;
+    struct runtime_config config = { .own_cgroups = true };
+    struct container *c = NULL;
+    if (s->result != 0 || !container_id_valid(id) || container_find(owner, id) != NULL || o->owned == NULL ||
+        !o->owned(owner->cb.ctx, id))
+        return;
+    if (adopt(owner, id, "/", &config, 0, &c, s->err) != 0)
+        return;
+    c->silent = true;
+    s->orphans++;
+}
+
 int containerizer_recover(struct containerizer *owner, const struct container_known *known, size_t count,
                           size_t *ret_orphans, struct error *err)
 {
@@ -133,6 +151,8 @@ int containerizer_recover(struct containerizer *owner, const struct container_kn
     }
     struct scan s = { .owner = owner, .err = err };
     runtime_each(&owner->iso, scan_entry, &s);
+    if (owner->iso.root)
+        cg_each_group(&owner->iso.cg, scan_group, &s);
     struct container *c, *next;
     HASH_ITER(hh, owner->table, c, next) {
         if (!c->alive || c->silent)

@@ -199,7 +199,7 @@ TEST("durations and fractions are shown in one way; what the program found stand
 
 TEST("user and password of a ZooKeeper address are hidden whole")
 {
-    static const char *const cases[][2] = {
+    static const char *const shown_as[][2] = {
         { "zk://me:secret@h1:1,h2:2/p", "zk://xxxxxxxx:xxxxxxxx@h1:1,h2:2/p" },
         { "zk://me:a@b@c@h1:1/p", "zk://xxxxxxxx:xxxxxxxx@h1:1/p" },
         { "zk://h1:1/p@q", "zk://h1:1/p@q" },
@@ -207,10 +207,10 @@ TEST("user and password of a ZooKeeper address are hidden whole")
         { "", "" },
     };
 
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < sizeof shown_as / sizeof shown_as[0]; i++) {
         struct sbuf b = SBUF_INIT(1000);
-        flags_put_shown(&b, cases[i][0]);
-        CHECK_STR(sbuf_view(&b), str_of(cases[i][1]));
+        flags_put_shown(&b, shown_as[i][0]);
+        CHECK_STR(sbuf_view(&b), str_of(shown_as[i][1]));
         sbuf_done(&b);
     }
 }
