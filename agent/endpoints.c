@@ -42,7 +42,7 @@ void endpoint_state(struct shell *s, struct http_req *r)
         http_reply_text(r, 503, "Agent has not finished recovery");
         return;
     }
-    flags_json(&s->parsed, &flags);
+    flags_json(&s->parsed, NULL, &flags);
     struct agent_state_view v = {
         .agent = s->core,
         .env = &s->env,
@@ -61,7 +61,7 @@ void endpoint_flags(struct shell *s, struct http_req *r)
     CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(1 << 20);
 
     sbuf_c(&b, "{\"flags\":");
-    flags_json(&s->parsed, &b);
+    flags_json(&s->parsed, NULL, &b);
     sbuf_char(&b, '}');
     endpoint_reply(r, &b);
 }

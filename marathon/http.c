@@ -291,13 +291,24 @@ void http_refuse_waiting(struct shell *sh)
     bigreads_end(sh, refuse);
 }
 
+/* Clients show the message of a JSON answer alone. */
+static void unauthorized(struct shell *sh, struct http_req *r)
+{
+    char challenge[300];
+
+    (void)snprintf(challenge, sizeof challenge, "Basic realm=\"%s\"", sh->flags.http_realm);
+    common_headers(sh, r);
+    http_reply_header(r, "WWW-Authenticate", str_of(challenge));
+    http_reply(r, 401, "application/json", STR("{\"message\":\"Unauthorized\"}"));
+}
+
 static void on_request(void *ctx, struct http_req *r)
 {
     struct shell *sh = ctx;
     int64_t max = sh->flags.http_max_concurrent_requests;
 
     if (!credentials_fit(sh, r)) {
-        http_reply_unauthorized(r, sh->flags.http_realm, "Unauthorized");
+        unauthorized(sh, r);
         return;
     }
     if (max > 0 && sh->requests_open >= (size_t)max) {

@@ -200,6 +200,23 @@ static void on_disconnected(struct stoa_scheduler *s, const char *why, void *use
     (void)marathon_shell_step(user, &ev, NULL);
 }
 
+static struct check_result check_of(const struct stoa_status *st)
+{
+    if (!st->check_has_result)
+        return (struct check_result){ .kind = CHECK_RESULT_NONE };
+    switch (st->check_type) {
+    case STOA_CHECK_COMMAND:
+        return (struct check_result){ CHECK_RESULT_COMMAND, st->check_result };
+    case STOA_CHECK_HTTP:
+        return (struct check_result){ CHECK_RESULT_HTTP, st->check_result };
+    case STOA_CHECK_TCP:
+        return (struct check_result){ CHECK_RESULT_TCP, st->check_result };
+    case STOA_CHECK_NONE:
+        break;
+    }
+    return (struct check_result){ .kind = CHECK_RESULT_NONE };
+}
+
 static void on_update(struct stoa_scheduler *s, const struct stoa_status *st, void *user)
 {
     struct marathon_event ev = { .type = EVENT_STATUS };
@@ -230,6 +247,7 @@ static void on_update(struct stoa_scheduler *s, const struct stoa_status *st, vo
         .container_id = str_of(st->container_id),
         .ips = ips,
         .ip_count = n,
+        .check = check_of(st),
     };
     /* Answers to reconciliation repeat what is known, by the thousand. */
     log_event(st->reason == REASON_RECONCILIATION ? LOG_DEBUG : LOG_INFO, "task_status",

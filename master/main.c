@@ -201,7 +201,7 @@ static void make_view(struct shell *sh)
 {
     struct view *v = &sh->view;
 
-    flags_json(&sh->parsed, &sh->flags_json);
+    flags_json(&sh->parsed, NULL, &sh->flags_json);
     v->version = MASTER_VERSION;
     v->build_date = "2026-11-24";
     v->build_time = 1795478400;

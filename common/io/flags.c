@@ -532,7 +532,15 @@ static void value_json(struct sbuf *b, const char *text)
     json_text(b, shown.p != NULL ? shown.p : "");
 }
 
-void flags_json(const struct flags *f, struct sbuf *b)
+static bool is_one_of(const char *name, const char *const *names)
+{
+    for (; names != NULL && *names != NULL; names++)
+        if (strcmp(name, *names) == 0)
+            return true;
+    return false;
+}
+
+void flags_json(const struct flags *f, const char *const *hidden, struct sbuf *b)
 {
     size_t count = f->spec->count;
     const struct flag **sorted = xcalloc(count + 1, sizeof *sorted);
@@ -546,7 +554,7 @@ void flags_json(const struct flags *f, struct sbuf *b)
         if (text == NULL)
             continue;
         sbuf_fmt(b, "%s\"%s\":", comma, sorted[i]->name);
-        value_json(b, text);
+        value_json(b, is_one_of(sorted[i]->name, hidden) ? "********" : text);
         comma = ",";
     }
     sbuf_char(b, '}');

@@ -120,8 +120,8 @@ void flags_show(struct flags *f, const char *name, const char *value);
 /* The generated help: usage, then each flag with type, default, aliases, choices. */
 void flags_help(const struct flags_spec *spec, struct sbuf *b);
 /* {"name":"value",...} with the values as written, sorted by name, unset ones left out, as /flags shows them.
- */
-void flags_json(const struct flags *f, struct sbuf *b);
+ * hidden: names of flags, ended by NULL, whose value is not to be seen and is shown as stars; NULL: none. */
+void flags_json(const struct flags *f, const char *const *hidden, struct sbuf *b);
 /* Appends a flag's text as others may see it: user and password of zk://user:password@host are hidden. */
 void flags_put_shown(struct sbuf *b, const char *text);
 

@@ -295,9 +295,12 @@ void handle_metrics(struct call *c)
  */
 void handle_config(struct call *c)
 {
+    static const char *const hidden[] = { "http_credentials", "mesos_authentication_secret", "ssl_keystore_password",
+                                          "metrics_datadog_api_key", NULL };
+
     answer_text(c, 200, "application/json", STR(""));
     if (c->api->flag_set != NULL)
-        flags_json(c->api->flag_set, &c->a->body); /* passwords are hidden there */
+        flags_json(c->api->flag_set, hidden, &c->a->body);
     else
         sbuf_c(&c->a->body, "{}");
 }

@@ -78,6 +78,31 @@ void render_local_volumes(struct jsonw *w, const struct instance *i)
     jsonw_array_close(w);
 }
 
+static void render_check(struct jsonw *w, const struct check_result *c)
+{
+    if (c->kind == CHECK_RESULT_NONE)
+        return;
+    jsonw_key_open(w, "checkResult");
+    switch (c->kind) {
+    case CHECK_RESULT_COMMAND:
+        jsonw_key_open(w, "command");
+        jsonw_key_i64(w, "exitCode", c->value);
+        break;
+    case CHECK_RESULT_HTTP:
+        jsonw_key_open(w, "http");
+        jsonw_key_i64(w, "statusCode", c->value);
+        break;
+    case CHECK_RESULT_TCP:
+        jsonw_key_open(w, "tcp");
+        jsonw_key_bool(w, "succeeded", c->value != 0);
+        break;
+    case CHECK_RESULT_NONE:
+        break;
+    }
+    jsonw_close(w);
+    jsonw_close(w);
+}
+
 void render_task(struct jsonw *w, const struct instance *i, bool service_ports)
 {
     (void)service_ports; /* filled everywhere: harmless, says the reference, and simpler for readers */
@@ -88,6 +113,7 @@ void render_task(struct jsonw *w, const struct instance *i, bool service_ports)
         if (i->checks[k].health.alive != HEALTH_UNKNOWN)
             render_health(w, i, &i->checks[k].health);
     jsonw_array_close(w);
+    render_check(w, &i->check);
     jsonw_key_s(w, "host", i->agent->hostname);
     jsonw_key_s(w, "id", i->task_id);
     jsonw_key_array(w, "ipAddresses");

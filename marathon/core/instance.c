@@ -232,6 +232,7 @@ void instance_provision(struct marathon *m, struct instance *i, struct agent *ag
     i->ports = xmemdup(match->ports, match->port_count * sizeof *i->ports);
     i->container_ports = xmemdup(match->container_ports, match->port_count * sizeof *i->container_ports);
     i->ip_count = 0;
+    i->check = (struct check_result){ .kind = CHECK_RESULT_NONE };
     i->staged_at = (struct opt_time){ true, m->wall };
     i->started_at = (struct opt_time){ 0 };
     i->has_mesos_state = false;
@@ -277,6 +278,7 @@ void instance_end(struct marathon *m, struct instance *i)
     containers_clear(i);
     i->port_count = 0;
     i->ip_count = 0;
+    i->check = (struct check_result){ .kind = CHECK_RESULT_NONE };
     i->staged_at = i->started_at = (struct opt_time){ 0 };
     i->ready = false;
     i->sentenced = false;

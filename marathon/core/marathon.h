@@ -76,6 +76,7 @@ struct status_event {
     struct str container_id;
     const struct ip_addr *ips;
     unsigned ip_count;
+    struct check_result check; /* of AppCheck; CHECK_RESULT_NONE: not said */
 };
 
 struct probe_event {

@@ -119,6 +119,7 @@ void instance_rest(struct marathon *m, struct instance *i)
     i->sentenced = false;
     i->started_at = (struct opt_time){ 0 };
     i->ip_count = 0;
+    i->check = (struct check_result){ .kind = CHECK_RESULT_NONE };
     if (i->state == INSTANCE_SCHEDULED)
         instance_set_state(m, i, INSTANCE_KILLED);
     instance_store(m, i);

@@ -89,6 +89,14 @@ struct check {
     bool waiting;   /* due, but too many probes are in flight */
 };
 
+/* What a check that is no health check said last. */
+enum check_result_kind { CHECK_RESULT_NONE, CHECK_RESULT_COMMAND, CHECK_RESULT_HTTP, CHECK_RESULT_TCP };
+
+struct check_result {
+    enum check_result_kind kind;
+    int value; /* exit code, HTTP status, or 1/0 for connected */
+};
+
 /* One container of a pod's instance, as last told. */
 struct container_state {
     enum task_state state;
@@ -140,6 +148,7 @@ struct instance {
     size_t container_count;             /* 0: an app's instance, or not launched yet */
     struct ip_addr ips[4];
     unsigned ip_count;
+    struct check_result check; /* the last word of AppCheck; forgotten in a failover */
     struct wall since; /* of the present state */
     struct opt_time staged_at, started_at;
     struct mono running_since;

@@ -232,6 +232,8 @@ static void apply(struct marathon *m, struct instance *i, const struct status_ev
         memcpy(i->ips, e->ips, i->ip_count * sizeof *i->ips);
         instance_store(m, i);
     }
+    if (e->check.kind != CHECK_RESULT_NONE)
+        i->check = e->check;
     i->mesos_state = e->state;
     i->has_mesos_state = true;
     if (instance_state_is_terminal(to)) {

@@ -65,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct sbuf b = SBUF_INIT(1 << 20);
     if (flags_parse(&f, &spec, &v, argc, args, env, &err) == 0) {
         ASSERT(v.number >= -5 && v.number <= 65535);
-        flags_json(&f, &b);
+        flags_json(&f, NULL, &b);
         flags_done(&f, &v);
     } else {
         ASSERT(err.msg[0] != 0);

@@ -155,7 +155,7 @@ TEST("the flags are shown as JSON and as help")
 {
     struct sbuf b = SBUF_INIT(1 << 16);
     CHECK_INT(parse("--work_dir=/a\"b", NULL), 0);
-    flags_json(&f, &b);
+    flags_json(&f, NULL, &b);
     CHECK_STR(sbuf_view(&b), STR("{\"authenticate_frameworks\":\"false\",\"factor\":\"0.8\",\"port\":"
                                  "\"5050\",\"registry\":\"sqlite\","
                                  "\"registry_strict\":\"true\",\"work_dir\":\"/a\\\"b\"}"));
@@ -190,7 +190,7 @@ TEST("durations and fractions are shown in one way; what the program found stand
 
     CHECK_INT(flags_parse(&found, &s, &shown, 2, argv, NULL, &why), 0);
     flags_show(&found, "dir", "/found");
-    flags_json(&found, &b);
+    flags_json(&found, NULL, &b);
     CHECK_STR(sbuf_view(&b), STR("{\"dir\":\"/found\",\"none\":\"0ns\",\"share\":\"0.8\",\"timeout\":\"90mins\"}"));
     CHECK(shown.dir == NULL);
     sbuf_done(&b);

@@ -202,3 +202,33 @@ TEST("networks of a container: names, labels and the mappings that lead into the
     CHECK(str_contains(sbuf_view(&b), STR("\"host_port\":31001")));
     sbuf_done(&b);
 }
+
+TEST("Task.checkResult: the last word of the app's check")
+{
+    static const struct {
+        struct check_result said;
+        const char *shown;
+    } words[] = {
+        { { CHECK_RESULT_COMMAND, 3 }, "{\"command\":{\"exitCode\":3}}" },
+        { { CHECK_RESULT_NONE, 0 }, "{\"command\":{\"exitCode\":3}}" }, /* an update that does not speak of it */
+        { { CHECK_RESULT_HTTP, 503 }, "{\"http\":{\"statusCode\":503}}" },
+        { { CHECK_RESULT_TCP, 1 }, "{\"tcp\":{\"succeeded\":true}}" },
+    };
+
+    apiworld_init(&aw, 1);
+    (void)call(&aw, "POST", "/v2/apps", "{\"id\":\"/a\",\"cmd\":\"sleep 10\",\"cpus\":0.1,\"mem\":32}");
+    world_run(&aw.w, 500);
+    (void)call(&aw, "GET", "/v2/apps/a/tasks", NULL);
+    CHECK_CSTR(at(&aw, "tasks/0/checkResult"), "");
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        const struct instance *in = aw.w.m->instances;
+        struct marathon_event ev = { .type = EVENT_STATUS };
+
+        ev.status = (struct status_event){ .task_id = in->task_id, .agent_id = in->agent->id, .state = TASK_RUNNING,
+                                           .reason_number = REASON_NONE, .healthy = -1, .check = words[i].said };
+        CHECK_INT(world_step(&aw.w, ev, NULL), 0);
+        (void)call(&aw, "GET", "/v2/apps/a/tasks", NULL);
+        CHECK_CSTR(at(&aw, "tasks/0/checkResult"), words[i].shown);
+    }
+    apiworld_done(&aw);
+}
