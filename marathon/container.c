@@ -109,3 +109,21 @@ void container_put_networks(struct jsonw *w, const struct list *networks, struct
     }
     jsonw_array_close(w);
 }
+
+void container_put_secret(struct jsonw *w, struct str name, const struct list *secrets)
+{
+    jsonw_key_open(w, "source");
+    jsonw_key_c(w, "type", "SECRET");
+    jsonw_key_open(w, "secret");
+    jsonw_key_c(w, "type", "VALUE");
+    jsonw_key_open(w, "value");
+    jsonw_key(w, "data");
+    struct str data = { NULL, 0 };
+    LIST_EACH(*secrets, struct kv, s)
+    if (str_eq(s->k, name))
+        data = s->v;
+    jsonw_base64(w, data);
+    jsonw_close(w);
+    jsonw_close(w);
+    jsonw_close(w);
+}

@@ -22,5 +22,7 @@ void container_put_terminal(struct jsonw *w, bool tty);
 /* One NetworkInfo for each network that is not the host's. */
 void container_put_networks(struct jsonw *w, const struct list *networks, struct str bridge_name,
                             const struct container_port *ports, size_t port_count);
+/* The key "source" of a Volume that holds this secret; secrets: struct kv of names and contents. */
+void container_put_secret(struct jsonw *w, struct str name, const struct list *secrets);
 
 #endif

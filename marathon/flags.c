@@ -43,6 +43,7 @@ static const struct flag table[] = {
              "Requests in work at a time; 0: no limit."),
     FLAG_STRING(T, hostname, "hostname", NULL,
                 "Name that others reach this instance by (default: the host's name)."),
+    FLAG_STRING(T, secrets_dir, "secrets_dir", NULL, "With --enable_features=secrets: folder in which the source of a secret is a file."),
     FLAG_STRING(T, webui_url, "webui_url", NULL, "Told to the master (default: http://hostname:http_port)."),
     FLAG_STRING(T, mesos_leader_ui_url, "mesos_leader_ui_url", NULL, "Shown in /v2/info."),
     FLAG_STRING(T, framework_name, "framework_name", "marathon", "Name of the framework."),
@@ -306,6 +307,7 @@ int marathon_flags_config(const struct marathon_flags *f, struct marathon_config
                                                            : ROLES_ANY;
     c->checks_max = (unsigned)f->max_concurrent_checks;
     c->secrets = flag_list_has(f->enable_features, "secrets");
+    c->secret_store = f->secrets_dir != NULL;
     c->gpus = flag_list_has(f->enable_features, "gpu_resources");
     c->external_volumes = flag_list_has(f->enable_features, "external_volumes");
     c->task_killing = flag_list_has(f->enable_features, "task_killing");

@@ -16,7 +16,7 @@ struct marathon_flags {
         *http_realm;
     char *access_control_allow_origin, *principal, *secret, *secret_file, *logging_level,
         *gpu_scheduling_behavior;
-    char *metrics_name_prefix, *https_address, *ssl_keystore_path, *ssl_keystore_password, *plugin_dir,
+    char *metrics_name_prefix, *https_address, *ssl_keystore_path, *ssl_keystore_password, *secrets_dir, *plugin_dir,
         *plugin_conf;
     char *backup_location, *internal_store_backend, *default_accepted_resource_roles;
     int64_t http_port, https_port, failover_timeout, local_port_min, local_port_max, max_running_deployments;

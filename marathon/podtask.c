@@ -17,6 +17,7 @@ struct share {
     const struct stoa_offer *offer;
     struct arena *a;
     int64_t *left; /* per pick, of scalars */
+    const struct list *secrets;
 };
 
 static const char *text(struct arena *a, struct str s)
@@ -196,15 +197,15 @@ static const struct stoa_label *labels(struct arena *a, const struct list *l, si
 
 static bool set_environment(struct stoa_command *cmd, const struct launch *l, size_t k, struct str task_id,
                             struct str executor_id, const struct marathon_config *c, bool enforce_role,
-                            struct arena *a)
+                            const struct list *secrets, struct arena *a)
 {
-    struct list env = pod_env(l, k, task_id, executor_id, c, enforce_role, a);
+    struct list env = pod_env(l, k, task_id, executor_id, c, enforce_role, secrets, a);
     struct stoa_variable *v = arena_array(a, env.n + 1, sizeof *v);
 
     if (v == NULL)
         return false;
-    LIST_EACH(env, struct kv, kv)
-    v[cmd->environment_count++] = (struct stoa_variable){ .name = text(a, kv->k), .value = text(a, kv->v) };
+    LIST_EACH(env, struct task_variable, x)
+    v[cmd->environment_count++] = (struct stoa_variable){ .name = text(a, x->k), .value = text(a, x->v), .is_secret = x->is_secret };
     cmd->environment = v;
     return true;
 }
@@ -235,13 +236,15 @@ static const struct pod_volume *volume_of(const struct pod *p, struct str name)
 
 /* Volumes without a place on the host lie in the executor's sandbox, which all containers of the pod share.
  */
-static void put_volume(struct jsonw *w, const struct pod_mount *m, const struct pod_volume *v)
+static void put_volume(struct jsonw *w, const struct pod_mount *m, const struct pod_volume *v, const struct list *secrets)
 {
     jsonw_open(w);
-    jsonw_key_c(w, "mode", m->read_only.v ? "RO" : "RW");
+    jsonw_key_c(w, "mode", m->read_only.v || v->secret.p != NULL ? "RO" : "RW");
     jsonw_key_s(w, "container_path", m->mount_path);
     if (v->host.p != NULL) {
         jsonw_key_s(w, "host_path", v->host);
+    } else if (v->secret.p != NULL) {
+        container_put_secret(w, v->secret, secrets);
     } else {
         jsonw_key_open(w, "source");
         jsonw_key_c(w, "type", "SANDBOX_PATH");
@@ -254,9 +257,9 @@ static void put_volume(struct jsonw *w, const struct pod_mount *m, const struct 
     jsonw_close(w);
 }
 
-static const char *container(const struct pod *p, const struct pod_container *pc, struct arena *a)
+static const char *container(const struct pod *p, const struct pod_container *pc, const struct list *secrets, struct arena *a)
 {
-    struct sbuf b = SBUF_INIT(1 << 20);
+    struct sbuf b = SBUF_INIT(CONTAINER_JSON_MAX);
     struct jsonw w = JSONW(&b);
     const char *json;
 
@@ -273,7 +276,7 @@ static const char *container(const struct pod *p, const struct pod_container *pc
     {
         const struct pod_volume *v = volume_of(p, m->name);
         if (v != NULL)
-            put_volume(&w, m, v);
+            put_volume(&w, m, v, secrets);
     }
     jsonw_array_close(&w);
     jsonw_close(&w);
@@ -338,11 +341,11 @@ static bool build_task(struct stoa_task *t, struct share *s, size_t k, struct st
     if (pc->exec != NULL && !set_command(cmd, pc->exec->command, s->a))
         return false;
     cmd->user = text(s->a, user);
-    if (!set_environment(cmd, l, k, id, executor_id, c, enforce_role, s->a) || !set_uris(cmd, pc, s->a) ||
+    if (!set_environment(cmd, l, k, id, executor_id, c, enforce_role, s->secrets, s->a) || !set_uris(cmd, pc, s->a) ||
         !take_container(s, t, k))
         return false;
     t->command = cmd;
-    t->container_json = container(p, pc, s->a);
+    t->container_json = container(p, pc, s->secrets, s->a);
     t->health_check = check(l, k, pc->health_check, s->a);
     t->check = check(l, k, pc->check, s->a);
     t->discovery = discovery(l, k, t->name, s->a);
@@ -421,11 +424,11 @@ static const char *executor_container(const struct launch *l, const struct marat
 }
 
 bool pod_build(struct stoa_operation *ret_op, const struct launch *l, const struct stoa_offer *offer,
-               const struct marathon_config *c, bool enforce_role, struct arena *a)
+               const struct marathon_config *c, bool enforce_role, const struct list *secrets, struct arena *a)
 {
     const struct app *app = &l->spec->app;
     const struct executor_resources *r = app->pod->executor_resources;
-    struct share s = { l, offer, a, arena_array(a, l->pick_count + 1, sizeof(int64_t)) };
+    struct share s = { l, offer, a, arena_array(a, l->pick_count + 1, sizeof(int64_t)), secrets };
     struct stoa_executor *e = arena_alloc(a, sizeof *e);
     size_t n = pod_container_count(app);
     struct stoa_task *tasks = arena_array(a, n, sizeof *tasks);

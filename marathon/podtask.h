@@ -9,6 +9,6 @@
 /* ret_op: a LAUNCH_GROUP. What was picked is shared out: first to the executor, then to the containers, in
  * order. Memory of the arena; false when it is spent. */
 bool pod_build(struct stoa_operation *ret_op, const struct launch *l, const struct stoa_offer *offer,
-               const struct marathon_config *c, bool enforce_role, struct arena *a);
+               const struct marathon_config *c, bool enforce_role, const struct list *secrets, struct arena *a);
 
 #endif

@@ -11,6 +11,7 @@
 #include "marathon/shell.h"
 #include "marathon/core/pod.h"
 #include "marathon/podtask.h"
+#include "marathon/secrets.h"
 #include "marathon/reserve.h"
 #include "marathon/task.h"
 
@@ -311,6 +312,14 @@ struct call_out {
     double refuse_s;
     struct stoa_task_ref *refs; /* to be reconciled */
     size_t ref_count;
+    struct refusal *refused; /* launches that are not sent */
+    size_t refused_count;
+};
+
+struct refusal {
+    const struct stoa_task *tasks;
+    size_t count;
+    const char *why;
 };
 
 /* Adds the tasks of an instance at v[k] on; answers the new count. */
@@ -350,14 +359,14 @@ static void reconcile(struct shell *sh, const struct call_out *c)
 }
 
 /* A launch that could not be sent: the core hears of it as the master would say it. */
-static void tasks_dropped(struct shell *sh, const struct stoa_task *tasks, size_t n, const char *why)
+static void tasks_ended(struct shell *sh, const struct stoa_task *tasks, size_t n, enum task_state state, const char *why)
 {
     for (size_t i = 0; i < n; i++) {
         struct marathon_event ev = { .type = EVENT_STATUS };
         ev.status = (struct status_event){ .task_id = str_of(tasks[i].id),
                                            .agent_id = str_of(tasks[i].agent_id),
                                            .message = str_of(why),
-                                           .state = TASK_DROPPED,
+                                           .state = state,
                                            .reason_number = REASON_NONE,
                                            .healthy = -1 };
         (void)marathon_shell_step(sh, &ev, NULL);
@@ -369,6 +378,11 @@ static void send_accept(struct shell *sh, struct call_out *c)
     struct stoa_error err = { 0 };
     size_t n = c->operation_count;
 
+    for (size_t i = 0; i < c->refused_count; i++) {
+        log_warn("launch_refused", "task=" LOG_Q " error=" LOG_Q, LOG_QARG(str_of(c->refused[i].tasks->id)),
+                 LOG_QARG(str_of(c->refused[i].why)));
+        tasks_ended(sh, c->refused[i].tasks, c->refused[i].count, TASK_FAILED, c->refused[i].why);
+    }
     if (c->task_count != 0) /* there is room for it */
         c->operations[n++] = (struct stoa_operation){
             .type = STOA_OP_LAUNCH, .tasks = c->tasks, .task_count = c->task_count
@@ -382,7 +396,7 @@ static void send_accept(struct shell *sh, struct call_out *c)
     log_warn("launch_not_sent", "offer=" LOG_Q " operations=%zu error=" LOG_Q, LOG_QARG(str_of(c->offer_id)),
              n, LOG_QARG(str_of(err.msg)));
     for (size_t i = 0; i < n; i++)
-        tasks_dropped(sh, c->operations[i].tasks, c->operations[i].task_count, err.msg);
+        tasks_ended(sh, c->operations[i].tasks, c->operations[i].task_count, TASK_DROPPED, err.msg);
     /* The master still takes it for offered, and would until we unsubscribe. */
     (void)stoa_decline(sh->scheduler, &c->offer_id, 1, c->refuse_s, NULL);
 }
@@ -430,12 +444,32 @@ static const char *owned(struct call_out *c, struct str s)
     return s.n != 0 ? arena_str(&c->arena, s).p : NULL;
 }
 
+/* What was just built is not sent: its instance hears that it failed, and why. */
+static bool refuse(struct call_out *c, const struct launch *l, const struct error *err)
+{
+    struct stoa_task *one = arena_alloc(&c->arena, sizeof *one);
+    struct refusal *r = &c->refused[c->refused_count];
+
+    *r = (struct refusal){ c->operations[c->operation_count].tasks, c->operations[c->operation_count].task_count,
+                           arena_str(&c->arena, str_of(err->msg)).p };
+    if (l->spec->app.pod == NULL && one != NULL) {
+        *one = c->tasks[c->task_count];
+        r->tasks = one;
+        r->count = 1;
+    }
+    c->refused_count += one != NULL && r->why != NULL;
+    return one != NULL && r->why != NULL;
+}
+
 /* Operations in front of the LAUNCH that is added when the call is sent. */
 static bool build_one(struct shell *sh, struct call_out *c, const struct launch *l,
                       const struct stoa_offer *from)
 {
     struct reserving r = { .framework_id = sh->m->framework_id, .principal = sh->flags.principal };
-    bool enforce;
+    bool enforce, ok;
+    struct list secrets;
+    struct stoa_operation *op = &c->operations[c->operation_count];
+    struct error err;
 
     switch (l->kind) {
     case LAUNCH_RESERVE:
@@ -446,10 +480,20 @@ static bool build_one(struct shell *sh, struct call_out *c, const struct launch 
         break;
     }
     enforce = role_is_enforced(sh->m, l->spec->app.id);
+    int rc = secrets_read(sh->flags.secrets_dir, &l->spec->app, &c->arena, &secrets, &err);
     if (l->spec->app.pod == NULL)
-        return task_build(&c->tasks[c->task_count], l, from, &sh->config, enforce, &c->arena) && ++c->task_count;
-    return pod_build(&c->operations[c->operation_count], l, from, &sh->config, enforce, &c->arena) &&
-           ++c->operation_count;
+        ok = task_build(&c->tasks[c->task_count], l, from, &sh->config, enforce, &secrets, &c->arena);
+    else
+        ok = pod_build(op, l, from, &sh->config, enforce, &secrets, &c->arena);
+    if (!ok)
+        return false;
+    if (rc != 0)
+        return refuse(c, l, &err);
+    if (l->spec->app.pod == NULL)
+        c->task_count++;
+    else
+        c->operation_count++;
+    return true;
 }
 
 static void build_tasks(struct shell *sh, struct call_out *c, const struct marathon_action *a)
@@ -458,7 +502,8 @@ static void build_tasks(struct shell *sh, struct call_out *c, const struct marat
 
     c->tasks = arena_array(&c->arena, a->accept.n, sizeof *c->tasks);
     c->operations = arena_array(&c->arena, a->accept.n * 2 + 1, sizeof *c->operations);
-    for (size_t i = 0; c->tasks != NULL && c->operations != NULL && i < a->accept.n; i++)
+    c->refused = arena_array(&c->arena, a->accept.n, sizeof *c->refused);
+    for (size_t i = 0; c->tasks != NULL && c->operations != NULL && c->refused != NULL && i < a->accept.n; i++)
         if (!build_one(sh, c, &a->accept.launches[i], from))
             break; /* over the budget: the guards of launches and reservations try again later */
 }

@@ -247,15 +247,16 @@ static const struct stoa_discovery *discovery(const struct launch *l, const char
 /* --- the command
  * ------------------------------------------------------------------------------------------------ */
 static const struct stoa_variable *environment(const struct launch *l, const struct marathon_config *c,
-                                               bool enforce_role, struct arena *a, size_t *ret_n)
+                                               bool enforce_role, const struct list *secrets, struct arena *a,
+                                               size_t *ret_n)
 {
-    struct list env = task_env(l, c, enforce_role, a);
+    struct list env = task_env(l, c, enforce_role, secrets, a);
     struct stoa_variable *v = arena_array(a, env.n + 1, sizeof *v);
 
     *ret_n = 0;
     if (v != NULL)
-        LIST_EACH(env, struct kv, kv)
-    v[(*ret_n)++] = (struct stoa_variable){ .name = text(a, kv->k), .value = text(a, kv->v) };
+        LIST_EACH(env, struct task_variable, x)
+    v[(*ret_n)++] = (struct stoa_variable){ .name = text(a, x->k), .value = text(a, x->v), .is_secret = x->is_secret };
     return v;
 }
 
@@ -275,7 +276,7 @@ static const struct stoa_uri *uris(const struct app *app, struct arena *a, size_
 }
 
 static const struct stoa_command *command(const struct launch *l, const struct marathon_config *c,
-                                          bool enforce_role, struct arena *a)
+                                          bool enforce_role, const struct list *secrets, struct arena *a)
 {
     const struct app *app = &l->spec->app;
     struct stoa_command *cmd = arena_alloc(a, sizeof *cmd);
@@ -296,7 +297,7 @@ static const struct stoa_command *command(const struct launch *l, const struct m
     } else {
         cmd->no_shell = true; /* the image's own command */
     }
-    cmd->environment = environment(l, c, enforce_role, a, &cmd->environment_count);
+    cmd->environment = environment(l, c, enforce_role, secrets, a, &cmd->environment_count);
     cmd->uris = uris(app, a, &cmd->uri_count);
     cmd->user = app->user.p != NULL ? text(a, app->user) : text(a, c->user);
     return cmd;
@@ -318,26 +319,30 @@ static struct container_port *mapped_ports(const struct launch *l, struct arena 
     return v;
 }
 
-static void put_volumes(struct jsonw *w, const struct list *volumes)
+static void put_volumes(struct jsonw *w, const struct list *volumes, const struct list *secrets)
 {
     LIST_EACH(*volumes, struct volume, v)
     {
-        if (v->host_path.p == NULL)
+        if (v->host_path.p == NULL && v->secret.p == NULL)
             continue;
         jsonw_open(w);
-        jsonw_key_c(w, "mode", v->mode.v == MODE_RO ? "RO" : "RW");
+        jsonw_key_c(w, "mode", v->mode.v == MODE_RO || v->secret.p != NULL ? "RO" : "RW");
         jsonw_key_s(w, "container_path", v->container_path);
-        jsonw_key_s(w, "host_path", v->host_path);
+        if (v->secret.p != NULL)
+            container_put_secret(w, v->secret, secrets);
+        else
+            jsonw_key_s(w, "host_path", v->host_path);
         jsonw_close(w);
     }
 }
 
 /* NULL: none needed. */
-static const char *container(const struct launch *l, const struct marathon_config *c, struct arena *a)
+static const char *container(const struct launch *l, const struct marathon_config *c, const struct list *secrets,
+                             struct arena *a)
 {
     const struct app *app = &l->spec->app;
     const struct container *ct = app->container;
-    struct sbuf b = SBUF_INIT(1 << 20);
+    struct sbuf b = SBUF_INIT(CONTAINER_JSON_MAX);
     struct jsonw w = JSONW(&b);
     const char *json;
     size_t n;
@@ -355,7 +360,7 @@ static const char *container(const struct launch *l, const struct marathon_confi
     container_put_networks(&w, &app->networks, c->bridge_name, ports, n);
     jsonw_key_array(&w, "volumes");
     if (ct != NULL)
-        put_volumes(&w, &ct->volumes);
+        put_volumes(&w, &ct->volumes, secrets);
     jsonw_array_close(&w);
     jsonw_close(&w);
     json = text(a, sbuf_view(&b));
@@ -371,7 +376,7 @@ static int64_t limit_milli(const struct resource_limit *r)
 }
 
 bool task_build(struct stoa_task *ret, const struct launch *l, const struct stoa_offer *offer,
-                const struct marathon_config *c, bool enforce_role, struct arena *a)
+                const struct marathon_config *c, bool enforce_role, const struct list *secrets, struct arena *a)
 {
     const struct app *app = &l->spec->app;
     struct sbuf name = SBUF_INIT(PATH_BYTES_MAX + 8);
@@ -383,8 +388,8 @@ bool task_build(struct stoa_task *ret, const struct launch *l, const struct stoa
     sbuf_done(&name);
     if (!resources(ret, l, offer, a))
         return false;
-    ret->command = command(l, c, enforce_role, a);
-    ret->container_json = container(l, c, a);
+    ret->command = command(l, c, enforce_role, secrets, a);
+    ret->container_json = container(l, c, secrets, a);
     ret->health_check = health_check(l, a);
     ret->check = plain_check(l, a);
     ret->discovery = discovery(l, ret->name, a);

@@ -7,9 +7,12 @@
 #include "marathon/core/marathon.h"
 #include "scheduler-sdk/include/stoa/scheduler.h"
 
-/* False when the arena is spent. offer is the one that the launch's picks refer to. */
+enum { CONTAINER_JSON_MAX = 64 << 20 };
+
+/* False when the arena is spent. offer is the one that the launch's picks refer to; secrets are struct kv of the names that
+ * the app gives them and their contents (secrets.h). */
 bool task_build(struct stoa_task *ret, const struct launch *l, const struct stoa_offer *offer,
-                const struct marathon_config *c, bool enforce_role, struct arena *a);
+                const struct marathon_config *c, bool enforce_role, const struct list *secrets, struct arena *a);
 
 /* A part of an offered resource. Memory of the arena; false when it is spent. */
 bool task_resource(struct stoa_resource *ret, const struct stoa_resource *from, int64_t milli,

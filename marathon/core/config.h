@@ -38,6 +38,7 @@ struct marathon_config {
     unsigned checks_max; /* --max_concurrent_marathon_health_checks: probes in flight */
     /* --enable_features */
     bool secrets, gpus, external_volumes, task_killing;
+    bool secret_store; /* there is one: --secrets_dir */
 };
 
 /* The defaults of the flags. */

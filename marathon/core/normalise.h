@@ -37,6 +37,8 @@ void app_validate_resident_update(const struct app *from, const struct app *to, 
                                   struct issues *is);
 /* A persistent volume of an app or of a pod. */
 void app_validate_persistent(const struct persistent_info *p, const struct place *at, struct issues *is);
+/* The feature, the store, and sources that stay below it. */
+void app_validate_secrets(const struct list *secrets, const struct marathon_config *config, const struct place *root, struct issues *is);
 
 /* Every problem of a filled app. stored_role: the role in use by the app now, p NULL when it is new. */
 struct validate_context {

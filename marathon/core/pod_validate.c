@@ -110,6 +110,14 @@ static bool is_variable_name(struct str s)
     return true;
 }
 
+static bool has_secret(const struct pod *p, struct str name)
+{
+    LIST_EACH(p->secrets, struct secret_def, s)
+    if (str_eq(s->name, name))
+        return true;
+    return false;
+}
+
 static void check_environment(const struct check *c, const struct list *env, const struct place *up)
 {
     struct place at = PLACE_FIELD(up, "environment");
@@ -117,9 +125,11 @@ static void check_environment(const struct check *c, const struct list *env, con
     LIST_EACH(*env, struct env_value, v)
     {
         struct place key = PLACE_KEY(&at, v->name), ps = PLACE_FIELD(&key, "secret");
-        if (v->secret.p != NULL)
+        if (v->secret.p != NULL && !c->config->secrets)
             issue_at(c->is, &ps,
                      "use of secret-references in the environment requires the secrets feature to be enabled");
+        else if (v->secret.p != NULL && !has_secret(c->p, v->secret))
+            issue_at(c->is, &ps, "references an undefined secret");
         if (!is_variable_name(v->name))
             issue_at(c->is, &key, "must contain only alphanumeric chars or underscore, and must not begin with a number, "
                                   "and be no longer than 254 characters");
@@ -183,8 +193,10 @@ static void check_volumes(const struct check *c)
             issue_at(c->is, &at, "volume must be referenced by at least one container");
         if (v->persistent != NULL)
             app_validate_persistent(v->persistent, &pp, c->is);
-        if (v->secret.p != NULL)
+        if (v->secret.p != NULL && !c->config->secrets)
             issue_at(c->is, &ps, "Feature secrets is not enabled. Enable with --enable_features secrets)");
+        else if (v->secret.p != NULL && !has_secret(c->p, v->secret))
+            issue_at(c->is, &ps, "volume.secret must refer to an existing secret");
     }
 }
 
@@ -248,6 +260,7 @@ void pod_validate(const struct pod *p, const struct marathon_config *config, boo
     }
     check_unique(&c);
     check_volumes(&c);
+    app_validate_secrets(&p->secrets, config, NULL, is);
     app_validate_networks(&p->networks, false, NULL, is);
     check_environment(&c, &p->environment, NULL);
     check_as_app(&c, enforce_role, stored_role);

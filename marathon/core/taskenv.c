@@ -8,20 +8,20 @@ enum { LABEL_NAME_MAX = 492, LABEL_VALUE_MAX = 511 }; /* longer ones are left ou
 
 struct env {
     struct arena *a;
-    struct kv *v;
+    struct task_variable *v;
     size_t n, cap;
 };
 
-static void put(struct env *e, struct str name, struct str value)
+static void add(struct env *e, struct task_variable one)
 {
     for (size_t i = 0; i < e->n; i++)
-        if (str_eq(e->v[i].k, name)) {
-            e->v[i].v = value;
+        if (str_eq(e->v[i].k, one.k)) {
+            e->v[i] = one;
             return;
         }
     if (e->n == e->cap) {
         size_t cap = e->cap * 2 + 32;
-        struct kv *v = arena_array(e->a, cap, sizeof *v);
+        struct task_variable *v = arena_array(e->a, cap, sizeof *v);
         if (v == NULL)
             return;
         if (e->n != 0)
@@ -29,7 +29,12 @@ static void put(struct env *e, struct str name, struct str value)
         e->v = v;
         e->cap = cap;
     }
-    e->v[e->n++] = (struct kv){ name, value };
+    e->v[e->n++] = one;
+}
+
+static void put(struct env *e, struct str name, struct str value)
+{
+    add(e, (struct task_variable){ name, value, false });
 }
 
 static struct str upper(struct arena *a, struct str s, bool sanitise)
@@ -131,8 +136,23 @@ static void put_ports(struct env *e, const struct launch *l, const struct marath
     sbuf_done(&list);
 }
 
+static void put_user_env(struct env *e, const struct list *env, const struct list *secrets)
+{
+    LIST_EACH(*env, struct env_value, v)
+    {
+        if (v->secret.p == NULL)
+            put(e, v->name, v->value);
+        for (size_t i = 0; v->secret.p != NULL && i < secrets->n; i++) {
+            const struct kv *s = LIST_AT(*secrets, struct kv, i);
+            size_t newline = s->v.n != 0 && s->v.p[s->v.n - 1] == '\n';
+            if (str_eq(s->k, v->secret))
+                add(e, (struct task_variable){ v->name, str_sub(s->v, 0, s->v.n - newline), true });
+        }
+    }
+}
+
 struct list task_env(const struct launch *l, const struct marathon_config *c, bool enforce_role,
-                     struct arena *a)
+                     const struct list *secrets, struct arena *a)
 {
     const struct app *app = &l->spec->app;
     struct env e = { .a = a };
@@ -153,17 +173,8 @@ struct list task_env(const struct launch *l, const struct marathon_config *c, bo
     put_labels(&e, app, NULL);
     put(&e, prefixed(&e, c, "HOST"), l->hostname);
     put_ports(&e, l, c);
-    LIST_EACH(app->env, struct env_value, v)
-    if (v->secret.p == NULL)
-        put(&e, v->name, v->value);
+    put_user_env(&e, &app->env, secrets);
     return (struct list){ true, e.n, e.v };
-}
-
-static void put_user_env(struct env *e, const struct list *env)
-{
-    LIST_EACH(*env, struct env_value, v)
-    if (v->secret.p == NULL)
-        put(e, v->name, v->value);
 }
 
 /* Dashes of a name become underscores: a shell could not read the variable otherwise. */
@@ -190,15 +201,16 @@ static void put_endpoints(struct env *e, const struct launch *l)
 }
 
 struct list pod_env(const struct launch *l, size_t k, struct str task_id, struct str executor_id,
-                    const struct marathon_config *c, bool enforce_role, struct arena *a)
+                    const struct marathon_config *c, bool enforce_role, const struct list *secrets,
+                    struct arena *a)
 {
     const struct app *app = &l->spec->app;
     const struct pod_container *pc = pod_container(app, k);
     struct env e = { .a = a };
     struct sbuf b = SBUF_INIT(64);
 
-    put_user_env(&e, &app->pod->environment);
-    put_user_env(&e, &pc->environment);
+    put_user_env(&e, &app->pod->environment, secrets);
+    put_user_env(&e, &pc->environment, secrets);
     put(&e, STR("MESOS_TASK_ID"), task_id);
     put(&e, STR("MESOS_EXECUTOR_ID"), executor_id);
     put(&e, STR("MARATHON_APP_ID"), app->id);

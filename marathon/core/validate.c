@@ -283,8 +283,6 @@ static void check_volume(const struct app *a, const struct volume *v, const stru
             feature(is, p, "secrets");
         else if (!has_secret(a, v->secret))
             issue_at(is, &ps, "volume.secret must refer to an existing secret");
-        else
-            issue_at(is, &ps, "secret volumes are not supported by this version");
     }
 }
 
@@ -346,17 +344,34 @@ void app_validate_fetch(const struct list *fetch, const char *name, const struct
     }
 }
 
+void app_validate_secrets(const struct list *secrets, const struct marathon_config *config, const struct place *root, struct issues *is)
+{
+    struct place p = PLACE_FIELD(root, "secrets");
+
+    if (secrets->n != 0 && !config->secrets)
+        feature(is, &p, "secrets");
+    else if (secrets->n != 0 && !config->secret_store)
+        issue_at(is, &p, "there is no store of secrets here: start the service with --secrets_dir");
+    LIST_EACH(*secrets, struct secret_def, s)
+    {
+        struct place k = PLACE_KEY(&p, s->name), ps = PLACE_FIELD(&k, "source");
+        struct str rest = s->source, part;
+        bool leaves = str_starts(rest, STR("/"));
+        for (bool more = true; more;) {
+            more = str_cut(&rest, '/', &part);
+            leaves = leaves || str_is(part, "..");
+        }
+        if (leaves)
+            issue_at(is, &ps, "must be a path below the store of secrets");
+    }
+}
+
 static void check_secrets(const struct app *a, const struct validate_context *vc, const struct place *root,
                           struct issues *is)
 {
-    struct place p = PLACE_FIELD(root, "secrets"), pe = PLACE_FIELD(root, "env");
+    struct place pe = PLACE_FIELD(root, "env");
 
-    if (a->secrets.n != 0) {
-        if (!vc->config->secrets)
-            feature(is, &p, "secrets");
-        else
-            issue_at(is, &p, "secrets are not supported by this version");
-    }
+    app_validate_secrets(&a->secrets, vc->config, root, is);
     LIST_EACH(a->env, struct env_value, e)
     {
         if (e->secret.p == NULL)

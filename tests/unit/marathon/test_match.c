@@ -189,7 +189,7 @@ TEST("an offer of another region needs a constraint that says so")
 
 static struct str env_of(const struct list *env, const char *name)
 {
-    LIST_EACH(*env, struct kv, kv)
+    LIST_EACH(*env, struct task_variable, kv)
     if (str_is(kv->k, name))
         return kv->v;
     return (struct str){ NULL, 0 };
@@ -236,7 +236,7 @@ TEST("the environment names ports, resources and labels, and the user's own wins
         { "X", "1" },
         { "MARATHON_APP_DOCKER_IMAGE", NULL },
     };
-    struct list env = task_env(&l, &config, false, &arena);
+    struct list env = task_env(&l, &config, false, &(struct list){ 0 }, &arena);
     for (size_t i = 0; i < sizeof want / sizeof want[0]; i++)
         if (!str_eq(env_of(&env, want[i].name), str_of(want[i].value)))
             test_fail(__FILE__, __LINE__, "%s is '%.*s'", want[i].name, STR_ARG(env_of(&env, want[i].name)));

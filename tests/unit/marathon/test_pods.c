@@ -222,7 +222,7 @@ TEST("what was picked is shared out to the executor and the containers, and noth
                         .port_count = 1,
                         .picks = picks,
                         .pick_count = 5 };
-    CHECK(pod_build(&op, &l, &offer, &aw.w.config, false, &arena));
+    CHECK(pod_build(&op, &l, &offer, &aw.w.config, false, &(struct list){ 0 }, &arena));
     CHECK_INT(op.type, STOA_OP_LAUNCH_GROUP);
     CHECK_INT(op.task_count, 2);
     CHECK_INT(op.executor->type, STOA_EXECUTOR_DEFAULT);
