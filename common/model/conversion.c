@@ -29,6 +29,66 @@ static void pop_reservation(struct resource *r)
     r->reservations = rest;
 }
 
+/* How many levels, from the outermost, two stacks have in common. */
+static uint32_t common_levels(const struct reservations *a, const struct reservations *b)
+{
+    uint32_t n = 0, max = a == NULL || b == NULL ? 0 : a->n < b->n ? a->n : b->n;
+
+    while (n < max && reservation_eq(&a->v[n], &b->v[n]))
+        n++;
+    return n;
+}
+
+static struct resources without_reservations(const struct resources *r)
+{
+    struct resources all = RESOURCES_INIT;
+
+    for (uint32_t i = 0; i < r->n; i++) {
+        struct resource one = resource_copy(&r->v[i]);
+        reservations_unref(one.reservations);
+        one.reservations = NULL;
+        resources_add_take(&all, &one);
+    }
+    return all;
+}
+
+static int same_stack(const struct resources *r, const char *field, struct error *err)
+{
+    for (uint32_t i = 1; i < r->n; i++)
+        if (!reservations_eq(r->v[i].reservations, r->v[0].reservations))
+            return error_set(err, ERR_INVALID, "The resources of '%s' of a RESERVE must all have the same reservations", field);
+    return 0;
+}
+
+/* A re-reservation changes nothing but the stack, and no static level of it. */
+static int source_check(const struct resources *source, const struct resources *target, struct error *err)
+{
+    CLEANUP(resources_done_p) struct resources from = without_reservations(source), to = without_reservations(target);
+    int rc = same_stack(source, "source", err);
+
+    if (rc == 0)
+        rc = same_stack(target, "resources", err);
+    if (rc != 0)
+        return rc;
+    for (uint32_t i = 0; i < source->n; i++)
+        if (resource_is_persistent_volume(&source->v[i]))
+            return refuse(&source->v[i], err, "A persistent volume must be destroyed before its reservation can change");
+    if (!resources_eq(&from, &to))
+        return error_set(err, ERR_INVALID, "'source' and 'resources' of a RESERVE differ in more than their reservations");
+    const struct reservations *old = source->v[0].reservations;
+    for (uint32_t i = common_levels(old, target->v[0].reservations); old != NULL && i < old->n; i++)
+        if (old->v[i].type != RESERVATION_DYNAMIC)
+            return refuse(&source->v[0], err, "A static reservation cannot be changed");
+    return 0;
+}
+
+uint32_t conversion_kept_levels(const struct conversion *c)
+{
+    return c->consumed.n == 0 || c->produced.n == 0
+               ? 0
+               : common_levels(c->consumed.v[0].reservations, c->produced.v[0].reservations);
+}
+
 int conversion_reserve(const struct resources *source, const struct resources *target, struct conversion *ret,
                        struct error *err)
 {
@@ -47,6 +107,10 @@ int conversion_reserve(const struct resources *source, const struct resources *t
             resources_add_take(&c.consumed, &from);
         }
         resources_add(&c.produced, r);
+    }
+    if (source->n != 0 && source_check(source, target, err) != 0) {
+        conversion_done(&c);
+        return -(int)err->code;
     }
     *ret = c;
     return 0;

@@ -50,18 +50,20 @@ static struct reservation reservation_copy(const struct reservation *r)
     return (struct reservation){ r->type, name_ref(r->role), name_ref(r->principal), labels_ref(r->labels) };
 }
 
+bool reservation_eq(const struct reservation *a, const struct reservation *b)
+{
+    return a->type == b->type && a->role == b->role && a->principal == b->principal && labels_eq(a->labels, b->labels);
+}
+
 bool reservations_eq(const struct reservations *a, const struct reservations *b)
 {
     if (a == b)
         return true;
     if (a == NULL || b == NULL || a->n != b->n)
         return false;
-    for (uint32_t i = 0; i < a->n; i++) {
-        const struct reservation *x = &a->v[i], *y = &b->v[i];
-        if (x->type != y->type || x->role != y->role || x->principal != y->principal ||
-            !labels_eq(x->labels, y->labels))
+    for (uint32_t i = 0; i < a->n; i++)
+        if (!reservation_eq(&a->v[i], &b->v[i]))
             return false;
-    }
     return true;
 }
 

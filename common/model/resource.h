@@ -89,6 +89,7 @@ void resource_done(struct resource *r);
 struct reservations *reservations_new(size_t n); /* zeroed; filled by the caller before sharing */
 struct reservations *reservations_ref(struct reservations *s);
 void reservations_unref(struct reservations *s);
+bool reservation_eq(const struct reservation *a, const struct reservation *b);
 bool reservations_eq(const struct reservations *a, const struct reservations *b);
 /* The stack with one more entry (takes no references: adds its own), and with the last one removed (NULL when that was all). */
 struct reservations *reservations_push(const struct reservations *s, const struct reservation *top);

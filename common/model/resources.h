@@ -97,7 +97,9 @@ void conversion_done(struct conversion *c);
 /* The conversions of section 9. The inputs are borrowed. ERR_INVALID when the operation cannot apply to such resources
  * (not reserved, not a volume, ...); the message names the entry. */
 int conversion_reserve(const struct resources *source, const struct resources *target, struct conversion *ret,
-                       struct error *err); /* source empty: push one entry */
+                       struct error *err); /* source empty: push one entry; else the stack of source becomes target's */
+/* Of a RESERVE: the levels of the stack, from the outermost, that its first entry keeps. */
+uint32_t conversion_kept_levels(const struct conversion *c);
 int conversion_unreserve(const struct resources *r, struct conversion *ret, struct error *err);
 int conversion_create(const struct resources *volumes, struct conversion *ret, struct error *err);
 int conversion_destroy(const struct resources *volumes, struct conversion *ret, struct error *err);

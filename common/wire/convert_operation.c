@@ -94,13 +94,15 @@ static int missing(struct scan *s, const char *field)
 
 static int reserve(struct scan *s, Mesos__V1__Offer__Operation__Reserve *m)
 {
-    static const struct resources none = { NULL, 0, 0 };
+    CLEANUP(resources_done_p) struct resources source = RESOURCES_INIT;
 
-    if (m->n_source > 0)
+    if (m->n_source > 0 && s->ctx->role != NULL)
         return error_set(&s->err, ERR_INVALID,
                          "'source' of a RESERVE is not implemented for schedulers; unreserve first, or ask the operator");
-    int rc = resources_op(s, m->resources, m->n_resources);
-    return rc != 0 ? rc : conversion_reserve(&none, &s->op->resources, &s->op->conversion, &s->err);
+    int rc = convert_resources_of(m->source, m->n_source, s->ctx, s->arena, &source, &s->err);
+    if (rc == 0)
+        rc = resources_op(s, m->resources, m->n_resources);
+    return rc != 0 ? rc : conversion_reserve(&source, &s->op->resources, &s->op->conversion, &s->err);
 }
 
 static int grow(struct scan *s, Mesos__V1__Offer__Operation__GrowVolume *m)

@@ -67,12 +67,28 @@ static bool resource_allowed(const struct master *m, enum operation_type type, c
     return true;
 }
 
+/* A RESERVE with a source gives levels of the old stack up and pushes those of the new one: each is asked for. */
+static bool levels_allowed(const struct master *m, const struct conversion *c, struct str principal)
+{
+    uint32_t kept = conversion_kept_levels(c);
+    const struct reservations *old = c->consumed.n != 0 ? c->consumed.v[0].reservations : NULL;
+    const struct reservations *new = c->produced.n != 0 ? c->produced.v[0].reservations : NULL;
+
+    for (uint32_t i = kept; old != NULL && i < old->n; i++)
+        if (!may(m, ACL_UNRESERVE_RESOURCES, principal, name_str(old->v[i].principal)))
+            return false;
+    for (uint32_t i = kept; new != NULL && i < new->n; i++)
+        if (!may(m, ACL_RESERVE_RESOURCES, principal, name_str(new->v[i].role)))
+            return false;
+    return true;
+}
+
 bool operation_allowed(const struct master *m, const struct operation *op, struct str principal)
 {
     for (size_t i = 0; m->config.acls != NULL && i < op->resources.n; i++)
         if (!resource_allowed(m, op->type, &op->resources.v[i], principal))
             return false;
-    return true;
+    return m->config.acls == NULL || op->type != OPERATION_RESERVE || levels_allowed(m, &op->conversion, principal);
 }
 
 static bool weights_allowed(const struct master *m, const struct operator_request *q)

@@ -149,11 +149,38 @@ static int take_quota_configs(struct str update, struct decoded *d, struct error
     return 0;
 }
 
+/* Only plain scalars, each name once; what the original refuses, too. */
+static int quota_guarantee_check(const Mesos__V1__Quota__QuotaRequest *q, struct error *err)
+{
+    struct str role = str_of(q->role);
+
+    if (str_is(role, "*"))
+        return error_set(err, ERR_INVALID, "QuotaInfo must not specify the default '*' role");
+    for (size_t i = 0; i < q->n_guarantee; i++) {
+        const Mesos__V1__Resource *r = q->guarantee[i];
+        const char *what = r->type != MESOS__V1__VALUE__TYPE__SCALAR ? "non-scalar resources"
+                           : r->reservation != NULL || r->n_reservations != 0 ||
+                                     (r->role != NULL && strcmp(r->role, "*") != 0 && !str_is(role, r->role))
+                               ? "reservations"
+                           : r->disk != NULL      ? "DiskInfo"
+                           : r->revocable != NULL ? "RevocableInfo"
+                                                  : NULL;
+        if (what != NULL)
+            return error_set(err, ERR_INVALID, "QuotaInfo must not contain %s: guarantee of '%s'", what, r->name);
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(q->guarantee[j]->name, r->name) == 0)
+                return error_set(err, ERR_INVALID, "QuotaInfo contains duplicate resource name '%s'", r->name);
+    }
+    return 0;
+}
+
 static int take_quota_request(const Mesos__V1__Quota__QuotaRequest *q, struct decoded *d, struct error *err)
 {
     CLEANUP(resources_done_p) struct resources r = RESOURCES_INIT;
-    int rc = convert_resources(q->guarantee, q->n_guarantee, &r, err);
+    int rc = quota_guarantee_check(q, err);
 
+    if (rc == 0)
+        rc = convert_resources(q->guarantee, q->n_guarantee, &r, err);
     if (rc != 0)
         return error_wrap(err, "Failed to validate set quota request");
     set(d, OPERATOR_SET_QUOTA);

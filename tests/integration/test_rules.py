@@ -7,7 +7,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from cluster import *
 
 PATH = "/api/v1/scheduler"
-master = agent = port = f = None
+master = agent = port = agent_port = f = None
 
 
 def scalar(name, value, **more):
@@ -67,7 +67,7 @@ def subscription(info, **call):
 
 @case("a master and an agent")
 def _():
-    global master, agent, port, f
+    global master, agent, port, agent_port, f
     port, agent_port = free_ports(2)
     d = scratch()
     master = Process("master", [STOA, "master", "--ip=127.0.0.1", f"--port={port}", f"--work_dir={d}/m", "--hostname=localhost",
@@ -495,6 +495,13 @@ OPERATOR = [
     ("quota of a role that is not on the list", call("UPDATE_QUOTA", update_quota={"quota_configs": [{"role": "third", "limits": {"cpus": {"value": 1}}}]}), 400, "Unknown role 'third'"),
     ("quota of a role that is none", call("UPDATE_QUOTA", update_quota={"quota_configs": [{"role": "a//b", "limits": {"cpus": {"value": 1}}}]}), 400, "Invalid role 'a//b'"),
     ("a quota to remove that is not set", ("DELETE", "/quota/web", None), 400, "web"),
+    ("a quota guarantee of a name twice", ("POST", "/quota", {"role": "web", "guarantee": [scalar("cpus", 1), scalar("cpus", 1)]}), 400, "duplicate resource name 'cpus'"),
+    ("a quota guarantee that is reserved", ("POST", "/quota", {"role": "web", "guarantee": [reserved("cpus", 1, "web")]}), 400, "must not contain reservations"),
+    ("a quota guarantee that is revocable", ("POST", "/quota", {"role": "web", "guarantee": [scalar("cpus", 1, revocable={})]}), 400, "must not contain RevocableInfo"),
+    ("a quota guarantee of ports", ("POST", "/quota", {"role": "web", "guarantee": [{"name": "ports", "type": "RANGES", "ranges": {"range": [{"begin": 1, "end": 2}]}}]}),
+     400, "must not contain non-scalar resources"),
+    ("an old quota request for the default role", ("POST", "/quota", {"role": "*", "guarantee": [scalar("cpus", 1)]}), 400, "default '*' role"),
+    ("an old quota request without a role", ("POST", "/quota", {"guarantee": [scalar("cpus", 1)]}), 400, "Role cannot be empty"),
     ("a weight of nothing", call("UPDATE_WEIGHTS", update_weights={"weight_infos": [{"role": "web", "weight": 0}]}), 400, "web"),
     ("a weight of a role that is none", call("UPDATE_WEIGHTS", update_weights={"weight_infos": [{"role": "-x", "weight": 1}]}), 400, "-x"),
     ("teardown of nobody", call("TEARDOWN", teardown={"framework_id": {"value": "none"}}), 400, "No framework found with specified ID"),
@@ -507,6 +514,25 @@ for name, request, status, text in OPERATOR:
         r = http_request(request[0], port, request[1], request[2])
         check(400 <= r.status < 500 and status in (None, r.status), f"status {r.status}: {r.text}")
         check(text in r.text, f"{r.text!r} has no {text!r}")
+
+
+@case("operator: RESERVE with a source changes the stack and nothing else")
+def _():
+    f.call("SUPPRESS")
+    id = get(port, "/slaves").json["slaves"][0]["id"]
+    v1 = lambda type, **body: post(port, "/api/v1", {"type": type, type.lower(): {"agent_id": {"value": id}, **body}})
+    one, other = (lambda n: reserved("cpus", n, "web")), (lambda n: reserved("cpus", n, "other"))
+    roles = lambda: sorted(k for k, v in get(port, "/slaves").json["slaves"][0]["reserved_resources"].items() if v["cpus"] == 1)
+    before = roles()
+    equal(v1("RESERVE_RESOURCES", resources=[one(1)]).status, 202, "reserve")
+    r = v1("RESERVE_RESOURCES", source=[one(1)], resources=[other(2)])
+    equal(r.status, 400, "more than there was")
+    check("differ in more than their reservations" in r.text, r.text)
+    equal(v1("RESERVE_RESOURCES", source=[one(1)], resources=[other(1)]).status, 202, "reserve anew")
+    equal(roles(), sorted(before + ["other"]), "roles with one cpu")
+    wait_for("the agent has it", lambda: "other" in get(agent_port, "/state").json["reserved_resources"])
+    equal(v1("UNRESERVE_RESOURCES", resources=[other(1)]).status, 202, "unreserve")
+    equal(roles(), before, "roles at the end")
 
 
 @case("operator: a machine that is down stays in the schedule, and goes down once")
