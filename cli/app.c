@@ -159,6 +159,43 @@ static int app_restart(const struct app_args *a, struct error *err)
     return call_and_print("POST", a, path.p, STR("{}"), err);
 }
 
+static int app_deleted(const struct app_args *a, struct error *err)
+{
+    static const char *const names[] = { "APP", "KIND", "DELETED", "KEPT UNTIL" };
+    static const char path[] = "/stoa/v1/deleted";
+    CLEANUP(json_free_p) cJSON *j = NULL;
+    struct cli_table t = { .columns = 4 };
+    const cJSON *d;
+    int r;
+
+    if (a->json)
+        return json_show(a->marathon, path, err);
+    r = json_fetch(a->marathon, path, &j, err);
+    if (r != 0)
+        return r;
+    cli_table_head(&t, names);
+    cJSON_ArrayForEach(d, json_get(j, "deleted"))
+    {
+        cli_table_add(&t, str_of(json_text(d, "id")));
+        cli_table_add(&t, str_of(json_text(d, "kind")));
+        cli_table_add(&t, str_of(json_text(d, "deletedAt")));
+        cli_table_add(&t, str_of(json_text(d, "keptUntil")));
+    }
+    cli_table_print(&t);
+    cli_table_done(&t);
+    return 0;
+}
+
+static int app_restore(const struct app_args *a, struct error *err)
+{
+    CLEANUP(sbuf_done_p) struct sbuf path = SBUF_INIT(PATH_MAX_BYTES);
+
+    if (a->argc != 1)
+        return error_set(err, ERR_INVALID, "usage: stoa app restore ID; see: stoa app deleted");
+    app_path(&path, "/stoa/v1/deleted", a->argv[0], "/restore", a->force);
+    return call_and_print("POST", a, path.p, STR("{}"), err);
+}
+
 static int app_delete(const struct app_args *a, struct error *err)
 {
     CLEANUP(sbuf_done_p) struct sbuf path = SBUF_INIT(PATH_MAX_BYTES);
@@ -215,7 +252,7 @@ static const struct {
 } verbs[] = {
     { "create", app_create }, { "list", app_list },       { "show", app_show },
     { "scale", app_scale },   { "restart", app_restart }, { "delete", app_delete },
-    { "wait", app_wait },
+    { "wait", app_wait },     { "deleted", app_deleted }, { "restore", app_restore },
 };
 
 int app_main(int argc, char **argv)
@@ -231,7 +268,7 @@ int app_main(int argc, char **argv)
     struct error err = { 0 };
     int count;
 
-    if (cli_options(argc, argv, "stoa app create FILE | list | show ID | scale ID N | restart ID | delete ID | wait ID", options,
+    if (cli_options(argc, argv, "stoa app create FILE | list | show ID | scale ID N | restart ID | delete ID | wait ID | deleted | restore ID", options,
                     &count, &err) != 0)
         return cli_fail(&err);
     for (size_t i = 0; count > 0 && i < sizeof verbs / sizeof verbs[0]; i++) {
@@ -240,7 +277,7 @@ int app_main(int argc, char **argv)
         if (strcmp(argv[1], verbs[i].name) == 0)
             return verbs[i].run(&a, &err) != 0 ? cli_fail(&err) : CLI_OK;
     }
-    (void)error_set(&err, ERR_INVALID, "stoa app %s: use create, list, show, scale, restart, delete or wait",
+    (void)error_set(&err, ERR_INVALID, "stoa app %s: use create, list, show, scale, restart, delete, wait, deleted or restore",
                     count > 0 ? argv[1] : "needs a verb");
     return cli_fail(&err);
 }

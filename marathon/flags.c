@@ -54,6 +54,8 @@ static const struct flag table[] = {
              "Seconds that tasks live on without us."),
     FLAG_BOOL(T, checkpoint, "checkpoint", "true", "Agents keep tasks through their own restart."),
     FLAG_BOOL(T, disable_checkpoint, "disable_checkpoint", "false", "The opposite."),
+    FLAG_DURATION(T, deleted_apps_keep, "deleted_apps_keep", "7days",
+                  "For how long removed apps can be restored; 0secs: not at all. Not a flag of the original."),
     FLAG_BOOL(T, safe_groups, "safe_groups", "false",
               "A group update removes what it leaves out only with prune=true."),
     FLAG_BOOL(T, ha, "ha", "true", "Accepted: there are several instances with --zk."),
@@ -286,6 +288,7 @@ int marathon_flags_config(const struct marathon_flags *f, struct marathon_config
     c->local_port_min = f->local_port_min;
     c->local_port_max = f->local_port_max;
     c->deployments_max = (unsigned)f->max_running_deployments;
+    c->deleted_keep_ns = f->deleted_apps_keep;
     c->versions_max = (unsigned)f->zk_max_versions;
     c->instances_per_offer_max = (unsigned)f->max_instances_per_offer;
     c->launch_tokens = (unsigned)f->launch_tokens;

@@ -39,6 +39,7 @@ struct marathon_flags {
     bool checkpoint, ha, suppress_offers, maintenance_mode, http_compression, metrics_prometheus,
         zk_compression, store_cache;
     bool safe_groups; /* ours */
+    int64_t deleted_apps_keep; /* ns; ours */
     bool disable_http, disable_ha, disable_checkpoint, disable_suppress_offers, disable_maintenance_mode;
     bool disable_http_compression, disable_metrics_prometheus, mesos_authentication, disable_zk_compression;
     bool disable_store_cache;

@@ -141,6 +141,7 @@ void handle_logging(struct call *c);
 void handle_config(struct call *c);
 void handle_stoa(struct call *c);
 void handle_jobs(struct call *c);
+void handle_deleted(struct call *c);
 void why_job(struct call *c, struct str id);
 
 #endif

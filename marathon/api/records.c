@@ -246,6 +246,15 @@ void record_encode(const struct store_op *op, struct sbuf *key, struct sbuf *val
         sbuf_c(key, "framework");
         jsonw_key_s(&w, "id", op->id);
         break;
+    case STORE_DELETED:
+    case STORE_DELETED_DELETE:
+        plain_key(key, "deleted", op->id);
+        *ret_delete = op->kind == STORE_DELETED_DELETE;
+        if (!*ret_delete) {
+            jsonw_key_wall(&w, "version", op->deleted->spec->version);
+            jsonw_key_wall(&w, "at", op->deleted->at);
+        }
+        break;
     case STORE_JOB:
     case STORE_JOB_DELETE:
         plain_key(key, "job", op->id);
@@ -564,6 +573,16 @@ static const char *load_run(struct load *l, struct str rest, const cJSON *j)
     return run_load(l->m, rest, j, &l->arena);
 }
 
+static const char *load_deleted(struct load *l, struct str rest, const cJSON *j)
+{
+    static struct error err;
+    struct wall version, at;
+
+    if (!get_wall(j, "version", &version) || !get_wall(j, "at", &at))
+        return "no version or time";
+    return marathon_restore_deleted(l->m, rest, version, at, &err) < 0 ? err.msg : NULL;
+}
+
 /* In this order: each kind refers to those before it. */
 static const struct {
     const char *prefix; /* the id, with its slash where it has one, follows */
@@ -573,6 +592,7 @@ static const struct {
     { "current", load_current },        { "change/", load_change },  { "job", load_job },
     { "run", load_run },                { "instance/", load_instance },
     { "deployment/", load_deployment }, { "failure", load_failure }, { "garbage/", load_garbage },
+    { "deleted", load_deleted },
 };
 
 static void load_one(struct load *l, size_t kind, const struct record *r)

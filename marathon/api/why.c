@@ -137,6 +137,10 @@ void handle_stoa(struct call *c)
         handle_jobs(c);
         return;
     }
+    if (c->n >= 3 && str_is(c->segments[1], "v1") && str_is(c->segments[2], "deleted")) {
+        handle_deleted(c);
+        return;
+    }
     if (c->n > 4 && str_is(c->segments[1], "v1") && str_is(c->segments[2], "apps") &&
         str_is(c->segments[c->n - 1], "why")) {
         if (c->r->verb == HTTP_VERB_GET || c->r->verb == HTTP_VERB_HEAD)

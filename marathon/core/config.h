@@ -18,6 +18,7 @@ struct marathon_config {
     struct str bridge_name;     /* --mesos_bridge_name */
     int64_t local_port_min, local_port_max;
     unsigned deployments_max; /* --max_running_deployments */
+    int64_t deleted_keep_ns;  /* --deleted_apps_keep; 0: removed apps are not kept */
     unsigned versions_max;    /* --zk_max_versions: kept per app, and root changes */
     unsigned instances_per_offer_max;
     unsigned launch_tokens;

@@ -14,6 +14,7 @@
 #define STOA_MARATHON_MARATHON_H
 
 #include "common/base/error.h"
+#include "marathon/core/deleted.h"
 #include "marathon/core/job.h"
 #include "marathon/core/state.h"
 
@@ -104,6 +105,7 @@ enum marathon_event_type {
     EVENT_JOB_DELETE, /* CONFLICT while runs are active, unless stop_runs */
     EVENT_JOB_RUN,    /* now; result.text is the run's id */
     EVENT_RUN_KILL,
+    EVENT_DELETED_FORGET,
 };
 
 struct marathon_event {
@@ -134,6 +136,7 @@ struct marathon_event {
             bool wipe;
         } kill;
         struct str reset_delay; /* app id */
+        struct str deleted_forget; /* app id */
         const struct job_update *job_put;
         struct {
             struct str id, run_id;
@@ -165,7 +168,9 @@ enum store_kind {
     STORE_JOB,
     STORE_JOB_DELETE,
     STORE_RUN, /* id: "<job>@<run>" */
-    STORE_RUN_DELETE
+    STORE_RUN_DELETE,
+    STORE_DELETED,
+    STORE_DELETED_DELETE
 };
 
 struct store_op {
@@ -181,6 +186,7 @@ struct store_op {
     const struct garbage *garbage;
     const struct job *job;
     const struct job_run *run;
+    const struct deleted *deleted;
 };
 
 /* What is done with picks of an offer: run a task, reserve them and make the volumes among them, or destroy

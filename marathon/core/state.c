@@ -354,6 +354,7 @@ void marathon_free_dead(struct marathon *m)
     }
     m->dead_deployments = NULL;
     jobs_free_dead(m);
+    deleted_free_dead(m);
     for (size_t i = 0; i < m->dead_spec_count; i++) {
         free(m->dead_specs[i]->json);
         free(m->dead_specs[i]);

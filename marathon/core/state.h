@@ -338,6 +338,7 @@ struct counters {
 
 struct job;
 struct job_run;
+struct deleted;
 
 struct marathon {
     struct marathon_config config;
@@ -348,6 +349,8 @@ struct marathon {
     struct group *groups;       /* by path, without the root */
     struct job *jobs, *dead_jobs; /* by id */
     struct job_run *dead_runs;
+    struct deleted *deleted, *deleted_list, *dead_deleted; /* by id; by age */
+    struct timer deleted_timer;
     struct instance *instances; /* by id */
     struct agent *agents;
     struct deployment *deployments, *deployment_list;
@@ -401,7 +404,8 @@ enum timer_kind {
     TIMER_BACKOFF,
     TIMER_DEPLOYMENT,
     TIMER_JOB,
-    TIMER_RUN
+    TIMER_RUN,
+    TIMER_DELETED
 };
 
 /* Lookups. NULL when not there. */

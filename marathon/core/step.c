@@ -90,6 +90,7 @@ struct marathon *marathon_new(const struct marathon_config *c)
     m->service_ports = xcalloc(65536, sizeof *m->service_ports);
     m->token_timer = (struct timer){ .kind = TIMER_TOKENS, .owner = m };
     m->revive_timer = (struct timer){ .kind = TIMER_REVIVE, .owner = m };
+    m->deleted_timer = (struct timer){ .kind = TIMER_DELETED, .owner = m };
     m->reconcile_timer = (struct timer){ .kind = TIMER_RECONCILE, .owner = m };
     return m;
 }
@@ -101,6 +102,7 @@ void marathon_free(struct marathon *m)
     m->out = NULL;
     marathon_free_dead(m);
     jobs_free(m);
+    deleted_free(m);
     for (struct instance *i = m->instances, *next; i != NULL; i = next) {
         next = i->hh.next;
         HASH_DEL(m->instances, i);
@@ -172,6 +174,7 @@ static void started(struct marathon *m)
         deployment_start(m, d);
     }
     jobs_started(m);
+    deleted_timer(m);
 }
 
 static void reconcile(struct marathon *m)
@@ -255,6 +258,9 @@ static void fire(struct marathon *m, struct timer *t)
     case TIMER_RUN:
         run_timer(m, t->owner);
         break;
+    case TIMER_DELETED:
+        deleted_timer(m);
+        break;
     }
 }
 
@@ -323,6 +329,8 @@ static int dispatch(struct marathon *m, const struct marathon_event *ev, struct 
         return job_run_now(m, ev->job.id, &m->out->result, err);
     case EVENT_RUN_KILL:
         return run_kill(m, ev->job.id, ev->job.run_id, err);
+    case EVENT_DELETED_FORGET:
+        return deleted_forget(m, ev->deleted_forget, err);
     }
     return error_set(err, ERR_INVALID, "unknown event type %d", (int)ev->type);
 }

@@ -397,6 +397,10 @@ static void take_slot(struct draft *d, struct slot *s)
 
     if (s->spec != NULL)
         service_ports_count(m, &s->spec->app, -1);
+    if (s->spec != NULL && next == NULL)
+        deleted_note(m, s->spec);
+    if (s->spec == NULL && next != NULL)
+        deleted_returned(m, next);
     if (next != NULL) {
         if (!next->stored) {
             struct store_op *op = step_store(m, STORE_SPEC, next->app.id);

@@ -151,6 +151,18 @@ def _():
         call("GET", gone, want=404)
 
 
+@case("a removed app is restored: stoa app delete, deleted, restore")
+def _():
+    call("POST", "/v2/apps", sleeper("/phoenix"), 201)
+    dev.settled("/phoenix")
+    dev.cli("app", "delete", "phoenix")
+    wait_for("it is gone", lambda: http_request("GET", dev.marathon, "/v2/apps/phoenix").status == 404)
+    check("/phoenix" in dev.cli("app", "deleted").stdout, "listed")
+    dev.cli("app", "restore", "phoenix")
+    dev.settled("/phoenix")
+    check("/phoenix" not in dev.cli("app", "deleted").stdout, "no longer")
+
+
 @case("DELETE /v2/apps/{id}; DELETE /v2/leader ends the process, and it comes back with everything")
 def _():
     call("DELETE", "/v2/apps/web")

@@ -24,6 +24,7 @@ async function poll() {
     const [root, queue, deployments] = await Promise.all([get(api(groups)), get(api('v2/queue')), get(api('v2/deployments'))]);
     Object.assign(state, { root, queue: queue.queue, deployments, error: null });
     if (r.page === 'jobs') await pollJobs(r);
+    if (r.page === 'deleted') state.deleted = (await get(api('stoa/v1/deleted'))).deleted;
     if (r.page === 'app') {
       try {
         state.app = (await get(api(`v2/apps${enc(r.id)}?embed=app.taskStats&embed=app.readiness&embed=app.tasks&embed=app.counts&embed=app.deployments&embed=app.lastTaskFailure`))).app;
@@ -88,7 +89,7 @@ const dialogs = {
     () => change('PUT', `v2/apps${enc(app.id)}`, { instances: 0 })),
   restart: app => openDialog(`Restart ${app.id}?`, h('p', {}, 'Every instance is replaced, within the upgrade strategy.'), 'Restart',
     () => change('POST', `v2/apps${enc(app.id)}/restart`, {})),
-  destroy: app => openDialog(`Destroy ${app.id}?`, h('p', {}, 'Its instances are killed and its definition is deleted.'), 'Destroy',
+  destroy: app => openDialog(`Destroy ${app.id}?`, h('p', {}, 'Its instances are killed. For some days its definition can be restored under Deleted.'), 'Destroy',
     async () => { await change('DELETE', `v2/apps${enc(app.id)}`); location.hash = '#/apps'; }, true),
   resetDelay: app => change('DELETE', `v2/queue${enc(app.id)}/delay`).catch(e => alert(e.message)),
   group() {
@@ -232,6 +233,12 @@ function appPage(r) {
     r.tab === 'configuration' ? configurationTab(app) : r.tab === 'debug' ? debugTab(app) : instancesTab(app)];
 }
 
+const deletedPage = () => [h('h1', {}, 'Deleted applications'), table('deleted', [
+  ['ID', d => d.id, d => d.id], ['Kind', d => d.kind, d => d.kind], ['Deleted', d => stamp(d.deletedAt), d => d.deletedAt], ['Kept until', d => until(d.keptUntil), d => d.keptUntil],
+  ['', d => [h('button', { class: 'small', onclick: () => openDialog(`Restore ${d.id}?`, h('pre', {}, JSON.stringify(definition(d.definition), null, 2)), 'Restore', () => change('POST', `stoa/v1/deleted${enc(d.id)}/restore`, {})) }, 'Restore'), ' ',
+    h('button', { class: 'small danger', onclick: () => change('DELETE', `stoa/v1/deleted${enc(d.id)}`).catch(e => alert(e.message)) }, 'Forget')], null],
+], state.deleted || [], 'Nothing was deleted of late. What is deleted can be restored here for some days.')];
+
 function deploymentsPage() {
   const actions = d => (d.currentActions || []).map(a => h('div', {}, `${a.action} `, h('a', { href: appLink(a.app || a.pod) }, a.app || a.pod)));
   return [h('h1', {}, 'Deployments'), table('deployments', [
@@ -248,9 +255,9 @@ function render() {
   const focus = document.activeElement && document.activeElement.id === 'search';
   const nav = (page, text, on) => h('a', { href: '#/' + page, class: on ? 'on' : '' }, text);
   document.getElementById('nav').replaceChildren(nav('apps', 'Applications', ['apps', 'app', 'group'].includes(r.page)), nav('jobs', 'Jobs', r.page === 'jobs'),
-    nav('deployments', `Deployments${state.deployments.length ? ` (${state.deployments.length})` : ''}`, r.page === 'deployments'));
+    nav('deployments', `Deployments${state.deployments.length ? ` (${state.deployments.length})` : ''}`, r.page === 'deployments'), nav('deleted', 'Deleted', r.page === 'deleted'));
   const group = groupOf(state.root, r.page === 'group' ? r.id : '/');
-  const page = !state.root ? h('p', { class: 'soft' }, 'Loading …') : r.page === 'app' ? appPage(r) : r.page === 'deployments' ? deploymentsPage() : r.page === 'jobs' ? (r.id ? jobPage(r) : jobsPage())
+  const page = !state.root ? h('p', { class: 'soft' }, 'Loading …') : r.page === 'app' ? appPage(r) : r.page === 'deployments' ? deploymentsPage() : r.page === 'deleted' ? deletedPage() : r.page === 'jobs' ? (r.id ? jobPage(r) : jobsPage())
     : group ? appsPage(group) : h('div', { class: 'empty' }, 'There is no such group.');
   main.replaceChildren(...[state.error && h('div', { class: 'banner' }, `The server does not answer: ${state.error}. Trying again …`), page].flat(3).filter(Boolean));
   if (focus) { const s = document.getElementById('search'); if (s) { s.focus(); s.setSelectionRange(search.length, search.length); } }

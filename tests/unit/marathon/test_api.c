@@ -800,3 +800,40 @@ TEST("a restart in the middle of a rolling restart of instances with volumes sta
     CHECK_INT(aw.w.reserves, 2);
     apiworld_done(&aw);
 }
+
+TEST("removed apps can be restored for some days, over a restart")
+{
+    apiworld_init(&aw, 2);
+    aw.w.m->config.deleted_keep_ns = aw.w.config.deleted_keep_ns = 86400 * NS_PER_S;
+    (void)call(&aw, "POST", "/v2/apps", WEB);
+    (void)call(&aw, "POST", "/v2/pods", "{\"id\":\"/pod\",\"containers\":[{\"name\":\"c\",\"resources\":{\"cpus\":0.1,\"mem\":32},\"exec\":{\"command\":{\"shell\":\"sleep 9\"}}}]}");
+    world_run(&aw.w, 500);
+    CHECK_INT(call(&aw, "GET", "/stoa/v1/deleted", NULL), 200);
+    CHECK_STR(body_of(&aw), STR("{\"deleted\":[]}"));
+    (void)call(&aw, "DELETE", "/v2/apps/web", NULL);
+    (void)call(&aw, "DELETE", "/v2/pods/pod", NULL);
+    world_run(&aw.w, 500);
+    CHECK_INT(call(&aw, "GET", "/v2/apps/web", NULL), 404);
+    apiworld_restart(&aw);
+    world_run(&aw.w, 500);
+    (void)call(&aw, "GET", "/stoa/v1/deleted", NULL);
+    CHECK_CSTR(at(&aw, "deleted/0/kind"), "\"pod\"");
+    CHECK_CSTR(at(&aw, "deleted/1/id"), "\"/web\"");
+    CHECK_CSTR(at(&aw, "deleted/1/definition/instances"), "2");
+    CHECK_INT(call(&aw, "POST", "/stoa/v1/deleted/none/restore", NULL), 404);
+    CHECK_INT(call(&aw, "POST", "/stoa/v1/deleted/web/restore?dryRun=true", NULL), 200);
+    CHECK_INT(call(&aw, "POST", "/stoa/v1/deleted/web/restore", NULL), 201);
+    CHECK(aw.answer.deployment_id[0] != '\0');
+    world_run(&aw.w, 500);
+    CHECK_INT(slot_find(aw.w.m, STR("/web"))->running, 2);
+    CHECK_INT(call(&aw, "POST", "/stoa/v1/deleted/web/restore", NULL), 404);
+    CHECK_INT(call(&aw, "GET", "/stoa/v1/deleted/pod", NULL), 200);
+    world_tick(&aw.w, 86400 * 1000);
+    CHECK_INT(call(&aw, "GET", "/stoa/v1/deleted/pod", NULL), 404);
+    (void)call(&aw, "DELETE", "/v2/apps/web", NULL);
+    (void)call(&aw, "POST", "/v2/apps", "{\"id\":\"/web\",\"cmd\":\"other\"}");
+    CHECK_INT(call(&aw, "POST", "/stoa/v1/deleted/web/restore", NULL), 409);
+    CHECK_INT(call(&aw, "DELETE", "/stoa/v1/deleted/web", NULL), 204);
+    CHECK_INT(call(&aw, "DELETE", "/stoa/v1/deleted/web", NULL), 404);
+    apiworld_done(&aw);
+}
