@@ -17,6 +17,8 @@
 
 #include "common/base/assert.h"
 
+enum { WRITE_AT_ONCE = 512 << 10 };
+
 char *conn_scratch(void)
 {
     static _Thread_local char scratch[CONN_READ_SIZE]; /* one loop per thread: never in use twice */
@@ -235,8 +237,8 @@ static ssize_t write_plain(struct conn *c)
         if (n <= 0)
             return CONN_FAILED;
         total += (size_t)n;
-        if (total >= 4u << 20)
-            break; /* a fast reader of a big answer must not hold the loop */
+        if (total >= WRITE_AT_ONCE)
+            break; /* a fast reader of a big answer must not hold the loop, nor must twenty of them */
     }
     return (ssize_t)total;
 }

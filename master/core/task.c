@@ -70,11 +70,11 @@ void task_set_state(struct master *m, struct task *t, enum task_state to)
     if (!task_state_is_terminal(to))
         return;
     task_release(m, t);
-    /* What is free again is offered at once, with all that is free there. While an offer of this agent is out it would be
-     * a second, small one: that waits for the interval. */
+    /* What is free again is offered at once, with all that is free there, unless that would be a crumb: while an offer of
+     * this agent is out, or most of it is in use, it waits for the interval. */
     struct agent *a = t->slot != NULL ? t->slot->agent : NULL;
     if (a != NULL && a->offers == NULL && a->ref.gen != 0)
-        allocator_agent_look(m->allocator, a->ref);
+        allocator_agent_freed(m->allocator, a->ref);
 }
 
 void task_count_reason(struct master *m, enum task_state s, int source, int reason)

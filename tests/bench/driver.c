@@ -90,6 +90,7 @@ static struct samples {
 
 struct pending_offer {
     char id[80], agent[80];
+    unsigned room; /* tasks */
 };
 static struct pending_offer *offers;
 static size_t offers_cap;
@@ -441,6 +442,8 @@ static void pump(void)
             count = window - outstanding;
         if (count > left)
             count = left;
+        if (count > offers[offers_waiting - 1].room)
+            count = offers[offers_waiting - 1].room; /* of none it is a decline */
         accept_offer(&offers[--offers_waiting], count);
     }
     if (offers_waiting == 0 && launched < opt.tasks && outstanding < window && !revive_sent) {
@@ -448,6 +451,18 @@ static void pump(void)
         post(calls, sbuf_view(&scratch));
         revive_sent = true;
     }
+}
+
+/* How many tasks the cpus of an offer are for. */
+static unsigned room_of(struct str offer)
+{
+    struct wire_field f;
+    double cpus = 0;
+
+    while (wire_field_next(&offer, &f) == 1)
+        if (f.number == 5 && str_is(wire_field_bytes(f.bytes, 1), "cpus"))
+            cpus += wire_field_double(wire_field_bytes(f.bytes, 3), 1, 0);
+    return opt.turnaround ? 1 : (unsigned)(cpus * 1000 + 0.5) / CPUS_MILLI_PER_TASK;
 }
 
 static void on_offers(struct str body)
@@ -469,6 +484,7 @@ static void on_offers(struct str body)
         o = &offers[offers_waiting++];
         (void)snprintf(o->id, sizeof o->id, "%.*s", STR_ARG(wire_path(f.bytes, 1, 1, 0)));
         (void)snprintf(o->agent, sizeof o->agent, "%.*s", STR_ARG(wire_path(f.bytes, 3, 1, 0)));
+        o->room = room_of(f.bytes);
     }
 }
 

@@ -134,9 +134,13 @@ void allocator_agent_update(struct allocator *a, struct agent_ref ref, const str
     alloc_pending_agent(a, g);
 }
 
-void allocator_agent_look(struct allocator *a, struct agent_ref ref)
+void allocator_agent_freed(struct allocator *a, struct agent_ref ref)
 {
-    alloc_pending_agent(a, alloc_agent_get(a, ref));
+    struct alloc_agent *g = alloc_agent_get(a, ref);
+
+    if (2 * resources_milli(&g->available, NAME_CPUS) >= resources_milli(&g->total, NAME_CPUS) &&
+        2 * resources_milli(&g->available, NAME_MEM) >= resources_milli(&g->total, NAME_MEM))
+        alloc_pending_agent(a, g);
 }
 
 void allocator_agent_remove(struct allocator *a, struct agent_ref ref)

@@ -142,8 +142,9 @@ struct agent_ref allocator_agent_add(struct allocator *a, const struct alloc_age
 /* Replaces everything but the id. Changed attributes drop the agent's offer filters. Any change triggers a
  * run for it. */
 void allocator_agent_update(struct allocator *a, struct agent_ref g, const struct alloc_agent_spec *spec);
-/* Triggers a run for it: something has become free there, which recovering alone does not do. */
-void allocator_agent_look(struct allocator *a, struct agent_ref g);
+/* A task has ended there and nothing of it is offered: triggers a run for it when half of its cpus and memory are free, which
+ * recovering alone does not do. */
+void allocator_agent_freed(struct allocator *a, struct agent_ref g);
 /* Whatever was offered or allocated there is forgotten; do not recover it afterwards. */
 void allocator_agent_remove(struct allocator *a, struct agent_ref g);
 void allocator_agent_activate(struct allocator *a, struct agent_ref g);

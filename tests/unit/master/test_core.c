@@ -87,6 +87,13 @@ TEST("what an ended task held is offered at once; while an offer of its agent is
     CHECK_STR(tick(&s, 0), STR(""));
     CHECK_STR(tick(&s, 1), STR("stream1 < OFFERS O2(cpus(allocated: web):2; mem(allocated: web):32)\n"));
     scene_done(&s);
+
+    scene_with_offer(&s); /* most of the agent stays in use */
+    (void)launch(&s, TASK_JSON("a", "1") "," TASK_JSON("b", "3"));
+    (void)update(&s, "a", "TASK_FINISHED");
+    CHECK_STR(tick(&s, 0), STR(""));
+    CHECK_STR(tick(&s, 1), STR("stream1 < OFFERS O1(mem(allocated: web):992; cpus(allocated: web):1)\n"));
+    scene_done(&s);
 }
 
 TEST("a framework that subscribes elsewhere takes over: the old stream is told, offers go back without a rescind")
