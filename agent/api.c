@@ -95,28 +95,32 @@ static void put_task(struct sbuf *b, const struct agent_task *t, bool completed)
         wire_put_agent_task(b, numbers[t->place], t, RESOURCE_POST);
 }
 
-static void put_executor_tasks(struct sbuf *b, const struct agent_executor *e)
+static void put_executor_tasks(struct sbuf *b, const struct agent_views *v, const struct agent_executor *e)
 {
     for (const struct agent_task *t = e->order; t != NULL; t = t->next)
-        put_task(b, t, false);
+        if (agent_views_task(v, t))
+            put_task(b, t, false);
     for (const struct agent_task *t = e->completed; t != NULL; t = t->next)
-        put_task(b, t, true);
+        if (agent_views_task(v, t))
+            put_task(b, t, true);
 }
 
-static void put_framework_tasks(struct sbuf *b, const struct agent_framework *f)
+static void put_framework_tasks(struct sbuf *b, const struct agent_views *v, const struct agent_framework *f)
 {
     for (const struct agent_executor *e = f->executors; e != NULL; e = e->hh.next)
-        put_executor_tasks(b, e);
+        put_executor_tasks(b, v, e);
     for (const struct agent_executor *e = f->completed; e != NULL; e = e->next)
-        put_executor_tasks(b, e);
+        put_executor_tasks(b, v, e);
 }
 
-static void put_tasks(struct sbuf *b, const struct agent *a)
+static void put_tasks(struct sbuf *b, const struct shell *s)
 {
-    for (const struct agent_framework *f = a->frameworks; f != NULL; f = f->hh.next)
-        put_framework_tasks(b, f);
-    for (const struct agent_framework *f = a->completed; f != NULL; f = f->next)
-        put_framework_tasks(b, f);
+    struct agent_views v = access_views(s);
+
+    for (const struct agent_framework *f = s->core->frameworks; f != NULL; f = f->hh.next)
+        put_framework_tasks(b, &v, f);
+    for (const struct agent_framework *f = s->core->completed; f != NULL; f = f->next)
+        put_framework_tasks(b, &v, f);
 }
 
 static void put_info(struct sbuf *b, uint32_t number, struct str info)
@@ -126,32 +130,45 @@ static void put_info(struct sbuf *b, uint32_t number, struct str info)
     wire_close(b, mark);
 }
 
-static void put_executors(struct sbuf *b, const struct agent *a)
+static void put_executor(struct sbuf *b, const struct agent_views *v, uint32_t number, const struct agent_executor *e)
 {
-    for (const struct agent_framework *f = a->frameworks; f != NULL; f = f->hh.next)
-        for (const struct agent_executor *e = f->executors; e != NULL; e = e->hh.next)
-            put_info(b, 1, blob_str(e->info->raw));
-    for (const struct agent_framework *f = a->frameworks; f != NULL; f = f->hh.next)
-        for (const struct agent_executor *e = f->completed; e != NULL; e = e->next)
-            put_info(b, 2, blob_str(e->info->raw));
-    for (const struct agent_framework *f = a->completed; f != NULL; f = f->next)
-        for (const struct agent_executor *e = f->completed; e != NULL; e = e->next)
-            put_info(b, 2, blob_str(e->info->raw));
+    if (agent_views_executor(v, e))
+        put_info(b, number, blob_str(e->info->raw));
 }
 
-static void put_frameworks(struct sbuf *b, const struct agent *a)
+static void put_executors(struct sbuf *b, const struct shell *s)
 {
+    const struct agent *a = s->core;
+    struct agent_views v = access_views(s);
+
     for (const struct agent_framework *f = a->frameworks; f != NULL; f = f->hh.next)
-        put_info(b, 1, blob_str(f->info->raw));
+        for (const struct agent_executor *e = f->executors; e != NULL; e = e->hh.next)
+            put_executor(b, &v, 1, e);
+    for (const struct agent_framework *f = a->frameworks; f != NULL; f = f->hh.next)
+        for (const struct agent_executor *e = f->completed; e != NULL; e = e->next)
+            put_executor(b, &v, 2, e);
     for (const struct agent_framework *f = a->completed; f != NULL; f = f->next)
-        put_info(b, 2, blob_str(f->info->raw));
+        for (const struct agent_executor *e = f->completed; e != NULL; e = e->next)
+            put_executor(b, &v, 2, e);
+}
+
+static void put_frameworks(struct sbuf *b, const struct shell *s)
+{
+    struct agent_views v = access_views(s);
+
+    for (const struct agent_framework *f = s->core->frameworks; f != NULL; f = f->hh.next)
+        if (agent_views_framework(&v, f))
+            put_info(b, 1, blob_str(f->info->raw));
+    for (const struct agent_framework *f = s->core->completed; f != NULL; f = f->next)
+        if (agent_views_framework(&v, f))
+            put_info(b, 2, blob_str(f->info->raw));
 }
 
 static void get_tasks(struct api_call *c)
 {
     CLEANUP(sbuf_done_p) struct sbuf m = SBUF_INIT(API_ANSWER_BYTES_MAX);
 
-    put_tasks(&m, c->shell->core);
+    put_tasks(&m, c->shell);
     reply_lists(c, "GET_TASKS", "get_tasks", R(GET_TASKS), 13, sbuf_view(&m), task_lists, 5);
 }
 
@@ -159,7 +176,7 @@ static void get_executors(struct api_call *c)
 {
     CLEANUP(sbuf_done_p) struct sbuf m = SBUF_INIT(API_ANSWER_BYTES_MAX);
 
-    put_executors(&m, c->shell->core);
+    put_executors(&m, c->shell);
     reply_lists(c, "GET_EXECUTORS", "get_executors", R(GET_EXECUTORS), 12, sbuf_view(&m), executor_lists, 2);
 }
 
@@ -167,7 +184,7 @@ static void get_frameworks(struct api_call *c)
 {
     CLEANUP(sbuf_done_p) struct sbuf m = SBUF_INIT(API_ANSWER_BYTES_MAX);
 
-    put_frameworks(&m, c->shell->core);
+    put_frameworks(&m, c->shell);
     reply_lists(c, "GET_FRAMEWORKS", "get_frameworks", R(GET_FRAMEWORKS), 11, sbuf_view(&m), framework_lists, 2);
 }
 
@@ -179,9 +196,9 @@ static void get_state(struct api_call *c)
     CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(API_ANSWER_BYTES_MAX);
     struct jsonw w = JSONW(&b);
 
-    put_tasks(&tasks, c->shell->core);
-    put_executors(&executors, c->shell->core);
-    put_frameworks(&frameworks, c->shell->core);
+    put_tasks(&tasks, c->shell);
+    put_executors(&executors, c->shell);
+    put_frameworks(&frameworks, c->shell);
     if (!c->json_out) {
         wire_put_u64(&b, 1, R(GET_STATE));
         size_t mark = wire_open(&b, 9);
@@ -483,6 +500,7 @@ struct call_entry {
     size_t offset;
     void (*handle)(struct api_call *c);
     bool streams;
+    int guard;                  /* 1 + the action that the caller must be allowed, whatever it concerns; 0: none, or the handler looks */
 };
 
 #pragma GCC diagnostic push
@@ -565,43 +583,43 @@ static void nothing_to_do(struct api_call *c)
 }
 
 static const struct call_entry calls[] = {
-    { T(GET_HEALTH), "GET_HEALTH", NULL, 0, get_health, false },
-    { T(GET_FLAGS), "GET_FLAGS", NULL, 0, get_flags, false },
-    { T(GET_VERSION), "GET_VERSION", NULL, 0, get_version, false },
-    { T(GET_METRICS), "GET_METRICS", NULL, 0, get_metrics, false },
-    { T(GET_LOGGING_LEVEL), "GET_LOGGING_LEVEL", NULL, 0, get_logging_level, false },
-    { T(SET_LOGGING_LEVEL), "SET_LOGGING_LEVEL", SUB(set_logging_level), set_logging_level, false },
-    { T(LIST_FILES), "LIST_FILES", SUB(list_files), list_files, false },
-    { T(READ_FILE), "READ_FILE", SUB(read_file), read_file, false },
-    { T(GET_STATE), "GET_STATE", NULL, 0, get_state, false },
-    { T(GET_CONTAINERS), "GET_CONTAINERS", NULL, 0, api_get_containers, false },
-    { T(GET_FRAMEWORKS), "GET_FRAMEWORKS", NULL, 0, get_frameworks, false },
-    { T(GET_EXECUTORS), "GET_EXECUTORS", NULL, 0, get_executors, false },
-    { T(GET_OPERATIONS), "GET_OPERATIONS", NULL, 0, get_operations, false },
-    { T(GET_TASKS), "GET_TASKS", NULL, 0, get_tasks, false },
-    { T(GET_AGENT), "GET_AGENT", NULL, 0, get_agent, false },
-    { T(GET_RESOURCE_PROVIDERS), "GET_RESOURCE_PROVIDERS", NULL, 0, get_resource_providers, false },
-    { T(LAUNCH_NESTED_CONTAINER), "LAUNCH_NESTED_CONTAINER", SUB(launch_nested_container), launch_nested, false },
-    { T(WAIT_NESTED_CONTAINER), "WAIT_NESTED_CONTAINER", SUB(wait_nested_container), wait_nested, false },
-    { T(KILL_NESTED_CONTAINER), "KILL_NESTED_CONTAINER", SUB(kill_nested_container), kill_nested, false },
-    { T(REMOVE_NESTED_CONTAINER), "REMOVE_NESTED_CONTAINER", SUB(remove_nested_container), remove_nested, false },
+    { T(GET_HEALTH), "GET_HEALTH", NULL, 0, get_health, false, 0 },
+    { T(GET_FLAGS), "GET_FLAGS", NULL, 0, get_flags, false, 1 + ACL_VIEW_FLAGS },
+    { T(GET_VERSION), "GET_VERSION", NULL, 0, get_version, false, 0 },
+    { T(GET_METRICS), "GET_METRICS", NULL, 0, get_metrics, false, 0 },
+    { T(GET_LOGGING_LEVEL), "GET_LOGGING_LEVEL", NULL, 0, get_logging_level, false, 0 },
+    { T(SET_LOGGING_LEVEL), "SET_LOGGING_LEVEL", SUB(set_logging_level), set_logging_level, false, 1 + ACL_SET_LOG_LEVEL },
+    { T(LIST_FILES), "LIST_FILES", SUB(list_files), list_files, false, 0 },
+    { T(READ_FILE), "READ_FILE", SUB(read_file), read_file, false, 0 },
+    { T(GET_STATE), "GET_STATE", NULL, 0, get_state, false, 0 },
+    { T(GET_CONTAINERS), "GET_CONTAINERS", NULL, 0, api_get_containers, false, 0 },
+    { T(GET_FRAMEWORKS), "GET_FRAMEWORKS", NULL, 0, get_frameworks, false, 0 },
+    { T(GET_EXECUTORS), "GET_EXECUTORS", NULL, 0, get_executors, false, 0 },
+    { T(GET_OPERATIONS), "GET_OPERATIONS", NULL, 0, get_operations, false, 0 },
+    { T(GET_TASKS), "GET_TASKS", NULL, 0, get_tasks, false, 0 },
+    { T(GET_AGENT), "GET_AGENT", NULL, 0, get_agent, false, 0 },
+    { T(GET_RESOURCE_PROVIDERS), "GET_RESOURCE_PROVIDERS", NULL, 0, get_resource_providers, false, 0 },
+    { T(LAUNCH_NESTED_CONTAINER), "LAUNCH_NESTED_CONTAINER", SUB(launch_nested_container), launch_nested, false, 0 },
+    { T(WAIT_NESTED_CONTAINER), "WAIT_NESTED_CONTAINER", SUB(wait_nested_container), wait_nested, false, 0 },
+    { T(KILL_NESTED_CONTAINER), "KILL_NESTED_CONTAINER", SUB(kill_nested_container), kill_nested, false, 0 },
+    { T(REMOVE_NESTED_CONTAINER), "REMOVE_NESTED_CONTAINER", SUB(remove_nested_container), remove_nested, false, 0 },
     { T(LAUNCH_NESTED_CONTAINER_SESSION), "LAUNCH_NESTED_CONTAINER_SESSION", SUB(launch_nested_container_session),
-      session_start, true },
-    { T(ATTACH_CONTAINER_INPUT), "ATTACH_CONTAINER_INPUT", SUB(attach_container_input), attach_input, false },
-    { T(ATTACH_CONTAINER_OUTPUT), "ATTACH_CONTAINER_OUTPUT", SUB(attach_container_output), api_attach_output, true },
-    { T(LAUNCH_CONTAINER), "LAUNCH_CONTAINER", SUB(launch_container), launch_container, false },
-    { T(WAIT_CONTAINER), "WAIT_CONTAINER", SUB(wait_container), wait_container, false },
-    { T(KILL_CONTAINER), "KILL_CONTAINER", SUB(kill_container), kill_container, false },
-    { T(REMOVE_CONTAINER), "REMOVE_CONTAINER", SUB(remove_container), remove_container, false },
+      session_start, true, 0 },
+    { T(ATTACH_CONTAINER_INPUT), "ATTACH_CONTAINER_INPUT", SUB(attach_container_input), attach_input, false, 0 },
+    { T(ATTACH_CONTAINER_OUTPUT), "ATTACH_CONTAINER_OUTPUT", SUB(attach_container_output), api_attach_output, true, 0 },
+    { T(LAUNCH_CONTAINER), "LAUNCH_CONTAINER", SUB(launch_container), launch_container, false, 0 },
+    { T(WAIT_CONTAINER), "WAIT_CONTAINER", SUB(wait_container), wait_container, false, 0 },
+    { T(KILL_CONTAINER), "KILL_CONTAINER", SUB(kill_container), kill_container, false, 0 },
+    { T(REMOVE_CONTAINER), "REMOVE_CONTAINER", SUB(remove_container), remove_container, false, 0 },
     { T(ADD_RESOURCE_PROVIDER_CONFIG), "ADD_RESOURCE_PROVIDER_CONFIG", SUB(add_resource_provider_config),
-      provider_config, false },
+      provider_config, false, 1 + ACL_MODIFY_PROVIDERS },
     { T(UPDATE_RESOURCE_PROVIDER_CONFIG), "UPDATE_RESOURCE_PROVIDER_CONFIG", SUB(update_resource_provider_config),
-      provider_config, false },
+      provider_config, false, 1 + ACL_MODIFY_PROVIDERS },
     { T(REMOVE_RESOURCE_PROVIDER_CONFIG), "REMOVE_RESOURCE_PROVIDER_CONFIG", SUB(remove_resource_provider_config),
-      provider_remove, false },
+      provider_remove, false, 1 + ACL_MODIFY_PROVIDERS },
     { T(MARK_RESOURCE_PROVIDER_GONE), "MARK_RESOURCE_PROVIDER_GONE", SUB(mark_resource_provider_gone), nothing_to_do,
-      false },
-    { T(PRUNE_IMAGES), "PRUNE_IMAGES", NULL, 0, nothing_to_do, false },
+      false, 1 + ACL_PROVIDERS_GONE },
+    { T(PRUNE_IMAGES), "PRUNE_IMAGES", NULL, 0, nothing_to_do, false, 1 + ACL_PRUNE_IMAGES },
 };
 #pragma GCC diagnostic pop
 
@@ -628,6 +646,8 @@ static void dispatch(struct api_call *c)
         return;
     if (e == NULL)
         http_reply_text(c->req, 501, "501 Not Implemented.");
+    else if (e->guard != 0 && !access_may(c->shell, (enum acl_action)(e->guard - 1), (struct str){ NULL, 0 }))
+        api_reply_forbidden(c->req);
     else if (c->recordio_out && !e->streams)
         http_reply_text(c->req, 406, "Streaming response is not supported for %s call", e->name);
     else

@@ -21,6 +21,7 @@ struct api_call {
 /* 200 with a mesos.v1.agent.Response in the negotiated form; bytes is the Response. */
 void api_reply(struct http_req *r, bool json, struct str response);
 void api_reply_not_post(struct http_req *r); /* 405 */
+void api_reply_forbidden(struct http_req *r); /* 403 */
 void api_reply_empty(struct http_req *r, unsigned status);
 /* "parent.child" from the nested message; from the arena. Empty: a part that is no id, or too deep. */
 struct str api_container_id(const Mesos__V1__ContainerID *id, struct arena *arena);
@@ -31,6 +32,9 @@ const char *api_inherited_user(struct shell *s, struct str id, struct arena *are
 void api_get_containers(struct api_call *c);
 void api_launch(struct api_call *c, const Mesos__V1__ContainerID *id, const Mesos__V1__CommandInfo *command,
                 const Mesos__V1__ContainerInfo *container, const Mesos__V1__Agent__Call__LaunchContainer *more);
+/* Whether the caller may launch this; else answered. as_user: by the user it will run as; under: by the executor's above it. */
+bool api_may_launch(struct api_call *c, struct str id, const Mesos__V1__CommandInfo *command, enum acl_action as_user,
+                    enum acl_action under);
 void api_wait(struct api_call *c, const Mesos__V1__ContainerID *id, bool nested);
 void api_kill(struct api_call *c, const Mesos__V1__ContainerID *id, bool has_signal, int signal);
 void api_remove(struct api_call *c, const Mesos__V1__ContainerID *id);

@@ -128,9 +128,22 @@ static void reply_termination(struct http_req *r, bool json, bool nested, const 
     api_reply(r, json, sbuf_view(&b));
 }
 
+/* Whether the caller may do this to the container; else answered. */
+static bool allowed(struct api_call *c, struct str id, enum acl_action nested, enum acl_action standalone)
+{
+    bool has_parent = container_id_is_set(container_id_parent(container_id(id)));
+
+    if (access_may_container(c->shell, &c->shell->access.who, has_parent ? nested : standalone, id))
+        return true;
+    api_reply_forbidden(c->req);
+    return false;
+}
+
 void api_wait(struct api_call *c, const Mesos__V1__ContainerID *id, bool nested)
 {
     struct str text = api_container_id(id, &c->arena);
+    if (text.n != 0 && !allowed(c, text, ACL_WAIT_NESTED, ACL_WAIT_STANDALONE))
+        return;
     struct container_termination t;
     struct container_status st;
 
@@ -262,6 +275,22 @@ static int launch_nested(struct api_call *c, struct str id, const struct contain
     return rc;
 }
 
+bool api_may_launch(struct api_call *c, struct str id, const Mesos__V1__CommandInfo *command, enum acl_action as_user,
+                    enum acl_action under)
+{
+    struct shell *s = c->shell;
+    const char *inherited = api_inherited_user(s, id, &c->arena);
+    const char *user = command != NULL && command->user != NULL ? command->user : inherited;
+    bool nested = container_id_is_set(container_id_parent(container_id(id)));
+
+    bool ok = s->access.who.is_executor ? access_may_container(s, &s->access.who, under, id)
+                                      : access_may(s, as_user, user != NULL ? str_of(user) : (struct str){ NULL, 0 }) &&
+                                            (!nested || access_may_container(s, &s->access.who, under, id));
+    if (!ok)
+        api_reply_forbidden(c->req);
+    return ok;
+}
+
 void api_launch(struct api_call *c, const Mesos__V1__ContainerID *cid, const Mesos__V1__CommandInfo *command,
                 const Mesos__V1__ContainerInfo *container, const Mesos__V1__Agent__Call__LaunchContainer *m)
 {
@@ -292,6 +321,9 @@ void api_launch(struct api_call *c, const Mesos__V1__ContainerID *cid, const Mes
     } else {
         sandbox = path_fmt("%s/containers/%.*s", s->work_dir, STR_ARG(id));
     }
+    if (!api_may_launch(c, id, command, container_id_is_set(parent) ? ACL_LAUNCH_NESTED_AS_USER : ACL_LAUNCH_STANDALONE,
+                        ACL_LAUNCH_NESTED_UNDER))
+        return;
     int rc = spec_container(s, id.p, sandbox.p, command, container, &c->arena, &spec, &err);
     spec.standalone = !container_id_is_set(parent);
     if (rc == 0 && m != NULL)
@@ -320,6 +352,8 @@ void api_kill(struct api_call *c, const Mesos__V1__ContainerID *cid, bool has_si
     struct error err = { 0 };
     int rc = -(int)ERR_NOT_FOUND;
 
+    if (id.n != 0 && !allowed(c, id, ACL_KILL_NESTED, ACL_KILL_STANDALONE))
+        return;
     if (has_signal && (signal < 1 || signal >= NSIG)) {
         http_reply_text(c->req, 400, "Signal %d does not exist", signal);
         return;
@@ -347,6 +381,8 @@ void api_remove(struct api_call *c, const Mesos__V1__ContainerID *cid)
         http_reply_text(c->req, 400, "Failed to validate agent::Call: 'container_id.value' '%s' is invalid", cid->value);
         return;
     }
+    if (!allowed(c, id, ACL_REMOVE_NESTED, ACL_REMOVE_STANDALONE))
+        return;
     bool nested = !str_eq(root.s, id);
     const char *root_text = arena_str(&c->arena, root.s).p;
     if (nested && containerizer_status(c->shell->containers, root_text, &st, NULL) != 0) {
@@ -366,6 +402,8 @@ void api_attach_output(struct api_call *c)
 
     if (id.n == 0 || containerizer_status(c->shell->containers, id.p, &st, NULL) != 0)
         http_reply_text(c->req, 404, "Container cannot be found");
+    else if (!access_may_container(c->shell, &c->shell->access.who, ACL_ATTACH_OUTPUT, id))
+        api_reply_forbidden(c->req);
     else if (st.io == CONTAINER_IO_NULL)
         http_reply_text(c->req, 500, "I/O switchboard server was disabled for this container");
     else
@@ -409,7 +447,8 @@ static void list_other(void *ctx, const char *id)
 
     if (agent_executor_by_container(l->shell->core, str_of(id)) != NULL)
         return;
-    if (nested ? l->nested : l->standalone)
+    enum acl_action view = nested ? ACL_VIEW_CONTAINERS : ACL_VIEW_STANDALONE;
+    if ((nested ? l->nested : l->standalone) && access_may_container(l->shell, &l->shell->access.who, view, str_of(id)))
         put_container(l->shell, l->b, id, NULL);
 }
 
@@ -419,10 +458,12 @@ void api_get_containers(struct api_call *c)
     CLEANUP(sbuf_done_p) struct sbuf list = SBUF_INIT(API_ANSWER_BYTES_MAX);
     const Mesos__V1__Agent__Call__GetContainers *m = c->msg->get_containers;
     struct listing l = { c->shell, &list, m != NULL && m->show_nested, m != NULL && m->show_standalone };
+    struct agent_views v = access_views(c->shell);
 
     for (struct agent_framework *f = c->shell->core->frameworks; f != NULL; f = f->hh.next)
         for (struct agent_executor *e = f->executors; e != NULL; e = e->hh.next)
-            put_container(c->shell, &list, e->container_id, e);
+            if (agent_views_container(&v, e))
+                put_container(c->shell, &list, e->container_id, e);
     if (l.nested || l.standalone)
         containerizer_each(c->shell->containers, list_other, &l);
     wire_put_u64(&b, 1, MESOS__V1__AGENT__RESPONSE__TYPE__GET_CONTAINERS);

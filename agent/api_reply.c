@@ -59,3 +59,8 @@ const char *api_inherited_user(struct shell *s, struct str id, struct arena *are
         return arena_str(arena, user).p;
     return e->framework->info->user;
 }
+
+void api_reply_forbidden(struct http_req *r)
+{
+    http_reply_text(r, 403, "403 Forbidden.");
+}

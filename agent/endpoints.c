@@ -6,6 +6,7 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include "agent/api.h"
 #include "agent/isolation/containerizer.h"
 #include "agent/wire/encode.h"
 #include "agent/wire/state_json.h"
@@ -50,7 +51,8 @@ void endpoint_state(struct shell *s, struct http_req *r)
         .work_dir = s->work_dir,
         .log_dir = s->flags.log_dir,
         .external_log_file = s->flags.external_log_file,
-        .flags = sbuf_view(&flags),
+        .flags = access_may(s, ACL_VIEW_FLAGS, (struct str){ NULL, 0 }) ? sbuf_view(&flags) : (struct str){ NULL, 0 },
+        .views = access_views(s),
     };
     agent_state_json(&w, &v);
     endpoint_reply(r, &b);
@@ -60,6 +62,10 @@ void endpoint_flags(struct shell *s, struct http_req *r)
 {
     CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(1 << 20);
 
+    if (!access_may(s, ACL_VIEW_FLAGS, (struct str){ NULL, 0 })) {
+        api_reply_forbidden(r);
+        return;
+    }
     sbuf_c(&b, "{\"flags\":");
     flags_json(&s->parsed, NULL, &b);
     sbuf_char(&b, '}');
@@ -278,11 +284,13 @@ void endpoint_statistics(struct shell *s, struct http_req *r)
 {
     CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(ANSWER_BYTES_MAX);
     struct jsonw w = JSONW(&b);
+    struct agent_views v = access_views(s);
 
     jsonw_array(&w);
     for (struct agent_framework *f = s->core->frameworks; f != NULL; f = f->hh.next)
         for (struct agent_executor *e = f->executors; e != NULL; e = e->hh.next)
-            put_entry(s, &w, e, false);
+            if (agent_views_container(&v, e))
+                put_entry(s, &w, e, false);
     jsonw_array_close(&w);
     endpoint_reply(r, &b);
 }
@@ -298,6 +306,7 @@ void endpoint_containers(struct shell *s, struct http_req *r)
     bool by_container = http_query_get(query, "container_id", &cid);
     bool by_framework = http_query_get(query, "framework_id", &fid);
     bool by_executor = http_query_get(query, "executor_id", &eid);
+    struct agent_views v = access_views(s);
 
     if ((by_executor && !by_framework) || (by_container && by_framework)) {
         http_reply_text(r, 400, "Supported query parameters are container_id only, framework_id only, or executor_id and framework_id only");
@@ -306,7 +315,7 @@ void endpoint_containers(struct shell *s, struct http_req *r)
     jsonw_array(&w);
     for (struct agent_framework *f = s->core->frameworks; f != NULL; f = f->hh.next)
         for (struct agent_executor *e = f->executors; e != NULL; e = e->hh.next)
-            if ((!by_container || str_is(sbuf_view(&cid), e->container_id)) &&
+            if (agent_views_container(&v, e) && (!by_container || str_is(sbuf_view(&cid), e->container_id)) &&
                 (!by_framework || str_is(sbuf_view(&fid), f->id)) && (!by_executor || str_is(sbuf_view(&eid), e->id)))
                 put_entry(s, &w, e, true);
     jsonw_array_close(&w);

@@ -352,6 +352,10 @@ static void dispatch(struct call *c)
         http_reply_text(c->req, 400, "Executor cannot be found");
         return;
     }
+    if (!access_is_executor(s, e)) {
+        http_reply_text(c->req, 403, "The token is not of executor %s", e->id);
+        return;
+    }
     if (type != MESOS__V1__EXECUTOR__CALL__TYPE__SUBSCRIBE && e->state == EXECUTOR_REGISTERING) {
         http_reply_text(c->req, 403, "Executor is not subscribed");
         return;

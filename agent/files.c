@@ -23,6 +23,8 @@ struct attached {
 
 struct files {
     struct attached *table;
+    files_guard_fn *guard; /* NULL: everything is shown */
+    void *guard_arg;
 };
 
 enum { ANSWER_BYTES_MAX = 64 << 20 };
@@ -30,6 +32,12 @@ enum { ANSWER_BYTES_MAX = 64 << 20 };
 struct files *files_new(void)
 {
     return xcalloc(1, sizeof(struct files));
+}
+
+void files_set_guard(struct files *f, files_guard_fn *fn, void *arg)
+{
+    f->guard = fn;
+    f->guard_arg = arg;
 }
 
 static void attached_free(struct files *f, struct attached *a)
@@ -128,6 +136,8 @@ int files_open(struct files *f, struct str path, int *ret_fd, struct stat *ret_s
 
     if (a == NULL || rest.n >= sizeof relative || memchr(path.p, 0, path.n) != NULL)
         return error_set(err, ERR_NOT_FOUND, "%.*s is not attached", STR_ARG(path));
+    if (f->guard != NULL && !f->guard(f->guard_arg, a->path, a->real))
+        return error_set(err, ERR_DENIED, "403 Forbidden.");
     (void)snprintf(relative, sizeof relative, "%.*s", STR_ARG(rest));
     CLEANUP(fd_close_p) int root = open(a->real, O_PATH | O_CLOEXEC);
     if (root < 0)

@@ -15,6 +15,9 @@ enum { FILES_READ_MAX = 65536, FILES_ATTACHED_MAX = 300000 };
 struct files;
 
 struct files *files_new(void);
+/* Asked before what is attached as path, which is really real, is shown. */
+typedef bool files_guard_fn(void *arg, const char *path, const char *real);
+void files_set_guard(struct files *f, files_guard_fn *fn, void *arg);
 void files_free(struct files *f);
 void files_attach(struct files *f, const char *virtual_path, const char *real_path);
 void files_detach(struct files *f, const char *virtual_path);

@@ -88,8 +88,23 @@ static const struct flag flags[] = {
     { .name = "logging_level", .type = FLAG_TYPE_STRING, .offset = offsetof(T, logging_level), .default_value = "INFO",
       .choices = "INFO WARNING ERROR", .help = "Least level that is logged." },
     FLAG_BOOL(T, quiet, "quiet", "false", "Nothing on standard error."),
+    /* who may do what */
+    FLAG_PATH(T, http_credentials, "http_credentials", NULL, "Credentials (JSON) of who uses the agent's HTTP API."),
+    FLAG_BOOL(T, authenticate_http_readonly, "authenticate_http_readonly", "false", "Ask for a credential on what only shows."),
+    FLAG_BOOL(T, authenticate_http_readwrite, "authenticate_http_readwrite", "false", "Ask for a credential on what changes something."),
+    FLAG_BOOL(T, authenticate_http_executors, "authenticate_http_executors", "false", "Ask executors for their token (--jwt_secret_key)."),
+    { .name = "jwt_secret_key", .aliases = "executor_secret_key", .type = FLAG_TYPE_PATH, .offset = offsetof(T, jwt_secret_key),
+      .help = "File with the key that signs executors' tokens." },
+    FLAG_PATH(T, acls, "acls", NULL, "Who may do what (JSON)."),
+    FLAG_PATH(T, firewall_rules, "firewall_rules", NULL, "Endpoints to disable (JSON)."),
+    FLAG_PATH(T, credential, "credential", NULL, "The agent's own credential (JSON) with a master that asks for one."),
+    FLAG_DURATION(T, authentication_timeout_min, "authentication_timeout_min", "5secs", "A conversation with the master that takes "
+                  "longer is begun anew."),
+    { .name = "effective_capabilities", .aliases = "allowed_capabilities", .type = FLAG_TYPE_PATH,
+      .offset = offsetof(T, effective_capabilities),
+      .help = "Capabilities of containers that say nothing else, as JSON: {\"capabilities\":[\"CHOWN\",..]} (isolator linux/capabilities)." },
+    FLAG_PATH(T, bounding_capabilities, "bounding_capabilities", NULL, "The most that a container may have (isolator linux/capabilities)."),
     /* not built yet */
-    UNUSED(0, "acls", NULL),
     UNUSED(1, "agent_features", NULL),
     { .name = "agent_subsystems", .type = FLAG_TYPE_STRING, .offset = offsetof(T, unused_text[2]),
       .aliases = "slave_subsystems", .help = "Accepted; has no effect in this version." },
@@ -99,19 +114,13 @@ static const struct flag flags[] = {
     UNUSED(6, "authenticatee", "crammd5"),
     UNUSED_DURATION(0, "authentication_backoff_factor", "1secs"),
     UNUSED_DURATION(1, "authentication_timeout_max", "1mins"),
-    UNUSED_DURATION(2, "authentication_timeout_min", "5secs"),
-    UNUSED_BOOL(0, "authenticate_http_executors", "false"),
-    UNUSED_BOOL(1, "authenticate_http_readonly", "false"),
-    UNUSED_BOOL(2, "authenticate_http_readwrite", "false"),
     UNUSED(7, "authorizer", "local"),
-    UNUSED(8, "bounding_capabilities", NULL),
     UNUSED(9, "cgroups_net_cls_primary_handle", NULL),
     UNUSED(10, "cgroups_net_cls_secondary_handles", NULL),
     UNUSED_BOOL(3, "check_agent_port_range_only", "false"),
     UNUSED(11, "container_logger", NULL),
     UNUSED(12, "container_ports_isolated_range", NULL),
     UNUSED_DURATION(3, "container_ports_watch_interval", "30secs"),
-    UNUSED(13, "credential", NULL),
     UNUSED(14, "csi_plugin_config_dir", NULL),
     UNUSED(15, "default_container_dns", NULL),
     UNUSED(17, "disk_profile_adaptor", NULL),
@@ -128,8 +137,6 @@ static const struct flag flags[] = {
     UNUSED(24, "docker_volume_checkpoint_dir", "/var/run/mesos/isolators/docker/volume"),
     UNUSED_BOOL(6, "docker_volume_chown", "false"),
     UNUSED(25, "domain_socket_location", NULL),
-    { .name = "effective_capabilities", .type = FLAG_TYPE_STRING, .offset = offsetof(T, unused_text[26]),
-      .aliases = "allowed_capabilities", .help = "Accepted; has no effect in this version." },
     UNUSED(27, "egress_burst", NULL),
     UNUSED(28, "egress_ceil_limit", NULL),
     UNUSED(29, "egress_flow_classifier_parent", NULL),
@@ -140,12 +147,10 @@ static const struct flag flags[] = {
     UNUSED(32, "ephemeral_ports_per_container", NULL),
     UNUSED(33, "eth0_name", NULL),
     UNUSED_DURATION(6, "executor_reregistration_retry_interval", NULL),
-    UNUSED(34, "firewall_rules", NULL),
     UNUSED(35, "hadoop_home", NULL),
     UNUSED(36, "hooks", NULL),
     UNUSED(37, "host_path_volume_force_creation", NULL),
     UNUSED(38, "http_authenticators", NULL),
-    UNUSED(39, "http_credentials", NULL),
     UNUSED_BOOL(9, "http_executor_domain_sockets", "false"),
     FLAG_DURATION(T, http_heartbeat_interval, "http_heartbeat_interval", "30secs", "Heartbeats on streams of containers' output."),
     UNUSED(40, "image_gc_config", NULL),
@@ -160,8 +165,6 @@ static const struct flag flags[] = {
     UNUSED(47, "ip6", NULL),
     UNUSED(48, "ip6_discovery_command", NULL),
     UNUSED(49, "ip_discovery_command", NULL),
-    { .name = "jwt_secret_key", .type = FLAG_TYPE_STRING, .offset = offsetof(T, unused_text[50]),
-      .aliases = "executor_secret_key", .help = "Accepted; has no effect in this version." },
     UNUSED(51, "lo_name", NULL),
     UNUSED(52, "logbufsecs", "0"),
     UNUSED(53, "master_detector", NULL),
@@ -212,11 +215,16 @@ const struct flags_spec agent_flags_spec = {
     .env_prefixes = "STOA_AGENT_ STOA_ MESOS_",
 };
 
-/* Flags whose absence would make the agent less safe than its operator thinks: refuse instead of ignoring. */
+/* Flags without which the agent is less safe, less bounded or another one than its operator thinks: refused, not ignored. */
 static const char *const refused[] = {
-    "acls", "credential", "http_credentials", "jwt_secret_key", "firewall_rules", "image_providers", "modules",
-    "modules_dir", "seccomp_profile_name", "network_cni_config_dir", "resource_provider_config_dir", "hooks",
-    "secret_resolver", "master_detector", "nvidia_gpu_devices", "default_container_dns", "allowed_devices",
+    "image_providers", "modules", "modules_dir", "seccomp_profile_name", "network_cni_config_dir",
+    "resource_provider_config_dir", "hooks", "secret_resolver", "master_detector", "nvidia_gpu_devices",
+    "default_container_dns", "allowed_devices", "container_logger", "qos_controller", "resource_estimator",
+    "disk_profile_adaptor", "csi_plugin_config_dir", "cgroups_net_cls_primary_handle",
+    "cgroups_net_cls_secondary_handles", "volume_gid_range", "ip6", "ip6_discovery_command", "ip_discovery_command",
+    "domain_socket_location", "container_ports_isolated_range", "perf_events", "xfs_kill_containers",
+    "egress_rate_limit_per_container", "egress_rate_per_cpu", "ingress_rate_limit_per_container",
+    "ingress_rate_per_cpu", "image_gc_config", "host_path_volume_force_creation", "agent_features",
 };
 
 static bool is_refused(const char *name)
@@ -234,14 +242,38 @@ static bool has_no_effect(const struct flag *f)
 
 static int check_true_flags(const struct flags *f, struct error *err)
 {
-    static const char *const names[] = { "authenticate_http_executors", "authenticate_http_readonly",
-                                         "authenticate_http_readwrite", "http_executor_domain_sockets",
-                                         "enforce_container_ports", "memory_profiling" };
+    static const char *const names[] = { "http_executor_domain_sockets", "enforce_container_ports", "memory_profiling" };
 
     for (size_t i = 0; i < agent_flags_spec.count; i++)
         for (size_t j = 0; j < sizeof names / sizeof names[0]; j++)
             if (strcmp(flags[i].name, names[j]) == 0 && f->text[i] != NULL && strcmp(f->text[i], "true") == 0)
                 return error_set(err, ERR_INVALID, "--%s is not built in this version; leave it out", names[j]);
+    return 0;
+}
+
+/* Flags that name a module, of which there is one. */
+static int check_modules(const struct flags *f, struct error *err)
+{
+    static const struct {
+        const char *name, *only;
+    } modules[] = { { "authenticatee", "crammd5" }, { "authorizer", "local" }, { "http_authenticators", "basic" } };
+
+    for (size_t i = 0; i < agent_flags_spec.count; i++)
+        for (size_t j = 0; j < sizeof modules / sizeof modules[0]; j++)
+            if (strcmp(flags[i].name, modules[j].name) == 0 && f->text[i] != NULL && strcmp(f->text[i], modules[j].only) != 0)
+                return error_set(err, ERR_INVALID, "--%s=%s: only %s is built", modules[j].name, f->text[i], modules[j].only);
+    return 0;
+}
+
+static int check_auth(const struct agent_flags *v, struct error *err)
+{
+    if ((v->authenticate_http_readonly || v->authenticate_http_readwrite) && v->http_credentials == NULL)
+        return error_set(err, ERR_INVALID, "--authenticate_http_readonly and --authenticate_http_readwrite need --http_credentials");
+    if (v->authenticate_http_executors && v->jwt_secret_key == NULL)
+        return error_set(err, ERR_INVALID, "--authenticate_http_executors needs --jwt_secret_key");
+    if ((v->effective_capabilities != NULL || v->bounding_capabilities != NULL) &&
+        !str_contains(str_of(v->isolation), STR("linux/capabilities")))
+        return error_set(err, ERR_INVALID, "--effective_capabilities and --bounding_capabilities need linux/capabilities in --isolation");
     return 0;
 }
 
@@ -258,6 +290,10 @@ int agent_flags_check(const struct flags *f, const struct agent_flags *v, struct
     if (v->gc_disk_headroom < 0 || v->gc_disk_headroom > 1)
         return error_set(err, ERR_INVALID, "--gc_disk_headroom=%g: from 0 to 1", v->gc_disk_headroom);
     int rc = check_true_flags(f, err);
+    if (rc == 0)
+        rc = check_modules(f, err);
+    if (rc == 0)
+        rc = check_auth(v, err);
     if (rc != 0)
         return rc;
     for (size_t i = 0; i < agent_flags_spec.count; i++) {

@@ -39,6 +39,11 @@ struct agent_flags {
     /* the log */
     char *log_dir, *external_log_file, *logging_level;
     bool quiet;
+    /* who may do what */
+    char *http_credentials, *jwt_secret_key, *acls, *firewall_rules, *credential;
+    char *effective_capabilities, *bounding_capabilities;
+    bool authenticate_http_readonly, authenticate_http_readwrite, authenticate_http_executors;
+    int64_t authentication_timeout_min;
     /* accepted for the sake of existing unit files */
     char *unused_text[96];
     bool unused_bool[32];

@@ -40,6 +40,7 @@ struct input {
     size_t written;                /* of it */
     struct winsize window;         /* ws_row 0: none was said */
     struct loop_watch *watch;      /* room to write */
+    struct access_who who;
     struct loop_work release;
 };
 
@@ -259,6 +260,10 @@ static void take_id(struct input *x, const Mesos__V1__Agent__Call__AttachContain
         refuse(x, 404, "Container %s cannot be found", id.n != 0 ? id.p : m->container_id->value);
         return;
     }
+    if (!access_may_container(x->shell, &x->who, ACL_ATTACH_INPUT, id)) {
+        refuse(x, 403, "403 Forbidden.");
+        return;
+    }
     if (st.io == CONTAINER_IO_NULL) {
         refuse(x, 500, "I/O switchboard server was disabled for this container");
         return;
@@ -330,27 +335,30 @@ static void on_body(void *arg, struct http_req *r, struct str bytes, bool end)
         flush(x);
 }
 
-bool input_take(struct shell *s, struct http_req *r)
+bool input_wants(const struct shell *s, const struct http_req *r)
 {
     struct str type = http_req_header(r, "Message-Content-Type");
-    bool json = str_is(type, "application/json");
 
-    if (s->core->state == AGENT_RECOVERING || http_req_verb(r) != HTTP_VERB_POST ||
-        !str_is(http_req_header(r, "Content-Type"), "application/recordio") ||
-        (!json && !str_is(type, "application/x-protobuf")))
-        return false;
+    return s->core->state != AGENT_RECOVERING && http_req_verb(r) == HTTP_VERB_POST &&
+           str_is(http_req_header(r, "Content-Type"), "application/recordio") &&
+           (str_is(type, "application/json") || str_is(type, "application/x-protobuf"));
+}
+
+void input_take(struct shell *s, struct http_req *r)
+{
+    bool json = str_is(http_req_header(r, "Message-Content-Type"), "application/json");
+
     if (input_count >= INPUTS_MAX) {
         http_reply_text(r, 503, "%d requests write to containers already, the most this agent keeps", INPUTS_MAX);
-        return true;
+        return;
     }
     struct input *x = xcalloc(1, sizeof *x);
-    *x = (struct input){ .shell = s, .req = r, .json = json, .fd = -1, .waiting = SBUF_INIT(WAITING_BYTES_MAX) };
+    *x = (struct input){ .shell = s, .req = r, .json = json, .fd = -1, .waiting = SBUF_INIT(WAITING_BYTES_MAX), .who = s->access.who };
     recordio_init(&x->reader, RECORD_BYTES_MAX);
     DL_APPEND(inputs, x);
     input_count++;
     http_req_on_gone(r, client_gone, x);
     http_body_stream(r, on_body, x);
-    return true;
 }
 
 void input_container_exited(struct shell *s, const char *id)

@@ -44,7 +44,7 @@ static bool on_message(void *ctx, const struct msg_in *m)
     struct error err = { 0 };
 
     if (!str_is(m->to, "slave(1)"))
-        return false;
+        return login_take(s, m);
     if (msg_pid_is_set(&m->from))
         msg_pid_text(&m->from, from);
     if (s->exiting || exec_driver_take(s, m))
@@ -379,7 +379,12 @@ static int start_containers(struct shell *s, struct error *err)
         .pids_default_max = f->pids_max,
     };
 
-    int rc = containerizer_new(&s->containers, s->loop, &o, &cb, err);
+    CLEANUP(arena_done_p) struct arena arena = ARENA_INIT(1 << 20);
+    int rc = spec_capabilities("effective_capabilities", f->effective_capabilities, &arena, &o.effective_caps, err);
+    if (rc == 0)
+        rc = spec_capabilities("bounding_capabilities", f->bounding_capabilities, &arena, &o.bounding_caps, err);
+    if (rc == 0)
+        rc = containerizer_new(&s->containers, s->loop, &o, &cb, err);
     for (size_t i = 0; rc == 0 && i < containerizer_capability_count(s->containers); i++)
         log_info("capability", "text=" LOG_Q, LOG_QARG(str_of(containerizer_capability(s->containers, i))));
     return rc;
@@ -611,6 +616,8 @@ static int start(struct shell *s, struct error *err)
     if (rc == 0)
         rc = listen_and_name(s, err);
     if (rc == 0)
+        rc = access_load(s, err);
+    if (rc == 0)
         rc = read_domain(s, err);
     if (rc == 0)
         rc = read_executor_env(s, err);
@@ -622,6 +629,7 @@ static int start(struct shell *s, struct error *err)
     s->started = loop_wall(s->loop);
     s->started_mono = loop_now(s->loop);
     s->files = files_new();
+    files_set_guard(s->files, access_guards_file, s);
     if (s->flags.external_log_file != NULL)
         files_attach(s->files, "/slave/log", s->flags.external_log_file);
     else if (s->flags.log_dir != NULL)
@@ -656,6 +664,7 @@ static void stop(struct shell *s)
     loop_free(s->loop);
     agent_core_free(s->core);
     files_free(s->files);
+    access_done(s);
     metrics_free(s->metrics);
     resources_done(&s->env.resources);
     attributes_done(&s->env.attributes);
@@ -685,6 +694,7 @@ static void set_log(const struct agent_flags *f)
         log_set_level(LOG_ERROR);
     if (f->log_dir == NULL)
         return;
+    (void)fs_mkdirs(f->log_dir, 0755, NULL); /* the file tells what is wrong */
     int fd = open(path_fmt("%s/stoa-agent.log", f->log_dir).p, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     if (fd >= 0)
         log_set_fd(fd);

@@ -41,26 +41,27 @@ struct route {
     const char *path;
     void (*handle)(struct shell *s, struct http_req *r);
     bool process; /* of the agent's process: also behind /slave(1) */
+    enum agent_realm realm;
 };
 
 static const struct route routes[] = {
-    { "/api/v1/executor", exec_api_request, true },
-    { "/api/v1/resource_provider", route_providers, true },
-    { "/api/v1", api_request, true },
-    { "/health", route_health, true },
-    { "/version", endpoint_version, true },
-    { "/flags", endpoint_flags, true },
-    { "/state", endpoint_state, true },
-    { "/containers", endpoint_containers, true },
-    { "/monitor/statistics", endpoint_statistics, true },
-    { "/monitor/statistics.json", endpoint_statistics, true },
-    { "/containerizer/debug", route_debug, true },
-    { "/metrics/snapshot", endpoint_metrics_snapshot, false },
-    { "/metrics", endpoint_metrics, false },
-    { "/logging/toggle", endpoint_logging, false },
-    { "/system/stats.json", endpoint_system_stats, false },
-    { "/help", route_help, false },
-    { "/__processes__", route_processes, false },
+    { "/api/v1/executor", exec_api_request, true, REALM_EXECUTOR },
+    { "/api/v1/resource_provider", route_providers, true, REALM_READWRITE },
+    { "/api/v1", api_request, true, REALM_READWRITE },
+    { "/health", route_health, true, REALM_OPEN },
+    { "/version", endpoint_version, true, REALM_OPEN },
+    { "/flags", endpoint_flags, true, REALM_READONLY },
+    { "/state", endpoint_state, true, REALM_READONLY },
+    { "/containers", endpoint_containers, true, REALM_READONLY },
+    { "/monitor/statistics", endpoint_statistics, true, REALM_READONLY },
+    { "/monitor/statistics.json", endpoint_statistics, true, REALM_READONLY },
+    { "/containerizer/debug", route_debug, true, REALM_READONLY },
+    { "/metrics/snapshot", endpoint_metrics_snapshot, false, REALM_READONLY },
+    { "/metrics", endpoint_metrics, false, REALM_READONLY },
+    { "/logging/toggle", endpoint_logging, false, REALM_READWRITE },
+    { "/system/stats.json", endpoint_system_stats, false, REALM_OPEN },
+    { "/help", route_help, false, REALM_OPEN },
+    { "/__processes__", route_processes, false, REALM_OPEN },
 };
 
 static void route_help(struct shell *s, struct http_req *r)
@@ -97,6 +98,25 @@ static const struct route *find(const struct http_req *r)
     return i < 0 || (process && !routes[i].process) ? NULL : &routes[i];
 }
 
+/* Of the ones that get_endpoints may name. */
+static bool endpoint_allowed(struct shell *s, struct http_req *r, struct str path)
+{
+    if (!acl_endpoint_is_known(path) || access_may(s, ACL_GET_ENDPOINTS, path))
+        return true;
+    http_reply_text(r, 403, "403 Forbidden.");
+    return false;
+}
+
+static bool firewall_refuses(struct shell *s, struct http_req *r)
+{
+    struct str path = http_req_path(r);
+
+    if (!firewall_blocks(&s->access.firewall, path))
+        return false;
+    http_reply_text(r, 403, "Endpoint '%.*s' is disabled", STR_ARG(path));
+    return true;
+}
+
 void routes_head(void *ctx, struct http_req *r)
 {
     struct shell *s = ctx;
@@ -104,23 +124,30 @@ void routes_head(void *ctx, struct http_req *r)
     if (msg_take(s->msg, r))
         return;
     const struct route *route = find(r);
-    if (route == NULL || route->handle != api_request || !input_take(s, r))
-        http_body_collect(r, BODY_BYTES_MAX);
+    if (route != NULL && route->handle == api_request && input_wants(s, r)) {
+        if (!firewall_refuses(s, r) && access_check(s, r, route->realm))
+            input_take(s, r);
+        return;
+    }
+    http_body_collect(r, BODY_BYTES_MAX);
 }
 
 void routes_request(void *ctx, struct http_req *r)
 {
     struct shell *s = ctx;
     struct str path = http_req_path(r);
-    bool process = skip_process(&path);
 
+    if (firewall_refuses(s, r))
+        return;
+    bool process = skip_process(&path);
     if (!process && str_starts(path, STR("/files/"))) {
-        files_request(s->files, r, str_sub(path, 7, path.n));
+        if (access_check(s, r, REALM_READONLY) && endpoint_allowed(s, r, path))
+            files_request(s->files, r, str_sub(path, 7, path.n));
         return;
     }
     const struct route *route = find(r);
     if (route == NULL)
         http_reply_text(r, 404, "404 Not Found.");
-    else
+    else if (access_check(s, r, route->realm) && endpoint_allowed(s, r, path))
         route->handle(s, r);
 }

@@ -166,6 +166,8 @@ void session_start(struct api_call *c)
         http_reply_text(c->req, 400, "Parent container %.*s does not exist", STR_ARG(parent.s));
         return;
     }
+    if (!api_may_launch(c, id, m->command, ACL_SESSIONS_AS_USER, ACL_SESSIONS_UNDER))
+        return;
     struct path sandbox = path_fmt("%s/containers/%.*s", st.sandbox, STR_ARG(container_id_leaf(container_id(id))));
     int rc = spec_container(s, id.p, sandbox.p, m->command, m->container, &c->arena, &spec, &err);
     spec.class = CONTAINER_CLASS_DEBUG;

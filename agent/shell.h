@@ -6,6 +6,7 @@
 #ifndef STOA_AGENT_SHELL_H
 #define STOA_AGENT_SHELL_H
 
+#include "agent/access.h"
 #include "agent/checkpoint.h"
 #include "agent/core/state.h"
 #include "agent/flags.h"
@@ -30,6 +31,7 @@ struct shell {
     struct containerizer *containers;
     struct agent *core;
     struct agent_env env;
+    struct access access;
     struct agent_flags flags;
     struct flags parsed;
     struct checkpoint checkpoint;
@@ -75,6 +77,8 @@ int spec_executor(struct shell *s, const struct agent_executor *e, struct arena 
 void spec_resources(const struct resources *total, int64_t cpus_limit_milli, int64_t mem_limit_milli,
                     struct container_resources *ret);
 void spec_executor_resources(const struct agent_executor *e, struct container_resources *ret);
+/* The set that a flag names, in the arena; *ret stays when value is NULL. */
+int spec_capabilities(const char *flag, const char *value, struct arena *arena, const uint64_t **ret, struct error *err);
 /* A nested or standalone container of LAUNCH_CONTAINER; messages borrowed. */
 int spec_container(struct shell *s, const char *id, const char *sandbox, const Mesos__V1__CommandInfo *command,
                    const Mesos__V1__ContainerInfo *container, struct arena *arena, struct container_spec *ret,

@@ -16,6 +16,7 @@
 #include "common/base/cleanup.h"
 #include "common/io/beneath.h"
 #include "common/wire/guard.h"
+#include "common/wire/json.h"
 #include "proto/mesos_v1.pb-c.h"
 
 struct env_list {
@@ -107,6 +108,10 @@ static void env_of_executor(struct shell *s, const struct agent_executor *e, str
     }
     env_put(l, "MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", duration_text(l->arena, grace));
     env_put(l, "MESOS_HTTP_COMMAND_EXECUTOR", s->flags.http_command_executor ? "1" : "0");
+    CLEANUP(sbuf_done_p) struct sbuf token = SBUF_INIT(16384);
+    access_token(s, e, &token);
+    if (token.n != 0)
+        env_put(l, "MESOS_EXECUTOR_AUTHENTICATION_TOKEN", text(l->arena, sbuf_view(&token)));
 }
 
 static int uris_of_command(const Mesos__V1__CommandInfo *c, struct arena *arena, struct container_command *ret,
@@ -293,6 +298,26 @@ static const uint64_t *caps_of(const Mesos__V1__CapabilityInfo *info, struct are
             *bits |= UINT64_C(1) << bit;
     }
     return bits;
+}
+
+int spec_capabilities(const char *flag, const char *value, struct arena *arena, const uint64_t **ret, struct error *err)
+{
+    CLEANUP(sbuf_done_p) struct sbuf text = SBUF_INIT(1 << 20);
+    CLEANUP(sbuf_done_p) struct sbuf bytes = SBUF_INIT(1 << 20);
+    Mesos__V1__CapabilityInfo *m = NULL;
+
+    if (value == NULL)
+        return 0;
+    int rc = flag_json_text(flag, value, &text, err);
+    if (rc != 0)
+        return rc;
+    rc = json_to_wire(&mesos__v1__capability_info__descriptor, sbuf_view(&text), &bytes, err);
+    if (rc == 0)
+        rc = WIRE_UNPACK(mesos__v1__capability_info, sbuf_view(&bytes), arena, &m, err);
+    if (rc != 0)
+        return error_wrap(err, "--%s", flag);
+    *ret = caps_of(m, arena);
+    return 0;
 }
 
 static int linux_of(const Mesos__V1__LinuxInfo *l, struct arena *arena, struct container_spec *ret, struct error *err)

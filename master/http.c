@@ -80,7 +80,7 @@ void http_request(struct shell *sh, struct http_req *r)
     char principal_buf[512];
     struct str principal;
 
-    if (firewall_blocks(sh, path)) {
+    if (firewall_blocks(&sh->firewall, path)) {
         http_reply_text(r, 403, "Endpoint '%.*s' is disabled", STR_ARG(path));
         return;
     }

@@ -4,7 +4,6 @@
  * comes back with HMAC-MD5(secret, challenge). Success is kept per pid until its link breaks or it asks again.
  * Source: wire protocol, section 17. */
 #include <openssl/crypto.h>
-#include <openssl/hmac.h>
 #include <stdlib.h>
 
 #include "common/base/alloc.h"
@@ -16,7 +15,7 @@
 #define SESSION_PREFIX "crammd5-authenticator-session("
 #define MECHANISM      "CRAM-MD5"
 
-enum { SESSIONS_MAX = 1000, PIDS_MAX = 40000, CHALLENGE_SIZE = 512, MD5_HEX = 32 };
+enum { SESSIONS_MAX = 1000, PIDS_MAX = 40000, CHALLENGE_SIZE = 512 };
 
 enum sasl_state { SASL_OFFERED, SASL_CHALLENGED };
 
@@ -184,38 +183,19 @@ static void challenge(struct shell *sh, struct sasl_session *s)
     reply_field(sh, s, "AuthenticationStepMessage", str_of(s->challenge));
 }
 
-static bool digest_matches(const struct sasl_session *s, const char *secret, struct str digest)
-{
-    unsigned char mac[EVP_MAX_MD_SIZE];
-    char hex[2 * EVP_MAX_MD_SIZE + 1];
-    unsigned n = 0;
-
-    if (digest.n != MD5_HEX || HMAC(EVP_md5(), secret, (int)strlen(secret), (const unsigned char *)s->challenge,
-                                    strlen(s->challenge), mac, &n) == NULL || n != MD5_HEX / 2)
-        return false;
-    for (unsigned i = 0; i < n; i++)
-        (void)snprintf(hex + 2 * (size_t)i, 3, "%02x", mac[i]);
-    return CRYPTO_memcmp(hex, digest.p, MD5_HEX) == 0;
-}
-
 /* "principal digest" */
 static void check(struct shell *sh, struct sasl_session *s, struct str answer)
 {
-    size_t at = answer.n;
+    const struct credential *c = credentials_cram_md5(&sh->credentials, str_of(s->challenge), answer);
 
-    while (at > 0 && answer.p[at - 1] != ' ')
-        at--;
-    struct str name = str_sub(answer, 0, at > 0 ? at - 1 : 0), digest = str_sub(answer, at, answer.n);
-    for (size_t i = 0; i < sh->credential_count; i++)
-        if (str_is(name, sh->credentials[i].principal) && digest_matches(s, sh->credentials[i].secret, digest)) {
-            log_info("authenticated", "pid=%s principal=" LOG_Q, s->subject, LOG_QARG(name));
-            pid_remember(sh->sasl, str_of(s->subject), sh->credentials[i].principal);
-            reply(sh, s, "AuthenticationCompletedMessage", (struct str){ NULL, 0 });
-            session_end(sh->sasl, s);
-            return;
-        }
-    log_warn("authentication_failed", "pid=%s", s->subject);
-    reply(sh, s, "AuthenticationFailedMessage", (struct str){ NULL, 0 });
+    if (c != NULL) {
+        log_info("authenticated", "pid=%s principal=" LOG_Q, s->subject, LOG_QARG(str_of(c->principal)));
+        pid_remember(sh->sasl, str_of(s->subject), c->principal);
+        reply(sh, s, "AuthenticationCompletedMessage", (struct str){ NULL, 0 });
+    } else {
+        log_warn("authentication_failed", "pid=%s", s->subject);
+        reply(sh, s, "AuthenticationFailedMessage", (struct str){ NULL, 0 });
+    }
     session_end(sh->sasl, s);
 }
 

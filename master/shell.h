@@ -11,6 +11,8 @@
 
 #include "common/base/hash.h"
 #include "common/base/rng.h"
+#include "common/io/credentials.h"
+#include "common/io/firewall.h"
 #include "common/io/flags.h"
 #include "common/io/http.h"
 #include "common/io/loop.h"
@@ -31,9 +33,6 @@ enum realm { REALM_NONE, REALM_READONLY, REALM_READWRITE, REALM_SCHEDULER };
 struct cJSON;
 struct throttle;
 
-struct credential {
-    char *principal, *secret;
-};
 
 /* A request that waits for the core's answer. */
 struct parked {
@@ -75,13 +74,11 @@ struct shell {
     struct msg_pid self;
     char hostname[256];
     char pid[MSG_PID_TEXT_SIZE];
-    struct credential *credentials;
-    size_t credential_count;
+    struct credentials credentials;
     struct sasl *sasl;          /* sasl.c; NULL until somebody authenticates by messages */
     struct acls *acls;          /* --acls; NULL: everything is allowed */
     struct throttle *throttle;  /* --rate_limits; NULL: nobody is held up */
-    char **disabled;            /* --firewall_rules: paths */
-    size_t disabled_count;
+    struct firewall firewall;
 
     uint64_t next_handle;
     struct parked *parked;
@@ -188,9 +185,7 @@ void auth_done(struct shell *sh);
 bool auth_check(struct shell *sh, struct http_req *r, enum realm realm, char *buf, size_t size, struct str *ret_principal);
 /* Whether --acls allow it; else r is answered with 403. */
 bool auth_allows(struct shell *sh, struct http_req *r, enum acl_action action, struct str principal);
-bool firewall_blocks(const struct shell *sh, struct str path);
 /* A flag's value: inline JSON, or a path. The caller frees with json_free. */
-int auth_flag_json(const char *name, const char *value, struct cJSON **ret, struct error *err);
 
 /* --- throttle.c: --rate_limits --- */
 int throttle_load(struct shell *sh, struct error *err);

@@ -228,7 +228,7 @@ uint64_t throttle_unhandled(const struct shell *sh, const char *principal)
 int throttle_load(struct shell *sh, struct error *err)
 {
     struct cJSON *tree = NULL;
-    int rc = auth_flag_json("rate_limits", sh->flags.rate_limits, &tree, err);
+    int rc = flag_json("rate_limits", sh->flags.rate_limits, &tree, err);
 
     if (rc != 0)
         return rc;

@@ -51,6 +51,7 @@ enum {
     AGENT_EXECUTORS_MAX = 20000,           /* of all frameworks */
     AGENT_TASKS_MAX = 100000,              /* of all executors */
     AGENT_UPDATES_PENDING_MAX = 10000,     /* of one task */
+    AGENT_STREAMS_MAX = 200000,            /* tasks with updates on their way: executors may name tasks of their own */
     AGENT_COMPLETED_FRAMEWORKS_MAX = 50,
     AGENT_COMPLETED_TASKS_MAX = 200,       /* per executor */
     AGENT_OPERATIONS_MAX = 10000,
@@ -391,7 +392,7 @@ void agent_core_free(struct agent *a);
  * cannot fail. Time must not go backwards. */
 struct agent_actions agent_step(struct agent *a, const struct agent_event *ev);
 
-/* Whether one more update of this task can be taken (AGENT_UPDATES_PENDING_MAX). */
+/* Whether one more update of this task can be taken (AGENT_UPDATES_PENDING_MAX, AGENT_STREAMS_MAX). */
 bool agent_can_take_update(const struct agent *a, struct framework_id framework, struct task_id task);
 
 #endif

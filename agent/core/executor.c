@@ -153,13 +153,6 @@ static void take_update(struct agent *a, struct agent_executor *e, struct task_s
         ack(a, e, status); /* nobody waits for it, but the executor would */
         return;
     }
-    if (t == NULL) { /* the master does not know it either, and would think that we two disagree */
-        a->counters.invalid_updates++;
-        agent_note(a, true, "ignoring %s of task %.*s, which executor %s does not have", task_state_name(status->state),
-                   STR_ARG(status->task.s), e->id);
-        ack(a, e, status);
-        return;
-    }
     a->counters.valid_updates++;
     if (a->draining && (status->state == TASK_KILLING || status->state == TASK_KILLED))
         changed = a->codec.status_drained(status, a->drain_mark_gone && status->state == TASK_KILLED && is_aware(f));

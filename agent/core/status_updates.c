@@ -293,7 +293,7 @@ bool agent_can_take_update(const struct agent *a, struct framework_id framework,
 {
     const struct agent_stream *s = agent_stream_find(a, framework.s, task.s);
 
-    return s == NULL || s->count < AGENT_UPDATES_PENDING_MAX;
+    return s == NULL ? HASH_COUNT(a->streams) < AGENT_STREAMS_MAX : s->count < AGENT_UPDATES_PENDING_MAX;
 }
 
 /* Replays a log: what was acknowledged is dropped, the rest is stored already and waits for a master. */

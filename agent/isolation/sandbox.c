@@ -4,6 +4,7 @@
  * pipe instead of stdout. So nothing below the top-level sandbox is reached by a path that could have been bent. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -73,6 +74,10 @@ void sandbox_remove(const struct container *c)
     CLEANUP(fd_close_p) int at = beneath_parent(c->sandbox, sandbox_trusted(c->sandbox), 0, &last, &ignored);
 
     /* As far as it is one: never a path that only looks so. */
-    if (at >= 0 && strcmp(last, id != NULL ? id + 1 : c->id) == 0)
-        tree_remove_later(c->iso->loop, at, last, NULL, NULL);
+    if (at < 0 || strcmp(last, id != NULL ? id + 1 : c->id) != 0)
+        return;
+    static unsigned removed; /* its name is free at once: the id may be used again */
+    char name[64];
+    (void)snprintf(name, sizeof name, ".removed.%d.%u", (int)getpid(), removed++);
+    tree_remove_later(c->iso->loop, at, renameat(at, last, at, name) == 0 ? name : last, NULL, NULL);
 }

@@ -232,17 +232,18 @@ static void put_executor(struct jsonw *w, const struct agent_state_view *v, cons
         jsonw_key_c(w, "type", e->info->type == EXECUTOR_DEFAULT ? "DEFAULT" : "CUSTOM");
     jsonw_key_array(w, "tasks");
     for (const struct agent_task *t = e->order; t != NULL; t = t->next)
-        if (t->place != AGENT_TASK_QUEUED)
+        if (t->place != AGENT_TASK_QUEUED && agent_views_task(&v->views, t))
             put_task(w, a, t);
     jsonw_array_close(w);
     jsonw_key_array(w, "queued_tasks");
     for (const struct agent_task *t = e->order; t != NULL; t = t->next)
-        if (t->place == AGENT_TASK_QUEUED)
+        if (t->place == AGENT_TASK_QUEUED && agent_views_task(&v->views, t))
             put_queued(w, a, t);
     jsonw_array_close(w);
     jsonw_key_array(w, "completed_tasks");
     for (const struct agent_task *t = e->completed; t != NULL; t = t->next)
-        put_task(w, a, t);
+        if (agent_views_task(&v->views, t))
+            put_task(w, a, t);
     jsonw_array_close(w);
     jsonw_close(w);
 }
@@ -270,11 +271,13 @@ static void put_framework(struct jsonw *w, const struct agent_state_view *v, con
     }
     jsonw_key_array(w, "executors");
     for (const struct agent_executor *e = f->executors; e != NULL; e = e->hh.next)
-        put_executor(w, v, e);
+        if (agent_views_executor(&v->views, e))
+            put_executor(w, v, e);
     jsonw_array_close(w);
     jsonw_key_array(w, "completed_executors");
     for (const struct agent_executor *e = f->completed; e != NULL; e = e->next)
-        put_executor(w, v, e);
+        if (agent_views_executor(&v->views, e))
+            put_executor(w, v, e);
     jsonw_array_close(w);
     jsonw_close(w);
 }
@@ -354,15 +357,19 @@ void agent_state_json(struct jsonw *w, const struct agent_state_view *v)
         jsonw_key_c(w, "log_dir", v->log_dir);
     if (v->external_log_file != NULL)
         jsonw_key_c(w, "external_log_file", v->external_log_file);
-    jsonw_key(w, "flags");
-    jsonw_raw(w, v->flags);
+    if (v->flags.n != 0) {
+        jsonw_key(w, "flags");
+        jsonw_raw(w, v->flags);
+    }
     jsonw_key_array(w, "frameworks");
     for (const struct agent_framework *f = a->frameworks; f != NULL; f = f->hh.next)
-        put_framework(w, v, f);
+        if (agent_views_framework(&v->views, f))
+            put_framework(w, v, f);
     jsonw_array_close(w);
     jsonw_key_array(w, "completed_frameworks");
     for (const struct agent_framework *f = a->completed; f != NULL; f = f->next)
-        put_framework(w, v, f);
+        if (agent_views_framework(&v->views, f))
+            put_framework(w, v, f);
     jsonw_array_close(w);
     jsonw_close(w);
 }

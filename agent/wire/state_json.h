@@ -5,6 +5,7 @@
 #define STOA_AGENT_WIRE_STATE_JSON_H
 
 #include "agent/wire/env.h"
+#include "agent/wire/views.h"
 #include "common/wire/jsonw.h"
 
 #define AGENT_BUILD_DATE "2026-11-24"
@@ -17,7 +18,8 @@ struct agent_state_view {
     double start_time;             /* seconds since 1970 */
     const char *work_dir;
     const char *log_dir, *external_log_file; /* NULL: unset */
-    struct str flags;              /* JSON object */
+    struct str flags;              /* JSON object; empty: not to be seen */
+    struct agent_views views;
 };
 
 void agent_state_json(struct jsonw *w, const struct agent_state_view *v);

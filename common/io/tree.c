@@ -248,7 +248,7 @@ static void later(void *arg)
     struct error err;
     int e = 0;
 
-    if (!(r->walk == NULL ? pass(r, &e) : go_on(r, &e))) {
+    if (!(r->walk == NULL && pass(r, &e)) && !go_on(r, &e)) {
         loop_timer_in(&r->timer, NS_PER_MS);
         return;
     }

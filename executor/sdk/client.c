@@ -65,6 +65,7 @@ int exec_env_read(struct exec_env *ret, struct error *err)
     const char *token = getenv("MESOS_EXECUTOR_AUTHENTICATION_TOKEN");
     if (token != NULL) {
         ret->token = xstrdup(token);
+        explicit_bzero((char *)(uintptr_t)token, strlen(token)); /* /proc shows what was there at the start */
         (void)unsetenv("MESOS_EXECUTOR_AUTHENTICATION_TOKEN"); /* not for the tasks */
     }
     return 0;

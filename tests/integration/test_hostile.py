@@ -21,7 +21,7 @@ if not IS_ROOT:
 
 @case("every isolator is on")
 def _():
-    start(ISOLATION, "--pids_max=200", "--enforce_container_disk_quota", "--container_disk_watch_interval=200ms", "--cgroups_enable_cfs")
+    start(ISOLATION, '--effective_capabilities={"capabilities":["CHOWN","DAC_OVERRIDE","FOWNER","KILL","SYS_ADMIN","NET_BIND_SERVICE"]}', "--pids_max=200", "--enforce_container_disk_quota", "--container_disk_watch_interval=200ms", "--cgroups_enable_cfs")
 
 
 @case("a fork bomb ends at the limit of processes and dies when it is killed")
@@ -126,6 +126,14 @@ def _():
                     ("mounter", "mkdir m; mount -t tmpfs none m; mount --bind / m; mount -t proc p m; touch begun; sleep 1000")]:
         attack(name, command, "TASK_KILLED", "TASK_FAILED", kill_when=begun, kill_policy={"grace_period": {"nanoseconds": 300000000}}, seconds=40)
         all_is_well()
+
+
+@case("root has the capabilities of --effective_capabilities, not more")
+def _():
+    id, s = attack("caps", "grep ^Cap /proc/self/status")
+    box = open(sandbox(id) + "/stdout").read().split()
+    want = sum(1 << b for b in (0, 1, 3, 5, 21, 10))
+    equal({k: int(v, 16) for k, v in zip(box[::2], box[1::2])}["CapEff:"], want, "effective capabilities")
 
 
 @case("limits of its own do not spread: open files, core files, nice values")
