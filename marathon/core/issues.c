@@ -46,6 +46,14 @@ static void print(const struct place *p, struct sbuf *b)
         sbuf_fmt(b, "(%ld)", p->index);
 }
 
+const char *double_text(double v, char ret[DOUBLE_TEXT_MAX])
+{
+    (void)snprintf(ret, DOUBLE_TEXT_MAX, "%.15g", v);
+    if (strpbrk(ret, ".en") == NULL) /* neither fraction, exponent, inf nor nan */
+        (void)snprintf(ret, DOUBLE_TEXT_MAX, "%.1f", v);
+    return ret;
+}
+
 struct str place_text(const struct place *p, struct arena *a)
 {
     struct sbuf b = SBUF_INIT(8192);

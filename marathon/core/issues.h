@@ -36,6 +36,10 @@ struct place {
 #define PLACE_ELEMENT(up_, i_) ((struct place){ .up = (up_), .index = (long)(i_) }) /* of a list in a list */
 #define PLACE_KEY(up_, k_) ((struct place){ .up = (up_), .key = (k_), .index = -1 })
 /* "/" for NULL. */
+enum { DOUBLE_TEXT_MAX = 32 };
+/* "2.0", "0.25": as the original prints doubles in its texts. Returns ret. */
+const char *double_text(double v, char ret[DOUBLE_TEXT_MAX]);
+
 struct str place_text(const struct place *p, struct arena *a);
 void issue_at(struct issues *is, const struct place *p, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

@@ -210,6 +210,7 @@ static void check_as_app(const struct check *c, bool enforce_role, struct str st
     struct place pu = PLACE_FIELD(&ps, "unreachableStrategy"), pg = PLACE_FIELD(&ps, "upgrade"),
                  po = PLACE_FIELD(&pg, "maximumOverCapacity"), pr = PLACE_FIELD(NULL, "role");
     bool resident = false;
+    char number[DOUBLE_TEXT_MAX];
     struct validate_context vc = { .config = c->config,
                                    .stored_role = stored_role,
                                    .enforce_role = enforce_role };
@@ -223,7 +224,8 @@ static void check_as_app(const struct check *c, bool enforce_role, struct str st
     if (resident && !c->p->scheduling->unreachable->disabled.v)
         issue_at(c->is, &pu, "unreachableStrategy must be disabled for pods with persistent volumes");
     if (resident && c->p->scheduling->upgrade->over_capacity.v > 0)
-        issue_at(c->is, &po, "got %g, expected 0.0", c->p->scheduling->upgrade->over_capacity.v);
+        issue_at(c->is, &po, "got %s, expected 0.0",
+                 double_text(c->p->scheduling->upgrade->over_capacity.v, number));
     LIST_EACH(pl->constraints, struct pod_constraint, k)
     {
         struct place at = PLACE_INDEX(&pp, "constraints", i++);

@@ -35,6 +35,9 @@ static void check_id(const struct app *a, const struct place *root, struct issue
         issue_at(is, &p, "Path must contain at least one path element");
         return;
     }
+    if (!path_matches_pattern(a->id)) /* of a body it was looked at before: it is the URL's */
+        issue_at(is, &p, "must fully match regular expression '^(([a-z0-9]|[a-z0-9][a-z0-9\\-]*[a-z0-9])\\.)*([a-z0-9]|"
+                         "[a-z0-9][a-z0-9\\-]*[a-z0-9])|(\\.|\\.\\.)$'");
     for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
         if (str_is(path_last(a->id), reserved[i]))
             issue_at(
@@ -399,10 +402,11 @@ static void check_strategies(const struct app *a, const struct place *root, stru
 
     for (size_t i = 0; i < 2; i++) {
         struct place p = PLACE_FIELD(&pu, caps[i].name);
+        char number[DOUBLE_TEXT_MAX];
         if (caps[i].v < 0 || caps[i].v > 1)
-            issue_at(is, &p, "got %g, expected between 0.0 and 1.0", caps[i].v);
+            issue_at(is, &p, "got %s, expected between 0.0 and 1.0", double_text(caps[i].v, number));
         else if (caps[i].zero && caps[i].v > 0)
-            issue_at(is, &p, "got %g, expected 0.0", caps[i].v);
+            issue_at(is, &p, "got %s, expected 0.0", double_text(caps[i].v, number));
     }
     if (resident && !a->unreachable->disabled.v)
         issue_at(is, &pr, "unreachableStrategy must be disabled for resident tasks");
@@ -420,6 +424,7 @@ static void check_limit(const struct resource_limit *l, double requested, const 
                         const char *name, struct issues *is)
 {
     struct place p = PLACE_FIELD(up, name);
+    char number[DOUBLE_TEXT_MAX];
 
     if (l == NULL)
         return;
@@ -427,9 +432,8 @@ static void check_limit(const struct resource_limit *l, double requested, const 
         issue_at(is, &p, "'%.*s' is an invalid resource limit. It must be 'unlimited' or a number",
                  STR_ARG(l->bad));
     else if (!l->unlimited.v && l->value.v < requested)
-        issue_at(
-            is, &p, "resource limit must be greater than or equal to requested resource (%g%s)", requested,
-            requested < (double)(int64_t)requested || requested > (double)(int64_t)requested ? "" : ".0");
+        issue_at(is, &p, "resource limit must be greater than or equal to requested resource (%s)",
+                 double_text(requested, number));
 }
 
 static void check_roles(const struct app *a, const struct validate_context *vc, const struct place *root,

@@ -30,7 +30,12 @@ static const struct {
       "{\"path\":\"/constraints(0)(1)\",\"errors\":[\"error.expected.jsstring\"]}" },
     { "the id of a group in the URL obeys the pattern", "PUT", "/v2/groups/A_B", "{}", 422,
       "{\"path\":\"/id\",\"errors\":[\"error.pattern\"]}" },
-    { "and is not created", "GET", "/v2/groups/A_B", NULL, 404, "does not exist" },
+    { "and the id of an app in the URL", "PUT", "/v2/apps/a%20b", "{\"cmd\":\"ab\"}", 422,
+      "{\"path\":\"/id\",\"errors\":[\"must fully match regular expression '^((" },
+    { "doubles in texts have a fraction", "POST", "/v2/apps",
+      "{\"id\":\"/a\",\"cmd\":\"ab\",\"upgradeStrategy\":{\"minimumHealthCapacity\":2,\"maximumOverCapacity\":1}}", 422,
+      "got 2.0, expected between 0.0 and 1.0" },
+    { "the group is not created", "GET", "/v2/groups/A_B", NULL, 404, "does not exist" },
     { "Pod.environment has names of variables", "POST", "/v2/pods",
       "{\"id\":\"/p\",\"environment\":{\"1A\":\"x\"},\"containers\":[{\"name\":\"c\",\"resources\":{},\"exec\":{\"command\":{\"shell\":"
       "\"ab\"}}}]}",
