@@ -180,6 +180,10 @@ void agent_on_run(struct agent *a, const struct agent_event *ev)
 
     if (a->state == AGENT_RECOVERING || a->state == AGENT_TERMINATING || ev->u.run.task_count == 0)
         return;
+    if (a->id == NULL) { /* the word of our registration was lost: nothing could be kept under an id */
+        agent_note(a, true, "ignoring a task of framework %.*s: this agent does not know its id yet", STR_ARG(info->id.s));
+        return;
+    }
     l.framework = agent_framework_find(a, info->id.s);
     if (l.framework != NULL && l.framework->state == AGENT_FRAMEWORK_TERMINATING) {
         agent_note(a, true, "ignoring tasks of framework %s, which is shutting down", l.framework->id);

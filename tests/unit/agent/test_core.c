@@ -33,6 +33,22 @@ TEST("a new agent registers after a random delay and repeats with growing interv
     scene_free(s);
 }
 
+TEST("an agent that does not know its id yet takes no tasks")
+{
+    struct agent_config config = scene_config();
+    struct scene *s = scene_new(&config);
+    struct agent_event ev = { .type = AGENT_EV_RECOVERED };
+
+    ev.u.recovered.total = &s->env.resources;
+    (void)scene_step(s, &ev);
+    ev = (struct agent_event){ .type = AGENT_EV_MASTER };
+    ev.u.master.pid = STR(MASTER_PID);
+    (void)scene_step(s, &ev);
+    CHECK_TRACE(scene_message(s, "RunTaskMessage", RUN_COMMAND("t1")), "");
+    CHECK(s->agent->frameworks == NULL);
+    scene_free(s);
+}
+
 TEST("only the current master is listened to")
 {
     struct scene *s = scene_registered();

@@ -61,3 +61,14 @@ TEST("a report that is not the agent's newest, as its next UpdateSlave shows, is
     CHECK_STR(agent_says(&s, PID0, "UpdateSlaveMessage", &mesos__internal__update_slave_message__descriptor, old), STR(""));
     scene_done(&s);
 }
+
+TEST("an agent that registers again, since it did not hear of its id, is asked what became of its tasks")
+{
+    struct scene s;
+
+    scene_with_offer(&s);
+    CHECK(!str_contains(register_agent(&s), STR("disconnected")));
+    (void)launch(&s, TASK_JSON("a", "1"));
+    CHECK(str_contains(register_agent(&s), STR("agent < ping disconnected")));
+    scene_done(&s);
+}
