@@ -45,6 +45,16 @@ static void drop_lost_launches(struct agent *a, struct agent_executor *e, const 
                               STR("Task launched during agent restart"), NULL);
 }
 
+static bool has_live_task(const struct agent_executor *e)
+{
+    const struct agent_task *t;
+
+    DL_FOREACH(e->order, t)
+        if (!task_state_is_terminal(t->state))
+            return true;
+    return false;
+}
+
 static void reject(struct agent *a, struct agent_executor *e, uint64_t stream)
 {
     agent_executor_tell(a, e, AGENT_DO_EXECUTOR_SHUTDOWN, stream);
@@ -106,6 +116,8 @@ void agent_on_subscribe(struct agent *a, const struct agent_event *ev)
         take_update(a, e, ev->u.subscribe.updates[i]);
     drop_lost_launches(a, e, ev);
     if (e->tasks == NULL && !e->ever_launched && !e->recovered)
+        agent_executor_shutdown(a, e);
+    else if (e->generated && e->recovered && !has_live_task(e)) /* its one task was dropped: it would wait for ever */
         agent_executor_shutdown(a, e);
     else
         agent_deliver(a, e);

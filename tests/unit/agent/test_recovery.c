@@ -120,6 +120,23 @@ TEST("a running task survives: its executor comes back and the agent registers a
     disk_end(&d);
 }
 
+TEST("a task that was handed over but never arrived is dropped when its executor comes back without it, and the executor is "
+     "ended, also when the word of that was lost too")
+{
+    struct disk_scene d = { .s = NULL };
+    struct checkpoint_state st;
+
+    begin_running(&d);
+    write_executor(&d, scene_executor(d.s, "t1"));
+    (void)restart(&d, &st);
+    CHECK_TRACE(scene_subscribe(d.s, "t1", 1),
+                "SUBSCRIBED t1\nstore_update t1 DROPPED AGENT_RESTARTED\nSHUTDOWN t1\nstore_boot_id\n");
+    write_executor(&d, scene_executor(d.s, "t1"));
+    (void)restart(&d, &st);
+    CHECK_TRACE(scene_subscribe(d.s, "t1", 1), "SUBSCRIBED t1\nSHUTDOWN t1\nstore_boot_id\n");
+    disk_end(&d);
+}
+
 TEST("an executor that does not come back within the timeout is destroyed, its task gone")
 {
     struct disk_scene d = { .s = NULL };
@@ -145,19 +162,6 @@ TEST("an executor that ended meanwhile is reported as ended, and the wait is ove
     (void)restart(&d, &st);
     CHECK_TRACE(scene_exited(d.s, "t1", 0, REASON_NONE, NULL),
                 "store_update t1 FAILED EXECUTOR_TERMINATED\nstore_boot_id\n");
-    disk_end(&d);
-}
-
-TEST("a task that was handed over but never arrived is dropped when its executor comes back without it")
-{
-    struct disk_scene d = { .s = NULL };
-    struct checkpoint_state st;
-
-    begin_running(&d);
-    write_executor(&d, scene_executor(d.s, "t1"));
-    (void)restart(&d, &st);
-    CHECK_TRACE(scene_subscribe(d.s, "t1", 1),
-                "SUBSCRIBED t1\nstore_update t1 DROPPED AGENT_RESTARTED\nstore_boot_id\n");
     disk_end(&d);
 }
 
