@@ -108,6 +108,16 @@ static bool admission_pending(const struct master *m, struct str pid)
     return false;
 }
 
+bool agent_change_pending(const struct master *m, struct str id)
+{
+    for (const struct pending *p = m->pendings; p != NULL; p = p->next)
+        if ((p->kind == PENDING_READMIT || p->kind == PENDING_UPDATE_AGENT || p->kind == PENDING_DRAIN ||
+             p->kind == PENDING_ACTIVATION) &&
+            str_is(id, p->agent_id))
+            return true;
+    return false;
+}
+
 /* --- registration --- */
 
 static void send_registered(struct master *m, const struct agent *a, enum agent_message kind)
@@ -132,6 +142,8 @@ void on_register(struct master *m, const struct master_event *ev)
     if (old != NULL && old->link == AGENT_CONNECTED) {
         agent_ping(m, old);
         send_registered(m, old, MSG_AGENT_REGISTERED);
+        if (old->slots != NULL) /* launched before it knew its id, and ignored there */
+            agent_ask_again(m, old);
         return;
     }
     if (old != NULL) { /* another agent at the address of one that left */
@@ -219,6 +231,8 @@ void on_reregister(struct master *m, const struct master_event *ev)
         agent_returned(m, a, r);
         return;
     }
+    if (agent_change_pending(m, id))
+        return; /* the agent tries again */
     struct pending *p = pending_add(m, a != NULL ? PENDING_UPDATE_AGENT : PENDING_READMIT);
     p->report = agent_report_ref(r);
     p->agent_id = text_copy(id);
@@ -555,6 +569,7 @@ void agent_returned(struct master *m, struct agent *a, struct agent_report *r)
         s->send.resources = &a->total;
     }
     agent_ping(m, a);
+    agent_check_drained(m, a); /* it may have had nothing when the drain was asked for, and been away */
     act_note(m, NOTE_INFO, "agent_returned", "agent=%.*s pid=%s", STR_ARG(agent_id_str(a)), a->pid);
 }
 

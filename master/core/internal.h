@@ -51,6 +51,8 @@ void agent_queue_ping(struct master *m, struct agent *a); /* the next one, an in
 void agent_stop_pings(struct master *m, struct agent *a);
 void agent_set_link(struct master *m, struct agent *a, enum agent_link link);
 /* By a ping that calls it disconnected: it reports again, with all it has. */
+/* Whether a change of its record is on its way into the registry: another one now would rest on what was before, and undo it. */
+bool agent_change_pending(const struct master *m, struct str id);
 void agent_ask_again(struct master *m, struct agent *a);
 void agent_shutdown(struct master *m, struct str pid, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 

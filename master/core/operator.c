@@ -34,6 +34,10 @@ static void operator_drain(struct master *m, struct request_ref r, const struct 
         act_answer(m, r, 409, "Agent is being removed, marked unreachable or gone");
         return;
     }
+    if (agent_change_pending(m, q->agent.s)) {
+        act_answer(m, r, 409, "Agent is being admitted or changed; try again");
+        return;
+    }
     struct pending *p = pending_add(m, PENDING_DRAIN);
     p->request = r;
     p->agent_id = text_copy(q->agent.s);
@@ -94,6 +98,10 @@ static void operator_activation(struct master *m, struct request_ref r, const st
     }
     if ((a != NULL ? a->change : l->change) != AGENT_CHANGE_NONE) {
         act_answer(m, r, 409, "Agent is being removed, marked unreachable or gone");
+        return;
+    }
+    if (agent_change_pending(m, q->agent.s)) {
+        act_answer(m, r, 409, "Agent is being admitted or changed; try again");
         return;
     }
     struct pending *p = pending_add(m, PENDING_ACTIVATION);

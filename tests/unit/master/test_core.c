@@ -349,6 +349,46 @@ static struct str operator_says(struct scene *s, const char *json)
     return trace;
 }
 
+TEST("while a change of an agent is on its way into the registry, nothing that rests on what was before follows it")
+{
+    static const char deactivate[] = "{\"type\":\"DEACTIVATE_AGENT\",\"deactivate_agent\":{\"agent_id\":{\"value\":\"" AGENT0 "\"}}}";
+    static const char again[] = "{\"slave\":" AGENT_INFO("\"id\":{\"value\":\"" AGENT0 "\"},\"attributes\":[{\"name\":\"a\",\"type\":"
+                                "\"TEXT\",\"text\":{\"value\":\"b\"}}],") ",\"version\":\"1.12.0\"," AGENT_CAPS "}";
+    struct scene s;
+
+    scene_with_offer(&s);
+    s.store_at_once = false;
+    CHECK(str_contains(operator_says(&s, deactivate), STR("store +0\n")));
+    /* An agent whose info has changed asks again when it gets no answer. */
+    CHECK_STR(agent_says(&s, PID0, "ReregisterSlaveMessage", &mesos__internal__reregister_slave_message__descriptor, again),
+              STR(""));
+    CHECK(str_contains(operator_says(&s, deactivate), STR("answer 409")));
+    (void)store_done(&s);
+    CHECK(agent_find(s.m, STR(AGENT0))->deactivated);
+    CHECK(str_contains(agent_says(&s, PID0, "ReregisterSlaveMessage",
+                                  &mesos__internal__reregister_slave_message__descriptor, again),
+                       STR("store +0\n")));
+    CHECK(str_contains(operator_says(&s, deactivate), STR("answer 409")));
+    (void)store_done(&s);
+    CHECK(agent_find(s.m, STR(AGENT0))->deactivated);
+    scene_done(&s);
+}
+
+TEST("an agent without tasks that was away when it was to be drained is drained when it is back")
+{
+    struct scene s;
+    struct master_event gone = { .type = MASTER_EV_AGENT_EXITED, .pid = STR(PID0) };
+
+    scene_with_offer(&s);
+    (void)step(&s, &gone);
+    (void)operator_says(&s, "{\"type\":\"DRAIN_AGENT\",\"drain_agent\":{\"agent_id\":{\"value\":\"" AGENT0 "\"}}}");
+    CHECK_INT(agent_find(s.m, STR(AGENT0))->drain.state, DRAINING);
+    (void)agent_says(&s, PID0, "ReregisterSlaveMessage", &mesos__internal__reregister_slave_message__descriptor,
+                     "{\"slave\":" AGENT_INFO("\"id\":{\"value\":\"" AGENT0 "\"},") ",\"version\":\"1.12.0\"," AGENT_CAPS "}");
+    CHECK_INT(agent_find(s.m, STR(AGENT0))->drain.state, DRAINED);
+    scene_done(&s);
+}
+
 TEST("a framework without checkpointing loses its tasks when the agent's link breaks")
 {
     struct scene s;
