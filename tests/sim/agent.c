@@ -35,9 +35,14 @@ struct agent_facts sim_agent_facts(struct sim *s, unsigned i)
     f.running = n->core->state == AGENT_RUNNING;
     f.id = n->core->id != NULL ? n->core->id : "";
     for (const struct agent_framework *w = n->core->frameworks; w != NULL; w = w->hh.next)
-        for (const struct agent_executor *e = w->executors; e != NULL; e = e->hh.next)
+        for (const struct agent_executor *e = w->executors; e != NULL; e = e->hh.next) {
+            size_t live = 0;
             for (const struct agent_task *t = e->tasks; t != NULL; t = t->hh.next)
-                f.live_tasks += !task_state_is_terminal(t->state);
+                live += !task_state_is_terminal(t->state);
+            f.live_tasks += live;
+            if (live == 0 && e->generated && e->state != EXECUTOR_TERMINATED)
+                f.idle_executor = e->id;
+        }
     return f;
 }
 
@@ -532,7 +537,9 @@ static void recover(struct sim *s, struct proc *p, void *arg, uint64_t unused)
     ev.u.recovered.checkpointed = st.has_resources ? &st.resources : NULL;
     ev.u.recovered.operations = st.operations;
     ev.u.recovered.operation_count = st.operation_count;
-    ev.u.recovered.drain_grace_ns = -1;
+    ev.u.recovered.drain_config = st.drain_config;
+    ev.u.recovered.drain_grace_ns = st.drain_grace_ns;
+    ev.u.recovered.drain_mark_gone = st.drain_mark_gone;
     sim_trace(s, p->name, "recovers as %.*s with %zu frameworks", STR_ARG(ev.u.recovered.agent.s),
               st.framework_count);
     agent_event_now(n, &ev);

@@ -58,6 +58,9 @@ struct disk_state {
     const struct agent_operation_desc *operations;
     size_t operation_count;
     bool rebooted;
+    struct str drain_config; /* empty: none */
+    int64_t drain_grace_ns;
+    bool drain_mark_gone;
 };
 void disk_read(struct agent_node *n, struct disk_state *ret);
 void disk_state_done(struct disk_state *st);

@@ -137,6 +137,16 @@ static void store_resources(struct agent_node *n)
     put(n, "resources", sbuf_view(&b));
 }
 
+/* In a form of our own: what the shell reads of the message, and the message. */
+static void store_drain(struct agent_node *n)
+{
+    CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(RECORD_BYTES_MAX);
+
+    sbuf_fmt(&b, "%d %lld ", n->core->drain_mark_gone ? 1 : 0, (long long)n->core->drain_grace_ns + 1);
+    sbuf_str(&b, blob_str(n->core->drain_config));
+    put(n, path_of("slaves/%s/drain.config", n->core->id).p, sbuf_view(&b));
+}
+
 void disk_store(struct agent_node *n, const struct agent_action *act, bool *ret_failed)
 {
     *ret_failed = false;
@@ -176,8 +186,15 @@ void disk_store(struct agent_node *n, const struct agent_action *act, bool *ret_
     case AGENT_DO_STORE_RESOURCES:
         store_resources(n);
         break;
+    case AGENT_DO_STORE_DRAIN:
+        store_drain(n);
+        break;
+    case AGENT_DO_CLEAR_DRAIN:
+        if (n->core->id != NULL && proc_effect(n->p))
+            kv_remove(&n->disk, path_of("slaves/%s/drain.config", n->core->id).p);
+        break;
     default:
-        break; /* operations and drains are not part of these histories yet */
+        break; /* operations are in the state of resources; recovery reads no more */
     }
 }
 
@@ -324,7 +341,7 @@ void disk_read(struct agent_node *n, struct disk_state *st)
     struct error err;
     char name[256];
 
-    *st = (struct disk_state){ .arena = ARENA_INIT(64 << 20) };
+    *st = (struct disk_state){ .arena = ARENA_INIT(64 << 20), .drain_grace_ns = -1 };
     if (get(n, "resources", &st->arena, &bytes)) {
         if (record_read_resource_state(bytes, &st->arena, &st->resources, &st->operations,
                                        &st->operation_count, &err) != 0)
@@ -338,6 +355,16 @@ void disk_read(struct agent_node *n, struct disk_state *st)
     if (record_read_agent_info(bytes, &st->info, &err) != 0) {
         bad(n, "slave.info", &err);
         return;
+    }
+    if (get(n, path_of("slaves/%.*s/drain.config", STR_ARG(latest)).p, &st->arena, &bytes)) {
+        uint64_t gone = 0, grace = 0;
+        (void)str_u64(&bytes, 1, &gone);
+        (void)str_skip(&bytes, STR(" "));
+        (void)str_u64(&bytes, INT64_MAX, &grace);
+        (void)str_skip(&bytes, STR(" "));
+        st->drain_config = bytes.n != 0 ? bytes : STR("\x10\x00"); /* as agent/checkpoint_read.c */
+        st->drain_mark_gone = gone != 0;
+        st->drain_grace_ns = (int64_t)grace - 1;
     }
     struct dpath dir = path_of("slaves/%.*s/frameworks/", STR_ARG(latest));
     st->frameworks = arena_array(&st->arena, count_names(&n->disk, dir.p), sizeof *st->frameworks);

@@ -8,6 +8,7 @@
 
 void sim_framework_new(struct sim *s, unsigned index);
 void sim_framework_free(struct proc *p);
+const char *sim_framework_id(const struct proc *p); /* "": none */
 const char *sim_framework_unsettled(struct proc *p); /* "" when it is subscribed and knows of all its tasks */
 
 void sim_marathons_new(struct sim *s);

@@ -10,6 +10,7 @@
 #include "tests/sim/coord.h"
 #include "tests/sim/ensemble.h"
 #include "tests/sim/framework.h"
+#include "tests/sim/operator.h"
 
 void frameworks_boot(struct sim *s)
 {
@@ -27,6 +28,7 @@ void world_free(struct sim *s)
     for (unsigned i = 0; i < s->master_count; i++)
         free(s->master[i]->node);
     ledger_free(s->ledger);
+    operator_free(s);
     ensemble_free(s->zk);
     sim_zk_reset();
 }
@@ -46,12 +48,16 @@ static void boot(struct sim *s)
         s->marathon_count = s->zk != NULL ? MARATHONS_MAX : 1;
         sim_marathons_new(s);
     }
+    operator_boot(s);
     faults_start(s);
 }
 
 static const char *unsettled(struct sim *s)
 {
-    const char *why = ledger_unsettled(s);
+    const char *why = operator_unsettled(s);
+
+    if (why[0] == 0)
+        why = ledger_unsettled(s);
 
     for (unsigned i = 0; i < s->framework_count && why[0] == 0; i++)
         why = sim_framework_unsettled(s->framework[i]);

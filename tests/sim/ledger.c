@@ -10,11 +10,13 @@
 #include "tests/sim/coord.h"
 #include "tests/sim/ensemble.h"
 #include "tests/sim/framework.h"
+#include "tests/sim/operator.h"
 
 struct update {
     struct uuid uuid;
     int state;
     unsigned agent, incarnation; /* of its process */
+    char agent_id[64];
     bool durable;                /* in the agent's log; others die with the agent's process */
     bool seen, acknowledged;
 };
@@ -152,10 +154,10 @@ static struct update *find_update(struct entry *e, const struct uuid *u)
     return NULL;
 }
 
-/* Whether it may never arrive: its agent said it from memory alone, and has died since. */
+/* Whether it may never arrive: its agent said it from memory alone, and has died since; or it is marked gone. */
 static bool is_lost(const struct sim *s, const struct update *u)
 {
-    return !u->durable && s->agent[u->agent]->incarnation != u->incarnation;
+    return (!u->durable && s->agent[u->agent]->incarnation != u->incarnation) || operator_may_be_gone(s, u->agent_id);
 }
 
 void ledger_update_sent(struct sim *s, unsigned agent, struct str framework, const struct task_status *status,
@@ -179,6 +181,7 @@ void ledger_update_sent(struct sim *s, unsigned agent, struct str framework, con
                                           .agent = agent,
                                           .incarnation = s->agent[agent]->incarnation,
                                           .durable = durable };
+    (void)snprintf(e->updates[e->n - 1].agent_id, sizeof e->updates[0].agent_id, "%s", sim_agent_facts(s, agent).id);
     s->ledger->counts.updates++;
 }
 
@@ -437,10 +440,23 @@ static const char *agents_unsettled(struct sim *s, const struct master *m)
             return open_text(s, "agent a%u has %zu tasks, the master thinks %zu:%s", i + 1, f.live_tasks,
                              live_tasks(a), names_of_tasks(a));
     }
+    for (unsigned i = 0; i < s->agent_count; i++)
+        if (sim_agent_facts(s, i).idle_executor != NULL)
+            return open_text(s, "agent a%u keeps executor %s without a task", i + 1, sim_agent_facts(s, i).idle_executor);
     if (HASH_COUNT(m->agents) != s->agent_count)
         return open_text(s, "the master knows %u agents, there are %u", HASH_COUNT(m->agents),
                          s->agent_count);
     return "";
+}
+
+size_t ledger_agent_tasks(struct sim *s, const char *agent_id)
+{
+    for (unsigned i = 0; i < s->agent_count; i++) {
+        struct agent_facts f = sim_agent_facts(s, i);
+        if (strcmp(f.id, agent_id) == 0)
+            return f.live_tasks;
+    }
+    return 0;
 }
 
 bool ledger_agent_lives(struct sim *s, const char *agent_id)
@@ -456,7 +472,7 @@ static unsigned master_crashes(const struct sim *s)
     unsigned n = s->master_count - 1; /* the leader may change without a crash */
 
     for (unsigned i = 0; i < s->master_count; i++)
-        n += s->master[i]->crashes;
+        n += s->master[i]->incarnation;
     return n;
 }
 

@@ -57,6 +57,7 @@ struct agent_facts {
     const char *state; /* "RUNNING", "down" */
     const char *id;    /* "": never registered */
     size_t live_tasks; /* queued, launched */
+    const char *idle_executor; /* NULL: none; made for a task that is over or was never there */
 };
 struct agent_facts sim_agent_facts(struct sim *s, unsigned index);
 
@@ -65,6 +66,7 @@ const char *ledger_unsettled(struct sim *s);
 /* Whether exactly so many tasks of this framework run. */
 const char *ledger_compare(struct sim *s, const char *framework_id, size_t tasks);
 
+size_t ledger_agent_tasks(struct sim *s, const char *agent_id); /* that it runs or is about to */
 bool ledger_agent_lives(struct sim *s, const char *agent_id); /* some agent has this id now */
 
 /* --- ports of running tasks --- */

@@ -17,10 +17,14 @@
 #include "tests/sim/coord.h"
 #include "tests/sim/ensemble.h"
 #include "tests/sim/ledger.h"
+#include "tests/sim/operator.h"
 #include "tests/sim/sim.h"
 
 /* While it is not sure that it leads, a master looks again after this. */
 #define UNSURE_NS MS(100)
+
+/* In handles of requests that come from no connection. */
+#define OPERATORS_BIT (UINT64_C(1) << 62)
 
 enum { PARKED_MAX = 256 };
 
@@ -79,6 +83,11 @@ struct master *sim_master_core(struct sim *s)
     const struct master_node *n = p != NULL ? p->node : NULL;
 
     return n != NULL && p->alive && n->leads ? n->m : NULL;
+}
+
+const struct master *sim_master_of(const struct proc *p)
+{
+    return ((const struct master_node *)p->node)->m;
 }
 
 /* --- actions --- */
@@ -151,6 +160,10 @@ static void do_send(struct proc *p, const struct master_action *a)
         sim_trace(p->sim, p->name, "%s to %.*s %.*s", short_name(name), STR_ARG(a->send.to), STR_ARG(id));
     if (a->send.kind == MSG_SHUTDOWN_FRAMEWORK && !p->dying)
         ledger_framework_removed(p->sim, a->send.framework_id);
+    if (a->send.kind == MSG_RUN_TASK || a->send.kind == MSG_RUN_TASK_GROUP)
+        operator_saw_launch(p->sim, p, a->send.agent != NULL ? agent_id_str(a->send.agent) : a->send.agent_id);
+    if ((a->send.kind == MSG_AGENT_REGISTERED || a->send.kind == MSG_AGENT_REREGISTERED) && !p->dying)
+        operator_saw_admission(p->sim, p, a->send.agent != NULL ? agent_id_str(a->send.agent) : a->send.agent_id);
     if (a->send.kind == MSG_AGENT_REGISTERED && !p->dying)
         ledger_agent_told(p->sim, a->send.agent != NULL ? a->send.agent->info->id.s : a->send.agent_id);
     message_send(p, str_of(from), a->send.to, name, sbuf_view(&n->out));
@@ -211,6 +224,8 @@ static void do_event(struct proc *p, const struct master_action *a)
     if (a->event.kind == EVENT_OFFERS)
         ledger_master_decides(p->sim, p);
     if (a->event.kind == EVENT_OFFERS)
+        operator_saw_offers(p->sim, p, a->event.offers, a->event.count);
+    if (a->event.kind == EVENT_OFFERS)
         sim_trace(p->sim, p->name, "%zu OFFERS to %s", a->event.count, link_peer(l, p)->name);
     else if (a->event.kind != EVENT_HEARTBEAT)
         sim_trace(p->sim, p->name, "%s to %s %.*s", names[a->event.kind], link_peer(l, p)->name,
@@ -256,6 +271,11 @@ static void do_answer(struct proc *p, const struct master_action *a)
 {
     struct master_node *n = p->node;
 
+    if ((a->answer.request.n & OPERATORS_BIT) != 0) {
+        if (proc_effect(p))
+            operator_answered(p->sim, a->answer.request.n & ~OPERATORS_BIT, a->answer.status, a->answer.text);
+        return;
+    }
     for (size_t i = 0; i < n->parked_count; i++)
         if (n->parked[i].handle == a->answer.request.n) {
             answer_on(p, n->parked[i].link, a->answer.status, a->answer.text);
@@ -409,6 +429,27 @@ static void replay(struct proc *p)
             request(p, l, &h.k);
         held_drop(&h);
     }
+}
+
+static void operate_now(struct sim *s, struct proc *p, void *arg, uint64_t request)
+{
+    struct master_event ev = { .type = MASTER_EV_OPERATOR, .request = { request | OPERATORS_BIT } };
+
+    (void)s;
+    ev.op = arg;
+    step(p, &ev);
+    sim_coord_turn(p);
+}
+
+bool sim_master_operate(struct sim *s, struct operator_request *q, uint64_t request)
+{
+    struct proc *p = sim_leading_master(s);
+    struct master_node *n = p != NULL ? p->node : NULL;
+
+    if (n == NULL || !p->alive || p->paused || !n->leads || !master_is_recovered(n->m) || !sim_coord_is_sure(n->coord))
+        return false;
+    proc_run(p, operate_now, q, request);
+    return true;
 }
 
 static void master_packet(struct proc *p, struct link *l, struct packet *k)

@@ -231,7 +231,7 @@ static void tell_line(const char *line, void *arg)
 {
     static const char *const always[] = { "] network ", "] clock ", "] zookeeper", "] operator", "] world ", "] FAILED",
                                           "CRASH", " is stopped", " goes on", "> starts", "> leads", "leads no more",
-                                          "> follows", "machine starts", "disk" };
+                                          "> follows", "machine starts", "] disk " };
     struct story *s = arg;
     bool wanted = false;
 

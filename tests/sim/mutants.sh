@@ -48,14 +48,19 @@ for m in ${*:-$(ls tests/sim/mutants)}; do
         echo "not ok - $m: does not build"
         tail -3 "$TREE/make.log"
         failed=$((failed + 1))
-    elif out=$("$TREE/build/stoa-sim" --seeds="$SEEDS" --quiet --until-failure 2>&1); then
-        echo "not ok - $m survives $SEEDS seeds: $why"
-        failed=$((failed + 1))
     else
-        seed=$(printf '%s\n' "$out" | sed -n 's/^\(seed [0-9]* failed\|.*assert.*\)/\1/p' | head -1)
-        echo "ok - $m: $why"
-        echo "#    ${seed:-it crashes: $(printf '%s\n' "$out" | tail -1)}"
-        passed=$((passed + 1))
+        # An invariant has to notice it: that the simulator itself ends (an assertion of the product) is not enough.
+        out=$("$TREE/build/stoa-sim" --seeds="$SEEDS" --quiet --until-failure 2>/dev/null)
+        seed=$(printf '%s\n' "$out" | grep -m1 '^seed [0-9]* failed')
+        if [ -n "$seed" ]; then
+            echo "ok - $m: $why"
+            echo "#    $seed"
+            passed=$((passed + 1))
+        else
+            echo "not ok - $m survives $SEEDS seeds: $why"
+            printf '%s\n' "$out" | grep -m1 crashed | sed 's/^/#    /'
+            failed=$((failed + 1))
+        fi
     fi
     mv "$TREE/$file.orig" "$TREE/$file" && touch "$TREE/$file"
 done

@@ -285,6 +285,15 @@ static void run(struct sim *s, struct event *e)
     event_release(s, e);
 }
 
+void proc_run(struct proc *p, event_fn *fn, void *arg, uint64_t n)
+{
+    struct proc *outer;
+
+    enter(p, &outer);
+    fn(p->sim, p, arg, n);
+    leave(p, outer);
+}
+
 void proc_resume(struct proc *p)
 {
     struct event *e = p->backlog;

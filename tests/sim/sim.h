@@ -126,6 +126,8 @@ struct proc *proc_by_addr(struct sim *s, struct str addr);
 /* Calls fn later on behalf of p: dropped when p has died meanwhile, kept back while it is paused. p NULL: the
  * world. */
 typedef void event_fn(struct sim *s, struct proc *p, void *arg, uint64_t n);
+/* The same here and now; p lives and is not paused. */
+void proc_run(struct proc *p, event_fn *fn, void *arg, uint64_t n);
 void sim_after(struct sim *s, struct proc *p, int64_t ns, event_fn *fn, void *arg, uint64_t n);
 struct mono sim_now(const struct sim *s);
 struct wall sim_wall(const struct sim *s);
@@ -261,6 +263,8 @@ struct event {
 
 struct ledger;
 struct ensemble;
+struct operator;
+struct operator_request;
 struct host_containers;
 
 struct sim {
@@ -278,6 +282,7 @@ struct sim {
     struct proc *mortals; /* executors */
     struct proc *master[MASTERS_MAX], *agent[AGENTS_MAX], *framework[FRAMEWORKS_MAX], *marathon[MARATHONS_MAX];
     unsigned master_count, agent_count, framework_count, marathon_count;
+    struct operator *operator;
     struct ensemble *zk; /* NULL: one master and one marathon, with stores of their own */
     struct proc *running; /* whose handler runs */
     struct vstore master_store, marathon_store;
@@ -317,9 +322,12 @@ bool proc_is_master(const struct proc *p);
 bool proc_is_marathon(const struct proc *p);
 /* The one that leads as far as the world knows; NULL: none. */
 struct proc *sim_leading_master(struct sim *s);
+const struct master *sim_master_of(const struct proc *p);
+/* An operator's request to the one that leads; the answer goes to operator_answered, at once or later. False: there is none. */
+bool sim_master_operate(struct sim *s, struct operator_request *q, uint64_t request);
 struct master *sim_master_core(struct sim *s); /* of the one that leads; NULL: none, or it has not read its registry */
 /* Whether a record is durable in the store that masters, or marathons, have. */
 bool sim_master_has(struct sim *s, const char *key);
-bool sim_marathon_has(struct sim *s, const char *key);
+struct str sim_marathon_record(struct sim *s, const char *key); /* empty: there is none */
 
 #endif

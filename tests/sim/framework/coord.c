@@ -161,23 +161,26 @@ void sim_coord_commit(struct coord *c, struct store_item *items, size_t n, uint6
     store_commit(c->store, b, on_commit, k);
 }
 
-static bool zk_store_has(struct sim *s, const char *root, const char *key)
+static const struct str *zk_record(struct sim *s, const char *root, const char *key)
 {
     struct arena a = ARENA_INIT(65536);
-    bool has = ensemble_data(s->zk, szk_path(&a, root, str_of(key), false)) != NULL;
+    const struct str *data = ensemble_data(s->zk, szk_path(&a, root, str_of(key), false));
 
     arena_done(&a);
-    return has;
+    return data;
 }
 
 bool sim_master_has(struct sim *s, const char *key)
 {
-    return s->zk != NULL ? zk_store_has(s, REGISTRY_PATH, key) : kv_get(&s->master_store.kv, key) != NULL;
+    return s->zk != NULL ? zk_record(s, REGISTRY_PATH, key) != NULL : kv_get(&s->master_store.kv, key) != NULL;
 }
 
-bool sim_marathon_has(struct sim *s, const char *key)
+struct str sim_marathon_record(struct sim *s, const char *key)
 {
-    return s->zk != NULL ? zk_store_has(s, MARATHON_STORE_PATH, key) : kv_get(&s->marathon_store.kv, key) != NULL;
+    const struct vkv_entry *e = s->zk == NULL ? kv_get(&s->marathon_store.kv, key) : NULL;
+    const struct str *data = s->zk != NULL ? zk_record(s, MARATHON_STORE_PATH, key) : e != NULL ? &e->value : NULL;
+
+    return data != NULL ? *data : (struct str){ NULL, 0 };
 }
 
 /* --- agents ------------------------------------------------------------------------------------------- */

@@ -287,20 +287,23 @@ void random_bytes(void *p, size_t n)
 
 /* --- for the ledger: what goes in and out of marathon, which tells nothing itself --- */
 
-/* A launch may leave only when the instance is in the store, or a crash makes a task that nobody knows. Task
- * ids are
- * "<instance>._app.<n>". */
+/* A launch may leave only when it is in the store that this incarnation of the instance was launched, or a crash makes a task
+ * that nobody knows, and another with its id. Task ids are "<instance>._app.<n>". */
 static void launch_sent(struct proc *p, struct str task)
 {
-    struct str id = wire_path(task, 2, 1, 0);
-    char key[300];
+    struct str id = wire_path(task, 2, 1, 0), n = { NULL, 0 };
+    char key[300], incarnation[48];
 
     for (size_t i = 0; i + 6 < id.n; i++)
-        if (str_starts(str_sub(id, i, id.n - i), STR("._app.")))
+        if (str_starts(str_sub(id, i, id.n - i), STR("._app."))) {
+            n = str_sub(id, i + 6, id.n);
             id.n = i;
+        }
     (void)snprintf(key, sizeof key, "instance/%.*s", STR_ARG(id));
-    if (!sim_marathon_has(p->sim, key))
-        sim_fail(p->sim, "marathon launches %.*s, which is not in its store", STR_ARG(id));
+    (void)snprintf(incarnation, sizeof incarnation, "\"incarnation\":%.*s", (int)(n.n < 20 ? n.n : 20), n.n != 0 ? n.p : "");
+    struct str record = sim_marathon_record(p->sim, key);
+    if (!str_contains(record, str_of(incarnation)) || str_contains(record, STR("\"state\":\"Scheduled\"")))
+        sim_fail(p->sim, "marathon launches %.*s, which its store does not say", STR_ARG(id));
 }
 
 static void accept_sent(struct proc *p, struct str accept)

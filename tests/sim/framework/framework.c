@@ -16,6 +16,7 @@
 #include "tests/sim/framework/fakeio.h"
 #include "tests/sim/framework.h"
 #include "tests/sim/ledger.h"
+#include "tests/sim/operator.h"
 
 enum { TASKS_AT_ONCE = 8, TASKS_MAX = 4000 };
 
@@ -359,6 +360,7 @@ static void on_disconnected(struct stoa_scheduler *s, const char *why, void *use
 static void begin_anew(struct fw_node *n)
 {
     ledger_abandoned(sim_of(n), n->framework_id);
+    operator_doom(sim_of(n), n->framework_id);
     n->framework_id[0] = 0;
     n->task_count = 0;
     n->lives++;
@@ -372,7 +374,7 @@ static void on_error(struct stoa_scheduler *s, const char *message, void *user)
     /* A SUBSCRIBE that was given up may arrive after the next one and push it out: the program ends, and is
      * started again by whoever looks after it. */
     sim_trace(sim_of(n), n->p->name, "is refused: %s", message);
-    if (strcmp(message, "Framework has been removed") == 0 && n->mortal)
+    if (strcmp(message, "Framework has been removed") == 0 && (n->mortal || operator_doomed(sim_of(n), n->framework_id)))
         begin_anew(n);
     else if (strcmp(message, "Framework failed over") != 0)
         sim_fail(sim_of(n), "%s is refused: %s", n->p->name, message);
@@ -555,6 +557,11 @@ void sim_framework_free(struct proc *p)
 
     free(n->tasks);
     free(n);
+}
+
+const char *sim_framework_id(const struct proc *p)
+{
+    return ((const struct fw_node *)p->node)->framework_id;
 }
 
 const char *sim_framework_unsettled(struct proc *p)
