@@ -246,6 +246,16 @@ static void answer_all(void)
     }
 }
 
+bool net_may_close;
+
+static void gone(struct conn *c, const char *what)
+{
+    if (!net_may_close)
+        bench_die("connection: %s", what);
+    (void)close(c->fd); /* which takes it out of the epoll set; the struct stays */
+    c->fd = -1;
+}
+
 static void handle_input(struct conn *c)
 {
     static struct sbuf joined = { .max = BUF_MAX };
@@ -257,8 +267,10 @@ static void handle_input(struct conn *c)
 
         if (c->in_stream) {
             used = chunk(in, &m.body);
-            if (used != 0 && m.body.n == 0)
-                bench_die("the master ended the event stream");
+            if (used != 0 && m.body.n == 0) {
+                gone(c, "the master ended the event stream");
+                return;
+            }
         } else {
             used = message(c, in, &m, &joined);
         }
@@ -289,12 +301,11 @@ static void on_readable(struct conn *c)
         return;
     }
     n = recv(c->fd, read_buf, READ_BYTES, MSG_DONTWAIT);
-    if (n == 0)
-        bench_die("the peer closed a connection");
-    if (n < 0) {
-        if (errno == EAGAIN || errno == EINTR)
-            return;
-        bench_die("recv: %s", strerror(errno));
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n <= 0) {
+        gone(c, n == 0 ? "the peer closed a connection" : strerror(errno));
+        return;
     }
     sbuf_add(&c->in, read_buf, (size_t)n);
     handle_input(c);
@@ -302,6 +313,10 @@ static void on_readable(struct conn *c)
 
 static void flush(struct conn *c)
 {
+    if (c->fd < 0) {
+        c->out.n = c->out_at = 0;
+        return;
+    }
     for (; c->owed != 0; c->owed--)
         sbuf_str(&c->out, STR("HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"));
     while (c->out_at < c->out.n) {
@@ -314,8 +329,10 @@ static void flush(struct conn *c)
             }
             return;
         }
-        if (n < 0)
-            bench_die("send: %s", strerror(errno));
+        if (n < 0) {
+            gone(c, strerror(errno));
+            return;
+        }
         c->out_at += (size_t)n;
     }
     c->out.n = c->out_at = 0;

@@ -45,6 +45,8 @@ int64_t net_now_ns(void);
 uint16_t net_listen(uint32_t ip, conn_accept_fn *fn, void *owner);
 struct conn *net_adopt(int fd, conn_message_fn *fn, void *owner);
 struct conn *net_connect(const struct sockaddr_in *to, uint32_t from_ip, conn_message_fn *fn, void *owner);
+/* True: a connection that its peer closes is dropped, what is sent on it too; else that ends the run. */
+extern bool net_may_close;
 /* Buffers bytes; they are written at the end of the turn. */
 void net_send(struct conn *c, struct str bytes);
 struct sbuf *net_out(struct conn *c); /* append here, then net_touch */
