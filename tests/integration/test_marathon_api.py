@@ -161,6 +161,7 @@ def _():
     dev.cli("app", "restore", "phoenix")
     dev.settled("/phoenix")
     check("/phoenix" not in dev.cli("app", "deleted").stdout, "no longer")
+    call("DELETE", "/v2/apps/phoenix")
 
 
 @case("DELETE /v2/apps/{id}; DELETE /v2/leader ends the process, and it comes back with everything")
