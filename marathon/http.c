@@ -8,6 +8,7 @@
 #include "common/base/cleanup.h"
 #include "common/base/log.h"
 #include "common/io/tls.h"
+#include "common/wire/jsonw.h"
 #include "marathon/degraded.h"
 #include "marathon/election.h"
 #include "marathon/shell.h"
@@ -110,6 +111,19 @@ static void common_headers(struct shell *sh, struct http_req *r)
         http_reply_no_gzip(r);
 }
 
+/* A second timed change does not lose what was there before the first. */
+static void keep_log_level(struct shell *sh, const struct api_answer *a)
+{
+    bool armed = mono_before(sh->log_level.at, MONO_NEVER);
+
+    loop_timer_cancel(&sh->log_level);
+    if (a->log_level_s == 0)
+        return;
+    if (!armed)
+        sh->log_level_back = a->log_level_back;
+    loop_timer_in(&sh->log_level, a->log_level_s * NS_PER_S);
+}
+
 static void send_reply(struct shell *sh, struct output *o, bool run)
 {
     struct reply *p = (struct reply *)(void *)o;
@@ -133,6 +147,8 @@ static void send_reply(struct shell *sh, struct output *o, bool run)
             http_reply_sbuf(p->r, a->status, a->content_type, &a->body);
         else
             http_reply(p->r, a->status, NULL, STR(""));
+        if (a->has_log_level)
+            keep_log_level(sh, a);
         if (a->is_abdication) {
             log_info("leadership_abdicated", "then=\"ending\"");
             marathon_shell_stop(sh, 103);
@@ -291,7 +307,17 @@ void http_refuse_waiting(struct shell *sh)
     bigreads_end(sh, refuse);
 }
 
-/* Clients show the message of a JSON answer alone. */
+void marathon_reply_message(struct http_req *r, unsigned status, const char *text)
+{
+    struct sbuf b = SBUF_INIT(4096);
+    struct jsonw w = JSONW(&b);
+
+    jsonw_open(&w);
+    jsonw_key_c(&w, "message", text);
+    jsonw_close(&w);
+    http_reply_sbuf(r, status, "application/json", &b);
+}
+
 static void unauthorized(struct shell *sh, struct http_req *r)
 {
     char challenge[300];
@@ -299,7 +325,7 @@ static void unauthorized(struct shell *sh, struct http_req *r)
     (void)snprintf(challenge, sizeof challenge, "Basic realm=\"%s\"", sh->flags.http_realm);
     common_headers(sh, r);
     http_reply_header(r, "WWW-Authenticate", str_of(challenge));
-    http_reply(r, 401, "application/json", STR("{\"message\":\"Unauthorized\"}"));
+    marathon_reply_message(r, 401, "Unauthorized");
 }
 
 static void on_request(void *ctx, struct http_req *r)
@@ -313,9 +339,8 @@ static void on_request(void *ctx, struct http_req *r)
     }
     if (max > 0 && sh->requests_open >= (size_t)max) {
         char text[120];
-        (void)snprintf(text, sizeof text, "{\"message\":\"Too many concurrent requests! Allowed: %lld.\"}",
-                       (long long)max);
-        http_reply(r, 503, "application/json", str_of(text));
+        (void)snprintf(text, sizeof text, "Too many concurrent requests! Allowed: %lld.", (long long)max);
+        marathon_reply_message(r, 503, text);
         return;
     }
     if (degraded_refuses(sh, r))

@@ -185,6 +185,12 @@ static void lead(struct shell *sh)
     marathon_shell_stop(sh, 1);
 }
 
+/* POST /logging was for a while only. */
+static void log_level_again(void *arg)
+{
+    log_set_level((enum log_level)((struct shell *)arg)->log_level_back);
+}
+
 static int open_all(struct shell *sh, struct error *err)
 {
     struct http_client_options co = { 0 };
@@ -197,6 +203,7 @@ static int open_all(struct shell *sh, struct error *err)
     sh->end_of_turn = LOOP_WORK(LOOP_STORE, marathon_shell_turn_end, sh);
     sh->turns_last = &sh->turns;
     loop_timer_init(&sh->wake, sh->loop, wake, sh);
+    loop_timer_init(&sh->log_level, sh->loop, log_level_again, sh);
     sh->signals[0] = loop_signal(sh->loop, SIGTERM, on_signal, sh);
     sh->signals[1] = loop_signal(sh->loop, SIGINT, on_signal, sh);
     random_rng(&sh->rng);
@@ -266,6 +273,7 @@ static void close_all(struct shell *sh)
     SSL_CTX_free(sh->tls);
     worker_free(sh->worker);
     loop_timer_done(&sh->wake);
+    loop_timer_done(&sh->log_level);
     loop_timer_done(&sh->degraded);
     loop_watch_free(sh->signals[0]);
     loop_watch_free(sh->signals[1]);

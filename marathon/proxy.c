@@ -57,7 +57,7 @@ static void fail(struct passed *p, unsigned status, const char *text)
 
     end(p);
     if (r != NULL)
-        http_reply_text(r, status, "%s", text);
+        marathon_reply_message(r, status, text);
 }
 
 /* Headers of one hop, and those that the HTTP module writes itself. */
@@ -258,7 +258,7 @@ static void redirect(struct shell *sh, struct http_req *r)
     const char *leader = marathon_election_other(sh);
 
     if (leader == NULL) {
-        http_reply_text(r, 502, "Could not determine the current leader");
+        marathon_reply_message(r, 502, "Could not determine the current leader");
         return;
     }
     sbuf_fmt(&b, "http://%s%.*s", leader, STR_ARG(http_req_target(r)));
@@ -292,7 +292,7 @@ void proxy_request(struct shell *sh, struct http_req *r)
     }
     (void)snprintf(own, sizeof own, "1.1 %s", sh->leader);
     if (str_contains(via, str_of(own))) {
-        http_reply_text(r, 502, "Detected proxying loop.");
+        marathon_reply_message(r, 502, "Detected proxying loop.");
         return;
     }
     struct passed *p = xcalloc(1, sizeof *p);

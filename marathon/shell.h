@@ -57,7 +57,8 @@ struct shell {
     struct turn *turn;                /* the open one */
     struct turn *turns, **turns_last; /* closed ones that are not carried out yet */
     struct loop_work end_of_turn;
-    struct loop_timer wake, heartbeat;
+    struct loop_timer wake, heartbeat, log_level;
+    int log_level_back; /* what the level is again when log_level fires */
     struct loop_watch *signals[2];
     struct chunked *chunked;
     void (*loaded)(struct shell *sh); /* called when the state is */
@@ -108,6 +109,8 @@ void persist_close(struct shell *sh);
 /* --- http.c */
 int http_open(struct shell *sh, struct error *err);
 void http_close(struct shell *sh);
+/* An answer without the API, as clients read errors: {"message":text}. */
+void marathon_reply_message(struct http_req *r, unsigned status, const char *text);
 void http_handle(struct shell *sh, struct http_req *r); /* by this instance */
 void http_refuse_waiting(struct shell *sh); /* 503 to all that wait for records */
 void http_shared_drop(struct shell *sh); /* something may have changed */

@@ -59,6 +59,9 @@ struct api_answer {
     bool head_sent;                     /* the spill's own note */
     bool is_stream;                     /* /v2/events: the shell opens a stream instead */
     bool is_abdication;                 /* DELETE /v2/leader: end the process after the answer */
+    int64_t log_level_s;                /* POST /logging with durationSeconds: so long, then log_level_back again; 0: for good */
+    int log_level_back;
+    bool has_log_level;                 /* POST /logging */
 };
 
 void api_answer_init(struct api_answer *a);

@@ -322,7 +322,9 @@ static void logging_set(struct call *c)
 {
     CLEANUP(body_free_p) cJSON *json = body_json(c);
     struct str level, logger;
-    struct place pl = PLACE_FIELD(NULL, "level"), pg = PLACE_FIELD(NULL, "logger");
+    struct place pl = PLACE_FIELD(NULL, "level"), pg = PLACE_FIELD(NULL, "logger"),
+                 pd = PLACE_FIELD(NULL, "durationSeconds");
+    const cJSON *duration;
     int found = -1;
 
     if (json == NULL)
@@ -340,12 +342,16 @@ static void logging_set(struct call *c)
         found = LOG_DEBUG;
     if (level.p != NULL && found < 0)
         issue_at(&c->issues, &pl, "error.unknown.enum.literal");
-    if (body_get(json, "durationSeconds") != NULL) {
-        struct place pd = PLACE_FIELD(NULL, "durationSeconds");
-        issue_at(&c->issues, &pd, "durationSeconds is not supported by this version");
-    }
+    duration = body_get(json, "durationSeconds");
+    if (duration != NULL && !cJSON_IsNumber(duration))
+        issue_at(&c->issues, &pd, "error.expected.jsnumber");
+    else if (duration != NULL && (duration->valuedouble < 1 || duration->valuedouble > INT32_MAX))
+        issue_at(&c->issues, &pd, duration->valuedouble < 1 ? "error.min" : "error.max");
     if (answer_bad(c, "Invalid JSON"))
         return;
+    c->a->has_log_level = true;
+    c->a->log_level_s = duration != NULL ? (int64_t)duration->valuedouble : 0;
+    c->a->log_level_back = (int)log_get_level();
     log_set_level((enum log_level)found);
     logging_show(c);
 }

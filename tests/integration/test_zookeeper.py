@@ -206,7 +206,7 @@ def _():
     equal(r.status, 201, f"POST through the standby: {r.text}")
     equal(r.headers["X-Marathon-Leader"], f"http://127.0.0.1:{a.port}", "leader header")
     equal(r.headers["X-Marathon-Via"], f"1.1 127.0.0.1:{b.port}", "via header")
-    equal(http_request("GET", b.port, "/v2/apps", headers={"X-Marathon-Via": f"1.1 127.0.0.1:{b.port}"}).text, "Detected proxying loop.", "loop")
+    equal(http_request("GET", b.port, "/v2/apps", headers={"X-Marathon-Via": f"1.1 127.0.0.1:{b.port}"}).text, '{"message":"Detected proxying loop."}', "loop")
     r = get(b.port, "/v2/events?x=1")
     equal((r.status, r.headers["Location"]), (302, f"http://127.0.0.1:{a.port}/v2/events?x=1"), "events")
     equal(get(b.port, "/ping").text.strip(), "pong", "ping")
