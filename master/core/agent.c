@@ -515,6 +515,22 @@ static void agent_set_pid(struct master *m, struct agent *a, struct str pid)
     HASH_ADD_KEYPTR(hh_pid, m->agents_by_pid, a->pid, strlen(a->pid), a);
 }
 
+/* The end of this task was acknowledged here, and the acknowledgement is on its way to the agent, or is just being worked off there, while the report
+ * that still has the task was on its way to us: in the books again, the task would never leave them. */
+static bool has_ended_here(const struct framework *f, const struct task_report *r)
+{
+    const struct task *t;
+
+    if (!task_state_is_terminal(r->state))
+        return false;
+    DL_FOREACH(f->completed.head, t)
+    {
+        if (str_eq(task_id_str(t), r->id.s))
+            return true;
+    }
+    return false;
+}
+
 void agent_returned(struct master *m, struct agent *a, struct agent_report *r)
 {
     struct agent_info *old = a->info;
@@ -550,7 +566,7 @@ void agent_returned(struct master *m, struct agent *a, struct agent_report *r)
     executors_of_report(m, a, r);
     for (size_t i = 0; i < r->task_count; i++) { /* forgotten here, or never known: ask_for_books() */
         struct framework *f = framework_for_report(m, r, r->tasks[i].framework);
-        if (f == NULL || framework_task_find(f, r->tasks[i].id.s) != NULL)
+        if (f == NULL || framework_task_find(f, r->tasks[i].id.s) != NULL || has_ended_here(f, &r->tasks[i]))
             continue;
         offers_rescind_agent(m, a); /* they may have what the task holds */
         struct task *k = task_of_report(m, a, f, &r->tasks[i]);
