@@ -206,6 +206,53 @@ static int app_delete(const struct app_args *a, struct error *err)
     return call_and_print("DELETE", a, path.p, (struct str){ 0 }, err);
 }
 
+static void rollout_print(const cJSON *j)
+{
+    const cJSON *back = json_get(j, "lastRollback"), *rules = json_get(j, "autoRollback");
+
+    printf("%s: %s, %s\n", json_text(j, "app"), json_text(j, "state"), json_text(j, "text"));
+    if (json_get(j, "newReady") != NULL)
+        printf("  of %g instances %g new ones are ready, %g old ones are left\n", json_number(j, "instances"),
+               json_number(j, "newReady"), json_number(j, "old"));
+    if (json_get(j, "pauseAfter") != NULL)
+        printf("  holds after %g new instances\n", json_number(j, "pauseAfter"));
+    if (json_get(rules, "maxFailures") != NULL)
+        printf("  goes back by itself after %g failures of new instances (%g so far)\n", json_number(rules, "maxFailures"),
+               json_number(j, "failures"));
+    if (json_get(rules, "deadlineSeconds") != NULL)
+        printf("  goes back by itself when it moves for longer than %g s\n", json_number(rules, "deadlineSeconds"));
+    if (back != NULL)
+        printf("  at %s: %s\n", json_text(back, "at"), json_text(back, "text"));
+}
+
+static int app_rollout(const struct app_args *a, struct error *err)
+{
+    static const char *const commands[] = { "status", "pause", "resume", "promote", "undo" };
+    CLEANUP(sbuf_done_p) struct sbuf path = SBUF_INIT(PATH_MAX_BYTES);
+    CLEANUP(json_free_p) cJSON *j = NULL;
+    struct cli_response r = { 0 };
+    char suffix[32];
+    size_t k = 0;
+    int rc;
+
+    while (a->argc == 2 && k < 5 && strcmp(a->argv[0], commands[k]) != 0)
+        k++;
+    if (a->argc != 2 || k == 5)
+        return error_set(err, ERR_INVALID, "usage: stoa app rollout status|pause|resume|promote|undo ID");
+    (void)snprintf(suffix, sizeof suffix, "/rollout%s%s", k != 0 ? "/" : "", k != 0 ? commands[k] : "");
+    app_path(&path, "/stoa/v1/apps", a->argv[1], suffix, false);
+    rc = cli_call(k == 0 ? "GET" : "POST", a->marathon, path.p, k == 0 ? (struct str){ 0 } : STR("{}"), &r, err);
+    if (rc != 0)
+        return rc;
+    j = cJSON_ParseWithLengthOpts(r.body.p != NULL ? r.body.p : "", r.body.n + 1, NULL, 1);
+    if (a->json || j == NULL)
+        printf("%.*s\n", STR_ARG(sbuf_view(&r.body)));
+    else
+        rollout_print(j);
+    cli_response_done(&r);
+    return 0;
+}
+
 /* Whether all wanted instances run, are healthy if there are checks, and no deployment is under way. */
 static bool is_settled(const cJSON *app)
 {
@@ -253,6 +300,7 @@ static const struct {
     { "create", app_create }, { "list", app_list },       { "show", app_show },
     { "scale", app_scale },   { "restart", app_restart }, { "delete", app_delete },
     { "wait", app_wait },     { "deleted", app_deleted }, { "restore", app_restore },
+    { "rollout", app_rollout },
 };
 
 int app_main(int argc, char **argv)
@@ -268,7 +316,7 @@ int app_main(int argc, char **argv)
     struct error err = { 0 };
     int count;
 
-    if (cli_options(argc, argv, "stoa app create FILE | list | show ID | scale ID N | restart ID | delete ID | wait ID | deleted | restore ID", options,
+    if (cli_options(argc, argv, "stoa app create FILE | list | show ID | scale ID N | restart ID | delete ID | wait ID | deleted | restore ID | rollout status|pause|resume|promote|undo ID", options,
                     &count, &err) != 0)
         return cli_fail(&err);
     for (size_t i = 0; count > 0 && i < sizeof verbs / sizeof verbs[0]; i++) {
@@ -277,7 +325,7 @@ int app_main(int argc, char **argv)
         if (strcmp(argv[1], verbs[i].name) == 0)
             return verbs[i].run(&a, &err) != 0 ? cli_fail(&err) : CLI_OK;
     }
-    (void)error_set(&err, ERR_INVALID, "stoa app %s: use create, list, show, scale, restart, delete, wait, deleted or restore",
+    (void)error_set(&err, ERR_INVALID, "stoa app %s: use create, list, show, scale, restart, delete, wait, deleted, restore or rollout",
                     count > 0 ? argv[1] : "needs a verb");
     return cli_fail(&err);
 }

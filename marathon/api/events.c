@@ -216,6 +216,12 @@ static void keys(struct jsonw *w, const struct bus_event *e, bool full)
     case BUS_DEPLOYMENT_STEP_SUCCESS:
     case BUS_DEPLOYMENT_STEP_FAILURE:
         plan(w, e, true, full);
+        if (e->state != NULL) { /* a rollout has stopped or goes on */
+            jsonw_key_open(w, "rollout");
+            jsonw_key_s(w, "app", e->app_id);
+            jsonw_key_c(w, "state", e->state);
+            jsonw_close(w);
+        }
         return;
     case BUS_INSTANCE_CHANGED:
         instance_changed(w, e);

@@ -143,5 +143,6 @@ void handle_stoa(struct call *c);
 void handle_jobs(struct call *c);
 void handle_deleted(struct call *c);
 void why_job(struct call *c, struct str id);
+bool handle_rollout(struct call *c); /* of a path below /stoa/v1/apps; false: it is another's */
 
 #endif

@@ -94,6 +94,8 @@ static void put_deployment(struct jsonw *w, const struct deployment *d)
 {
     jsonw_key_c(w, "id", d->id);
     jsonw_key_wall(w, "version", d->version);
+    if (d->is_back)
+        jsonw_key_bool(w, "isBack", true);
     jsonw_key_array(w, "steps");
     for (size_t i = 0; i < d->plan.n; i++) {
         jsonw_array(w);
@@ -107,6 +109,14 @@ static void put_deployment(struct jsonw *w, const struct deployment *d)
             if (a->to != NULL)
                 jsonw_key_wall(w, "to", a->to->version);
             jsonw_key_i64(w, "instances", a->scale_to);
+            if (a->slot->deployment == d && a->type == ACTION_RESTART) {
+                if (a->slot->rollout.paused)
+                    jsonw_key_bool(w, "paused", true);
+                if (a->slot->rollout.promoted)
+                    jsonw_key_bool(w, "promoted", true);
+                if (a->slot->rollout.failures != 0)
+                    jsonw_key_i64(w, "failures", a->slot->rollout.failures);
+            }
             jsonw_close(w);
         }
         jsonw_array_close(w);
@@ -487,12 +497,15 @@ static const char *load_instance(struct load *l, struct str rest, const cJSON *j
 static bool load_action(const cJSON *e, struct stored_action *a)
 {
     static const enum slot_action types[] = { ACTION_START, ACTION_STOP, ACTION_SCALE, ACTION_RESTART };
-    const cJSON *n = body_get(e, "instances");
+    const cJSON *n = body_get(e, "instances"), *failures = body_get(e, "failures");
 
     *a = (struct stored_action){ .app_id = body_str(e, "app"),
                                  .from = get_opt(e, "from"),
                                  .to = get_opt(e, "to"),
-                                 .scale_to = cJSON_IsNumber(n) ? (int64_t)n->valuedouble : 0 };
+                                 .scale_to = cJSON_IsNumber(n) ? (int64_t)n->valuedouble : 0,
+                                 .paused = cJSON_IsTrue(body_get(e, "paused")),
+                                 .promoted = cJSON_IsTrue(body_get(e, "promoted")),
+                                 .failures = cJSON_IsNumber(failures) ? (int64_t)failures->valuedouble : 0 };
     for (size_t i = 0; i < 4; i++)
         if (str_is(body_str(e, "action"), slot_action_name(types[i])))
             a->type = types[i];
@@ -503,7 +516,7 @@ static const char *load_deployment(struct load *l, struct str rest, const cJSON 
 {
     static struct error err;
     const cJSON *steps = body_get(j, "steps"), *step, *e;
-    struct stored_deployment sd = { .id = rest };
+    struct stored_deployment sd = { .id = rest, .is_back = cJSON_IsTrue(body_get(j, "isBack")) };
     struct stored_action *v;
     size_t *sizes, n = 0;
 

@@ -149,5 +149,7 @@ void handle_stoa(struct call *c)
             answer_not_allowed(c, "GET, HEAD, OPTIONS");
         return;
     }
+    if (c->n > 4 && str_is(c->segments[1], "v1") && str_is(c->segments[2], "apps") && handle_rollout(c))
+        return;
     answer_message(c, 404, "URI not found");
 }

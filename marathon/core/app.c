@@ -259,9 +259,16 @@ static const struct schema_field container_fields[] = {
 };
 SCHEMA(schema_container, container, container_fields, true);
 
+static const struct schema_field auto_rollback_fields[] = {
+    I32(auto_rollback, "maxFailures", failures_max, 0, 1, I32_MAX),
+    I32(auto_rollback, "deadlineSeconds", deadline_s, 0, 1, I32_MAX),
+};
+static SCHEMA(schema_auto_rollback, auto_rollback, auto_rollback_fields, false);
 static const struct schema_field upgrade_fields[] = {
     F64(upgrade_strategy, "maximumOverCapacity", over_capacity, SF_REQUIRED, -1e12, 1e12),
     F64(upgrade_strategy, "minimumHealthCapacity", health_capacity, SF_REQUIRED, -1e12, 1e12),
+    I32(upgrade_strategy, "pauseAfter", pause_after, 0, 1, I32_MAX),
+    OBJ(upgrade_strategy, "autoRollback", rollback, 0, &schema_auto_rollback),
 };
 static SCHEMA(schema_upgrade, upgrade_strategy, upgrade_fields, false);
 

@@ -192,8 +192,14 @@ struct container {
     struct list volumes, port_mappings;
 };
 
+struct auto_rollback { /* an addition of ours, as pause_after; see rollout.c */
+    struct opt_i64 failures_max, deadline_s;
+};
+
 struct upgrade_strategy {
     struct opt_f64 over_capacity, health_capacity;
+    struct opt_i64 pause_after;
+    struct auto_rollback *rollback;
 };
 
 struct unreachable_strategy {

@@ -225,6 +225,7 @@ static void kill_unhealthy(struct marathon *m, struct instance *i, const char *c
     e->host = step_keep(m, i->agent->hostname);
     e->agent_id = step_keep(m, i->agent->id);
     note_failure(m, i, "TASK_KILLED", text);
+    rollout_failed(m, i);
     instance_kill(m, i, GOAL_RUNNING);
 }
 

@@ -73,6 +73,7 @@ static void unlock(struct marathon *m, struct deployment *d)
             if (s->deployment != d)
                 continue;
             s->deployment = NULL;
+            rollout_end(m, s);
             s->action = ACTION_NONE;
             s->action_done = false;
             slot_mark(m, s);
@@ -109,6 +110,7 @@ static void begin_restart(struct marathon *m, struct slot *s)
     c = slot_counts(s);
     rolling_begin(&s->rolling, s->scale_to, u->health_capacity.v, u->over_capacity.v,
                   app_is_resident(&s->spec->app), &c);
+    rollout_begin(m, s);
 }
 
 static void begin_action(struct marathon *m, struct deployment *d, const struct plan_action *a)
@@ -142,6 +144,7 @@ static void end_action(struct marathon *m, const struct plan_action *a)
 {
     struct slot *s = a->slot;
 
+    rollout_end(m, s);
     s->action = ACTION_NONE;
     s->action_done = false;
     if (a->type == ACTION_STOP) {
@@ -215,11 +218,14 @@ void deployment_free(struct marathon *m, struct deployment *d)
 }
 
 /* The way back: for every slot of the plan what it was before. */
-static int rollback(struct marathon *m, struct deployment *d, struct update_result *ret, struct error *err)
+int deployment_back(struct marathon *m, struct deployment *d, const char *reason, struct update_result *ret,
+                    struct error *err)
 {
     size_t n = 0, cap = 0;
     struct update_app *apps = NULL;
-    struct root_update u = { .force = true, .changed_group = STR("/") };
+    struct root_update u = {
+        .force = true, .changed_group = STR("/"), .is_back = true, .cancel_reason = reason
+    };
     int rc;
 
     for (size_t i = 0; i < d->plan.n; i++)
@@ -250,7 +256,7 @@ int deployment_cancel(struct marathon *m, struct str id, bool force, struct upda
         return error_set(err, ERR_NOT_FOUND, "DeploymentPlan %.*s does not exist",
                          STR_ARG(str_sub(id, 0, 100)));
     if (!force)
-        return rollback(m, d, ret, err);
+        return deployment_back(m, d, NULL, ret, err);
     deployment_fail(m, d, "The upgrade has been cancelled");
     ret->done = true;
     return 0;

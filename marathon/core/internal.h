@@ -92,6 +92,22 @@ void deployment_bury(struct marathon *m,
 void deployment_free(struct marathon *m, struct deployment *d);
 void plan_free(struct marathon *m, struct plan *p);
 
+/* Back to what was before d: a deployment of its own, which cancels d with the reason. */
+int deployment_back(struct marathon *m, struct deployment *d, const char *reason, struct update_result *ret,
+                    struct error *err);
+
+/* --- rollout.c ---------------------------------------------------------------------------------------------
+ */
+void rollout_begin(struct marathon *m, struct slot *s); /* after rolling_begin */
+void rollout_end(struct marathon *m, struct slot *s);
+bool rollout_may_move(struct marathon *m, struct slot *s); /* also sets the bounds of rolling */
+void rollout_look(struct marathon *m, struct slot *s);     /* after its moves: what it shows */
+void rollout_failed(struct marathon *m, struct instance *i);
+void rollout_late(struct marathon *m, struct slot *s); /* its deadline has come */
+void rollouts_undo(struct marathon *m);                /* those that must turn round */
+int rollout_command(struct marathon *m, struct str app_id, enum rollout_verb v, struct update_result *ret,
+                    struct error *err);
+
 /* --- plan.c ------------------------------------------------------------------------------------------------
  */
 /* Builds the steps from the slots in changed (from = spec, to = next). False: a dependency cycle (text says

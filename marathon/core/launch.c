@@ -71,11 +71,17 @@ void launch_failed(struct marathon *m, struct slot *s)
     p = policy_of(s);
     backoff_decay(&s->backoff, &p, m->now);
     backoff_failed(&s->backoff, &p, m->now);
+    if (s->waiting_listed) /* others of it may be waiting already */
+        timer_set(&m->timers, &s->backoff_timer, s->backoff.until);
 }
 
 void launch_tick_backoff(struct marathon *m, struct slot *s)
 {
-    if (s->waiting_listed)
+    if (!s->waiting_listed)
+        return;
+    if (launch_delayed(m, s)) /* a failure since then has made it longer */
+        timer_set(&m->timers, &s->backoff_timer, s->backoff.until);
+    else
         m->revive_wanted = true;
 }
 

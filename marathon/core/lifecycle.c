@@ -292,10 +292,13 @@ static bool check_restart(struct marathon *m, struct slot *s)
         free(v);
         c = slot_counts(s);
     }
-    mv = rolling_next(&s->rolling, &c);
-    if (mv.kill > 0)
-        kill_old(m, s, mv.kill, mv.kill_counted);
-    schedule(m, s, mv.start);
+    if (rollout_may_move(m, s)) {
+        mv = rolling_next(&s->rolling, &c);
+        if (mv.kill > 0)
+            kill_old(m, s, mv.kill, mv.kill_counted);
+        schedule(m, s, mv.start);
+    }
+    rollout_look(m, s);
     c = slot_counts(s);
     return rolling_is_done(&s->rolling, &c) && s->dying[0] == 0;
 }

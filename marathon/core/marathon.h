@@ -43,7 +43,11 @@ struct root_update {
     struct str changed_group; /* of group_change_success */
     bool force;
     bool dry_run; /* plan only: nothing changes, nothing is stored */
+    bool is_back; /* takes back what its deployment changed */
+    const char *cancel_reason; /* for the deployments that it ends by force; NULL: the usual text */
 };
+
+enum rollout_verb { ROLLOUT_PAUSE, ROLLOUT_RESUME, ROLLOUT_PROMOTE, ROLLOUT_UNDO };
 
 enum { CONFLICTS_MAX = 100 };
 
@@ -106,6 +110,7 @@ enum marathon_event_type {
     EVENT_JOB_RUN,    /* now; result.text is the run's id */
     EVENT_RUN_KILL,
     EVENT_DELETED_FORGET,
+    EVENT_ROLLOUT, /* of an app */
 };
 
 struct marathon_event {
@@ -142,6 +147,10 @@ struct marathon_event {
             struct str id, run_id;
             bool stop_runs;
         } job;
+        struct {
+            struct str app_id;
+            enum rollout_verb verb;
+        } rollout;
     };
 };
 
@@ -318,7 +327,7 @@ void marathon_free(struct marathon *m);
 void marathon_actions_init(struct marathon_actions *a);
 void marathon_actions_done(struct marathon_actions *a);
 
-/* One event. ret is cleared first. Errors: NOT_FOUND (cancel, reset delay), CONFLICT, LIMIT, INVALID (update;
+/* One event. ret is cleared first. Errors: NOT_FOUND (cancel, reset delay, rollout), CONFLICT (also rollout), LIMIT, INVALID (update;
  * ret->result tells more). */
 int marathon_step(struct marathon *m, const struct marathon_event *ev, struct rng *rng,
                   struct marathon_actions *ret, struct error *err);
@@ -358,8 +367,11 @@ struct stored_action {
     struct str app_id;
     struct opt_time from, to; /* versions */
     int64_t scale_to;
+    bool paused, promoted; /* of its app's rollout */
+    int64_t failures;
 };
 struct stored_deployment {
+    bool is_back;
     struct str id;
     struct wall version;
     const struct stored_action *actions;

@@ -172,6 +172,7 @@ int marathon_restore_deployment(struct marathon *m, const struct stored_deployme
     d = xcalloc(1, sizeof *d);
     memcpy(d->id, sd->id.p, sd->id.n);
     d->version = sd->version;
+    d->is_back = sd->is_back;
     d->timer = (struct timer){ .kind = TIMER_DEPLOYMENT, .owner = d };
     d->plan.n = sd->step_count;
     d->plan.steps = xcalloc(sd->step_count + 1, sizeof *d->plan.steps);
@@ -190,6 +191,10 @@ int marathon_restore_deployment(struct marathon *m, const struct stored_deployme
                                       .from = a->from.has ? spec_ref(slot_version(s, a->from.v)) : NULL,
                                       .to = a->to.has ? spec_ref(slot_version(s, a->to.v)) : NULL };
             s->deployment = d;
+            if (a->paused || a->promoted || a->failures != 0)
+                s->rollout = (struct rollout){
+                    .paused = a->paused, .promoted = a->promoted, .failures = a->failures, .restored = true
+                };
         }
     }
     HASH_ADD_KEYPTR(hh, m->deployments, d->id, strlen(d->id), d);

@@ -33,6 +33,7 @@ void rolling_begin(struct rolling *r, int64_t target, double health_capacity, do
         .healthy_min = ceil_of((double)target * health_capacity),
         .capacity_max = floor_of((double)target * (1 + over_capacity)),
         .ready_base = c->new_ready,
+        .new_max = INT64_MAX,
         .resident = resident,
         .first = true,
     };
@@ -65,11 +66,13 @@ static int64_t kills(const struct rolling *r, const struct rolling_counts *c)
 
 struct rolling_move rolling_next(struct rolling *r, const struct rolling_counts *c)
 {
-    struct rolling_move m = { .kill = kills(r, c), .kill_counted = !r->first };
-    int64_t used = c->old_live + c->old_dying + c->new_live - (r->first ? m.kill : 0);
+    struct rolling_move m = { .kill_counted = !r->first };
+    int64_t target = min(r->target, r->new_max), used;
 
-    m.start = max(0, min(r->target - c->new_live, r->capacity_max - used));
-    if (m.kill == 0 && m.start == 0 && c->new_live < r->target && c->old_dying_all == 0 &&
+    m.kill = min(kills(r, c), max(0, c->old_live - (r->target - target)));
+    used = c->old_live + c->old_dying + c->new_live - (r->first ? m.kill : 0);
+    m.start = max(0, min(target - c->new_live, r->capacity_max - used));
+    if (m.kill == 0 && m.start == 0 && c->new_live < target && c->old_dying_all == 0 &&
         c->new_live == c->new_ready) {
         if (c->old_live > c->old_ready || (r->resident && c->old_live > 0)) {
             m.kill = 1;
@@ -81,6 +84,12 @@ struct rolling_move rolling_next(struct rolling *r, const struct rolling_counts 
     r->killed += m.kill;
     r->first = false;
     return m;
+}
+
+bool rolling_is_held(const struct rolling *r, const struct rolling_counts *c)
+{
+    return r->new_max < r->target && c->new_live >= r->new_max && c->new_ready >= r->new_max &&
+           c->old_dying_all == 0 && c->old_live <= r->target - r->new_max;
 }
 
 bool rolling_is_done(const struct rolling *r, const struct rolling_counts *c)

@@ -29,6 +29,7 @@ struct rolling {
     int64_t kill_now;     /* allowed from the start */
     int64_t ready_base;   /* new ready instances at the start */
     int64_t killed;       /* told to die since the start */
+    int64_t new_max;      /* canary: not more new ones for the present, and as many old ones as these leave */
     bool resident, first; /* first: rolling_next has not been called yet */
     bool below_floor;     /* resident without room: one below the floor is allowed */
 };
@@ -45,6 +46,8 @@ void rolling_begin(struct rolling *r, int64_t target, double health_capacity, do
  * and nothing is under way, one unready old instance is killed, or else one more is started (resident:
  * killed). */
 struct rolling_move rolling_next(struct rolling *r, const struct rolling_counts *c);
+/* As many new ones as new_max allows are ready, and the old ones that they replace are gone. */
+bool rolling_is_held(const struct rolling *r, const struct rolling_counts *c);
 bool rolling_is_done(const struct rolling *r, const struct rolling_counts *c);
 
 #endif

@@ -179,6 +179,7 @@ struct slot *slot_get(struct marathon *m, struct str id)
     s = xcalloc(1, sizeof *s);
     s->id = text_own(id);
     s->backoff_timer = (struct timer){ .kind = TIMER_BACKOFF, .owner = s };
+    s->rollout_timer = (struct timer){ .kind = TIMER_ROLLOUT, .owner = s };
     HASH_ADD_KEYPTR(hh, m->slots, s->id.p, s->id.n, s);
     return s;
 }
@@ -201,6 +202,7 @@ void slot_maybe_free(struct marathon *m, struct slot *s)
         spec_unref(m, s->versions[i]);
     s->version_count = 0;
     timer_clear(&m->timers, &s->backoff_timer);
+    timer_clear(&m->timers, &s->rollout_timer);
     launch_unwait(m, s);
     if (s->failure.has && m->out != NULL)
         (void)step_store(m, STORE_FAILURE_DELETE, s->id);

@@ -229,6 +229,21 @@ struct queue_stats {
     unsigned note_count, note_next;
 };
 
+/* What people and rules do to a rolling restart; see rollout.c. */
+enum rollout_state { ROLLOUT_NONE, ROLLOUT_RUNNING, ROLLOUT_PAUSED, ROLLOUT_HOLDING };
+
+struct rollout {
+    bool paused;   /* by a user */
+    bool promoted; /* past its canary stage */
+    bool is_back;  /* to the version before: neither stops nor turns round by itself */
+    bool restored; /* as it was before a restart of the service */
+    bool undo_due;
+    int64_t failures; /* of new instances */
+    enum rollout_state shown;
+    struct mono deadline;
+    char undo_reason[160];
+};
+
 enum slot_action { ACTION_NONE, ACTION_START, ACTION_STOP, ACTION_SCALE, ACTION_RESTART };
 
 struct deployment;
@@ -254,6 +269,10 @@ struct slot {
     bool scale_down;  /* more than scale_to were there when the action began */
     int64_t deferred; /* wanted instances that are not made yet (WAITING_PER_APP_MAX) */
     struct rolling rolling;
+    struct rollout rollout;
+    struct timer rollout_timer;
+    struct opt_time rolled_back_at; /* the last time by itself, with the reason */
+    char rolled_back_why[160];
     struct backoff backoff;
     struct timer backoff_timer;
     struct queue_stats *queue; /* while something waits */
@@ -303,6 +322,7 @@ struct deployment {
     struct plan plan;
     size_t current; /* index of the running step */
     bool started, dead, poked;
+    bool is_back; /* takes back another one */
     struct timer timer;             /* an empty plan ends in the next turn */
     struct deployment *prev, *next; /* by age */
     struct deployment *queue_next;
@@ -373,6 +393,7 @@ struct marathon {
     struct slot *waiting, *dirty, *dead_slots;
     struct deployment *poked;
     uint64_t plan_round;
+    bool undo_due; /* of some slot's rollout */
     struct instance *store_dirty, *graves, *kills;
     struct deployment *dead_deployments;
     struct agent *dead_agents;
@@ -402,6 +423,7 @@ enum timer_kind {
     TIMER_CHECK,
     TIMER_READINESS,
     TIMER_BACKOFF,
+    TIMER_ROLLOUT,
     TIMER_DEPLOYMENT,
     TIMER_JOB,
     TIMER_RUN,
@@ -418,6 +440,10 @@ struct deployment *deployment_find(const struct marathon *m, struct str id);
 struct spec *slot_version(const struct slot *s, struct wall version);
 /* The enforceRole of the app's top-level group. */
 bool role_is_enforced(const struct marathon *m, struct str app_id);
+const char *rollout_state_name(enum rollout_state s); /* "none", "running", "paused", "holding" */
+enum rollout_state rollout_state(const struct slot *s);
+/* The newest kept version of another configuration than the present; NULL: none. */
+struct spec *rollout_previous(const struct slot *s);
 /* Stopped, its task gone, its volumes kept. */
 bool instance_rests(const struct instance *i);
 /* "<safe path>#<containerPath>#<uuid>" */

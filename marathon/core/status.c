@@ -215,6 +215,8 @@ static void now_ended(struct marathon *m, struct instance *i, enum instance_stat
         backoff_reset(&i->slot->backoff);
     else if (counts_as_failure(s) && i->goal == GOAL_RUNNING)
         launch_failed(m, i->slot);
+    if (counts_as_failure(s) && i->goal == GOAL_RUNNING)
+        rollout_failed(m, i);
     checks_stop(m, i);
     if (e->state == TASK_GONE_BY_OPERATOR && i->reservation != RESERVATION_NONE)
         reservation_lost(m, i);

@@ -249,6 +249,9 @@ static void fire(struct marathon *m, struct timer *t)
     case TIMER_BACKOFF:
         launch_tick_backoff(m, t->owner);
         break;
+    case TIMER_ROLLOUT:
+        rollout_late(m, t->owner);
+        break;
     case TIMER_DEPLOYMENT:
         deployment_poke(m, t->owner);
         break;
@@ -319,6 +322,8 @@ static int dispatch(struct marathon *m, const struct marathon_event *ev, struct 
     case EVENT_KILL:
         kill_instances(m, ev);
         return 0;
+    case EVENT_ROLLOUT:
+        return rollout_command(m, ev->rollout.app_id, ev->rollout.verb, &m->out->result, err);
     case EVENT_RESET_DELAY:
         return reset_delay(m, ev->reset_delay, err);
     case EVENT_JOB_PUT:
@@ -354,6 +359,7 @@ int marathon_step(struct marathon *m, const struct marathon_event *ev, struct rn
         fire(m, t);
     if (m->started) {
         marathon_settle(m);
+        rollouts_undo(m);
         launch_demand(m);
     }
     flush_instances(m);

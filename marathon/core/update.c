@@ -444,11 +444,13 @@ static void take(struct draft *d, struct update_result *ret)
     for (size_t i = 0; i < ret->conflict_count; i++) {
         struct deployment *old = deployment_find(m, str_of(ret->conflicts[i]));
         if (old != NULL)
-            deployment_fail(m, old, "The upgrade has been cancelled");
+            deployment_fail(m, old,
+                            d->u->cancel_reason != NULL ? d->u->cancel_reason : "The upgrade has been cancelled");
     }
     m->version = d->version;
     dep = deployment_new(m, d->version);
     dep->plan = d->plan;
+    dep->is_back = d->u->is_back;
     HASH_ADD_KEYPTR(hh, m->deployments, dep->id, strlen(dep->id), dep);
     DL_APPEND(m->deployment_list, dep);
     m->deployment_count++;

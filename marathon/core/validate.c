@@ -408,6 +408,11 @@ static void check_strategies(const struct app *a, const struct place *root, stru
         else if (caps[i].zero && caps[i].v > 0)
             issue_at(is, &p, "got %s, expected 0.0", double_text(caps[i].v, number));
     }
+    if (a->upgrade->rollback != NULL && !a->upgrade->rollback->failures_max.has &&
+        !a->upgrade->rollback->deadline_s.has) {
+        struct place p = PLACE_FIELD(&pu, "autoRollback");
+        issue_at(is, &p, "must say when: maxFailures, deadlineSeconds or both");
+    }
     if (resident && !a->unreachable->disabled.v)
         issue_at(is, &pr, "unreachableStrategy must be disabled for resident tasks");
     if (!a->unreachable->disabled.v && a->unreachable->inactive_s.v > a->unreachable->expunge_s.v)
