@@ -37,7 +37,8 @@ struct str task_denied(struct master *m, const struct framework *f, const struct
         user = str_of(f->info->user);
     if (may(m, ACL_RUN_TASKS, str_of(f->info->principal), user))
         return nothing;
-    return act_keep_fmt(m, "Not authorized to launch as user '%.*s'", STR_ARG(user));
+    return act_keep_fmt(m, "Principal '%s' no authorized to launch task %.*s of framework %.*s under user '%.*s'", /* as recorded */
+                        f->info->principal != NULL ? f->info->principal : "", STR_ARG(t->id.s), STR_ARG(f->id.s), STR_ARG(user));
 }
 
 static bool resource_allowed(const struct master *m, enum operation_type type, const struct resource *r, struct str principal)
