@@ -118,7 +118,8 @@ static void list(struct shell *sh, struct http_req *r, struct str principal, con
     }
     struct sbuf b = SBUF_INIT(SIZE_MAX / 4);
     struct view_now now = { loop_now(sh->loop), loop_wall(sh->loop) };
-    view_decisions(mshell_view(sh), &now, &q, &b);
+    struct view v;
+    view_decisions(view_for(sh, principal, &v), &now, &q, &b);
     reply_json(r, &b);
 }
 

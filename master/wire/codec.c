@@ -175,19 +175,66 @@ void put_task(struct sbuf *b, uint32_t number, const struct task *t)
     wire_close(b, mark);
 }
 
-void put_agent(struct sbuf *b, uint32_t number, const struct agent *a)
+bool viewer_sees(const struct viewer *v, const struct resource *r)
+{
+    const struct reservations *s = r->reservations;
+
+    for (uint32_t i = 0; v->acls != NULL && s != NULL && i < s->n; i++)
+        if (!acls_allow(v->acls, ACL_VIEW_ROLES, v->principal, name_str(s->v[i].role)))
+            return false;
+    return v->acls == NULL || r->role == NULL || acls_allow(v->acls, ACL_VIEW_ROLES, v->principal, name_str(r->role));
+}
+
+static bool seen(const struct resource *r, const void *viewer)
+{
+    return viewer_sees(viewer, r);
+}
+
+struct resources viewer_seen(const struct viewer *v, struct resources r)
+{
+    if (v->acls == NULL)
+        return r;
+    struct resources some = resources_filter(&r, seen, v);
+    resources_done(&r);
+    return some;
+}
+
+enum { AGENT_INFO_RESOURCES = 3 };
+
+/* The AgentInfo as it came, without resources that are not for who asks. */
+static void put_agent_info(struct sbuf *b, const struct agent_info *info, const struct viewer *who)
+{
+    struct str rest = blob_str(info->raw);
+    struct wire_field f;
+
+    if (who->acls == NULL) {
+        wire_put_bytes(b, 1, rest);
+        return;
+    }
+    size_t mark = wire_open(b, 1);
+    struct resources some = viewer_seen(who, resources_copy(&info->resources));
+    while (wire_field_next(&rest, &f) == 1)
+        if (f.number != AGENT_INFO_RESOURCES)
+            sbuf_str(b, f.raw);
+    wire_put_resources(b, AGENT_INFO_RESOURCES, &some, RESOURCE_ENDPOINT, false);
+    wire_close(b, mark);
+    resources_done(&some);
+}
+
+void put_agent(struct sbuf *b, uint32_t number, const struct agent *a, const struct viewer *who)
 {
     size_t mark = wire_open(b, number);
-    struct resources used = agent_used(a), offered = agent_offered(a);
+    struct resources total = viewer_seen(who, resources_copy(&a->total));
+    struct resources used = viewer_seen(who, agent_used(a)), offered = viewer_seen(who, agent_offered(a));
 
-    wire_put_bytes(b, 1, blob_str(a->info->raw));
+    put_agent_info(b, a->info, who);
     wire_put_u64(b, 2, agent_is_active(a));
     wire_put_bytes(b, 3, str_of(a->version));
     wire_put_bytes(b, 4, str_of(a->pid));
     put_time(b, 5, a->registered);
     if (a->reregistered.ms != 0)
         put_time(b, 6, a->reregistered);
-    wire_put_resources(b, 7, &a->total, RESOURCE_ENDPOINT, false);
+    wire_put_resources(b, 7, &total, RESOURCE_ENDPOINT, false);
     wire_put_resources(b, 8, &used, RESOURCE_ENDPOINT, false);
     wire_put_resources(b, 9, &offered, RESOURCE_ENDPOINT, false);
     wire_put_agent_capabilities(b, 10, a->info->capabilities);
@@ -197,6 +244,7 @@ void put_agent(struct sbuf *b, uint32_t number, const struct agent *a)
         put_time(b, 14, a->drain_start);
     }
     wire_close(b, mark);
+    resources_done(&total);
     resources_done(&used);
     resources_done(&offered);
 }

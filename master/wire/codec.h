@@ -5,6 +5,7 @@
 #define STOA_MASTER_WIRE_CODEC_H
 
 #include "common/base/sbuf.h"
+#include "common/model/acl.h"
 #include "master/core/state.h"
 
 extern const struct master_codec master_codec;
@@ -28,9 +29,19 @@ const char *encode_driver_event(const struct master *m, const struct master_iden
 /* The packed master Event of a MASTER_ACT_WATCH. */
 void encode_watch(const struct master *m, const struct master_action *a, struct sbuf *b);
 
+/* Who asks; acls NULL: sees everything. */
+struct viewer {
+    const struct acls *acls;
+    struct str principal;
+};
+/* A resource is seen by who may see each role that it is reserved and allocated to. */
+bool viewer_sees(const struct viewer *v, const struct resource *r);
+/* Those of r that are seen; r is taken. */
+struct resources viewer_seen(const struct viewer *v, struct resources r);
+
 /* Parts that answers share; each appends as field number. */
 void put_task(struct sbuf *b, uint32_t number, const struct task *t);
-void put_agent(struct sbuf *b, uint32_t number, const struct agent *a);           /* GetAgents.Agent */
+void put_agent(struct sbuf *b, uint32_t number, const struct agent *a, const struct viewer *who); /* GetAgents.Agent */
 void put_framework(struct sbuf *b, uint32_t number, const struct master *m, const struct framework *f,
                    bool is_event); /* GetFrameworks.Framework; in events it differs a little */
 void put_offer(struct sbuf *b, uint32_t number, const struct master *m, const struct offer *o);

@@ -295,7 +295,7 @@ void encode_watch(const struct master *m, const struct master_action *a, struct 
     switch (a->watch.kind) {
     case WATCH_AGENT_ADDED:
         mark = wire_open(b, 5);
-        put_agent(b, 1, a->watch.agent);
+        put_agent(b, 1, a->watch.agent, &(struct viewer){ 0 });
         wire_close(b, mark);
         break;
     case WATCH_AGENT_REMOVED:

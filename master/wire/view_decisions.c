@@ -29,6 +29,20 @@ static void write_decision(struct jsonw *w, const struct master *m, const struct
     jsonw_key_u64(w, "run", d->run);
 }
 
+/* A decision is seen by who may see its framework and its role. */
+static bool may_see(const struct view *v, const struct framework *f, const struct name *role)
+{
+    return v->acls == NULL || ((f == NULL || view_may(v, ACL_VIEW_FRAMEWORKS, str_of(f->info->user))) &&
+                               (role == NULL || view_may(v, ACL_VIEW_ROLES, name_str(role))));
+}
+
+static const struct framework *framework_of(const struct master *m, struct framework_ref f)
+{
+    const struct framework *x = f.gen != 0 && f.slot < m->by_ref_cap ? m->by_ref[f.slot] : NULL;
+
+    return x != NULL && framework_ref_eq(x->ref, f) ? x : NULL;
+}
+
 void view_decisions(const struct view *v, const struct view_now *now, const struct view_query *q, struct sbuf *b)
 {
     const struct master *m = v->m;
@@ -45,6 +59,8 @@ void view_decisions(const struct view *v, const struct view_now *now, const stru
         struct framework_ref f = allocator_framework_at(m->allocator, d.framework.slot);
         if (q->framework_id.n != 0 && (f.gen == 0 || !framework_ref_eq(f, d.framework) ||
                                        !str_eq(q->framework_id, allocator_framework_id(m->allocator, f).s)))
+            continue;
+        if (!may_see(v, framework_of(m, d.framework), d.role))
             continue;
         jsonw_open(&w);
         jsonw_key_u64(&w, "number", i);
@@ -68,7 +84,7 @@ void view_why(const struct view *v, const struct view_now *now, const struct vie
         if (q->framework_id.n != 0 && !str_eq(q->framework_id, f->id.s))
             continue;
         for (size_t r = 0; r < f->info->role_count; r++)
-            for (const struct agent *a = m->agents; a != NULL; a = a->hh.next) {
+            for (const struct agent *a = m->agents; a != NULL && may_see(v, f, f->info->roles[r]); a = a->hh.next) {
                 struct alloc_decision d = allocator_why(m->allocator, now->mono, f->ref, f->info->roles[r], a->ref);
                 jsonw_open(&w);
                 d.framework = f->ref;

@@ -225,9 +225,15 @@ static void write_task(struct jsonw *w, const struct task *t, struct bundle_text
 
 /* --- agents --- */
 
-static void key_reserved(struct jsonw *w, const struct resources *total, bool full)
+static struct viewer viewer_of(const struct view *v)
 {
-    struct resources reserved = resources_reserved(total);
+    return (struct viewer){ v->acls, v->principal };
+}
+
+static void key_reserved(struct jsonw *w, const struct view *v, const struct resources *total, bool full)
+{
+    const struct viewer who = viewer_of(v);
+    struct resources reserved = viewer_seen(&who, resources_reserved(total));
 
     jsonw_key_open(w, full ? "reserved_resources_full" : "reserved_resources");
     for (uint32_t i = 0; i < reserved.n; i++) {
@@ -237,7 +243,7 @@ static void key_reserved(struct jsonw *w, const struct resources *total, bool fu
             seen = seen || resource_reservation_role(&reserved.v[j]) == role;
         if (seen)
             continue;
-        struct resources of_role = resources_reserved_to(total, name_str(role));
+        struct resources of_role = resources_reserved_to(&reserved, name_str(role));
         jsonw_key_str(w, name_str(role));
         if (!full) {
             jsonw_resources(w, &of_role);
@@ -279,7 +285,7 @@ static const char *drain_name(enum drain_state s)
     return s == DRAINED ? "DRAINED" : s == DRAINING ? "DRAINING" : "UNKNOWN";
 }
 
-static void agent_keys(struct jsonw *w, const struct agent *a)
+static void agent_keys(struct jsonw *w, const struct view *v, const struct agent *a)
 {
     jsonw_key_s(w, "id", agent_id_str(a));
     jsonw_key_c(w, "hostname", a->info->hostname);
@@ -294,7 +300,7 @@ static void agent_keys(struct jsonw *w, const struct agent *a)
     key_resources(w, "resources", &a->total);
     key_resources_take(w, "used_resources", agent_used(a));
     key_resources_take(w, "offered_resources", agent_offered(a));
-    key_reserved(w, &a->total, false);
+    key_reserved(w, v, &a->total, false);
     key_resources_take(w, "unreserved_resources", resources_unreserved(&a->total));
     jsonw_key_bool(w, "active", agent_is_active(a));
     jsonw_key_bool(w, "deactivated", a->deactivated);
@@ -320,15 +326,17 @@ static void agent_keys(struct jsonw *w, const struct agent *a)
     jsonw_key_double(w, "estimated_drain_start_time_seconds", seconds(a->drain_start));
 }
 
-static void write_agent(struct jsonw *w, const struct agent *a, bool full)
+static void write_agent(struct jsonw *w, const struct view *v, const struct agent *a, bool full)
 {
+    const struct viewer who = viewer_of(v);
+
     jsonw_open(w);
-    agent_keys(w, a);
+    agent_keys(w, v, a);
     if (full) {
-        key_reserved(w, &a->total, true);
+        key_reserved(w, v, &a->total, true);
         key_full(w, "unreserved_resources_full", resources_unreserved(&a->total));
-        key_full(w, "used_resources_full", agent_used(a));
-        key_full(w, "offered_resources_full", agent_offered(a));
+        key_full(w, "used_resources_full", viewer_seen(&who, agent_used(a)));
+        key_full(w, "offered_resources_full", viewer_seen(&who, agent_offered(a)));
     }
     jsonw_close(w);
     jsonw_spill(w);
@@ -346,12 +354,14 @@ static void write_recovered(struct jsonw *w, const struct lost_agent *l)
     jsonw_close(w);
 }
 
-static void agent_lists(struct jsonw *w, const struct master *m, struct str only, bool full)
+static void agent_lists(struct jsonw *w, const struct view *v, struct str only, bool full)
 {
+    const struct master *m = v->m;
+
     jsonw_key_array(w, "slaves");
     for (const struct agent *a = m->agents; a != NULL; a = a->hh.next)
         if (only.n == 0 || str_eq(only, agent_id_str(a)))
-            write_agent(w, a, full);
+            write_agent(w, v, a, full);
     jsonw_array_close(w);
     jsonw_key_array(w, "recovered_slaves");
     for (const struct lost_agent *l = m->lost; l != NULL; l = l->hh.next)
@@ -630,7 +640,7 @@ void view_state(const struct view *v, struct sbuf *b)
 
     jsonw_open(&w);
     state_head(&w, v);
-    agent_lists(&w, v->m, (struct str){ NULL, 0 }, false);
+    agent_lists(&w, v, (struct str){ NULL, 0 }, false);
     framework_arrays(&w, v, (struct str){ NULL, 0 });
     empty_array(&w, "orphan_tasks");
     empty_array(&w, "unregistered_frameworks");
@@ -642,7 +652,7 @@ void view_slaves(const struct view *v, const struct view_query *q, struct sbuf *
     struct jsonw w = view_jsonw(v, b);
 
     jsonw_open(&w);
-    agent_lists(&w, v->m, q->slave_id, true);
+    agent_lists(&w, v, q->slave_id, true);
     jsonw_close(&w);
 }
 
@@ -684,7 +694,7 @@ static void summary_agent(struct jsonw *w, const struct view *v, const struct ag
     struct name *id = name_find(agent_id_str(a)); /* NULL: no task ever named it */
 
     jsonw_open(w);
-    agent_keys(w, a);
+    agent_keys(w, v, a);
     for (const struct slot *s = a->slots; s != NULL; s = s->a_next)
         for (const struct task *t = s->tasks; t != NULL; t = t->next)
             n[t->state]++;

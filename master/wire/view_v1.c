@@ -76,7 +76,7 @@ static void sink_framework(struct sink *s, uint32_t number, const struct framewo
 
 static void sink_agent(struct sink *s, uint32_t number, const struct agent *a)
 {
-    put_agent(s->json ? &s->one : s->b, s->json ? 1 : number, a);
+    put_agent(s->json ? &s->one : s->b, s->json ? 1 : number, a, &(struct viewer){ s->v->acls, s->v->principal });
     if (s->json)
         sink_one(s, &mesos__v1__master__response__get_agents__agent__descriptor);
 }
@@ -261,10 +261,41 @@ static void put_get_weights(struct sbuf *b, const struct view *view)
     free(v);
 }
 
-static void put_get_operations(struct sbuf *b, const struct master *m)
+/* Fields of Resource, of its ReservationInfo, and of Offer.Operation. */
+enum { RESOURCE_ALLOCATION = 11, RESOURCE_RESERVATIONS = 13, RESERVATION_ROLE = 3, FIELD_RESERVE = 3, FIELD_DESTROY = 6, FIELD_GROW = 13, FIELD_SHRINK = 14 };
+
+/* Whether the asker may see all roles of a packed Resource. */
+static bool may_see_resource(const struct view *v, struct str resource)
 {
-    for (const struct agent_operation *o = m->operations; o != NULL; o = o->hh.next)
-        put_operation(b, 1, o);
+    struct wire_field f;
+
+    while (wire_field_next(&resource, &f) == 1)
+        if ((f.number == RESOURCE_RESERVATIONS && !view_may(v, ACL_VIEW_ROLES, wire_field_bytes(f.bytes, RESERVATION_ROLE))) ||
+            (f.number == RESOURCE_ALLOCATION && !view_may(v, ACL_VIEW_ROLES, wire_field_bytes(f.bytes, 1))))
+            return false;
+    return true;
+}
+
+/* Of the operations that agents are sent, each has its resources in the first fields of its message. */
+static bool may_see_operation(const struct view *v, const struct agent_operation *o)
+{
+    struct str rest = o->info;
+    struct wire_field f, r;
+
+    while (v->acls != NULL && wire_field_next(&rest, &f) == 1) {
+        bool has_resources = (f.number >= FIELD_RESERVE && f.number <= FIELD_DESTROY) || f.number == FIELD_GROW || f.number == FIELD_SHRINK;
+        for (struct str inner = f.bytes; has_resources && f.type == WIRE_BYTES && wire_field_next(&inner, &r) == 1;)
+            if (r.type == WIRE_BYTES && !may_see_resource(v, r.bytes))
+                return false;
+    }
+    return true;
+}
+
+static void put_get_operations(struct sbuf *b, const struct view *v)
+{
+    for (const struct agent_operation *o = v->m->operations; o != NULL; o = o->hh.next)
+        if (may_see_operation(v, o))
+            put_operation(b, 1, o);
 }
 
 static void put_get_master(struct sbuf *b, const struct view *v)
@@ -330,7 +361,7 @@ static void put_small(const struct view *v, int call_type, struct sbuf *b)
         put_version_info(b, v);
         break;
     case MESOS__V1__MASTER__CALL__TYPE__GET_OPERATIONS:
-        put_get_operations(b, v->m);
+        put_get_operations(b, v);
         break;
     case MESOS__V1__MASTER__CALL__TYPE__GET_ROLES:
         put_get_roles(b, v);

@@ -104,6 +104,30 @@ def _():
     other.close()
 
 
+@case("view_roles: reserved resources, decisions and operator events are those of roles and frameworks that may be seen")
+def _():
+    d, agent_port = scratch(), free_ports()[0]
+    agent = Process("agent", [STOA, "agent", f"--master=127.0.0.1:{port}", "--ip=127.0.0.1", f"--port={agent_port}", f"--work_dir={d}/a", f"--runtime_dir={d}/r",
+                              f"--cgroups_root=stoa_acl_{port}", "--resources=cpus:2;mem:512;disk:0;ports:[31000-31001];cpus(web):1", "--registration_backoff_factor=100ms"])
+    wait_for("the agent", lambda: read("/slaves", "ops").json["slaves"])
+    decisions = lambda who: read("/stoa/v1/decisions", who).json["decisions"]
+    wait_for("a decision", lambda: "web" in json.dumps(decisions("ops")))
+    for who, sees in (("ops", True), ("fw2", False)):
+        s = read("/slaves", who).json["slaves"][0]
+        equal([list(s["reserved_resources"]), list(s["reserved_resources_full"])], [["web"]] * 2 if sees else [[], []], "/slaves of " + who)
+        equal(list(read("/state", who).json["slaves"][0]["reserved_resources"]), ["web"] if sees else [], "/state of " + who)
+        a = call({"type": "GET_AGENTS"}, who).json["get_agents"]["agents"][0]
+        for l in (a["total_resources"], a["agent_info"]["resources"]):
+            equal("web" in json.dumps(l), sees, "GET_AGENTS of " + who)
+        equal("web" in json.dumps(decisions(who)), sees, "decisions of " + who)
+        equal(bool(read("/stoa/v1/why", who).json["agents"]), sees, "why of " + who)
+    unreserve = {"name": "cpus", "type": "SCALAR", "scalar": {"value": 1}, "reservations": [{"type": "DYNAMIC", "role": "web", "principal": "ops"}]}
+    r = call({"type": "RESERVE_RESOURCES", "reserve_resources": {"agent_id": a["agent_info"]["id"], "resources": [unreserve]}}, "ops")
+    equal(r.status, 202, r.text)
+    equal(call({"type": "GET_OPERATIONS"}, "fw2").json.get("get_operations", {}).get("operations", []), [], "operations of fw2")
+    agent.stop()
+
+
 @case("who may tear down does")
 def _():
     equal(http_request("POST", port, "/teardown", f"frameworkId={framework}", auth("ops")).status, 200, "teardown")
