@@ -3,7 +3,7 @@
 # HTTP client that are simulated: such parts are linked into one object each, of which only the sim_ names stay visible.
 
 # Of marathon: its shell without HTTP and probes, and what turns records and launches into bytes.
-SIM_MARATHON_SRC  := $(filter-out $(addprefix marathon/,main.c http.c streams.c probe.c proxy.c bigread.c),$(wildcard marathon/*.c)) marathon/api/records.c \
+SIM_MARATHON_SRC  := $(filter-out $(addprefix marathon/,main.c http.c streams.c probe.c proxy.c bigread.c),$(wildcard marathon/*.c)) $(wildcard marathon/api/*records.c) \
   marathon/api/decode.c marathon/api/encode.c marathon/api/render.c
 # On the simulated loop and ensemble: election, detection and both halves of the store.
 SIM_IO_SRC        := common/io/leader.c common/io/detector.c common/io/store.c common/io/store_zk.c common/io/store_zk_frame.c
@@ -11,11 +11,12 @@ SIM_FRAMEWORK_SRC := $(SDK_SRC) $(SIM_MARATHON_SRC) $(SIM_IO_SRC) $(wildcard tes
 SIM_EXECUTOR_SRC  := $(EXEC_CORE_SRC) executor/sdk/wire.c $(wildcard tests/sim/executor/*.c)
 SIM_BLOBS := $(O)/tests/sim/framework.blob.o $(O)/tests/sim/executor.blob.o
 
-$(O)/tests/sim/framework.blob.o: $(call obj,$(SIM_FRAMEWORK_SRC)) make/sim.mk
+# What those need of the rest of marathon is taken from its library.
+$(O)/tests/sim/framework.blob.o: $(call obj,$(SIM_FRAMEWORK_SRC)) make/sim.mk $(call libs,marathon)
 $(O)/tests/sim/executor.blob.o: $(call obj,$(SIM_EXECUTOR_SRC)) make/sim.mk
 $(SIM_BLOBS):
 	@mkdir -p $(@D)
-	$(Q)ld -r -o $@ $(filter %.o,$^)
+	$(Q)ld -r -o $@ $(filter %.o,$^) $(filter %.a,$^)
 	$(Q)objcopy --wildcard --keep-global-symbol='sim_*' $@
 
 $(L)/libsim.a: $(SIM_BLOBS)

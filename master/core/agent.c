@@ -476,7 +476,10 @@ static void returned_tasks(struct master *m, struct agent *a, const struct agent
                 executor_remove(m, e);
         }
         for (struct task *t = s->tasks; t != NULL; t = t->next)
-            if (!report_has_task(r, t)) {
+            if (report_has_task(r, t)) {
+                t->flags &= (uint8_t)~TASK_FLAG_MISSING;
+            } else {
+                t->flags |= TASK_FLAG_MISSING;
                 ARRAY_ROOM(v, n, cap);
                 v[n++].task = t;
             }

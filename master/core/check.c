@@ -55,6 +55,10 @@ static const char *check_agent(struct master *m, const struct agent *a)
         if (why != NULL)
             return why;
         resources_add_all(&sum, &s->used);
+        /* Until the agent has said what became of it, it holds what may not be there any more, or what was made for it. */
+        for (const struct task *t = s->tasks; t != NULL; t = t->next)
+            if ((t->flags & TASK_FLAG_MISSING) != 0 && (t->flags & TASK_FLAG_HOLDS) != 0)
+                resources_sub_all(&sum, &t->bundle->r);
     }
     for (const struct offer *o = a->offers; o != NULL; o = o->a_next) {
         if (!agent_is_active(a))
@@ -66,9 +70,7 @@ static const char *check_agent(struct master *m, const struct agent *a)
     }
     resources_unallocate(&sum);
     CLEANUP(resources_done_p) struct resources unshared = resources_nonshared(&sum);
-    /* What an older report said may stand beside what the newest says, until the agent has told of what is missing in it: then
-     * nothing is offered. */
-    if (!resources_contains(&a->total, &unshared) && (a->offers != NULL || !a->report_unproved))
+    if (!resources_contains(&a->total, &unshared))
         return bad(m, "agent %.*s: offered and used are more than its total", STR_ARG(agent_id_str(a)));
     return NULL;
 }

@@ -40,7 +40,7 @@ static inline bool status_log_next(const struct status_log *l, size_t *at, enum 
     return true;
 }
 
-enum { TASK_FLAG_HAS_UPDATE = 1, TASK_FLAG_KILL_WANTED = 2, TASK_FLAG_HOLDS = 4 };
+enum { TASK_FLAG_HAS_UPDATE = 1, TASK_FLAG_KILL_WANTED = 2, TASK_FLAG_HOLDS = 4, TASK_FLAG_MISSING = 8 /* in its agent's newest report */ };
 
 struct task { /* owned by one table of its framework */
     UT_hash_handle hh;           /* key: data[0 .. id_n) */

@@ -18,6 +18,7 @@ const char *sim_marathon_unsettled(struct sim *s);
 struct sim_marathon_books {
     const char *framework_id; /* "": none yet */
     size_t tasks;             /* that it believes to be somewhere */
+    bool waits;               /* it has what waits for ever for an agent that was given up */
 };
 struct sim_marathon_books sim_marathon_books(struct sim *s);
 

@@ -65,7 +65,8 @@ static const char *unsettled(struct sim *s)
         why = sim_marathon_unsettled(s);
     if (why[0] == 0 && s->marathon_count != 0) {
         struct sim_marathon_books b = sim_marathon_books(s);
-        why = ledger_compare(s, b.framework_id, b.tasks);
+        if (!b.waits)
+            why = ledger_compare(s, b.framework_id, b.tasks);
     }
     return why;
 }

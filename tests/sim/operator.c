@@ -22,7 +22,7 @@ struct subject {
     enum standing asked;
     int64_t asked_cpus, asked_mem;
     bool was_asked_gone;
-    bool stays; /* it is left as it is in the end */
+    bool stays; /* it is drained, and not empty yet */
     struct subject *next;
 };
 
@@ -195,19 +195,13 @@ static void end_again(struct sim *s, const char *framework)
     (void)sim_master_operate(s, &q, ++((struct operator *)s->operator)->requests);
 }
 
-/* When all is well, machines are taken back but for one, if there are others, and nobody is held back by a guarantee. */
+/* When all is well, machines are taken back, those that are drained once they are empty, and nobody is held back by a quota. */
 static void tidy(struct sim *s)
 {
     struct operator *o = s->operator;
-    size_t stay = 0;
 
-    for (struct subject *x = o->agents; x != NULL; x = x->next)
-        stay += x->stays;
     for (struct subject *x = o->agents; x != NULL; x = x->next) {
-        if (x->standing == STANDING_DRAINING && x->certain && stay == 0 && s->agent_count > 2) {
-            x->stays = true;
-            stay++;
-        }
+        x->stays = x->standing == STANDING_DRAINING && x->certain && ledger_agent_tasks(s, x->id) != 0;
         if (x->stays || x->standing == STANDING_GONE || (x->certain && x->standing == STANDING_ACTIVE))
             continue;
         if (ledger_agent_lives(s, x->id))
@@ -282,7 +276,7 @@ static const struct subject *kept_from_work(const struct sim *s, struct str agen
 static void sum_of_role(const struct resources *r, const char *role, int64_t *cpus, int64_t *mem)
 {
     for (uint32_t i = 0; i < r->n; i++) {
-        if (r->v[i].role == NULL || !str_is(name_str(r->v[i].role), role))
+        if (r->v[i].role == NULL || !str_is(name_str(r->v[i].role), role) || r->v[i].reservations != NULL)
             continue;
         if (r->v[i].name == NAME_CPUS)
             *cpus += r->v[i].milli;
@@ -291,7 +285,8 @@ static void sum_of_role(const struct resources *r, const char *role, int64_t *cp
     }
 }
 
-/* Each resource for itself: a role that has more cpus than it may still gets memory. */
+/* Each resource for itself: a role that has more cpus than it may still gets memory. What is reserved for it, it has
+ * already: that is not counted here, so a little more than nothing may go unnoticed. */
 static void check_quota(struct sim *s, const struct proc *p, const struct offer *offer, const struct subject *role)
 {
     const struct master *m = sim_master_of(p);
@@ -378,10 +373,10 @@ const char *operator_unsettled(struct sim *s)
             why = "is asked for";
         else if (x->standing == STANDING_GONE)
             why = "is gone, and an agent has its id";
-        else if (x->standing != STANDING_ACTIVE && !x->stays)
-            why = "is not taken back";
-        else if (x->stays && ledger_agent_tasks(s, x->id) != 0)
+        else if (x->stays)
             why = "is drained, and has tasks";
+        else if (x->standing != STANDING_ACTIVE)
+            why = "is not taken back";
         if (why[0] != '\0') {
             (void)snprintf(o->text, sizeof o->text, "agent %s %s%s", x->id, why, held_on(s, x->id));
             return o->text;
@@ -410,6 +405,16 @@ bool operator_may_be_gone(const struct sim *s, const char *agent_id)
     for (const struct subject *x = o->agents; x != NULL; x = x->next)
         if (strcmp(x->id, agent_id) == 0)
             return x->was_asked_gone;
+    return false;
+}
+
+bool operator_gave_up_any(const struct sim *s)
+{
+    const struct operator *o = s->operator;
+
+    for (const struct subject *x = o->agents; x != NULL; x = x->next)
+        if (x->was_asked_gone)
+            return true;
     return false;
 }
 

@@ -26,6 +26,7 @@ void operator_saw_admission(struct sim *s, const struct proc *p, struct str agen
 /* "" when the cluster is as it was asked to be. */
 const char *operator_unsettled(struct sim *s);
 bool operator_may_be_gone(const struct sim *s, const char *agent_id); /* somebody has asked for that */
+bool operator_gave_up_any(const struct sim *s);
 void operator_doom(struct sim *s, const char *framework_id);
 bool operator_doomed(const struct sim *s, const char *framework_id); /* somebody has asked for its end */
 
