@@ -134,6 +134,7 @@ static void store_resources(struct agent_node *n)
     CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(RECORD_BYTES_MAX);
 
     record_put_resource_state(&b, n->core);
+    n->sim->volumes_lost = n->sim->volumes_lost || n->disk_full;
     put(n, "resources", sbuf_view(&b));
 }
 

@@ -286,6 +286,7 @@ struct sim {
     struct ensemble *zk; /* NULL: one master and one marathon, with stores of their own */
     struct proc *running; /* whose handler runs */
     struct vstore master_store, marathon_store;
+    bool volumes_lost; /* an agent could not write down what is reserved on it */
     bool calm; /* the liveness phase: no new faults, nothing new is asked for */
 
     struct link *links;

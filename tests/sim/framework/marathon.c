@@ -592,10 +592,10 @@ void sim_marathon_free(struct proc *p)
     free(p->node);
 }
 
-/* What has its volume on an agent that was given up waits for it for ever. */
+/* What has its volume on an agent that was given up, or that could not write it down, waits for it for ever. */
 static bool has_orphans(const struct marathon_node *n)
 {
-    return operator_gave_up_any(sim_of(n)) && slot_find(n->sh.m, STR("/app3")) != NULL;
+    return (operator_gave_up_any(sim_of(n)) || sim_of(n)->volumes_lost) && slot_find(n->sh.m, STR("/app3")) != NULL;
 }
 
 /* Every app has its instances, running and healthy; nothing is being deployed. */
