@@ -29,6 +29,29 @@ struct reaper {
 int reaper_init(struct reaper *r, struct ev *ev, void (*fn)(void *arg, pid_t pid, int status), void *arg, struct error *err);
 void reaper_done(struct reaper *r, struct ev *ev);
 
+/* --- builtin.c: what both are around their cores ------------------------------------------------------- */
+struct builtin_ops {
+    const char *name;
+    void (*on_event)(void *owner, const struct exec_event *ev); /* ACKNOWLEDGED: only when nothing is unacknowledged; no ERROR */
+    void (*on_shutdown)(void *owner, bool lost);                /* lost: the agent did not come back */
+    void (*on_disconnected)(void *owner);
+    void (*on_child)(void *owner, pid_t pid, int status);
+    void (*on_timer)(void *owner);
+};
+struct builtin {
+    struct ev ev;
+    struct exec_client client;
+    struct reaper reaper;
+    struct ev_timer timer;
+    const struct builtin_ops *ops;
+    void *owner;
+    int exit_status;
+    bool done;
+};
+/* Zeroed before. False: it was said why. */
+bool builtin_init(struct builtin *b, const struct builtin_ops *ops, void *owner);
+int builtin_run(struct builtin *b); /* until done; the exit status */
+
 /* --- checks.c: one check or health check of one task ------------------------------------------------- */
 struct checker {
     struct check core;

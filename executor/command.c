@@ -17,11 +17,8 @@
 #include "executor/core/command.h"
 
 struct shell {
-    struct ev ev;
-    struct exec_client client;
-    struct reaper reaper;
+    struct builtin b;
     struct command core;
-    struct ev_timer timer;
     struct checker health, check;
     char *task_bytes; /* owned copy of TaskInfo */
     struct str task;
@@ -29,8 +26,6 @@ struct shell {
     bool killing_state;
     int health_state;           /* of the last verdict; -1: none */
     pid_t pid;                  /* of the task; 0: none */
-    int exit_status;
-    bool done;
 };
 
 static void feed(struct shell *s, const struct command_event *e);
@@ -58,10 +53,10 @@ static void do_update(struct shell *s, const struct command_action *a, struct st
         .reason = a->reason,
         .message = str_of(a->message),
         .healthy = a->healthy >= 0 ? a->healthy : by_check ? s->health_state : -1,
-        .executor_id = str_of(s->client.env.executor_id),
+        .executor_id = str_of(s->b.client.env.executor_id),
         .check_status = sbuf_view(&check),
     };
-    if (exec_client_update(&s->client, &status, &err) != 0)
+    if (exec_client_update(&s->b.client, &status, &err) != 0)
         (void)fprintf(stderr, "Status update: %s\n", err.msg);
 }
 
@@ -118,7 +113,7 @@ static void start_one(struct shell *s, struct checker *c, bool there, const stru
     c->role = task_allocation_role(s->task);
     c->owner = s;
     c->tell = on_verdict;
-    checker_start(c, &s->ev, spec);
+    checker_start(c, &s->b.ev, spec);
 }
 
 static void do_start_checks(struct shell *s)
@@ -130,7 +125,7 @@ static void do_start_checks(struct shell *s)
 
 static void feed(struct shell *s, const struct command_event *e)
 {
-    struct command_actions actions = command_step(&s->core, e, s->ev.now);
+    struct command_actions actions = command_step(&s->core, e, s->b.ev.now);
     for (unsigned i = 0; i < actions.n; i++) {
         struct command_action *a = &actions.v[i];
         switch (a->type) {
@@ -155,12 +150,12 @@ static void feed(struct shell *s, const struct command_event *e)
             checker_stop(&s->check);
             break;
         case COMMAND_DO_EXIT:
-            s->done = true;
-            s->exit_status = a->status;
+            s->b.done = true;
+            s->b.exit_status = a->status;
             break;
         }
     }
-    ev_timer_at(&s->ev, &s->timer, actions.wake_at);
+    ev_timer_at(&s->b.ev, &s->b.timer, actions.wake_at);
 }
 
 static void on_launch(struct shell *s, struct str task)
@@ -169,7 +164,7 @@ static void on_launch(struct shell *s, struct str task)
     e.launch.kill_grace_ns = task_kill_grace_ns(task);
     e.launch.max_completion_ns = task_max_completion_ns(task);
     e.launch.killing_state = s->killing_state;
-    e.launch.shutdown_grace_ns = s->client.env.shutdown_grace_ns;
+    e.launch.shutdown_grace_ns = s->b.client.env.shutdown_grace_ns;
     if (s->task_bytes == NULL) {
         s->task_bytes = xmemdup(task.p, task.n);
         s->task = str_mem(s->task_bytes, task.n);
@@ -204,12 +199,9 @@ static void on_event(void *owner, const struct exec_event *ev)
         break;
     case EXEC_ACKNOWLEDGED:
         e.type = COMMAND_ALL_ACKNOWLEDGED;
-        if (s->client.session.update_count == 0)
-            feed(s, &e);
+        feed(s, &e);
         break;
     case EXEC_ERROR:
-        (void)fprintf(stderr, "Error: %.*s\n", STR_ARG(ev->message));
-        break;
     case EXEC_MESSAGE:
     case EXEC_SHUTDOWN:
     case EXEC_HEARTBEAT:
@@ -218,23 +210,16 @@ static void on_event(void *owner, const struct exec_event *ev)
     }
 }
 
-static void on_shutdown(void *owner)
+static void on_shutdown(void *owner, bool lost)
 {
-    struct shell *s = owner;
-    struct command_event e = { .type = COMMAND_SHUTDOWN, .lost = s->client.session.state == SESSION_ENDED };
-    feed(s, &e);
+    struct command_event e = { .type = COMMAND_SHUTDOWN, .lost = lost };
+    feed(owner, &e);
 }
 
 static void on_disconnected(void *owner)
 {
     struct command_event e = { .type = COMMAND_CONNECTION, .connected = false };
     feed(owner, &e);
-}
-
-static void on_error(void *owner, const char *message)
-{
-    (void)owner;
-    (void)fprintf(stderr, "%s\n", message);
 }
 
 static void on_child(void *arg, pid_t pid, int status)
@@ -253,37 +238,14 @@ static void on_timer(void *arg)
     feed(arg, &e);
 }
 
-static int start(struct shell *s, struct error *err)
-{
-    struct exec_env env;
-    if (exec_env_read(&env, err) != 0)
-        return -(int)err->code;
-    if (ev_init(&s->ev, err) != 0 || reaper_init(&s->reaper, &s->ev, on_child, s, err) != 0 ||
-        exec_client_init(&s->client, &s->ev, &env, err) != 0)
-        return -(int)err->code;
-    s->client.owner = s;
-    s->client.on_event = on_event;
-    s->client.on_shutdown = on_shutdown;
-    s->client.on_disconnected = on_disconnected;
-    s->client.on_error = on_error;
-    return 0;
-}
+static const struct builtin_ops ops = { "command executor", on_event, on_shutdown, on_disconnected, on_child, on_timer };
 
 int command_executor_main(void)
 {
     static struct shell s;
-    struct error err;
-    (void)signal(SIGPIPE, SIG_IGN);
+
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     s.health_state = -1;
     command_init(&s.core);
-    if (start(&s, &err) != 0) {
-        (void)fprintf(stderr, "Failed to start the command executor: %s\n", err.msg);
-        return 1;
-    }
-    ev_timer_init(&s.timer, on_timer, &s);
-    exec_client_start(&s.client);
-    while (!s.done)
-        ev_turn(&s.ev, -1);
-    return s.exit_status;
+    return builtin_init(&s.b, &ops, &s) ? builtin_run(&s.b) : 1;
 }

@@ -41,18 +41,14 @@ struct shell_task {
 };
 
 struct shell {
-    struct ev ev;
-    struct exec_client client;
-    struct reaper reaper;
+    struct builtin b;
     struct pod core;
-    struct ev_timer timer;
     struct xhttp calls; /* launch, kill, remove */
     struct shell_task **tasks;
     size_t count, cap;
     char *container_id; /* encoded ContainerID of this executor */
     size_t container_id_size;
-    bool killing_state, partition_aware, done, stepping;
-    int exit_status;
+    bool killing_state, partition_aware, stepping;
     struct queued {
         struct pod_event ev;
         char *message;
@@ -107,7 +103,7 @@ static void copy_variables(struct sbuf *b, struct str command)
 static struct str container_ip(const struct shell *s)
 {
     const char *ip = getenv("LIBPROCESS_IP");
-    return str_of(ip != NULL && ip[0] != 0 ? ip : s->client.env.agent.host);
+    return str_of(ip != NULL && ip[0] != 0 ? ip : s->b.client.env.agent.host);
 }
 
 /* CommandInfo of the container: the command's, with the environment of the task and what the executor adds. */
@@ -177,7 +173,7 @@ static void put_each(struct sbuf *b, uint32_t to, struct str message, uint32_t f
 
 static void post(struct xhttp *h, struct shell *s, const struct sbuf *call, xhttp_done_fn *done, void *arg)
 {
-    xhttp_send(h, "POST", api, s->client.headers.p, sbuf_view(call), done, NULL, arg);
+    xhttp_send(h, "POST", api, s->b.client.headers.p, sbuf_view(call), done, NULL, arg);
 }
 
 /* --- events ------------------------------------------------------------------------------------------- */
@@ -197,7 +193,7 @@ static void feed(struct shell *s, const struct pod_event *ev)
         return;
     }
     s->stepping = true;
-    pod_step(&s->core, ev, s->ev.now, &s->client.rng);
+    pod_step(&s->core, ev, s->b.ev.now, &s->b.client.rng);
     carry_out(s);
     s->stepping = false;
     struct queued *q = s->queue;
@@ -265,7 +261,7 @@ static void on_waited(void *arg, unsigned status, struct str body, const struct 
     } else if (status == 404) {
         ev.gone = true;
     } else {
-        ev_timer_at(&s->ev, &t->wait_again, mono_add(s->ev.now, NS_PER_S));
+        ev_timer_at(&s->b.ev, &t->wait_again, mono_add(s->b.ev.now, NS_PER_S));
         return;
     }
     feed(s, &ev);
@@ -277,7 +273,7 @@ static void do_wait(struct shell *s, struct shell_task *t)
     size_t m = call_open(&call, CALL_WAIT_CONTAINER);
     put_container_id(&call, 1, s, s->core.tasks[t->index].container, NULL);
     wire_close(&call, m);
-    ev_timer_at(&s->ev, &t->wait_again, MONO_NEVER);
+    ev_timer_at(&s->b.ev, &t->wait_again, MONO_NEVER);
     xhttp_close(&t->wait);
     post(&t->wait, s, &call, on_waited, t);
 }
@@ -328,12 +324,12 @@ static void do_update(struct shell *s, const struct pod_action *a, struct shell_
         .reason = a->reason,
         .message = str_of(a->message),
         .healthy = a->healthy >= 0 ? a->healthy : by_check ? t->health_state : -1,
-        .executor_id = str_of(s->client.env.executor_id),
+        .executor_id = str_of(s->b.client.env.executor_id),
         .container_id = sbuf_view(&id),
         .check_status = sbuf_view(&check),
         .limitation = str_mem(t->limitation, t->limitation_size),
     };
-    if (exec_client_update(&s->client, &status, &err) != 0)
+    if (exec_client_update(&s->b.client, &status, &err) != 0)
         (void)fprintf(stderr, "Status update: %s\n", err.msg);
 }
 
@@ -417,7 +413,7 @@ static void run_check(void *owner, struct checker *c)
 {
     struct shell_task *t = owner;
     struct check_run *r = run_of(t, c);
-    struct uuid u = uuid_make(&t->shell->client.rng);
+    struct uuid u = uuid_make(&t->shell->b.client.rng);
     r->of = c;
     r->task = t;
     r->busy = true;
@@ -442,8 +438,8 @@ static void start_checker(struct shell_task *t, struct checker *c, const struct 
     c->tell = on_verdict;
     c->run_command = run_check;
     c->stop_command = stop_check;
-    xhttp_init(&run_of(t, c)->http, &t->shell->ev, &t->shell->client.env.agent);
-    checker_start(c, &t->shell->ev, spec);
+    xhttp_init(&run_of(t, c)->http, &t->shell->b.ev, &t->shell->b.client.env.agent);
+    checker_start(c, &t->shell->b.ev, spec);
 }
 
 static void do_start_checks(struct shell_task *t)
@@ -505,8 +501,8 @@ static void do_action(struct shell *s, const struct pod_action *a)
         do_drop(s, t);
         break;
     case POD_DO_EXIT:
-        s->done = true;
-        s->exit_status = a->status;
+        s->b.done = true;
+        s->b.exit_status = a->status;
         break;
     }
 }
@@ -515,7 +511,7 @@ static void carry_out(struct shell *s)
 {
     for (size_t i = 0; i < s->core.action_count; i++)
         do_action(s, &s->core.actions[i]); /* events they cause are queued: the actions stay valid */
-    ev_timer_at(&s->ev, &s->timer, s->core.wake_at);
+    ev_timer_at(&s->b.ev, &s->b.timer, s->core.wake_at);
 }
 
 /* --- what the agent says ------------------------------------------------------------------------------ */
@@ -528,7 +524,7 @@ static void add_task(struct shell *s, struct str task)
     t->bytes = xmemdup(task.p, task.n);
     t->task = str_mem(t->bytes, task.n);
     t->health_state = -1;
-    xhttp_init(&t->wait, &s->ev, &s->client.env.agent);
+    xhttp_init(&t->wait, &s->b.ev, &s->b.client.env.agent);
     ev_timer_init(&t->wait_again, on_wait_again, t);
     ARRAY_ROOM(s->tasks, s->count, s->cap);
     s->tasks[s->count++] = t;
@@ -584,12 +580,9 @@ static void on_event(void *owner, const struct exec_event *ev)
         break;
     case EXEC_ACKNOWLEDGED:
         e.type = POD_EV_ALL_ACKNOWLEDGED;
-        if (s->client.session.update_count == 0)
-            feed(s, &e);
+        feed(s, &e);
         break;
     case EXEC_ERROR:
-        (void)fprintf(stderr, "Error: %.*s\n", STR_ARG(ev->message));
-        break;
     case EXEC_MESSAGE:
     case EXEC_SHUTDOWN:
     case EXEC_HEARTBEAT:
@@ -598,23 +591,16 @@ static void on_event(void *owner, const struct exec_event *ev)
     }
 }
 
-static void on_shutdown(void *owner)
+static void on_shutdown(void *owner, bool lost)
 {
-    struct shell *s = owner;
-    struct pod_event e = { .type = POD_EV_SHUTDOWN, .lost = s->client.session.state == SESSION_ENDED };
-    feed(s, &e);
+    struct pod_event e = { .type = POD_EV_SHUTDOWN, .lost = lost };
+    feed(owner, &e);
 }
 
 static void on_disconnected(void *owner)
 {
     struct pod_event e = { .type = POD_EV_CONNECTION, .connected = false };
     feed(owner, &e);
-}
-
-static void on_error(void *owner, const char *message)
-{
-    (void)owner;
-    (void)fprintf(stderr, "%s\n", message);
 }
 
 static void on_child(void *arg, pid_t pid, int status)
@@ -632,37 +618,16 @@ static void on_timer(void *arg)
     feed(arg, &e);
 }
 
-static int start(struct shell *s, struct error *err)
-{
-    struct exec_env env;
-    if (exec_env_read(&env, err) != 0)
-        return -(int)err->code;
-    if (ev_init(&s->ev, err) != 0 || reaper_init(&s->reaper, &s->ev, on_child, s, err) != 0 ||
-        exec_client_init(&s->client, &s->ev, &env, err) != 0)
-        return -(int)err->code;
-    s->client.owner = s;
-    s->client.on_event = on_event;
-    s->client.on_shutdown = on_shutdown;
-    s->client.on_disconnected = on_disconnected;
-    s->client.on_error = on_error;
-    xhttp_init(&s->calls, &s->ev, &s->client.env.agent);
-    return 0;
-}
+static const struct builtin_ops ops = { "default executor", on_event, on_shutdown, on_disconnected, on_child, on_timer };
 
 int pod_executor_main(void)
 {
     static struct shell s;
-    struct error err;
-    (void)signal(SIGPIPE, SIG_IGN);
+
     s.tail = &s.queue;
     pod_init(&s.core);
-    if (start(&s, &err) != 0) {
-        (void)fprintf(stderr, "Failed to start the default executor: %s\n", err.msg);
+    if (!builtin_init(&s.b, &ops, &s))
         return 1;
-    }
-    ev_timer_init(&s.timer, on_timer, &s);
-    exec_client_start(&s.client);
-    while (!s.done)
-        ev_turn(&s.ev, -1);
-    return s.exit_status;
+    xhttp_init(&s.calls, &s.b.ev, &s.b.client.env.agent);
+    return builtin_run(&s.b);
 }

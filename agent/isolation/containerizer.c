@@ -592,6 +592,22 @@ int containerizer_update(struct containerizer *owner, const char *id, const stru
     return 0;
 }
 
+/* What no isolator has a cgroup to read from: nested containers that share their parent's, and the posix ones. */
+static void usage_of_resources(const struct container *c, struct container_usage *u)
+{
+    const struct container_resources *r = &c->res;
+    int64_t mem_limit = r->mem_limit_bytes != CONTAINER_NONE ? r->mem_limit_bytes : r->mem_bytes;
+
+    if (u->cpus_soft_limit_milli == CONTAINER_NONE && r->cpus_milli > 0)
+        u->cpus_soft_limit_milli = r->cpus_milli;
+    if (u->cpus_limit_milli == CONTAINER_NONE && r->cpus_limit_milli > 0 && r->cpus_limit_milli != CONTAINER_INFINITY)
+        u->cpus_limit_milli = r->cpus_limit_milli;
+    if (u->mem_soft_limit_bytes == CONTAINER_NONE && r->mem_bytes > 0)
+        u->mem_soft_limit_bytes = r->mem_bytes;
+    if (u->mem_limit_bytes == CONTAINER_NONE && mem_limit > 0 && mem_limit != CONTAINER_INFINITY)
+        u->mem_limit_bytes = mem_limit;
+}
+
 int containerizer_usage(struct containerizer *owner, const char *id, struct container_usage *ret, struct error *err)
 {
     struct container *c = find_alive(owner, id);
@@ -605,6 +621,7 @@ int containerizer_usage(struct containerizer *owner, const char *id, struct cont
         if (op->usage != NULL && (!op->needs_cgroup || c->group.controllers != 0))
             op->usage(c, ret);
     }
+    usage_of_resources(c, ret);
     return 0;
 }
 
