@@ -278,7 +278,7 @@ class Faults:
 
     def kill_task(self, r):
         found = [(p, id) for id, where in sorted(task_processes().items()) for ps in where.values() for p in ps
-                 if os.path.basename(os.readlink(f"/proc/{p}/exe")) not in ("stoa-executor", "stoa-launcher")]
+                 if exe_of(p) not in ("stoa-executor", "stoa-launcher", "")]
         if not found:
             return None
         pid, id = found[int(r * len(found))]
@@ -581,7 +581,8 @@ def _():
 @case("tasks that nobody touched were not replaced")
 def _():
     needs_cluster()
-    now = {t["id"] for t in apps_are_well(w, user.wanted)["/steady"]["tasks"]}
+    apps = settle("the apps are well", lambda: apps_are_well(w, user.wanted), 60)
+    now = {t["id"] for t in apps["/steady"]["tasks"]}
     equal(sorted(t for t in steady - now if t not in w.touched), [], "steady tasks that are gone without cause")
 
 
@@ -615,7 +616,7 @@ def _():
     for p in w.marathons + w.agents + w.masters:
         p.stop()
     mine = {p.p.pid for p in w.zk.servers} | {m.holder.pid for m in Machine.all.values()} | {os.getpid(), 1}
-    left = [f"{p}: " + open(f"/proc/{p}/cmdline").read().replace("\0", " ") for p in pids() if p not in mine and b"stoa" in open(f"/proc/{p}/cmdline", "rb").read()]
+    left = [f"{p}: {line}" for p in pids() if p not in mine and "stoa" in (line := cmdline_of(p))]
     equal(left, [], "processes")
 
 

@@ -101,6 +101,21 @@ def environ_of(pid):
         return {}
 
 
+def cmdline_of(pid):
+    try:
+        return open(f"/proc/{pid}/cmdline", errors="replace").read().replace("\0", " ")
+    except OSError:
+        return ""
+
+
+def exe_of(pid):
+    """Name of the program of a process, "" when it is gone."""
+    try:
+        return os.path.basename(os.readlink(f"/proc/{pid}/exe"))
+    except OSError:
+        return ""
+
+
 def cgroup_of(pid):
     """The container's cgroup, below its agent's root, of a process: (root, container id) or None."""
     try:
@@ -130,11 +145,8 @@ def executors(root):
     found = {}
     for p in pids():
         c = cgroup_of(p)
-        try:
-            if c and c[0] == root and os.path.basename(os.readlink(f"/proc/{p}/exe")) == "stoa-executor":
-                found[c[1]] = p
-        except OSError:
-            pass
+        if c and c[0] == root and exe_of(p) == "stoa-executor":
+            found[c[1]] = p
     return found
 
 

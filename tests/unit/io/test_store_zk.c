@@ -3,6 +3,7 @@
  * request, lost answers. The contract that all backends share is in test_store.c. */
 #include <inttypes.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "common/io/store.h"
 #include "common/io/store_zk_frame.h"
@@ -265,6 +266,42 @@ TEST("commits under way when the server is killed happen once, when it is back")
         CHECK_INT(a.version, (round + 1) * 200);
         CHECK_STR(sbuf_view(&a.first), STR("199"));
     }
+    side_close(&a);
+    loop_free(loop);
+}
+
+TEST("a full disk of the server fails nothing: what was asked for happens once, when there is room")
+{
+    char root[40], text[32];
+    struct side a = { 0 };
+
+    if (!begin(root))
+        return;
+    REQUIRE(side_open(&a, root));
+    for (unsigned i = 0; i < 200; i++) {
+        (void)snprintf(text, sizeof text, "%u", i);
+        put(&a, "counter", str_of(text));
+        if (i == 99) {
+            REQUIRE(until(&a, 100));
+            const struct rlimit full = { 0, 0 }; /* to the server, every write is one too many */
+            REQUIRE(prlimit(zk_pid, RLIMIT_FSIZE, &full, NULL) == 0);
+        }
+    }
+    int status = 0;
+    pid_t ended = 0;
+    for (int i = 0; i < 10000 && ended == 0; i++) { /* it gives up */
+        loop_turn(loop, NS_PER_MS);
+        ended = waitpid(zk_pid, &status, WNOHANG);
+    }
+    CHECK_INT(ended, zk_pid);
+    zk_pid = 0;
+    CHECK(a.done < 200);
+    CHECK_INT(a.failed, 0);
+    REQUIRE(zk_server());
+    list(&a, "counter");
+    CHECK_INT(a.failed, 0);
+    CHECK_INT(a.version, 200);
+    CHECK_STR(sbuf_view(&a.first), STR("199"));
     side_close(&a);
     loop_free(loop);
 }
