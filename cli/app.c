@@ -333,7 +333,7 @@ int app_main(int argc, char **argv)
 /* One paragraph per fact: what holds the app up, since when, what failed last, and per agent the rule that did not fit. */
 static void why_print(const cJSON *j)
 {
-    const cJSON *failure = json_get(j, "lastFailure"), *agent;
+    const cJSON *failure = json_get(j, "lastFailure"), *agent, *holder;
     const char *since = json_text(j, "waitingSince"), *until = json_text(j, "delayedUntil"),
                *deployment = json_text(j, "deployment");
 
@@ -345,13 +345,18 @@ static void why_print(const cJSON *j)
     if (until[0] != 0)
         printf("  the next start is due at %s\n", until);
     if (deployment[0] != 0)
-        printf("  deployment %s is under way\n", deployment);
+        printf("  deployment %s is under way: %s\n", deployment, json_text(j, "deploymentText"));
+    if (json_text(j, "smallestChange")[0] != 0)
+        printf("  %s\n", json_text(j, "smallestChange"));
     if (failure != NULL)
-        printf("  last failure: %s on %s at %s: %s\n", json_text(failure, "state"), json_text(failure, "host"),
-               json_text(failure, "at"), json_text(failure, "message"));
+        printf("  last failure: %s on %s at %s: %.*s\n", json_text(failure, "state"), json_text(failure, "host"),
+               json_text(failure, "at"), (int)strcspn(json_text(failure, "message"), "\n"), json_text(failure, "message"));
     cJSON_ArrayForEach(agent, json_get(j, "agents"))
     {
         printf("  offer of %s at %s: %s\n", json_text(agent, "hostname"), json_text(agent, "at"), json_text(agent, "text"));
+        cJSON_ArrayForEach(holder, json_get(agent, "heldBy"))
+            printf("    held there by %s: %g instances, %g cpus, %g MB\n", json_text(holder, "app"),
+                   json_number(holder, "instances"), json_number(holder, "cpus"), json_number(holder, "mem"));
     }
 }
 

@@ -2,7 +2,7 @@
 /* GET /stoa/v1/apps/{id}/why: what an app waits for, in rules and numbers. An addition of ours; the reasons
  * are those that the matcher recorded for each agent's latest offer. docs/marathon.md describes the answer.
  */
-#include "marathon/api/int.h"
+#include "marathon/api/advice.h"
 
 static void quantity(struct call *c, struct jsonw *w, const struct reject_note *n)
 {
@@ -48,6 +48,7 @@ static void agents(struct call *c, struct jsonw *w, const struct queue_stats *q)
                 jsonw_c(w, reject_name((enum reject_reason)k));
         jsonw_array_close(w);
         quantity(c, w, n);
+        advice_held_by(c, w, str_of(n->agent_id));
         jsonw_close(w);
     }
     jsonw_array_close(w);
@@ -97,6 +98,10 @@ static void why(struct call *c, const struct slot *s, const char *key, struct st
     }
     if (s->deployment != NULL)
         jsonw_key_c(&w, "deployment", s->deployment->id);
+    if (advice_deployment(c, s) != NULL)
+        jsonw_key_c(&w, "deploymentText", advice_deployment(c, s));
+    if (advice_smallest_change(c, s) != NULL)
+        jsonw_key_c(&w, "smallestChange", advice_smallest_change(c, s));
     if (s->failure.has) {
         jsonw_key_open(&w, "lastFailure");
         jsonw_key_c(&w, "state", s->failure.state);

@@ -328,7 +328,8 @@ static void choose_ports(const struct app *a, const struct offer *o, const struc
         fixed++;
         if (!port_offered(a, o, mc, (uint32_t)want, &dummy)) {
             match_reject(m, REJECT_PORTS, want * 1000, 0);
-            (void)snprintf(m->detail, sizeof m->detail, "host port %lld is not offered", (long long)want);
+            if (m->reason == REJECT_PORTS)
+                (void)snprintf(m->detail, sizeof m->detail, "host port %lld is not offered", (long long)want);
             return;
         }
         m->ports[i] = (uint32_t)want;
@@ -374,6 +375,8 @@ static bool mentions_region(const struct app *a)
     return false;
 }
 
+#define OTHERS " (and others)"
+
 static void check_constraints(const struct app *a, const struct offer *o, const struct match_context *mc,
                               struct match *m)
 {
@@ -398,6 +401,8 @@ static void check_constraints(const struct app *a, const struct offer *o, const 
                                STR_ARG(str_sub(c->field, 0, 40)), constraint_op_names[c->op.v],
                                c->value.n != 0 ? " " : "", STR_ARG(str_sub(c->value, 0, 40)),
                                v.p != NULL ? "has " : "lacks the field", STR_ARG(str_sub(v, 0, 40)));
+            else if (!str_ends(str_of(m->detail), STR(OTHERS)) && strlen(m->detail) + sizeof OTHERS < sizeof m->detail)
+                memcpy(m->detail + strlen(m->detail), OTHERS, sizeof OTHERS);
         }
     }
 }
@@ -531,7 +536,8 @@ void match_try(const struct app *a, struct offer *o, const struct match_context 
         if (have < q[k].need)
             match_reject(ret, q[k].reason, q[k].need, have);
     }
-    if (ret->reason == REJECT_NONE)
+    /* A sole reason is what is advised to be changed: then ports must not be one more. */
+    if ((ret->reasons & (ret->reasons - 1)) == 0)
         choose_ports(a, o, mc, ret);
     check_scarce(a, o, mc, ret);
     if (ret->reason != REJECT_NONE)

@@ -41,6 +41,7 @@ def _():
     equal((s["pauseAfter"], s["instances"]), (1, 3), "pauseAfter and instances")
     check(s["deployment"] in [d["id"] for d in get(dev.marathon, "/v2/deployments").json], "no such deployment")
     check("holding" in dev.cli("app", "rollout", "status", "/web").stdout, "text of status")
+    check("its canary is ready" in dev.cli("why", "/web").stdout, "why does not tell of the canary")
     rollout("promote")
     state("none")
     dev.settled("/web")

@@ -209,9 +209,10 @@ function debugTab(app) {
   const f = app.lastTaskFailure, v = app.versionInfo || {};
   const dl = pairs => h('dl', {}, pairs.map(([k, x]) => [h('dt', {}, k), h('dd', {}, x == null || x === '' ? 'Unspecified' : x)]));
   const w = state.why, lines = w && [`${w.summary}: ${w.running} of ${w.instances} instances run`,
-    w.waitingSince && `waiting since ${w.waitingSince}`, w.delayedUntil && `the next start is due at ${w.delayedUntil}`,
+    w.smallestChange, w.deployment && `deployment ${w.deployment} is under way: ${w.deploymentText || ''}`, w.waitingSince && `waiting since ${w.waitingSince}`, w.delayedUntil && `the next start is due at ${w.delayedUntil}`,
     w.lastFailure && `last failure: ${w.lastFailure.state} on ${w.lastFailure.host} at ${w.lastFailure.at}: ${w.lastFailure.message}`,
-    ...(w.agents || []).map(a => `offer of ${a.hostname} at ${a.at}: ${a.text}`)].filter(Boolean);
+    ...(w.agents || []).flatMap(a => [`offer of ${a.hostname} at ${a.at}: ${a.text}`,
+      ...(a.heldBy || []).map(x => `  held there by ${x.app}: ${x.instances} instances, ${x.cpus} cpus, ${x.mem} MB`)])].filter(Boolean);
   return [lines && [h('h2', {}, 'Why'), h('pre', {}, lines.join('\n'))],
     h('h2', {}, 'Last changes'), dl([['Scale or restart', v.lastScalingAt], ['Configuration', v.lastConfigChangeAt]]),
     h('h2', {}, 'Last task failure'), f ? dl([['Task', f.taskId], ['State', f.state], ['Message', f.message], ['Host', f.host], ['When', f.timestamp], ['Version', f.version]]) : h('p', { class: 'soft' }, 'This app has not failed.'),

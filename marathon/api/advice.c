@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Only what the matcher recorded and the tables say: a change is advised when it was the only rule that failed on an
+ * agent's latest offer. */
+#include "marathon/api/advice.h"
+
+#include <stdlib.h>
+
+/* --- the smallest change ------------------------------------------------------------------------------------------ */
+static const char *const fields[REJECT_COUNT] = {
+    [REJECT_CPUS] = "cpus", [REJECT_MEM] = "mem", [REJECT_DISK] = "disk", [REJECT_GPUS] = "gpus"
+};
+
+static bool is_sole(const struct reject_note *n)
+{
+    return n->reasons == 1u << n->reason;
+}
+
+static bool is_smaller(const struct reject_note *n)
+{
+    return is_sole(n) && fields[n->reason] != NULL && n->have_milli > 0 && n->detail[0] == '\0';
+}
+
+/* The larger part of what is asked for is there, the smaller the change. */
+static bool is_better(const struct reject_note *a, const struct reject_note *b)
+{
+    return b == NULL || (__int128)a->have_milli * b->need_milli > (__int128)b->have_milli * a->need_milli;
+}
+
+static const char *change_text(struct call *c, const struct reject_note *n)
+{
+    struct str need = scalar_text(&c->arena, n->need_milli), have = scalar_text(&c->arena, n->have_milli);
+
+    return arena_fmt(&c->arena, "with %s %.*s instead of %.*s an instance would fit on agent %s", fields[n->reason],
+                     STR_ARG(have), STR_ARG(need), n->hostname)
+        .p;
+}
+
+static const char *other_text(struct call *c, const struct reject_note *n)
+{
+    switch (n->reason) {
+    case REJECT_CONSTRAINT:
+        return arena_fmt(&c->arena, "without this an instance would fit on agent %s: %s", n->hostname, n->detail).p;
+    case REJECT_MAINTENANCE:
+        return arena_fmt(&c->arena, "when its maintenance is over, an instance would fit on agent %s", n->hostname).p;
+    case REJECT_PORTS:
+        return arena_fmt(&c->arena, "with other or fewer host ports an instance would fit on agent %s%s%s", n->hostname,
+                         n->detail[0] != '\0' ? ": " : "", n->detail)
+            .p;
+    case REJECT_SCARCE:
+        return arena_fmt(&c->arena,
+                         "with the label GPU_SCHEDULING_BEHAVIOR=unrestricted an instance would fit on agent %s, which has GPUs",
+                         n->hostname)
+            .p;
+    case REJECT_RESERVATION:
+        return "it waits for its own volumes; wipe=true on the task gives them up and makes new ones elsewhere";
+    case REJECT_ROLE:
+    case REJECT_CPUS:
+    case REJECT_MEM:
+    case REJECT_DISK:
+    case REJECT_GPUS:
+    case REJECT_COUNT:
+        break;
+    }
+    return NULL;
+}
+
+const char *advice_smallest_change(struct call *c, const struct slot *s)
+{
+    const struct reject_note *best = NULL;
+    const struct queue_stats *q = s->scheduled != NULL ? s->queue : NULL;
+
+    for (unsigned i = 0; q != NULL && i < q->note_count; i++)
+        if (is_smaller(&q->notes[i]) && is_better(&q->notes[i], best))
+            best = &q->notes[i];
+    if (best != NULL)
+        return change_text(c, best);
+    for (unsigned i = 0; q != NULL && i < q->note_count; i++)
+        if (is_sole(&q->notes[i])) {
+            const char *text = other_text(c, &q->notes[i]);
+            if (text != NULL)
+                return text;
+        }
+    return NULL;
+}
+
+/* --- a deployment ------------------------------------------------------------------------------------------------- */
+static const char *of_slot(struct call *c, const struct slot *s)
+{
+    int64_t running = s->running, unready = running - s->ready[0] - s->ready[1], dying = s->dying[0] + s->dying[1];
+
+    switch (rollout_state(s)) {
+    case ROLLOUT_PAUSED:
+        return "it is paused: stoa app rollout resume or undo";
+    case ROLLOUT_HOLDING:
+        return "its canary is ready: stoa app rollout promote or undo";
+    case ROLLOUT_NONE:
+    case ROLLOUT_RUNNING:
+        break;
+    }
+    if (s->scheduled_count != 0)
+        return arena_fmt(&c->arena, "%zu instances wait for an offer", s->scheduled_count).p;
+    if (s->staged != 0)
+        return arena_fmt(&c->arena, "%lld instances are being started", (long long)s->staged).p;
+    if (dying != 0)
+        return arena_fmt(&c->arena, "%lld instances are being killed", (long long)dying).p;
+    if (unready > 0)
+        return arena_fmt(&c->arena, "%lld instances run and are not %s", (long long)unready,
+                         s->spec != NULL && s->spec->app.health_checks.n != 0 ? "healthy or ready yet" : "ready yet")
+            .p;
+    return "it is about to go on";
+}
+
+const char *advice_deployment(struct call *c, const struct slot *s)
+{
+    const struct deployment *d = s->deployment;
+
+    if (d == NULL || !d->started || d->current >= d->plan.n)
+        return NULL;
+    if (s->action != ACTION_NONE && !s->action_done)
+        return arena_fmt(&c->arena, "step %zu of %zu: %s", d->current + 1, d->plan.n, of_slot(c, s)).p;
+    const struct plan_step *st = &d->plan.steps[d->current];
+    for (size_t k = 0; k < st->n; k++)
+        if (!st->actions[k].slot->action_done)
+            return arena_fmt(&c->arena, "step %zu of %zu waits for %.*s: %s", d->current + 1, d->plan.n,
+                             STR_ARG(st->actions[k].slot->id), of_slot(c, st->actions[k].slot))
+                .p;
+    return NULL;
+}
+
+/* --- who holds an agent --------------------------------------------------------------------------------------------- */
+enum { HOLDERS_MAX = 5 };
+
+struct holder {
+    const struct slot *slot;
+    double cpus, mem;
+    int64_t instances;
+};
+
+static int compare_holders(const void *a, const void *b)
+{
+    const struct holder *x = a, *y = b;
+
+    if (x->cpus < y->cpus || x->cpus > y->cpus)
+        return x->cpus > y->cpus ? -1 : 1;
+    return str_cmp(x->slot->id, y->slot->id);
+}
+
+void advice_held_by(struct call *c, struct jsonw *w, struct str agent_id)
+{
+    struct holder *v = arena_array(&c->arena, HASH_COUNT(c->m->slots) + 1, sizeof *v);
+    struct slot *s, *tmp;
+    size_t n = 0;
+
+    jsonw_key_array(w, "heldBy");
+    HASH_ITER(hh, c->m->slots, s, tmp)
+    {
+        struct holder h = { .slot = s };
+        for (const struct instance *i = s->instances; v != NULL && i != NULL; i = i->next)
+            if (i->agent != NULL && str_eq(i->agent->id, agent_id)) {
+                h.instances++;
+                h.cpus += i->spec->app.cpus.v;
+                h.mem += i->spec->app.mem.v;
+            }
+        if (h.instances != 0)
+            v[n++] = h;
+    }
+    if (n > 1)
+        qsort(v, n, sizeof *v, compare_holders);
+    for (size_t k = 0; k < n && k < HOLDERS_MAX; k++) {
+        jsonw_open(w);
+        jsonw_key_s(w, "app", v[k].slot->id);
+        jsonw_key_i64(w, "instances", v[k].instances);
+        jsonw_key_milli(w, "cpus", (int64_t)(v[k].cpus * 1000 + 0.5));
+        jsonw_key_milli(w, "mem", (int64_t)(v[k].mem * 1000 + 0.5));
+        jsonw_close(w);
+    }
+    jsonw_array_close(w);
+}
