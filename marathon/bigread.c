@@ -21,6 +21,7 @@ enum {
 struct head {
     unsigned status;
     const char *content_type;
+    char etag[40];
 };
 
 struct reader {
@@ -89,9 +90,10 @@ bool bigread_fits(const struct shell *sh, const struct api_request *q)
 static void spill(void *arg, struct sbuf *b)
 {
     struct api_answer *a = arg;
-    struct head h = { a->status, a->content_type };
+    struct head h = { .status = a->status, .content_type = a->content_type };
     struct sbuf first = SBUF_INIT(sizeof h);
 
+    memcpy(h.etag, a->etag, sizeof h.etag);
     if (!a->head_sent) {
         sbuf_add(&first, &h, sizeof h);
         forked_put(&first);
@@ -174,6 +176,8 @@ static void answer_all(struct bigread *x)
     while (x->readers != NULL) {
         struct http_req *r = x->readers->r;
         http_req_on_gone(r, NULL, NULL);
+        if (h.etag[0] != '\0')
+            http_reply_header(r, "ETag", str_of(h.etag));
         http_answer_blob(sh, r, h.status, h.content_type, blob);
         sh->api.responses[h.status / 100 < 6 ? h.status / 100 : 0]++;
         sh->api.response_bytes += http_blob_bytes(blob).n;

@@ -122,13 +122,18 @@ void answer_etag(struct call *c, struct wall version)
 
 bool precondition_holds(struct call *c, const struct spec *s)
 {
+    return precondition_on(c, s != NULL ? &s->version : NULL);
+}
+
+bool precondition_on(struct call *c, const struct wall *version)
+{
     struct str rest = c->r->if_match, one;
     struct sbuf b = SBUF_INIT(64);
-    bool good = rest.n == 0 || (s != NULL && str_is(str_trim(rest), "*"));
+    bool good = rest.n == 0 || (version != NULL && str_is(str_trim(rest), "*"));
 
-    if (s != NULL)
-        etag_text(&b, s->version);
-    for (bool more = !good && s != NULL; more && !good;) {
+    if (version != NULL)
+        etag_text(&b, *version);
+    for (bool more = !good && version != NULL; more && !good;) {
         more = str_cut(&rest, ',', &one);
         good = str_eq(str_trim(one), sbuf_view(&b));
     }

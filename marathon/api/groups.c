@@ -112,6 +112,14 @@ static bool group_exists(struct call *c, struct str id)
     return path_is_root(id) || group_find(c->m, id) != NULL;
 }
 
+/* Of the group and what is below it; NULL: there is none. */
+static const struct wall *version_of(struct call *c, struct str id)
+{
+    const struct group *g = group_find(c->m, id);
+
+    return path_is_root(id) ? &c->m->version : g != NULL ? &g->version : NULL;
+}
+
 static void missing(struct call *c, struct str id)
 {
     answer_message(c, 404, "Group '%.*s' does not exist", STR_ARG(str_sub(id, 0, 1000)));
@@ -129,6 +137,7 @@ static void group_show(struct call *c, struct str id)
     if (query_text(c, "embed").p == NULL)
         t.embed = EMBED_GROUPS | EMBED_APPS | EMBED_PODS;
     tree_fill(&t, id);
+    answer_etag(c, *version_of(c, id));
     w = answer_json(c, 200);
     t.w = &w;
     render_group(&t, id, path_is_root(id) ? NULL : group_find(c->m, id), 0, t.group_count, 0, t.slot_count);
@@ -566,6 +575,8 @@ static void group_update_run(struct call *c, struct str url_path, bool create)
         answer_issues(c, "Invalid JSON");
         return;
     }
+    if (!create && !precondition_on(c, version_of(c, path)))
+        return;
     clash = slot_find(c->m, path);
     if (create && clash != NULL && clash->spec != NULL) {
         answer_message(c, 409, "An app with the path %.*s already exists.", STR_ARG(str_sub(path, 0, 1000)));
@@ -626,6 +637,8 @@ static void group_delete(struct call *c, struct str id)
         missing(c, id);
         return;
     }
+    if (!precondition_on(c, version_of(c, id)))
+        return;
     remove_below(&f, id);
     u.apps = f.apps;
     u.app_count = f.app_count;
@@ -652,6 +665,8 @@ static void group_patch(struct call *c, struct str id)
         missing(c, id);
         return;
     }
+    if (!precondition_on(c, version_of(c, id)))
+        return;
     if (v != NULL && !cJSON_IsBool(v)) {
         issue_at(&c->issues, &p, "error.expected.jsboolean");
         answer_issues(c, "Invalid JSON");

@@ -39,6 +39,7 @@ void answer_deployment(struct call *c, unsigned status, const struct update_resu
 void answer_etag(struct call *c, struct wall version);
 /* If-Match against the version of a definition (NULL: there is none). False: 412 is the answer. */
 bool precondition_holds(struct call *c, const struct spec *s);
+bool precondition_on(struct call *c, const struct wall *version); /* the same of anything that has a version */
 void answer_location(struct call *c, struct str id);
 /* The answer to a failed update. */
 void answer_update_problem(struct call *c, const struct update_result *res, const struct error *err);

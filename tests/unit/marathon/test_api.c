@@ -837,3 +837,32 @@ TEST("removed apps can be restored for some days, over a restart")
     CHECK_INT(call(&aw, "DELETE", "/stoa/v1/deleted/web", NULL), 404);
     apiworld_done(&aw);
 }
+
+TEST("If-Match on groups: what changed anywhere below is noticed")
+{
+    char old[40];
+
+    apiworld_init(&aw, 2);
+    (void)call(&aw, "PUT", "/v2/groups/g", "{\"apps\":[{\"id\":\"a\",\"cmd\":\"xx\"}]}");
+    world_run(&aw.w, 500);
+    (void)call(&aw, "GET", "/v2/groups/g", NULL);
+    memcpy(old, aw.answer.etag, sizeof old);
+    CHECK(old[0] == '"');
+    (void)call(&aw, "PUT", "/v2/apps/g/a", "{\"instances\":2}");
+    world_run(&aw.w, 500);
+    aw.if_match = str_of(old);
+    CHECK_INT(call(&aw, "PUT", "/v2/groups/g", "{\"apps\":[]}"), 412);
+    CHECK_INT(call(&aw, "DELETE", "/v2/groups/g", NULL), 412);
+    CHECK_INT(call(&aw, "PATCH", "/v2/groups/g", "{\"enforceRole\":true}"), 412);
+    CHECK(slot_find(aw.w.m, STR("/g/a"))->spec != NULL);
+    aw.if_match = (struct str){ NULL, 0 };
+    (void)call(&aw, "GET", "/v2/groups/g", NULL);
+    memcpy(old, aw.answer.etag, sizeof old);
+    aw.if_match = str_of(old);
+    CHECK_INT(call(&aw, "PUT", "/v2/groups/g?dryRun=true", "{\"apps\":[]}"), 200);
+    CHECK_INT(call(&aw, "DELETE", "/v2/groups/g", NULL), 200);
+    aw.if_match = STR("*");
+    CHECK_INT(call(&aw, "PUT", "/v2/groups/none", "{\"apps\":[]}"), 412);
+    aw.if_match = (struct str){ NULL, 0 };
+    apiworld_done(&aw);
+}
