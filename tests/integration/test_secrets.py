@@ -72,10 +72,10 @@ def _():
 def _():
     put("prod/token", "n3w-token")
     before = app("told")["tasks"][0]["id"]
-    http_request("DELETE", dev.marathon, f"/v2/apps/told/tasks/{before}")
+    http_request("DELETE", dev.marathon, f"/v2/apps/told/tasks/{before}?force=true")
     wait_for("the new one", lambda: app("told")["tasksRunning"] == 1 and app("told")["tasks"][0]["id"] != before)
     wait_for("its output", lambda: output("told n3w-token"))
-    equal(http_request("DELETE", dev.marathon, "/v2/apps/told").status, 200, "DELETE")
+    equal(http_request("DELETE", dev.marathon, "/v2/apps/told?force=true").status, 200, "DELETE")
 
 
 @case("a pod's container")
@@ -86,7 +86,7 @@ def _():
     equal(r.status, 201, r.text)
     wait_for("its output", lambda: output("pod n3w-token"))
     check(get(dev.marathon, "/v2/pods/pod").json["containers"][0]["environment"] == {"TOKEN": {"secret": "t"}}, "environment")
-    check(http_request("DELETE", dev.marathon, "/v2/pods/pod").status < 300, "DELETE")
+    check(http_request("DELETE", dev.marathon, "/v2/pods/pod?force=true").status < 300, "DELETE")
 
 
 @case("a file that is not there fails the launch, says which, and is waited for")
@@ -98,7 +98,7 @@ def _():
     check("secret 't'" in failure["message"] and "late" in failure["message"], failure)
     put("late", "here")
     wait_for("it runs", lambda: app("waits")["tasksRunning"] == 1)
-    equal(http_request("DELETE", dev.marathon, "/v2/apps/waits").status, 200, "DELETE")
+    equal(http_request("DELETE", dev.marathon, "/v2/apps/waits?force=true").status, 200, "DELETE")
 
 
 @case("what is wrong with secrets is a 422 at its path")

@@ -76,7 +76,7 @@ def all_is_well(*besides):
         found[:] = left(*besides)
         return not found
     try:
-        wait_for("nothing is left", is_clean, 20)
+        wait_for("nothing is left", is_clean, 60)
     except Failed:
         raise Failed(f"left: {found}") from None
     t0 = time.monotonic()
