@@ -147,6 +147,10 @@ static struct str executor_refused(struct master *m, const struct accept *x, con
     return (struct str){ NULL, 0 };
 }
 
+/* Agents take messages of 16 MiB, in which the task's executor and framework travel too. A longer one would be lost with the
+ * connection, and tried again. */
+enum { LAUNCH_BYTES_MAX = 8 << 20 };
+
 static struct str task_stateful(struct master *m, const struct accept *x, const struct task_info *t)
 {
     if (framework_task_find(x->f, t->id.s) != NULL || framework_task_unreachable(x->f, t->id.s) != NULL)
@@ -156,6 +160,8 @@ static struct str task_stateful(struct master *m, const struct accept *x, const 
                         STR_ARG(agent_id_str(x->a)));
     if (t->limits.n != 0 && !agent_info_can(x->a->info, AGENT_CAP_TASK_RESOURCE_LIMITS))
         return act_keep_fmt(m, "Agent %.*s does not support task resource limits", STR_ARG(agent_id_str(x->a)));
+    if (t->raw != NULL && t->raw->n > LAUNCH_BYTES_MAX)
+        return act_keep_fmt(m, "Task is %u bytes long; agents take %d at a time", (unsigned)t->raw->n, LAUNCH_BYTES_MAX);
     return (struct str){ NULL, 0 };
 }
 
@@ -258,8 +264,13 @@ static struct str group_refused(struct master *m, struct accept *x, const struct
         return act_keep(m, str_of(op->invalid));
     if (op->executor == NULL)
         return STR("'LaunchGroup.executor' must be set");
+    size_t bytes = 0;
+
     for (size_t i = 0; i < op->task_count; i++) {
         const struct task_info *t = op->tasks[i];
+        bytes += t->raw != NULL ? t->raw->n : 0;
+        if (bytes > LAUNCH_BYTES_MAX)
+            return act_keep_fmt(m, "The tasks are more than %d bytes long together", LAUNCH_BYTES_MAX);
         struct str why = t->invalid != NULL ? act_keep(m, str_of(t->invalid)) : task_stateful(m, x, t);
         for (size_t j = 0; j < i && why.p == NULL; j++)
             if (task_id_eq(t->id, op->tasks[j]->id))

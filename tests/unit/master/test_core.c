@@ -460,6 +460,27 @@ TEST("a task group is launched whole or not at all")
     scene_done(&s);
 }
 
+TEST("a task that no agent could be sent is refused, and harms nobody")
+{
+    struct scene s;
+    struct sbuf b = SBUF_INIT(20 << 20);
+    char *filler = xmalloc(9 << 20);
+
+    scene_with_offer(&s);
+    memset(filler, 'x', 9 << 20);
+    sbuf_fmt(&b, "{\"type\":\"ACCEPT\",\"framework_id\":{\"value\":\"" FRAMEWORK0 "\"},\"accept\":{\"offer_ids\":[{\"value\":\"%s\"}],"
+                 "\"operations\":[{\"type\":\"LAUNCH\",\"launch\":{\"task_infos\":[" TASK_JSON("a", "1") ","
+                 "{\"name\":\"b\",\"task_id\":{\"value\":\"b\"},\"agent_id\":{\"value\":\"" AGENT0 "\"},\"resources\":[{\"name\":\"cpus\","
+                 "\"type\":\"SCALAR\",\"scalar\":{\"value\":1}}],\"command\":{\"value\":\"", s.offer);
+    sbuf_add(&b, filler, 9 << 20);
+    sbuf_c(&b, "\"}}]}}]}}");
+    CHECK_STR(call(&s, 0, b.p),
+              STR("answer 202 \nagent < run-task a\nstream1 < UPDATE b TASK_ERROR REASON_TASK_INVALID\n"));
+    free(filler);
+    sbuf_done(&b);
+    scene_done(&s);
+}
+
 TEST("operator events are made only while somebody watches")
 {
     struct scene s;
