@@ -315,9 +315,22 @@ static int create_v2(const struct cgroups *cg, const struct cg_group *g, struct 
     return make_dir(path, err);
 }
 
+/* Statistics read many files of one group after the other: its directory stays open until another one's turn, so that each
+ * read walks one name and not the whole path. Forgotten when a group is made or removed: its id may come again. One thread. */
+static char read_dir[CG_PATH_MAX];
+static int read_dir_fd = -1;
+
+static void forget_read_dir(void)
+{
+    if (read_dir_fd >= 0)
+        (void)close(read_dir_fd); /* only a name */
+    read_dir_fd = -1;
+}
+
 int cg_create(const struct cgroups *cg, const struct cg_group *g, const struct cg_values *vs, struct error *err)
 {
     struct error ignored; /* the first error is the one to tell */
+    forget_read_dir();
     int r = cg->v2 ? create_v2(cg, g, err) : 0;
     for (int c = 0; c < CG_COUNT && r == 0 && !cg->v2; c++)
         r = (g->controllers & CG_BIT(c)) != 0 ? create_v1(cg, g, (enum cg_controller)c, err) : 0;
@@ -359,6 +372,7 @@ int cg_remove(const struct cgroups *cg, const struct cg_group *g, struct error *
 {
     char path[2 * CG_PATH_MAX];
     int first = 0;
+    forget_read_dir();
     for (int c = 0; c < CG_COUNT; c++) {
         if ((g->controllers & CG_BIT(c)) == 0)
             continue;
@@ -412,21 +426,42 @@ int cg_write_i64(const struct cgroups *cg, const struct cg_group *g, enum cg_con
     return cg_write(cg, g, c, file, text, err);
 }
 
+static int open_read(const struct cgroups *cg, const struct cg_group *g, enum cg_controller c, const char *file)
+{
+    char path[CG_PATH_MAX];
+    if (!cg_file(cg, g, c, "", path)) {
+        errno = ENOENT;
+        return -1;
+    }
+    if (read_dir_fd < 0 || strcmp(path, read_dir) != 0) {
+        forget_read_dir();
+        read_dir_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        (void)snprintf(read_dir, sizeof read_dir, "%s", path);
+    }
+    return read_dir_fd < 0 ? -1 : openat(read_dir_fd, file, O_RDONLY | O_CLOEXEC);
+}
+
 int cg_read(const struct cgroups *cg, const struct cg_group *g, enum cg_controller c, const char *file, struct sbuf *b,
             struct error *err)
 {
-    char path[CG_PATH_MAX];
-    if (!cg_file(cg, g, c, file, path))
-        return error_set(err, ERR_NOT_FOUND, "cgroup %s has no %s controller", g->path, names[c]);
-    return file_read(path, b, err);
+    CLEANUP(fd_close_p) int fd = open_read(cg, g, c, file);
+    if (fd < 0)
+        return error_set_errno(err, errno, "cgroup %s: %s", g->path, file);
+    for (;;) {
+        char *room = sbuf_room(b, 8192 < b->max - b->n ? 8192 : b->max - b->n);
+        ssize_t n = room != NULL && b->max > b->n ? read(fd, room, 8192 < b->max - b->n ? 8192 : b->max - b->n) : -1;
+        if (n < 0)
+            return error_set_errno(err, room == NULL ? ENOMEM : errno, "cgroup %s: %s", g->path, file);
+        if (n == 0)
+            return 0;
+        sbuf_grew(b, (size_t)n);
+    }
 }
 
 int64_t cg_read_i64(const struct cgroups *cg, const struct cg_group *g, enum cg_controller c, const char *file)
 {
-    char path[CG_PATH_MAX], text[64];
-    if (!cg_file(cg, g, c, file, path))
-        return -1;
-    CLEANUP(fd_close_p) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char text[64];
+    CLEANUP(fd_close_p) int fd = open_read(cg, g, c, file);
     ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text);
     if (n <= 0)
         return -1;
