@@ -491,6 +491,7 @@ void ensemble_expire_some(struct ensemble *e, struct rng *r)
 void ensemble_stop(struct ensemble *e, bool stopped)
 {
     e->stopped = stopped;
+    sim_trouble(e->s, HOST_ZK);
     for (struct session *x = e->sessions; x != NULL; x = x->next) {
         x->heard = e->s->now; /* a new leader of the ensemble gives every session its time again */
         if (stopped)
@@ -509,6 +510,15 @@ void ensemble_delete_first(struct ensemble *e, const char *path)
 
     if (z != NULL)
         node_remove(e, z);
+}
+
+size_t ensemble_count(const struct ensemble *e, const char *part)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < e->n; i++)
+        n += strstr(e->v[i]->path, part) != NULL;
+    return n;
 }
 
 const struct str *ensemble_data(const struct ensemble *e, const char *path)

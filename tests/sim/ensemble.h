@@ -63,6 +63,8 @@ bool ensemble_is_stopped(const struct ensemble *e);
 void ensemble_expire_some(struct ensemble *e, struct rng *r);
 /* An operator deletes the first child of path, if it has any. */
 void ensemble_delete_first(struct ensemble *e, const char *path);
+/* How many nodes have this in their path. */
+size_t ensemble_count(const struct ensemble *e, const char *part);
 /* NULL: there is no such node. */
 const struct str *ensemble_data(const struct ensemble *e, const char *path);
 /* Whoever made the first child of path, a candidate; NULL: nobody. since: for how long it is the first. */

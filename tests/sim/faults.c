@@ -107,6 +107,15 @@ static void partition(struct sim *s, struct rng *r)
         cut(s, p->host, HOST_ZK, ns);
 }
 
+static void pause_some(struct sim *s, struct rng *r, struct proc *p)
+{
+    if (!p->alive || p->paused)
+        return;
+    sim_trace(s, p->name, "is stopped");
+    proc_pause(p);
+    sim_after(s, NULL, chance(r, 20) ? between(r, SEC(5), SEC(40)) : between(r, MS(10), SEC(5)), resume, p, 0);
+}
+
 /* --- ZooKeeper --- */
 
 static void ensemble_back(struct sim *s, struct proc *none, void *arg, uint64_t n)
@@ -135,8 +144,12 @@ static void ensemble_trouble(struct sim *s, struct rng *r)
         ensemble_expire_some(s->zk, r);
     } else {
         const char *path = chance(r, 60) ? MASTERS_PATH : MARATHONS_PATH;
+        int64_t since;
+        struct proc *p = ensemble_leader(s->zk, path, &since);
         sim_trace(s, "operator", "deletes the first candidate of %s", path);
         ensemble_delete_first(s->zk, path);
+        if (p != NULL && (s->o.faults & FAULT_PAUSE) != 0 && chance(r, 60)) /* and it does not hear of it */
+            pause_some(s, r, p);
     }
 }
 
@@ -169,15 +182,6 @@ static void crash(struct sim *s, struct rng *r, struct proc *p)
         kill_executor(s, r);
     else
         agent_machine_reboots(s, (unsigned)rng_below(r, s->agent_count));
-}
-
-static void pause_some(struct sim *s, struct rng *r, struct proc *p)
-{
-    if (!p->alive || p->paused)
-        return;
-    sim_trace(s, p->name, "is stopped");
-    proc_pause(p);
-    sim_after(s, NULL, chance(r, 20) ? between(r, SEC(5), SEC(40)) : between(r, MS(10), SEC(5)), resume, p, 0);
 }
 
 /* --- disks: of agents by index, then the master's and marathon's --- */

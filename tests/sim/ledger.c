@@ -372,6 +372,27 @@ void ledger_master_decides(struct sim *s, const struct proc *p)
         sim_fail(s, "%s makes offers, and %s leads since %d s", p->name, leader->name, (int)(since / NS_PER_S));
 }
 
+/* For so long nothing has happened to either of them, nor to what they need to find each other. */
+#define PEACE_NS SEC(50)
+
+void ledger_agent_given_up(struct sim *s, const struct proc *p, struct str text)
+{
+    struct str id;
+
+    (void)str_skip(&text, STR("agent="));
+    (void)str_cut(&text, ' ', &id);
+    for (unsigned i = 0; i < s->agent_count; i++) {
+        int64_t last = s->trouble_at[s->agent[i]->host];
+        if (!str_is(id, sim_agent_facts(s, i).id) || p->dying)
+            continue;
+        last = s->trouble_at[p->host] > last ? s->trouble_at[p->host] : last;
+        last = s->trouble_at[HOST_ZK] > last ? s->trouble_at[HOST_ZK] : last;
+        if (s->now - last > PEACE_NS)
+            sim_fail(s, "%s gives a%u up, and nothing has happened to either for %d s", p->name, i + 1,
+                     (int)((s->now - last) / NS_PER_S));
+    }
+}
+
 void ledger_check_master(struct sim *s, const struct master *m)
 {
     s->ledger->master_steps++;
@@ -440,6 +461,15 @@ static const char *agents_unsettled(struct sim *s, const struct master *m)
             return open_text(s, "agent a%u has %zu tasks, the master thinks %zu:%s", i + 1, f.live_tasks,
                              live_tasks(a), names_of_tasks(a));
     }
+    for (const struct agent *a = m->agents; a != NULL; a = a->hh.next) {
+        char key[200];
+        (void)snprintf(key, sizeof key, "master/agent/%.*s", STR_ARG(agent_id_str(a)));
+        if (!sim_master_has(s, key))
+            return open_text(s, "agent %.*s is in the books of the master and not in its registry", STR_ARG(agent_id_str(a)));
+    }
+    if (s->zk != NULL && ensemble_count(s->zk, "/master%2Fagent%2F") != HASH_COUNT(m->agents))
+        return open_text(s, "the registry has %zu agents, the master %u", ensemble_count(s->zk, "/master%2Fagent%2F"),
+                         HASH_COUNT(m->agents));
     for (unsigned i = 0; i < s->agent_count; i++)
         if (sim_agent_facts(s, i).idle_executor != NULL)
             return open_text(s, "agent a%u keeps executor %s without a task", i + 1, sim_agent_facts(s, i).idle_executor);

@@ -45,6 +45,8 @@ void ledger_run_arrived(struct sim *s, unsigned agent, struct str framework, str
 /* durable: it is in the agent's log. */
 void ledger_update_sent(struct sim *s, unsigned agent, struct str framework, const struct task_status *status,
                         bool durable);
+/* p gives an agent up: "agent=<id> ...". */
+void ledger_agent_given_up(struct sim *s, const struct proc *p, struct str text);
 /* It makes offers. */
 void ledger_master_decides(struct sim *s, const struct proc *p);
 /* On the agent's full disk: after a restart it may report an earlier state. */

@@ -315,6 +315,8 @@ static void carry_out(struct proc *p, const struct master_action *a)
         break;
     case MASTER_ACT_NOTE:
         sim_trace(p->sim, p->name, "%s %.*s", a->note.event, STR_ARG(a->note.text));
+        if (strcmp(a->note.event, "agent_removed") == 0 && str_contains(a->note.text, STR("health check timed out")))
+            ledger_agent_given_up(p->sim, p, a->note.text);
         break;
     case MASTER_ACT_ABORT:
         sim_fail(p->sim, "the master aborts: %s %.*s", a->note.event, STR_ARG(a->note.text));
@@ -546,12 +548,14 @@ static void news(struct proc *p, enum leadership_news what, const char *other)
         break;
     case LEADERSHIP_WON:
         n->leads = true;
+        sim_trouble(p->sim, p->host);
         if (p->sim->zk != NULL)
             sim_trace(p->sim, p->name, "leads");
         sim_coord_open(n->coord, registry_read);
         break;
     case LEADERSHIP_SURE:
         sim_trace(p->sim, p->name, "is sure again that it leads");
+        sim_trouble(p->sim, p->host);
         replay(p);
         if (!p->dying)
             proc_wake_at(p, n->wake_at);

@@ -332,6 +332,8 @@ void net_proc_died(struct proc *p)
 static void kill_link(struct sim *s, struct link *l, struct rng *r)
 {
     sim_trace(s, "network", "connection %s-%s breaks", l->end[0].p->name, l->end[1].p->name);
+    sim_trouble(s, l->end[0].p->host);
+    sim_trouble(s, l->end[1].p->host);
     for (int side = 0; side < 2; side++) {
         lane_drop(&l->lane[side], rng_below(r, 3));
         l->lane[side].stalled = false;
@@ -374,6 +376,8 @@ void net_cut(struct sim *s, int a, int b, bool cut)
     struct link *l, *next;
 
     s->cut[a][b] = s->cut[b][a] = cut;
+    sim_trouble(s, a);
+    sim_trouble(s, b);
     if (cut)
         return;
     HASH_ITER(hh, s->links, l, next)

@@ -175,8 +175,14 @@ struct proc *proc_new(struct sim *s, const struct proc_ops *ops, void *node, con
     return p;
 }
 
+void sim_trouble(struct sim *s, int host)
+{
+    s->trouble_at[host] = s->now;
+}
+
 static void finish_death(struct proc *p)
 {
+    sim_trouble(p->sim, p->host);
     p->alive = false;
     p->dying = false;
     p->crash_in = 0;
@@ -211,6 +217,7 @@ void proc_start(struct proc *p)
     struct proc *outer;
 
     ASSERT(!p->alive);
+    sim_trouble(p->sim, p->host);
     p->alive = true;
     p->dying = p->paused = p->clean = false;
     p->wake_at = INT64_MAX;
@@ -259,6 +266,7 @@ void proc_exit(struct proc *p)
 
 void proc_pause(struct proc *p)
 {
+    sim_trouble(p->sim, p->host);
     p->paused = p->alive;
 }
 
@@ -298,6 +306,7 @@ void proc_resume(struct proc *p)
 {
     struct event *e = p->backlog;
 
+    sim_trouble(p->sim, p->host);
     p->backlog = p->backlog_tail = NULL;
     p->paused = false;
     while (e != NULL) {

@@ -137,6 +137,9 @@ void sim_trace(struct sim *s, const char *who, const char *fmt, ...) __attribute
 /* The first failure ends the run. */
 void sim_fail(struct sim *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* Something happens to this machine, or to what connects it. */
+void sim_trouble(struct sim *s, int host);
+
 /* --- chance --- */
 bool chance(struct rng *r, unsigned percent);
 int64_t between(struct rng *r, int64_t lo, int64_t hi); /* both included */
@@ -286,6 +289,7 @@ struct sim {
     struct ensemble *zk; /* NULL: one master and one marathon, with stores of their own */
     struct proc *running; /* whose handler runs */
     struct vstore master_store, marathon_store;
+    int64_t trouble_at[HOSTS_MAX]; /* when something last happened to that machine */
     bool volumes_lost; /* an agent could not write down what is reserved on it */
     bool calm; /* the liveness phase: no new faults, nothing new is asked for */
 
