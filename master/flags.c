@@ -6,6 +6,7 @@
 #include "common/base/str.h"
 #include "common/base/time.h"
 #include "common/model/resources.h"
+#include "common/model/role.h"
 #include "master/election.h"
 
 #define B(name_, default_, help_) FLAG_BOOL(struct master_flags, name_, #name_, default_, help_)
@@ -71,7 +72,7 @@ static const struct flag flags[] = {
     B(root_submissions, "true", "Take frameworks whose user is root."),
     S(roles, NULL, "The only roles that frameworks may have, separated by commas."),
     S(weights, NULL, "Weights of roles as \"role=2,other=0.5\"; those in the registry win."),
-    S(whitelist, NULL, "File of host names of the agents that may be offered; * or unset: all."),
+    FLAG_PATH(struct master_flags, whitelist, "whitelist", NULL, "File of host names of the agents that may be offered; * or unset: all."),
     I(max_completed_frameworks, "50", 0, 100000, "Completed frameworks that are remembered."),
     I(max_completed_tasks_per_framework, "1000", 0, 1000000, "Completed tasks that are remembered for each framework."),
     I(max_unreachable_tasks_per_framework, "1000", 0, 1000000, "Unreachable tasks that are remembered for each framework."),
@@ -161,6 +162,37 @@ static int min_allocatable_check(const char *text, struct error *err)
     return 0;
 }
 
+static int roles_flag_check(const char *text, struct error *err)
+{
+    struct str rest = str_of(text), one;
+
+    for (bool more = rest.n != 0; more;) {
+        more = str_cut(&rest, ',', &one);
+        if (one.n != 0 && role_check(str_trim(one), err) != 0)
+            return error_wrap(err, "--roles=%.200s", text);
+    }
+    return 0;
+}
+
+/* "role=2,other=0.5" */
+static int weights_flag_check(const char *text, struct error *err)
+{
+    struct str rest = str_of(text), one, role;
+
+    for (bool more = rest.n != 0; more;) {
+        double weight;
+        more = str_cut(&rest, ',', &one);
+        one = str_trim(one);
+        if (one.n == 0)
+            continue;
+        if (!str_cut(&one, '=', &role) || !str_double(&one, &weight) || one.n != 0 || !(weight > 0))
+            return error_set(err, ERR_INVALID, "--weights is %.200s; use role=weight,... with weights greater than 0", text);
+        if (role_check(role, err) != 0)
+            return error_wrap(err, "--weights=%.200s", text);
+    }
+    return 0;
+}
+
 int master_flags_check(const struct master_flags *f, const struct flags *parsed, struct error *err)
 {
     static const struct {
@@ -209,5 +241,8 @@ int master_flags_check(const struct master_flags *f, const struct flags *parsed,
     if (f->allocator_agent_recovery_factor < 0 || f->allocator_agent_recovery_factor > 1)
         return error_set(err, ERR_INVALID, "--allocator_agent_recovery_factor is %g; use 0 to 1",
                          f->allocator_agent_recovery_factor);
-    return min_allocatable_check(f->min_allocatable_resources, err);
+    int rc = f->roles != NULL ? roles_flag_check(f->roles, err) : 0;
+    if (rc == 0 && f->weights != NULL)
+        rc = weights_flag_check(f->weights, err);
+    return rc != 0 ? rc : min_allocatable_check(f->min_allocatable_resources, err);
 }

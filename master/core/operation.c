@@ -231,6 +231,10 @@ void operation_forget(struct master *m, struct agent_operation *o)
 
 /* --- feedback --- */
 
+/* A framework that is not known has so long to come back; then its operations are acknowledged for it, at the agent's next
+ * try (scheduler API, section 14). */
+#define ORPHAN_WAIT_NS (600 * NS_PER_S)
+
 static void operation_acknowledge(struct master *m, struct agent_operation *o, const struct uuid *status)
 {
     struct master_action *s = act_send(m, MSG_ACKNOWLEDGE_OPERATION, str_of(o->agent->pid));
@@ -279,7 +283,8 @@ void on_operation_status(struct master *m, const struct master_event *ev)
         send_operation_status(m, f, act_keep(m, u->status.raw));
         return;
     }
-    if (o->id != NULL && o->framework_id != NULL && framework_find_completed(m, str_of(o->framework_id)) == NULL)
+    if (o->id != NULL && o->framework_id != NULL && framework_find_completed(m, str_of(o->framework_id)) == NULL &&
+        mono_diff(m->now, o->since) < ORPHAN_WAIT_NS)
         return; /* its framework may still come back and acknowledge */
     if (u->status.has_uuid)
         operation_acknowledge(m, o, &u->status.uuid);
@@ -327,6 +332,7 @@ static void operation_adopt(struct master *m, struct agent *a, const struct oper
     o->agent = a;
     o->type = r->type & 15;
     o->state = OPERATION_PENDING;
+    o->since = m->now;
     o->info = (struct str){ xmemdup(r->info.p, r->info.n), r->info.n };
     DL_APPEND(a->operations, o);
     HASH_ADD(hh, m->operations, uuid, sizeof o->uuid, o);

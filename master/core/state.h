@@ -120,6 +120,7 @@ struct agent_operation {
     struct agent *agent;
     int type;                     /* enum operation_type */
     enum operation_state state;
+    struct mono since;            /* when an agent's report told of it; 0: sent by this master */
     struct str info;              /* owned; packed Offer.Operation */
     struct str latest;            /* owned; packed OperationStatus, empty while pending */
     bool has_status_uuid;

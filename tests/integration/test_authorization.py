@@ -138,7 +138,8 @@ def _():
 def _():
     equal(master.stop(), 0, "exit status")
     for flag, text in (('--acls={"fly":[]}', "'fly'"), ("--acls=/no/such/file", "/no/such/file"),
-                       ("--agent_reregister_timeout=9mins", "10mins"), ("--whitelist=/no/such/file", "/no/such/file"),
+                       ("--agent_reregister_timeout=9mins", "10mins"), ("--whitelist=/no/such/file", "/no/such/file"), ("--whitelist=file:///no/such/file", "/no/such/file"),
+                       ("--weights=web", "role=weight"), ("--weights=web=-1", "greater than 0"), ("--roles=a,/b", "'/b'"),
                        ('--rate_limits={"limits":[{"qps":1}]}', "principal"), ('--rate_limits={"limits":[{"principal":"p","qps":0}]}', "qps")):
         r = subprocess.run(FLAGS + [flag], capture_output=True, text=True, timeout=20)
         check(r.returncode == 1 and text in r.stderr, f"{flag}: {r.returncode} {r.stderr}")
