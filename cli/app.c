@@ -360,10 +360,54 @@ static void why_print(const cJSON *j)
     }
 }
 
+/* What the agent itself says of all frameworks on it: marathon knows its own apps only. */
+static void holders_print(const cJSON *agent_state)
+{
+    const cJSON *f, *e;
+
+    cJSON_ArrayForEach(f, json_get(agent_state, "frameworks"))
+    {
+        double cpus = 0, mem = 0;
+
+        cJSON_ArrayForEach(e, json_get(f, "executors"))
+        {
+            cpus += json_number(json_get(e, "resources"), "cpus");
+            mem += json_number(json_get(e, "resources"), "mem");
+        }
+        printf("  agent %s: framework %s (%s) uses %g cpus, %g MB\n", json_text(agent_state, "hostname"), json_text(f, "name"),
+               json_text(f, "id"), cpus, mem);
+    }
+}
+
+/* Only an extra: without a master that answers, what marathon knows stands alone. */
+static void holders(const char *master, const cJSON *why)
+{
+    const cJSON *agent;
+    struct error err;
+
+    cJSON_ArrayForEach(agent, json_get(why, "agents"))
+    {
+        CLEANUP(sbuf_done_p) struct sbuf path = SBUF_INIT(PATH_MAX_BYTES);
+        CLEANUP(json_free_p) cJSON *slaves = NULL;
+        CLEANUP(json_free_p) cJSON *state = NULL;
+        const char *at;
+
+        if (strncmp(json_text(agent, "reason"), "Insufficient", 12) != 0)
+            continue;
+        sbuf_fmt(&path, "/slaves?slave_id=%s", json_text(agent, "agentId"));
+        if (json_fetch(master, path.p, &slaves, &err) != 0)
+            return;
+        at = strchr(json_text(cJSON_GetArrayItem(json_get(slaves, "slaves"), 0), "pid"), '@');
+        if (at != NULL && json_fetch(at + 1, "/state", &state, &err) == 0)
+            holders_print(state);
+    }
+}
+
 int why_main(int argc, char **argv)
 {
-    const char *marathon = NULL, *json = NULL;
+    const char *marathon = NULL, *json = NULL, *master = NULL;
     const struct cli_option options[] = {
+        { "master", 0, &master, false, "host:port of the master, to ask agents who else uses them (STOA_MASTER)" },
         { "marathon", 'm', &marathon, false, "host:port of marathon (STOA_MARATHON, 127.0.0.1:8080)" },
         { "json", 0, &json, true, "marathon's answer as it is" },
         { NULL, 0, NULL, false, NULL },
@@ -386,5 +430,8 @@ int why_main(int argc, char **argv)
     if (json_fetch(marathon, path.p, &j, &err) != 0)
         return cli_fail(&err);
     why_print(j);
+    master = cli_master_text(master);
+    if (strchr(master, '/') == NULL) /* one that is found through ZooKeeper is not looked for */
+        holders(master, j);
     return CLI_OK;
 }

@@ -113,6 +113,8 @@ def _():
         {"containerPath": "data", "mode": "RW", "persistent": {"size": 100 << 20}}]}}, "POST", 201)
     why = wait_for("why", lambda: get(dev.marathon, "/stoa/v1/apps/huge/why").json["agents"])
     equal(why[0]["reason"], "InsufficientDisk", "reason")
+    text = dev.cli("why", "/huge").stdout
+    check("framework marathon (" in text, "why does not tell who uses the agent: " + text)
     q = [q for q in get(dev.marathon, "/v2/queue").json["queue"] if q["app"]["id"] == "/huge"][0]
     s = [s for s in q["processedOffersSummary"]["rejectSummaryLaunchAttempt"] if s["reason"] == "InsufficientDisk"][0]
     check(s["declined"] >= 1, str(s))
