@@ -618,11 +618,14 @@ void on_agent_update(struct master *m, const struct master_event *ev)
         return;
     if (ev->update.has_resource_version) {
         /* A report of an earlier life of the agent may come late, after a newer one: it brings tasks that are over. */
-        if (a->report_unproved && a->has_resource_version && !uuid_eq(&a->resource_version, &ev->update.resource_version))
+        bool is_old = a->report_unproved && a->has_resource_version && !uuid_eq(&a->resource_version, &ev->update.resource_version);
+        if (is_old) { /* its version stays: what is launched on its strength is refused there */
             agent_ask_again(m, a);
-        a->report_unproved = false;
-        a->has_resource_version = true;
-        a->resource_version = ev->update.resource_version;
+        } else {
+            a->report_unproved = false;
+            a->has_resource_version = true;
+            a->resource_version = ev->update.resource_version;
+        }
     }
     if (ev->update.has_operations)
         operations_of_report(m, a, ev->update.operations, ev->update.operation_count);

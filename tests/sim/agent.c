@@ -62,7 +62,8 @@ static void check(struct agent_node *n)
                     resources_add_all(&held, &t->info->resources);
         }
     resources_unallocate(&held);
-    if (!resources_contains(&n->core->total, &held) && n->core->state != AGENT_RECOVERING)
+    /* What is reserved may not have been written down, and the tasks on it come back all the same. */
+    if (!resources_contains(&n->core->total, &held) && n->core->state != AGENT_RECOVERING && !n->sim->volumes_lost)
         sim_fail(n->sim, "the tasks of %s hold more than the agent has", n->p->name);
     resources_done(&held);
 }
