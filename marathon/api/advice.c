@@ -128,7 +128,7 @@ const char *advice_deployment(struct call *c, const struct slot *s)
 }
 
 /* --- who holds an agent --------------------------------------------------------------------------------------------- */
-enum { HOLDERS_MAX = 5 };
+enum { HOLDERS_MAX = 5, HELD_INSTANCES_MAX = 100000 };
 
 struct holder {
     const struct slot *slot;
@@ -151,6 +151,8 @@ void advice_held_by(struct call *c, struct jsonw *w, struct str agent_id)
     struct slot *s, *tmp;
     size_t n = 0;
 
+    if (HASH_COUNT(c->m->instances) > HELD_INSTANCES_MAX)
+        return; /* to look at all of them for each agent would hold the loop */
     jsonw_key_array(w, "heldBy");
     HASH_ITER(hh, c->m->slots, s, tmp)
     {

@@ -9,7 +9,8 @@
 /* From agents on which a single rule failed, so that it alone stands in the way. */
 const char *advice_smallest_change(struct call *c, const struct slot *s);
 const char *advice_deployment(struct call *c, const struct slot *s);
-/* An array of our apps on the agent, with what their instances there use; not what other frameworks hold. */
+/* An array of our apps on the agent, with what their instances there use; not what other frameworks hold.
+ * Left out where there are more than 100,000 instances. */
 void advice_held_by(struct call *c, struct jsonw *w, struct str agent_id);
 
 #endif
