@@ -250,6 +250,7 @@ def b18():
         with tempfile.TemporaryDirectory() as d, B.master(d), Agents(agents) as a:
             with Service(d, "--failover_timeout=600") as s:
                 s.deploy("PUT", "/v2/groups", {"id": "/g", "apps": [app(f"/g/app-{i}", 1) for i in range(n)]})
+                books(a, s, n)  # every update is acknowledged: these agents do not repeat theirs
                 s.p.p.kill()
                 s.p.p.wait()
             with Service(d, "--failover_timeout=600") as s:
