@@ -154,7 +154,7 @@ static int quota_guarantee_check(const Mesos__V1__Quota__QuotaRequest *q, struct
 {
     struct str role = str_of(q->role);
 
-    if (str_is(role, "*"))
+    if (str_is(role, "*") && q->n_guarantee != 0) /* an empty guarantee is told first */
         return error_set(err, ERR_INVALID, "QuotaInfo must not specify the default '*' role");
     for (size_t i = 0; i < q->n_guarantee; i++) {
         const Mesos__V1__Resource *r = q->guarantee[i];
