@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Chaos on real processes: tests/chaos. The short form is tests/integration/test_chaos.py.
+# Chaos on real processes: tests/chaos. The short form is tests/integration/test_chaos.
 
 CHAOS_SECONDS ?= 600
 CHAOS_SEED    ?=
