@@ -27,9 +27,14 @@ static int variable_bool(const char *name, bool *ret, struct error *err)
     return 0;
 }
 
+static bool given(const char *flag)
+{
+    return flag != NULL && flag[0] != 0;
+}
+
 static const char *either(const char *flag, const char *name)
 {
-    return flag != NULL && flag[0] != 0 ? flag : getenv(name);
+    return given(flag) ? flag : getenv(name);
 }
 
 int tls_config_complete(struct tls_config *c, bool is_server, struct error *err)
@@ -37,20 +42,21 @@ int tls_config_complete(struct tls_config *c, bool is_server, struct error *err)
     bool verify = true;
     int rc = 0;
 
-    c->enabled = c->enabled || (c->cert_file != NULL && c->cert_file[0] != 0);
+    c->enabled = c->enabled || given(c->cert_file);
     const struct {
         const char *name;
         bool *to;
-    } bools[] = { { "LIBPROCESS_SSL_ENABLED", &c->enabled },
-                  { "LIBPROCESS_SSL_VERIFY_SERVER_CERT", &verify },
+    } bools[] = { { "LIBPROCESS_SSL_VERIFY_SERVER_CERT", &verify },
                   { "LIBPROCESS_SSL_REQUIRE_CERT", &c->require_client_cert },
                   { "LIBPROCESS_SSL_REQUIRE_CLIENT_CERT", &c->require_client_cert },
                   { "LIBPROCESS_SSL_SUPPORT_DOWNGRADE", &c->support_downgrade } };
     if (!c->enabled)
         rc = variable_bool("LIBPROCESS_SSL_ENABLED", &c->enabled, err);
+    if (rc == 0 && !c->enabled && is_server && (given(c->key_file) || given(c->ca_file) || c->require_client_cert || c->support_downgrade))
+        return error_set(err, ERR_INVALID, "a --tls_ flag without a certificate would leave everything in plain HTTP: give --tls_cert_file");
     if (rc != 0 || !c->enabled)
         return rc;
-    for (size_t i = 1; i < sizeof bools / sizeof bools[0] && rc == 0; i++)
+    for (size_t i = 0; i < sizeof bools / sizeof bools[0] && rc == 0; i++)
         if (!*bools[i].to || bools[i].to == &verify) /* a flag that is set stays set */
             rc = variable_bool(bools[i].name, bools[i].to, err);
     if (rc != 0)

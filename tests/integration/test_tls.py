@@ -145,7 +145,8 @@ def _():
 def _():
     openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", "other.key")
     p, = free_ports(1)
-    for flags, env, text in (([f"--tls_cert_file={d}/node.pem"], {}, "--tls_key_file"), ([f"--tls_cert_file={d}/none", f"--tls_key_file={d}/node.key"], {}, "--tls_cert_file"),
+    for flags, env, text in (([f"--tls_cert_file={d}/node.pem"], {}, "--tls_key_file"), ([f"--tls_key_file={d}/node.key"], {}, "--tls_cert_file"),
+                             (["--tls_require_client_cert"], {}, "--tls_cert_file"), ([f"--tls_cert_file={d}/none", f"--tls_key_file={d}/node.key"], {}, "--tls_cert_file"),
                              ([f"--tls_cert_file={d}/node.pem", f"--tls_key_file={d}/other.key"], {}, "--tls_key_file"), ([], {"LIBPROCESS_SSL_ENABLED": "1"}, "--tls_cert_file"),
                              ([], {"LIBPROCESS_SSL_ENABLED": "maybe"}, "LIBPROCESS_SSL_ENABLED"), ([*TLS[:2], f"--tls_ca_file={d}/none"], {}, "--tls_ca_file")):
         r = subprocess.run([STOA, "master", "--ip=127.0.0.1", f"--port={p}", f"--work_dir={d}/bad", *flags], capture_output=True, text=True, timeout=30,
