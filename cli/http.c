@@ -185,6 +185,19 @@ void cli_response_done(struct cli_response *r)
     sbuf_done(&r->body);
 }
 
+/* A message with the fields that it is about: Marathon's details. */
+static int refused(const cJSON *answer, const char *message, int status, struct error *err)
+{
+    CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(4096); /* an error is cut below that anyway */
+    const cJSON *detail, *text;
+
+    cJSON_ArrayForEach(detail, json_get(answer, "details"))
+        cJSON_ArrayForEach(text, json_get(detail, "errors"))
+            if (cJSON_IsString(text))
+                sbuf_fmt(&b, "%s%s: %s", b.n == 0 ? ": " : "; ", json_text(detail, "path"), text->valuestring);
+    return error_set(err, ERR_PROTOCOL, "%s (status %d)%.*s", message, status, STR_ARG(sbuf_view(&b)));
+}
+
 int cli_call(const char *method, const char *address, const char *path, struct str body, struct cli_response *ret,
              struct error *err)
 {
@@ -197,7 +210,7 @@ int cli_call(const char *method, const char *address, const char *path, struct s
     j = cJSON_ParseWithLengthOpts(ret->body.p != NULL ? ret->body.p : "", ret->body.n + 1, NULL, 1);
     message = json_text(j, "message");
     if (message[0] != 0)
-        r = error_set(err, ERR_PROTOCOL, "%s (status %d)", message, ret->status);
+        r = refused(j, message, ret->status, err);
     else
         r = error_set(err, ERR_PROTOCOL, "%s %s%s: status %d %.*s", method, address, path, ret->status,
                       STR_ARG(str_sub(sbuf_view(&ret->body), 0, 150)));

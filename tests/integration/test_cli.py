@@ -76,6 +76,11 @@ def _():
     fails("is no address", "api", "GET_HEALTH", "--master=nonsense")
 
 
+@case("app create: what is wrong with an app is told with its fields")
+def _():
+    fails("/cpus: error.min; /instances: error.expected.jsnumber", "app", "create", "-", stdin='{"id":"/bad","cmd":"sleep 9","instances":"two","cpus":-1}')
+
+
 @case("api: calls of master and agent, with and without a body")
 def _():
     equal(json.loads(run("api", "GET_HEALTH")), {"type": "GET_HEALTH", "get_health": {"healthy": True}}, "health of the master")
