@@ -34,7 +34,11 @@ def case(name):
 
 
 def main(log_lines=12):
-    """Runs the cases in order and prints TAP. A name or number as argument picks one. log_lines: of each process after a failure."""
+    """Runs the cases in order and prints TAP. A name or number as argument picks one, --list prints the names and runs none.
+    log_lines: of each process after a failure."""
+    if "--list" in sys.argv[1:]:
+        print("\n".join(name for name, _ in _cases))
+        return
     only = sys.argv[1] if len(sys.argv) > 1 else None
     bad = 0
     for i, (name, fn) in enumerate(_cases, 1):
