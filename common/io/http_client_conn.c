@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Connections of the HTTP client: connecting, writing requests, reading answers, going idle. As in the
- * server, a connection is freed at LOOP_FREE only, the parser is paused after each message, and writing is
- * done at LOOP_SEND. */
+/* Connections of the HTTP client: finding one for a call or making it, writing requests, reading answers,
+ * going idle. As in the server, a connection is freed at LOOP_FREE only, the parser is paused after each
+ * message, and writing is done at LOOP_SEND. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <event2/buffer.h>
 #include <event2/event.h>
@@ -11,6 +12,44 @@
 #include "common/base/alloc.h"
 #include "common/base/assert.h"
 #include "common/io/http_client_int.h"
+
+/* --- timeouts ----------------------------------------------------------------------------------------- */
+static void call_expired(struct http_call *call)
+{
+    struct error err;
+    if (call->has_head)
+        (void)error_set(&err, ERR_TIMEOUT, "no byte of the answer came within stall_timeout");
+    else
+        (void)error_set(&err, ERR_TIMEOUT, "no answer came within answer_timeout");
+    struct client_conn *k = call->conn;
+    /* Those behind it on the connection would wait for the same answer. */
+    client_conn_fail(k, &err);
+}
+
+static void on_call_timer(void *arg)
+{
+    call_expired(arg);
+}
+
+void client_call_expired(struct expiry *e, void *arg)
+{
+    (void)arg;
+    call_expired((struct http_call *)(void *)((char *)e - offsetof(struct http_call, expiry)));
+}
+
+void client_call_wait(struct http_call *call, int64_t ns, int64_t default_ns, struct expiry_queue *q)
+{
+    client_call_wait_over(call);
+    if (ns < 0)
+        return;
+    if (ns == 0 || ns == default_ns) {
+        expiry_start(q, &call->expiry);
+        return;
+    }
+    if (call->timer.ev == NULL)
+        loop_timer_init(&call->timer, call->client->loop, on_call_timer, call);
+    loop_timer_in(&call->timer, ns);
+}
 
 /* --- lists -------------------------------------------------------------------------------------------- */
 void client_conn_dirty(struct client_conn *k)
@@ -179,7 +218,7 @@ static void send_more(struct client_conn *k)
         send_request(k, k->unsent);
 }
 
-void client_conn_add(struct client_conn *k, struct http_call *call)
+static void client_conn_add(struct client_conn *k, struct http_call *call)
 {
     ASSERT(k->state != CLIENT_DEAD);
     leave_idle(k);
@@ -472,8 +511,8 @@ static void on_ready(struct conn *c, int what)
         flush(k);
 }
 
-struct client_conn *client_conn_new(struct http_client *c, const struct net_addr *addr,
-                                    const struct http_call *first, struct error *err)
+static struct client_conn *client_conn_new(struct http_client *c, const struct net_addr *addr,
+                                           const struct http_call *first, struct error *err)
 {
     if (c->conn_count >= c->opt.connections_max) {
         (void)error_set(err, ERR_LIMIT, "%u connections are open; connections_max is %u", c->conn_count,
@@ -513,4 +552,82 @@ void client_idle_expired(struct expiry *e, void *client)
 {
     (void)client;
     client_conn_fail(CONN_OF(e), NULL);
+}
+
+/* --- pools -------------------------------------------------------------------------------------------- */
+static size_t pool_key(const struct http_call *call, char key[POOL_KEY_MAX])
+{
+    struct str name = { NULL, 0 };
+    if (call->p.flags & HTTP_CALL_TLS)
+        name = str_of(call->host); /* the certificate was checked against it */
+    else if (call->unix_path != NULL)
+        name = str_of(call->unix_path);
+    if (name.n > 300)
+        name.n = 300;
+    char *at = key;
+    uint32_t kind = call->p.flags & (HTTP_CALL_TLS | HTTP_CALL_PIPELINE);
+    memcpy(at, &call->p.addr, sizeof call->p.addr);
+    at += sizeof call->p.addr;
+    memcpy(at, &kind, sizeof kind);
+    at += sizeof kind;
+    memcpy(at, &call->p.lane, sizeof call->p.lane);
+    at += sizeof call->p.lane;
+    if (name.n != 0)
+        memcpy(at, name.p, name.n);
+    return (size_t)(at - key) + name.n;
+}
+
+static struct client_pool *pool_get(struct http_client *c, const struct http_call *call)
+{
+    char key[POOL_KEY_MAX];
+    size_t n = pool_key(call, key);
+    struct client_pool *pool = NULL;
+    HASH_FIND(hh, c->pools, key, n, pool);
+    if (pool != NULL)
+        return pool;
+    pool = xcalloc(1, sizeof *pool + n);
+    memcpy(pool->key, key, n);
+    pool->key_n = n;
+    HASH_ADD_KEYPTR(hh, c->pools, pool->key, pool->key_n, pool);
+    return pool;
+}
+
+static struct client_conn *pooled(struct client_pool *pool, const struct http_call *call)
+{
+    if (call->p.flags & HTTP_CALL_PIPELINE)
+        return pool->pipelined;
+    return call->was_retried ? NULL : pool->idle; /* the second try wants a fresh one */
+}
+
+void client_start(struct http_call *call)
+{
+    struct http_client *c = call->client;
+    bool fresh = (call->p.flags & HTTP_CALL_NEW_CONNECTION) != 0;
+    struct client_pool *pool = fresh ? NULL : pool_get(c, call);
+    struct client_conn *k = fresh ? NULL : pooled(pool, call);
+    struct error err;
+    size_t waiting = k != NULL ? conn_out_size(&k->c) + k->unsent_bytes : 0;
+    if (waiting != 0 && waiting + call->request.n > c->opt.queue_bytes_max) {
+        (void)error_set(&err, ERR_LIMIT, "%zu bytes wait for this server; queue_bytes_max is %zu", waiting,
+                        c->opt.queue_bytes_max);
+        client_call_fail_later(call, &err);
+        return;
+    }
+    if (k == NULL)
+        k = client_conn_new(c, &call->p.addr, call, &err);
+    if (k == NULL) {
+        if (pool != NULL && pool->conn_count == 0) {
+            HASH_DEL(c->pools, pool);
+            free(pool);
+        }
+        client_call_fail_later(call, &err);
+        return;
+    }
+    if (k->pool == NULL && pool != NULL) {
+        k->pool = pool;
+        pool->conn_count++;
+        if (k->is_pipelined)
+            pool->pipelined = k;
+    }
+    client_conn_add(k, call);
 }

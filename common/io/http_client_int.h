@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside of the HTTP client: http_client.c has calls, pools and names; http_client_conn.c has connections and
- * answers. Not for others.
+/* Inside of the HTTP client, from the top down: http_client_api.c has the functions of http_client.h and the
+ * names, http_client_conn.c connections, their pools and the answers, http_client_call.c the call. Not for
+ * others.
  *
  * A call is with a connection from its start on. A connection has a list of calls in the order of their
  * requests: the first one is being answered, those before unsent have been written. Only pipelined
@@ -96,17 +97,19 @@ struct http_client {
     bool closing;
 };
 
-/* http_client.c */
+/* http_client_call.c */
+int client_call_build(struct http_call *call, const struct http_call_params *p, struct error *err);
+/* Tells the caller and frees the call; a NULL: silently. */
 void client_call_end(struct http_call *call, const struct http_answer *a, const struct error *err);
 void client_call_fail_later(struct http_call *call, const struct error *err);
-void client_start(struct http_call *call); /* finds or makes a connection */
-void client_call_wait(struct http_call *call, int64_t ns, int64_t default_ns, struct expiry_queue *q);
 void client_call_wait_over(struct http_call *call);
+void client_call_free(struct http_call *call);
 
 /* http_client_conn.c */
-struct client_conn *client_conn_new(struct http_client *c, const struct net_addr *addr,
-                                    const struct http_call *first, struct error *err);
-void client_conn_add(struct client_conn *k, struct http_call *call);
+void client_start(struct http_call *call); /* finds or makes a connection */
+/* The answer or its next byte is awaited for ns at most; q has the calls of the default length. */
+void client_call_wait(struct http_call *call, int64_t ns, int64_t default_ns, struct expiry_queue *q);
+void client_call_expired(struct expiry *e, void *client);
 void client_conn_remove(struct client_conn *k, struct http_call *call);
 void client_conn_dirty(struct client_conn *k);
 void client_conn_want(struct client_conn *k);

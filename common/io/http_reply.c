@@ -126,6 +126,30 @@ void http_write_error(struct http_conn *k, unsigned status, const char *text)
     evbuffer_add(conn_out(&k->c), body, (size_t)n);
 }
 
+void http_conn_fail(struct http_conn *k, unsigned status, const char *text, enum http_gone why)
+{
+    if (k->state == CONN_DEAD)
+        return;
+    struct http_server *s = k->server;
+    struct http_req *r = k->req;
+    s->stats.bad_requests++;
+    if (r != NULL && r->streaming) {
+        http_conn_kill(k, why); /* a second status cannot be sent; the cut tells the client */
+        return;
+    }
+    k->req = NULL;
+    if (r != NULL && r->gone != NULL)
+        r->gone(r->gone_arg, r, why);
+    http_write_error(k, status, text);
+    if (r != NULL)
+        http_req_release(r);
+    k->unread_input = true;
+    k->close_when_flushed = true;
+    expiry_stop(&k->read_expiry);
+    http_conn_dirty(k);
+    http_conn_want(k);
+}
+
 void http_write_continue(struct http_req *r)
 {
     if (!r->wants_continue)

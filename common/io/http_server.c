@@ -1,654 +1,153 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Connections of the HTTP server: reading, parsing, timeouts, closing. Listening is in http_listen.c. The
- * states are drawn in http_server_int.h. Rules that keep it simple:
- *  - a connection is only freed at LOOP_FREE, so any callback may kill any connection;
- *  - the parser is paused after each message, so one exchange is under way per connection at most;
- *  - what comes while an answer is awaited goes to the stash, up to a cap, after which reading stops;
- *  - writing is done in one place, at LOOP_SEND, for the connections on the dirty list. */
-#include "common/io/http_server_int.h"
-
+/* The HTTP server: its listening sockets, its timeouts, its life. Below it are http_input.c (what comes in),
+ * http_reply.c (answers), http_req.c (what owners ask of a request) and http_conn.c (connections). */
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
-#include <event2/buffer.h>
-#include <event2/event.h>
+#include <event2/util.h>
 
 #include "common/base/alloc.h"
 #include "common/base/assert.h"
 #include "common/base/hash.h"
+#include "common/io/http_server_int.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define POOLING 0 /* so that use after the end of an exchange is seen */
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define POOLING 0
-#endif
-#endif
-#ifndef POOLING
-#define POOLING 1
-#endif
-
-static void parse_input(struct http_conn *k, const char *p, size_t n);
-
-/* --- exchanges ---------------------------------------------------------------------------------------- */
-static struct http_req *req_new(struct http_conn *k)
+/* --- listening ---------------------------------------------------------------------------------------- */
+static void on_accept(void *arg, int fd, int what)
 {
-    struct http_server *s = k->server;
-    struct http_req *r = s->pool;
-    if (r != NULL) {
-        s->pool = r->next_free;
-        s->pool_count--;
-    } else {
-        r = xcalloc(1, sizeof *r);
-        sbuf_init(&r->head, HTTP_PARSE_HEAD_MAX);
-    }
-    r->conn = k;
-    r->body_max = r->body.max = s->opt.body_bytes_max;
-    r->cap = s->opt.stream_pending_bytes_max;
-    return r;
-}
-
-static void req_free(struct http_req *r)
-{
-    sbuf_done(&r->head);
-    sbuf_done(&r->body);
-    free(r->spans);
-    free(r);
-}
-
-void http_req_release(struct http_req *r)
-{
-    struct http_server *s = r->conn->server;
-    sbuf_done(&r->extra);
-    if (r->inflate != NULL) {
-        (void)inflateEnd(r->inflate);
-        free(r->inflate);
-    }
-    bool keep = POOLING != 0 && s->pool_count < HTTP_POOL_MAX && r->head.cap <= 4096 &&
-                r->body.cap <= 16384 && r->span_cap <= 64;
-    if (!keep) {
-        req_free(r);
-        return;
-    }
-    struct sbuf head = r->head, body = r->body;
-    struct http_span *spans = r->spans;
-    uint32_t span_cap = r->span_cap;
-    sbuf_clear(&head);
-    sbuf_clear(&body);
-    *r = (struct http_req){
-        .head = head, .body = body, .spans = spans, .span_cap = span_cap, .next_free = s->pool
-    };
-    s->pool = r;
-    s->pool_count++;
-}
-
-/* --- connections -------------------------------------------------------------------------------------- */
-void http_conn_dirty(struct http_conn *k)
-{
-    if (k->dirty || k->state == CONN_DEAD)
-        return;
-    k->dirty = true;
-    DL_APPEND2(k->server->dirty, k, dirty_prev, dirty_next);
-    k->server->dirty_count++;
-    loop_defer(k->server->loop, &k->server->send_work);
-}
-
-static void undirty(struct http_conn *k)
-{
-    if (!k->dirty)
-        return;
-    k->dirty = false;
-    DL_DELETE2(k->server->dirty, k, dirty_prev, dirty_next);
-    k->server->dirty_count--;
-}
-
-void http_conn_want(struct http_conn *k)
-{
-    bool read = k->state != CONN_DEAD && !k->paused &&
-                (k->state == CONN_LINGER ||
-                 (!k->close_when_flushed && k->stash_n < k->server->opt.pipelined_bytes_max));
-    int want = (k->c.wanted & LOOP_WRITE) | (read ? LOOP_READ : 0);
-    if (want != k->c.wanted)
-        conn_want(&k->c, want);
-}
-
-void http_conn_drop(struct http_conn *k, enum http_gone why)
-{
-    if (k->has_drop)
-        return;
-    k->has_drop = true;
-    k->drop_why = why;
-    http_conn_dirty(k);
-}
-
-void http_conn_kill(struct http_conn *k, enum http_gone why)
-{
-    if (k->state == CONN_DEAD)
-        return;
-    struct http_server *s = k->server;
-    k->state = CONN_DEAD;
-    undirty(k);
-    expiry_stop(&k->read_expiry);
-    expiry_stop(&k->write_expiry);
-    expiry_stop(&k->unhurried_expiry);
-    conn_want(&k->c, 0);
-    struct http_req *r = k->req;
-    k->req = NULL;
-    DL_DELETE(s->conns, k);
-    DL_APPEND(s->dead, k);
-    s->stats.connections--;
-    loop_defer(s->loop, &s->free_work);
-    if (r == NULL)
-        return;
-    if (r->gone != NULL)
-        r->gone(r->gone_arg, r, why);
-    http_req_release(r);
-}
-
-static void conn_free(struct http_conn *k)
-{
-    conn_done(&k->c);
-    free(k->stash);
-    free(k);
-}
-
-static void free_dead(void *arg)
-{
-    struct http_server *s = arg;
-    struct http_conn *k, *next;
-    DL_FOREACH_SAFE(s->dead, k, next)
-    {
-        DL_DELETE(s->dead, k);
-        conn_free(k);
-    }
-}
-
-/* The last bytes have been written: a plain close, unless the peer may still be sending, in which case a
- * close would reset the connection and could destroy the answer before it is read. */
-static void close_after_answer(struct http_conn *k)
-{
-    if (!k->unread_input && k->stash_n == 0 && k->state == CONN_IDLE) {
-        http_conn_kill(k, HTTP_GONE_CLOSED);
-        return;
-    }
-    conn_shut_write(&k->c);
-    k->state = CONN_LINGER;
-    k->paused = false;
-    k->stash_n = 0;
-    k->discarded = 0;
-    expiry_start(&k->server->lingers, &k->read_expiry);
-    http_conn_want(k);
-}
-
-static void take_stash(struct http_conn *k)
-{
-    char *stash = k->stash;
-    size_t n = k->stash_n;
-    k->stash = NULL;
-    k->stash_n = k->stash_cap = 0;
-    parse_input(k, stash, n);
-    free(stash);
-    http_conn_want(k);
-}
-
-static void flush(struct http_conn *k)
-{
-    struct http_server *s = k->server;
-    expiry_stop(&k->unhurried_expiry);
-    ssize_t n = conn_flush(&k->c);
-    if (n < 0) {
-        http_conn_kill(k, HTTP_GONE_CLOSED);
-        return;
-    }
-    if (conn_out_size(&k->c) != 0) {
-        if (n > 0 || k->write_expiry.queue == NULL)
-            expiry_start(&s->writes, &k->write_expiry);
-        return;
-    }
-    expiry_stop(&k->write_expiry);
-    if (k->close_when_flushed && k->req == NULL && k->state != CONN_LINGER) {
-        close_after_answer(k);
-        return;
-    }
-    struct http_req *r = k->req;
-    if (r != NULL && r->streaming && r->drained != NULL)
-        r->drained(r->drained_arg, r);
-    if (k->stash_n != 0 && k->state == CONN_IDLE && !k->close_when_flushed)
-        take_stash(k);
-}
-
-/* As many as are dirty now; what becomes dirty meanwhile waits for the next turn. */
-static void send_dirty(void *arg)
-{
-    struct http_server *s = arg;
-    for (unsigned n = s->dirty_count; n != 0 && s->dirty != NULL; n--) {
-        struct http_conn *k = s->dirty;
-        undirty(k);
-        if (k->has_drop)
-            http_conn_kill(k, k->drop_why);
-        else
-            flush(k);
-    }
-    if (s->dirty != NULL)
-        loop_defer(s->loop, &s->send_work);
-}
-
-void http_conn_idle(struct http_conn *k)
-{
-    if (k->is_kept)
-        expiry_stop(&k->read_expiry);
-    else
-        expiry_start(&k->server->idles, &k->read_expiry);
-}
-
-/* --- the end of an exchange --------------------------------------------------------------------------- */
-/* Puts the answer's write off, so that several go out in one; false when it may not wait. */
-static bool put_off(struct http_conn *k)
-{
-    if (k->state != CONN_IDLE || k->close_when_flushed || k->dirty || k->stash_n != 0 ||
-        conn_out_size(&k->c) > HTTP_UNHURRIED_BYTES_MAX)
-        return false;
-    struct http_server *s = k->server;
-    if (k->unhurried_expiry.queue != NULL)
-        k->is_unawaited = true;
-    else
-        expiry_start(k->is_unawaited ? &s->unawaiteds : &s->unhurrieds, &k->unhurried_expiry);
-    return true;
-}
-
-void http_req_finish(struct http_req *r)
-{
-    struct http_conn *k = r->conn;
-    bool unhurried = r->unhurried;
-    k->req = NULL;
-    if (r->close_after)
-        k->close_when_flushed = true;
-    if (k->state == CONN_WAIT) {
-        k->state = CONN_IDLE;
-    } else if (k->state == CONN_BODY) {
-        /* The client was not told to go on, or sends more than we care to read: it has to reconnect. */
-        k->unread_input = true;
-        k->discarded = 0;
-        k->paused = false;
-        if (r->wants_continue || r->info.content_length > HTTP_DISCARD_MAX)
-            k->close_when_flushed = true;
-    }
-    if (k->state == CONN_IDLE)
-        http_conn_idle(k);
-    else if (k->state == CONN_BODY)
-        expiry_start(&k->server->bodies, &k->read_expiry);
-    http_req_release(r);
-    if (!unhurried || !put_off(k))
-        http_conn_dirty(k);
-    http_conn_want(k);
-}
-
-void http_conn_fail(struct http_conn *k, unsigned status, const char *text, enum http_gone why)
-{
-    if (k->state == CONN_DEAD)
-        return;
-    struct http_server *s = k->server;
-    struct http_req *r = k->req;
-    s->stats.bad_requests++;
-    if (r != NULL && r->streaming) {
-        http_conn_kill(k, why); /* a second status cannot be sent; the cut tells the client */
-        return;
-    }
-    k->req = NULL;
-    if (r != NULL && r->gone != NULL)
-        r->gone(r->gone_arg, r, why);
-    http_write_error(k, status, text);
-    if (r != NULL)
-        http_req_release(r);
-    k->unread_input = true;
-    k->close_when_flushed = true;
-    expiry_stop(&k->read_expiry);
-    http_conn_dirty(k);
-    http_conn_want(k);
-}
-
-/* --- what the parser says ----------------------------------------------------------------------------- */
-static bool refuse(struct http_conn *k, unsigned short status, const char *text)
-{
-    k->fail_status = status;
-    k->fail_text = text;
-    return false;
-}
-
-static bool on_url(void *arg, const char *p, size_t n)
-{
-    struct http_conn *k = arg;
-    if (k->req == NULL)
-        k->req = req_new(k);
-    struct http_req *r = k->req;
-    if (r->url_n + n > k->server->opt.url_bytes_max)
-        return refuse(k, 414, "the URL is longer than url_bytes_max");
-    sbuf_add(&r->head, p, n);
-    r->url_n += (uint32_t)n;
-    return true;
-}
-
-static bool on_name(void *arg, const char *p, size_t n)
-{
-    struct http_conn *k = arg;
-    struct http_req *r = k->req;
-    ASSERT(r != NULL); /* a request line has a URL */
-    if (r->span_count == 0 || r->value_open) {
-        if (r->span_count >= k->server->opt.headers_max)
-            return refuse(k, 431, "more headers than headers_max");
-        ARRAY_ROOM(r->spans, r->span_count, r->span_cap);
-        r->spans[r->span_count++] = (struct http_span){ .name_at = (uint32_t)r->head.n };
-        r->value_open = false;
-    }
-    struct http_span *span = &r->spans[r->span_count - 1];
-    sbuf_add(&r->head, p, n);
-    span->name_n += (uint32_t)n;
-    span->value_at = (uint32_t)r->head.n;
-    return true;
-}
-
-static bool on_value(void *arg, const char *p, size_t n)
-{
-    struct http_conn *k = arg;
-    struct http_req *r = k->req;
-    ASSERT(r != NULL && r->span_count != 0);
-    sbuf_add(&r->head, p, n);
-    r->spans[r->span_count - 1].value_n += (uint32_t)n;
-    r->value_open = true;
-    return true;
-}
-
-/* What the library lets through and we do not, and what needs preparation before the body. */
-static bool check_head(struct http_conn *k, struct http_req *r)
-{
-    const struct http_parse_head *h = &r->info;
-    if (!sbuf_ok(&r->head))
-        return refuse(k, 431, "the head is larger than head_bytes_max");
-    struct str coding = http_req_header(r, "Transfer-Encoding");
-    if (coding.p != NULL && (h->is_http10 || !str_eq_nocase(coding, STR("chunked"))))
-        return refuse(k, h->is_http10 ? 400 : 501, "this Transfer-Encoding is not known; use chunked");
-    if (!h->is_http10 && http_req_header(r, "Host").p == NULL &&
-        http_req_header(r, "Libprocess-From").p == NULL &&
-        !str_starts(http_req_header(r, "User-Agent"), STR("libprocess/")))
-        return refuse(k, 400, "the Host header is missing");
-    if (!h->is_chunked && h->content_length <= 0)
-        return true;
-    struct str expect = http_req_header(r, "Expect");
-    if (expect.p != NULL && !h->is_http10) {
-        if (!str_eq_nocase(expect, STR("100-continue")))
-            return refuse(k, 417, "this Expect is not known; only 100-continue is");
-        r->wants_continue = true;
-    }
-    struct str encoding = http_req_header(r, "Content-Encoding");
-    if (encoding.n == 0 || str_eq_nocase(encoding, STR("identity")))
-        return true;
-    if (!str_eq_nocase(encoding, STR("gzip")) && !str_eq_nocase(encoding, STR("x-gzip")))
-        return refuse(k, 415, "this Content-Encoding is not known; use gzip or identity");
-    r->inflate = xcalloc(1, sizeof *r->inflate);
-    if (inflateInit2(r->inflate, 15 + 16) != Z_OK) {
-        free(r->inflate);
-        r->inflate = NULL;
-        return refuse(k, 503, "out of memory");
-    }
-    return true;
-}
-
-static bool on_head(void *arg, const struct http_parse_head *h, bool *ret_no_body)
-{
-    struct http_conn *k = arg;
-    struct http_req *r = k->req;
-    struct http_server *s = k->server;
-    (void)ret_no_body;
-    ASSERT(r != NULL);
-    r->info = *h;
-    r->close_after = !h->keep_alive;
-    r->path_n = (uint32_t)str_index((struct str){ r->head.p, r->url_n }, '?');
-    r->no_body = h->verb == HTTP_VERB_HEAD;
-    if (!check_head(k, r))
-        return false;
-    k->state = CONN_BODY;
-    s->stats.requests++;
-    if (s->handler.on_head != NULL)
-        s->handler.on_head(s->ctx, r);
-    if (k->req != r)
-        return k->state != CONN_DEAD;
-    ASSERT(r->body_mode == BODY_COLLECT || r->gone != NULL);
-    if (r->body_mode == BODY_COLLECT && h->content_length > 0) {
-        if ((uint64_t)h->content_length > r->body_max)
-            return refuse(k, 413, "the body is larger than allowed here");
-        if (r->inflate == NULL && h->content_length <= 1 << 20)
-            (void)sbuf_room(&r->body, (size_t)h->content_length);
-    }
-    http_write_continue(r);
-    return true;
-}
-
-/* Hands bytes of the body on; false when the exchange is over or the connection must end. */
-static bool deliver(struct http_conn *k, struct http_req *r, const char *p, size_t n)
-{
-    if (n == 0)
-        return true;
-    if (r->body_mode == BODY_STREAM) {
-        r->body_fn(r->body_arg, r, str_mem(p, n), false);
-        return k->req == r;
-    }
-    if (r->body.n + n > r->body_max)
-        return refuse(k, 413,
-                      r->inflate != NULL ? "the decompressed body is larger than allowed here"
-                                         : "the body is larger than allowed here");
-    sbuf_add(&r->body, p, n);
-    return sbuf_ok(&r->body) || refuse(k, 503, "out of memory");
-}
-
-static bool deliver_inflated(struct http_conn *k, struct http_req *r, const char *p, size_t n)
-{
-    static _Thread_local char out[16 * 1024];
-    z_stream *z = r->inflate;
-    z->next_in = (Bytef *)(uintptr_t)p; /* zlib does not write there */
-    z->avail_in = (uInt)n;
-    for (;;) {
-        if (r->inflate_over)
-            return z->avail_in == 0 || refuse(k, 400, "bytes after the end of the gzip body");
-        z->next_out = (Bytef *)out;
-        z->avail_out = sizeof out;
-        int rc = inflate(z, Z_NO_FLUSH);
-        if (rc != Z_OK && rc != Z_STREAM_END && rc != Z_BUF_ERROR)
-            return refuse(k, 400, "the body is not gzip");
-        size_t got = sizeof out - z->avail_out;
-        r->inflate_over = rc == Z_STREAM_END;
-        r->inflated += got;
-        if (r->inflated > k->server->opt.inflated_bytes_max)
-            return refuse(k, 413, "the decompressed body is larger than inflated_bytes_max");
-        if (!deliver(k, r, out, got))
-            return false;
-        if (!r->inflate_over && (rc == Z_BUF_ERROR || (got < sizeof out && z->avail_in == 0)))
-            return true; /* wants more input */
-    }
-}
-
-static bool on_body(void *arg, const char *p, size_t n)
-{
-    struct http_conn *k = arg;
-    struct http_req *r = k->req;
-    bool goes_on = false;
-    if (r != NULL)
-        goes_on = r->inflate != NULL ? deliver_inflated(k, r, p, n) : deliver(k, r, p, n);
-    if (goes_on || k->fail_status != 0 || k->state == CONN_DEAD)
-        return goes_on;
-    k->discarded += (uint32_t)n;
-    if (k->discarded > HTTP_DISCARD_MAX && !k->close_when_flushed) {
-        k->close_when_flushed = true;
-        http_conn_dirty(k);
-    }
-    return !k->close_when_flushed;
-}
-
-static bool on_end(void *arg)
-{
-    struct http_conn *k = arg;
-    struct http_req *r = k->req;
-    struct http_server *s = k->server;
-    http_parse_pause(&k->parse);
-    expiry_stop(&k->read_expiry);
-    k->paused = false;
-    if (r == NULL) {
-        k->state = CONN_IDLE;
-        k->unread_input = false;
-        return true;
-    }
-    if (r->inflate != NULL && !r->inflate_over)
-        return refuse(k, 400, "the gzip body is cut off");
-    r->body_over = true;
-    k->state = CONN_WAIT;
-    if (r->body_mode == BODY_STREAM)
-        r->body_fn(r->body_arg, r, (struct str){ NULL, 0 }, true);
-    else if (r->complete != NULL)
-        r->complete(r->complete_arg, r);
-    else
-        s->handler.on_request(s->ctx, r);
-    ASSERT(k->req != r || r->gone != NULL); /* answered, or wants to know when the peer goes away */
-    return k->state != CONN_DEAD;
-}
-
-static const struct http_parse_events events = {
-    .on_url = on_url,
-    .on_name = on_name,
-    .on_value = on_value,
-    .on_head = on_head,
-    .on_body = on_body,
-    .on_end = on_end,
-};
-
-/* --- input -------------------------------------------------------------------------------------------- */
-static void stash_add(struct http_conn *k, const char *p, size_t n)
-{
-    if (k->stash_n + n > k->stash_cap) {
-        k->stash_cap = (uint32_t)(k->stash_n + n);
-        k->stash = xrealloc(k->stash, k->stash_cap, 1);
-    }
-    memcpy(k->stash + k->stash_n, p, n);
-    k->stash_n += (uint32_t)n;
-    http_conn_want(k);
-}
-
-static void parse_failed(struct http_conn *k, enum http_parse_result res)
-{
-    if (k->state == CONN_DEAD)
-        return;
-    char text[128];
-    unsigned status = k->fail_status;
-    const char *reason = k->fail_text;
-    if (res == HTTP_PARSE_TOO_BIG) {
-        status = k->parse.head_bytes == 0 ? 414 : 431; /* the first line itself, or all together */
-        reason = "the head is larger than head_bytes_max";
-    } else if (status == 0) {
-        if (res == HTTP_PARSE_STOPPED)
-            return; /* answered and closing: nothing to add */
-        status = 400;
-        reason = http_parse_reason(&k->parse);
-    }
-    (void)snprintf(text, sizeof text, "%s", reason);
-    http_conn_fail(k, status, text, HTTP_GONE_PROTOCOL);
-}
-
-static void parse_input(struct http_conn *k, const char *p, size_t n)
-{
-    while (n != 0 && k->state != CONN_DEAD) {
-        if (k->close_when_flushed)
-            return; /* the last answer is given; what follows is not looked at */
-        if (k->state == CONN_WAIT || k->stash_n != 0) {
-            stash_add(k, p, n);
-            return;
-        }
-        size_t taken;
-        if (k->state == CONN_IDLE)
-            k->state = CONN_HEAD;
-        enum http_parse_result res = http_parse_feed(&k->parse, p, n, &taken);
-        if (res != HTTP_PARSE_OK && res != HTTP_PARSE_PAUSED) {
-            parse_failed(k, res);
-            return;
-        }
-        p += taken;
-        n -= taken;
-    }
-    if (k->state == CONN_HEAD && http_parse_is_idle(&k->parse))
-        k->state = CONN_IDLE; /* blank lines only */
-    struct http_server *s = k->server;
-    if (k->state == CONN_HEAD && k->read_expiry.queue != &s->heads)
-        expiry_start(&s->heads, &k->read_expiry); /* from the first byte on, not renewed */
-    else if (k->state == CONN_BODY && !k->paused)
-        expiry_start(&s->bodies, &k->read_expiry);
-    else if (k->state == CONN_IDLE && k->read_expiry.queue != &s->idles)
-        http_conn_idle(k);
-}
-
-static void take_input(struct http_conn *k, const char *p, size_t n)
-{
-    if (k->state == CONN_LINGER) {
-        k->discarded += (uint32_t)n;
-        if (k->discarded > HTTP_LINGER_BYTES_MAX)
-            http_conn_kill(k, HTTP_GONE_CLOSED);
-        return;
-    }
-    parse_input(k, p, n);
-}
-
-static void peer_ended(struct http_conn *k)
-{
-    if (k->state == CONN_IDLE && k->req == NULL && conn_out_size(&k->c) != 0) {
-        /* Asked, said that it is done, and waits for the answer. */
-        k->close_when_flushed = true;
-        http_conn_dirty(k);
-        http_conn_want(k);
-        return;
-    }
-    if (conn_out_size(&k->c) != 0)
-        (void)conn_flush(&k->c); /* answers to what was pipelined before; their fate does not matter */
-    http_conn_kill(k, HTTP_GONE_CLOSED);
-}
-
-/* Whether this connection speaks TLS, decided by its first byte; false: nothing there yet. */
-static bool decide_tls(struct http_conn *k)
-{
-    unsigned char first;
-    ssize_t n = recv(k->c.fd, &first, 1, MSG_PEEK);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return false;
-    k->tls_undecided = false;
-    if (n == 1 && first == 0x16 && conn_start_tls(&k->c, k->server->opt.tls, true, NULL, NULL) != 0)
-        http_conn_kill(k, HTTP_GONE_CLOSED);
-    return k->state != CONN_DEAD;
-}
-
-static void on_ready(struct conn *c, int what)
-{
-    struct http_conn *k = (struct http_conn *)c;
-    if (k->state == CONN_DEAD)
-        return;
-    if ((what & LOOP_READ) && (!k->tls_undecided || decide_tls(k))) {
-        char *buf = conn_scratch();
-        unsigned rounds = 0;
-        do {
-            ssize_t n = conn_read(c, buf, CONN_READ_SIZE);
-            if (n == CONN_AGAIN)
-                break;
-            if (n <= 0) {
-                if (n == 0)
-                    peer_ended(k);
-                else
-                    http_conn_kill(k, HTTP_GONE_CLOSED);
-                break;
+    struct http_listener *l = arg;
+    struct http_server *s = l->server;
+    (void)what;
+    for (int i = 0; i < 128; i++) {
+        struct sockaddr_storage ss = { .ss_family = AF_UNSPEC };
+        socklen_t n = sizeof ss;
+        int c = accept4(fd, (struct sockaddr *)&ss, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (c < 0 && (errno == EINTR || errno == ECONNABORTED))
+            continue;
+        if (c < 0) {
+            if (errno != EAGAIN && errno != EWOULDBLOCK) {
+                /* Out of descriptors or memory: looking again at once would spin. */
+                s->stats.refused++;
+                loop_watch_free(l->watch);
+                l->watch = NULL;
+                loop_timer_in(&s->accept_retry, 100 * NS_PER_MS);
             }
-            take_input(k, buf, (size_t)n);
-        } while (k->state != CONN_DEAD && (k->c.wanted & LOOP_READ) && conn_has_pending(c) && ++rounds < 16);
-        if (k->state != CONN_DEAD && conn_has_pending(c) && (k->c.wanted & LOOP_READ))
-            event_active(&c->ev, EV_READ, 0);
+            return;
+        }
+        if (s->stats.connections >= s->opt.connections_max) {
+            s->stats.refused++;
+            (void)close(c);
+            continue;
+        }
+        http_conn_accept(s, c, (struct sockaddr *)&ss);
     }
-    if ((what & LOOP_WRITE) && k->state != CONN_DEAD)
-        flush(k);
+}
+
+static void accept_again(void *arg)
+{
+    struct http_server *s = arg;
+    for (struct http_listener *l = s->listeners; l != NULL; l = l->next)
+        if (l->watch == NULL)
+            l->watch = loop_fd(s->loop, l->fd, LOOP_READ, on_accept, l);
+}
+
+static struct http_listener *listener_add(struct http_server *s, int fd)
+{
+    struct http_listener *l = xcalloc(1, sizeof *l);
+    l->server = s;
+    l->fd = fd;
+    l->watch = loop_fd(s->loop, fd, LOOP_READ, on_accept, l);
+    LL_PREPEND(s->listeners, l);
+    return l;
+}
+
+int http_server_listen_fd(struct http_server *s, int fd, struct error *err)
+{
+    if (evutil_make_socket_nonblocking(fd) != 0 || evutil_make_socket_closeonexec(fd) != 0)
+        return error_set_errno(err, errno, "descriptor %d is no listening socket", fd);
+    (void)listener_add(s, fd);
+    return 0;
+}
+
+int http_server_adopt(struct http_server *s, int fd, struct error *err)
+{
+    struct sockaddr_storage ss = { .ss_family = AF_UNSPEC };
+    socklen_t n = sizeof ss;
+    if (getpeername(fd, (struct sockaddr *)&ss, &n) != 0 || evutil_make_socket_nonblocking(fd) != 0)
+        return error_set_errno(err, errno, "descriptor %d is no connected socket", fd);
+    http_conn_accept(s, fd, (struct sockaddr *)&ss);
+    return 0;
+}
+
+int http_server_listen(struct http_server *s, const struct net_addr *addr, struct net_addr *ret_bound,
+                       struct error *err)
+{
+    struct sockaddr_storage ss;
+    socklen_t n = net_to_sockaddr(addr, &ss);
+    char text[NET_TEXT_SIZE];
+    net_text(addr, text);
+    int fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return error_set_errno(err, errno, "listening on %s: no socket", text);
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
+    if (bind(fd, (struct sockaddr *)&ss, n) != 0 || listen(fd, 4096) != 0) {
+        int e = errno;
+        (void)close(fd);
+        if (e == EADDRINUSE)
+            return error_set(err, ERR_CONFLICT, "port %u of %s is in use by another program", addr->port,
+                             text);
+        if (e == EADDRNOTAVAIL)
+            return error_set(err, ERR_INVALID, "%s is no address of this machine", text);
+        return error_set_errno(err, e, "listening on %s", text);
+    }
+    if (ret_bound != NULL) {
+        struct net_addr remote;
+        conn_names(fd, ret_bound, &remote);
+    }
+    (void)listener_add(s, fd);
+    return 0;
+}
+
+int http_server_listen_unix(struct http_server *s, const char *path, unsigned mode, struct error *err)
+{
+    struct sockaddr_un un = { .sun_family = AF_UNIX };
+    if (strlen(path) >= sizeof un.sun_path)
+        return error_set(err, ERR_INVALID, "unix socket path %.120s is longer than %zu bytes", path,
+                         sizeof un.sun_path - 1);
+    memcpy(un.sun_path, path, strlen(path) + 1);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return error_set_errno(err, errno, "listening on %.120s: no socket", path);
+    struct stat st;
+    if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
+        (void)unlink(path);
+    if (bind(fd, (struct sockaddr *)&un, sizeof un) != 0 || chmod(path, (mode_t)mode) != 0 ||
+        listen(fd, 4096) != 0) {
+        int e = errno;
+        (void)close(fd);
+        return error_set_errno(err, e, "listening on %.120s", path);
+    }
+    listener_add(s, fd)->unix_path = xstrdup(path);
+    return 0;
+}
+
+void http_server_stop_listening(struct http_server *s)
+{
+    struct http_listener *l, *next;
+    LL_FOREACH_SAFE(s->listeners, l, next)
+    {
+        loop_watch_free(l->watch);
+        (void)close(l->fd);
+        if (l->unix_path != NULL)
+            (void)unlink(l->unix_path);
+        free(l->unix_path);
+        free(l);
+    }
+    s->listeners = NULL;
 }
 
 /* --- timeouts ----------------------------------------------------------------------------------------- */
@@ -695,61 +194,6 @@ static void write_expired(struct expiry *e, void *arg)
     http_conn_kill(CONN_OF(e, write_expiry), HTTP_GONE_STALLED);
 }
 
-/* --- accepting ---------------------------------------------------------------------------------------- */
-/* Keep-alive probes find the peers that vanished with their machine: five minutes in all. */
-static void set_tcp_options(int fd)
-{
-    static const struct {
-        int level, name, value;
-    } options[] = {
-        { IPPROTO_TCP, TCP_NODELAY, 1 },    { SOL_SOCKET, SO_KEEPALIVE, 1 },
-        { IPPROTO_TCP, TCP_KEEPIDLE, 180 }, { IPPROTO_TCP, TCP_KEEPINTVL, 30 },
-        { IPPROTO_TCP, TCP_KEEPCNT, 4 },
-    };
-    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
-        (void)setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof(int));
-}
-
-/* A peer that reached us by an address of its own is on this machine. */
-static bool is_local(int fd, const struct net_addr *peer)
-{
-    struct sockaddr_storage sa;
-    socklen_t n = sizeof sa;
-    struct net_addr own;
-
-    if (peer->family == NET_UNIX || net_is_loopback(peer))
-        return true;
-    if (getsockname(fd, (struct sockaddr *)&sa, &n) != 0)
-        return false;
-    net_from_sockaddr((struct sockaddr *)&sa, &own);
-    own.port = peer->port;
-    return net_eq(&own, peer);
-}
-
-void http_conn_accept(struct http_server *s, int fd, const struct sockaddr *sa)
-{
-    struct http_conn *k = xcalloc(1, sizeof *k);
-    conn_init(&k->c, s->loop, fd, on_ready);
-    k->server = s;
-    net_from_sockaddr(sa, &k->peer);
-    if (k->peer.family == NET_NONE)
-        k->peer.family = NET_UNIX;
-    if (k->peer.family != NET_UNIX)
-        set_tcp_options(fd);
-    http_parse_init(&k->parse, false, (uint32_t)s->opt.head_bytes_max, &events, k);
-    DL_APPEND(s->conns, k);
-    s->stats.connections++;
-    s->stats.accepted++;
-    if (s->opt.tls != NULL && (s->opt.tls_downgrade || (s->opt.tls_plain_local && is_local(fd, &k->peer))))
-        k->tls_undecided = true;
-    else if (s->opt.tls != NULL && conn_start_tls(&k->c, s->opt.tls, true, NULL, NULL) != 0) {
-        http_conn_kill(k, HTTP_GONE_CLOSED);
-        return;
-    }
-    expiry_start(&s->silents, &k->read_expiry);
-    http_conn_want(k);
-}
-
 /* --- life --------------------------------------------------------------------------------------------- */
 static void defaults(struct http_server_options *o)
 {
@@ -790,8 +234,8 @@ int http_server_new(struct http_server **ret_server, struct loop *loop,
     s->handler = *handler;
     s->ctx = ctx;
     s->date_s = INT64_MIN;
-    s->send_work = LOOP_WORK(LOOP_SEND, send_dirty, s);
-    s->free_work = LOOP_WORK(LOOP_FREE, free_dead, s);
+    s->send_work = LOOP_WORK(LOOP_SEND, http_send_dirty, s);
+    s->free_work = LOOP_WORK(LOOP_FREE, http_conn_free_dead, s);
     expiry_timer_init(&s->timer, loop);
     expiry_queue_init(&s->silents, &s->timer, s->opt.silent_timeout_ns, idle_expired, s);
     expiry_queue_init(&s->heads, &s->timer, s->opt.head_timeout_ns, head_expired, s);
@@ -801,7 +245,7 @@ int http_server_new(struct http_server **ret_server, struct loop *loop,
     expiry_queue_init(&s->unhurrieds, &s->timer, HTTP_UNHURRIED_MS * NS_PER_MS, unhurried_over, s);
     expiry_queue_init(&s->unawaiteds, &s->timer, HTTP_UNAWAITED_MS * NS_PER_MS, unhurried_over, s);
     expiry_queue_init(&s->lingers, &s->timer, 2 * NS_PER_S, linger_expired, s);
-    loop_timer_init(&s->accept_retry, loop, http_accept_again, s);
+    loop_timer_init(&s->accept_retry, loop, accept_again, s);
     *ret_server = s;
     return 0;
 }
@@ -820,13 +264,13 @@ void http_server_free(struct http_server *s)
     }
     while (s->conns != NULL)
         http_conn_kill(s->conns, HTTP_GONE_SHUTDOWN);
-    free_dead(s);
+    http_conn_free_dead(s);
     loop_undefer(s->loop, &s->send_work);
     loop_undefer(s->loop, &s->free_work);
     while (s->pool != NULL) {
         struct http_req *r = s->pool;
         s->pool = r->next_free;
-        req_free(r);
+        http_req_free(r);
     }
     if (s->deflate != NULL) {
         (void)deflateEnd(s->deflate);

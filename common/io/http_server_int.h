@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside of the HTTP server: shared by http_server.c (connections, parsing), http_listen.c, http_req.c (what
- * owners ask) and http_reply.c (answers). Not for others.
+/* Inside of the HTTP server, from the top down: http_server.c (listening, life), http_input.c (what comes
+ * in), http_reply.c (answers), http_req.c (what owners ask), http_conn.c (connections and exchanges). Not for
+ * others.
  *
  *   read side of a connection                                       exchange (conn->req)
  *   IDLE --first byte--> HEAD --head--> BODY --end--> WAIT           made with the first byte of a head
- *     ^                                  |             |             gone with the end of its answer, or by
- * kill
+ *     ^                                  |             |             gone with its answer's end, or killed
  *     +---------- answered, body over ---+-------------+
  *   any --answer that closes, sent--> LINGER --peer's end, timeout--> DEAD (freed at LOOP_FREE)
  *
@@ -77,7 +77,7 @@ struct http_conn {
     const char *fail_text;
     enum conn_state state;
     bool dirty, paused, close_when_flushed, unread_input, tls_undecided, has_drop, is_kept;
-    bool is_unawaited; /* it has asked on while an unhurried answer was put off: it waits for none */
+    bool is_unawaited;       /* it has asked on while an unhurried answer was put off: it waits for none */
     enum http_gone drop_why; /* with has_drop: to be killed at the end of the turn */
 };
 
@@ -113,28 +113,31 @@ struct http_server {
     char date[HTTP_DATE_SIZE];
 };
 
-/* http_server.c */
-void http_conn_idle(struct http_conn *k); /* starts the idle timeout, unless the connection is kept */
-void http_conn_dirty(struct http_conn *k);
-void http_conn_drop(struct http_conn *k, enum http_gone why); /* at the end of the turn */
-void http_conn_kill(struct http_conn *k, enum http_gone why); /* now; freed later */
-void http_conn_want(struct http_conn *k);
+/* http_conn.c */
+struct http_req *http_req_new(struct http_conn *k);
+void http_req_release(struct http_req *r);
+void http_req_free(struct http_req *r);
 /* The exchange has been answered: the connection goes on or ends. r is dead afterwards. */
 void http_req_finish(struct http_req *r);
-void http_req_release(struct http_req *r);
-/* Answers an error of this module and ends the exchange; the owner is told if it asked to be. */
-void http_conn_fail(struct http_conn *k, unsigned status, const char *text, enum http_gone why);
-
-struct sockaddr;
-void http_conn_accept(struct http_server *s, int fd, const struct sockaddr *sa);
-
-/* http_listen.c */
-void http_accept_again(void *server); /* after being out of descriptors */
+void http_conn_idle(struct http_conn *k); /* starts the idle timeout, unless the connection is kept */
+void http_conn_dirty(struct http_conn *k);
+void http_conn_undirty(struct http_conn *k);
+void http_conn_drop(struct http_conn *k, enum http_gone why); /* at the end of the turn */
+void http_conn_kill(struct http_conn *k, enum http_gone why); /* now; freed later */
+void http_conn_free_dead(void *server);
+void http_conn_want(struct http_conn *k);
 
 /* http_reply.c */
 /* Writes an answer that is not the owner's; r may be NULL. */
 void http_write_error(struct http_conn *k, unsigned status, const char *text);
+/* Answers an error of this module and ends the exchange; the owner is told if it asked to be. */
+void http_conn_fail(struct http_conn *k, unsigned status, const char *text, enum http_gone why);
 /* 100 Continue, if the client waits for it. */
 void http_write_continue(struct http_req *r);
+
+/* http_input.c */
+struct sockaddr;
+void http_conn_accept(struct http_server *s, int fd, const struct sockaddr *sa);
+void http_send_dirty(void *server);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls of the HTTP client: building the request, finding a connection, timeouts, names, the end. */
+/* The functions of the HTTP client: taking calls, looking up names, what a caller may do while a call runs.
+ */
 #include "common/io/http_client.h"
 
 #include <stdio.h>
@@ -12,160 +13,8 @@
 #include "common/base/assert.h"
 #include "common/io/http_client_int.h"
 
-enum { NAMES_MAX = 1024, REQUEST_BYTES_MAX = 1 << 30 };
+enum { NAMES_MAX = 1024 };
 #define NAME_LIFE_NS (5 * NS_PER_S)
-
-/* --- timeouts ----------------------------------------------------------------------------------------- */
-static void call_expired(struct http_call *call)
-{
-    struct error err;
-    if (call->has_head)
-        (void)error_set(&err, ERR_TIMEOUT, "no byte of the answer came within stall_timeout");
-    else
-        (void)error_set(&err, ERR_TIMEOUT, "no answer came within answer_timeout");
-    struct client_conn *k = call->conn;
-    /* Those behind it on the connection would wait for the same answer. */
-    client_conn_fail(k, &err);
-}
-
-static void on_call_timer(void *arg)
-{
-    call_expired(arg);
-}
-
-static void on_call_expiry(struct expiry *e, void *arg)
-{
-    (void)arg;
-    call_expired((struct http_call *)(void *)((char *)e - offsetof(struct http_call, expiry)));
-}
-
-void client_call_wait(struct http_call *call, int64_t ns, int64_t default_ns, struct expiry_queue *q)
-{
-    client_call_wait_over(call);
-    if (ns < 0)
-        return;
-    if (ns == 0 || ns == default_ns) {
-        expiry_start(q, &call->expiry);
-        return;
-    }
-    if (call->timer.ev == NULL)
-        loop_timer_init(&call->timer, call->client->loop, on_call_timer, call);
-    loop_timer_in(&call->timer, ns);
-}
-
-void client_call_wait_over(struct http_call *call)
-{
-    expiry_stop(&call->expiry);
-    if (call->timer.ev != NULL)
-        loop_timer_cancel(&call->timer);
-}
-
-/* --- the end of a call -------------------------------------------------------------------------------- */
-static void call_free(struct http_call *call)
-{
-    ASSERT(call->conn == NULL);
-    client_call_wait_over(call);
-    loop_timer_done(&call->timer);
-    sbuf_done(&call->request);
-    sbuf_done(&call->body);
-    if (call->body_out != NULL)
-        evbuffer_free(call->body_out);
-    free(call->unix_path);
-    free(call);
-}
-
-/* a NULL: silently. */
-void client_call_end(struct http_call *call, const struct http_answer *a, const struct error *err)
-{
-    if (a != NULL && !call->cancelled && !call->client->closing && call->p.on_done != NULL)
-        call->p.on_done(call->p.arg, call, a, err);
-    call_free(call);
-}
-
-void client_call_fail_later(struct http_call *call, const struct error *err)
-{
-    call->err = *err;
-    DL_APPEND(call->client->failed, call);
-    loop_defer(call->client->loop, &call->client->free_work);
-}
-
-/* --- pools -------------------------------------------------------------------------------------------- */
-static size_t pool_key(const struct http_call *call, char key[POOL_KEY_MAX])
-{
-    struct str name = { NULL, 0 };
-    if (call->p.flags & HTTP_CALL_TLS)
-        name = str_of(call->host); /* the certificate was checked against it */
-    else if (call->unix_path != NULL)
-        name = str_of(call->unix_path);
-    if (name.n > 300)
-        name.n = 300;
-    char *at = key;
-    uint32_t kind = call->p.flags & (HTTP_CALL_TLS | HTTP_CALL_PIPELINE);
-    memcpy(at, &call->p.addr, sizeof call->p.addr);
-    at += sizeof call->p.addr;
-    memcpy(at, &kind, sizeof kind);
-    at += sizeof kind;
-    memcpy(at, &call->p.lane, sizeof call->p.lane);
-    at += sizeof call->p.lane;
-    if (name.n != 0)
-        memcpy(at, name.p, name.n);
-    return (size_t)(at - key) + name.n;
-}
-
-static struct client_pool *pool_get(struct http_client *c, const struct http_call *call)
-{
-    char key[POOL_KEY_MAX];
-    size_t n = pool_key(call, key);
-    struct client_pool *pool = NULL;
-    HASH_FIND(hh, c->pools, key, n, pool);
-    if (pool != NULL)
-        return pool;
-    pool = xcalloc(1, sizeof *pool + n);
-    memcpy(pool->key, key, n);
-    pool->key_n = n;
-    HASH_ADD_KEYPTR(hh, c->pools, pool->key, pool->key_n, pool);
-    return pool;
-}
-
-static struct client_conn *pooled(struct client_pool *pool, const struct http_call *call)
-{
-    if (call->p.flags & HTTP_CALL_PIPELINE)
-        return pool->pipelined;
-    return call->was_retried ? NULL : pool->idle; /* the second try wants a fresh one */
-}
-
-void client_start(struct http_call *call)
-{
-    struct http_client *c = call->client;
-    bool fresh = (call->p.flags & HTTP_CALL_NEW_CONNECTION) != 0;
-    struct client_pool *pool = fresh ? NULL : pool_get(c, call);
-    struct client_conn *k = fresh ? NULL : pooled(pool, call);
-    struct error err;
-    size_t waiting = k != NULL ? conn_out_size(&k->c) + k->unsent_bytes : 0;
-    if (waiting != 0 && waiting + call->request.n > c->opt.queue_bytes_max) {
-        (void)error_set(&err, ERR_LIMIT, "%zu bytes wait for this server; queue_bytes_max is %zu", waiting,
-                        c->opt.queue_bytes_max);
-        client_call_fail_later(call, &err);
-        return;
-    }
-    if (k == NULL)
-        k = client_conn_new(c, &call->p.addr, call, &err);
-    if (k == NULL) {
-        if (pool != NULL && pool->conn_count == 0) {
-            HASH_DEL(c->pools, pool);
-            free(pool);
-        }
-        client_call_fail_later(call, &err);
-        return;
-    }
-    if (k->pool == NULL && pool != NULL) {
-        k->pool = pool;
-        pool->conn_count++;
-        if (k->is_pipelined)
-            pool->pipelined = k;
-    }
-    client_conn_add(k, call);
-}
 
 /* --- names -------------------------------------------------------------------------------------------- */
 struct name_entry {
@@ -270,63 +119,7 @@ static void resolve(struct http_call *call)
     worker_submit(c->resolver, &n->job);
 }
 
-/* --- requests ----------------------------------------------------------------------------------------- */
-static void add_value(struct sbuf *b, struct str value)
-{
-    size_t from = b->n;
-    sbuf_str(b, value);
-    for (size_t i = from; i < b->n; i++)
-        if ((unsigned char)b->p[i] < 32 || b->p[i] == 127)
-            b->p[i] = ' ';
-    sbuf_c(b, "\r\n");
-}
-
-static void build_request(struct http_call *call, const struct http_call_params *p)
-{
-    struct sbuf *b = &call->request;
-    char addr[NET_TEXT_SIZE];
-    bool stream = (p->flags & HTTP_CALL_STREAM_BODY) != 0;
-    sbuf_init(b, REQUEST_BYTES_MAX);
-    sbuf_c(b, p->method);
-    sbuf_char(b, ' ');
-    for (size_t i = 0; i < p->target.n; i++) /* a blank or control byte would end the line or the target */
-        sbuf_char(b, (unsigned char)p->target.p[i] <= 32 ? '_' : p->target.p[i]);
-    sbuf_c(b, " HTTP/1.1\r\nHost: ");
-    if (p->host.n != 0) {
-        bool is_ip6 = str_index(p->host, ':') < p->host.n && p->host.p[0] != '[';
-        sbuf_c(b, is_ip6 ? "[" : "");
-        sbuf_str(b, p->host);
-        sbuf_c(b, is_ip6 ? "]" : "");
-        uint16_t port = p->port != 0 ? p->port : p->addr.port;
-        if (port != 0 && port != ((p->flags & HTTP_CALL_TLS) ? 443 : 80))
-            sbuf_fmt(b, ":%u", port);
-    } else if (p->addr.family == NET_UNIX) {
-        sbuf_c(b, "localhost");
-    } else {
-        net_text(&p->addr, addr);
-        sbuf_c(b, addr);
-    }
-    sbuf_c(b, "\r\n");
-    for (size_t i = 0; i < p->header_count; i++) {
-        sbuf_c(b, p->headers[i].name);
-        sbuf_c(b, ": ");
-        add_value(b, p->headers[i].value);
-    }
-    if (p->content_type != NULL)
-        sbuf_fmt(b, "Content-Type: %s\r\n", p->content_type);
-    if (p->flags & HTTP_CALL_NEW_CONNECTION)
-        sbuf_c(b, "Connection: close\r\n");
-    bool has_body = p->body.n != 0 || strcmp(p->method, "POST") == 0 || strcmp(p->method, "PUT") == 0 ||
-                    strcmp(p->method, "PATCH") == 0;
-    if (stream)
-        sbuf_c(b, "Transfer-Encoding: chunked\r\n");
-    else if (has_body)
-        sbuf_fmt(b, "Content-Length: %zu\r\n", p->body.n);
-    sbuf_c(b, "\r\n");
-    if (!stream)
-        sbuf_str(b, p->body);
-}
-
+/* --- starting a call ------------------------------------------------------------------------------------ */
 static int check_params(const struct http_client *c, const struct http_call_params *p, struct error *err)
 {
     if (p->host.n > HOST_MAX)
@@ -365,11 +158,10 @@ struct http_call *http_client_call(struct http_client *c, const struct http_call
         net_ip_text(&p->addr, call->host);
     if (p->unix_path != NULL)
         call->unix_path = xstrdup(p->unix_path);
-    build_request(call, p);
+    bool built = client_call_build(call, p, &err) == 0;
     call->p.body = call->p.target = call->p.host = (struct str){ NULL, 0 };
     call->p.headers = NULL;
-    if (!sbuf_ok(&call->request)) {
-        (void)error_set(&err, ERR_LIMIT, "the request is larger than %d bytes", REQUEST_BYTES_MAX);
+    if (!built) {
         client_call_fail_later(call, &err);
     } else if (p->addr.family == NET_NONE) {
         resolve(call);
@@ -391,7 +183,7 @@ void http_call_cancel(struct http_call *call)
         return; /* its answer is still going to come, and is dropped */
     if (k->is_pipelined) {
         client_conn_remove(k, call);
-        call_free(call);
+        client_call_free(call);
         return;
     }
     client_conn_fail(k, NULL);
@@ -470,30 +262,6 @@ void http_call_peer(const struct http_call *call, struct net_addr *ret_local, st
     memset(ret_remote, 0, sizeof *ret_remote);
 }
 
-struct str http_answer_header(const struct http_answer *a, const char *name)
-{
-    const struct client_head *h = a->head;
-    struct str want = str_of(name);
-    for (uint32_t i = h != NULL ? h->count : 0; i-- > 0;) {
-        const struct client_span *s = &h->spans[i];
-        if (s->name_n == want.n && str_eq_nocase(str_mem(h->text.p + s->name_at, s->name_n), want))
-            return str_trim(str_mem(h->text.p + s->value_at, s->value_n));
-    }
-    return (struct str){ NULL, 0 };
-}
-
-bool http_answer_header_at(const struct http_answer *a, size_t index, struct str *ret_name, struct str *ret_value)
-{
-    const struct client_head *h = a->head;
-
-    if (h == NULL || index >= h->count)
-        return false;
-    const struct client_span *s = &h->spans[index];
-    *ret_name = str_mem(h->text.p + s->name_at, s->name_n);
-    *ret_value = str_trim(str_mem(h->text.p + s->value_at, s->value_n));
-    return true;
-}
-
 /* --- life --------------------------------------------------------------------------------------------- */
 int http_client_new(struct http_client **ret_client, struct loop *loop,
                     const struct http_client_options *options, struct error *err)
@@ -521,8 +289,8 @@ int http_client_new(struct http_client **ret_client, struct loop *loop,
     expiry_timer_init(&c->timer, loop);
     expiry_queue_init(&c->connects, &c->timer, c->opt.connect_timeout_ns, client_connect_expired, c);
     expiry_queue_init(&c->idles, &c->timer, c->opt.idle_timeout_ns, client_idle_expired, c);
-    expiry_queue_init(&c->answers, &c->timer, 30 * NS_PER_S, on_call_expiry, c);
-    expiry_queue_init(&c->stalls, &c->timer, 60 * NS_PER_S, on_call_expiry, c);
+    expiry_queue_init(&c->answers, &c->timer, 30 * NS_PER_S, client_call_expired, c);
+    expiry_queue_init(&c->stalls, &c->timer, 60 * NS_PER_S, client_call_expired, c);
     *ret_client = c;
     return 0;
 }
