@@ -69,9 +69,6 @@ static inline bool desc_is_packed(const ProtobufCFieldDescriptor *f, enum wire_t
            desc_wire_type(f->type) != WIRE_BYTES;
 }
 
-/* Takes one element of a packed list. */
-bool desc_packed_next(struct str *list, enum wire_type type, uint64_t *ret);
-
 static inline bool desc_enum_knows(const ProtobufCFieldDescriptor *f, int value)
 {
     return protobuf_c_enum_descriptor_get_value(f->descriptor, value) != NULL;

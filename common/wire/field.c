@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Scanning and putting single fields of the protobuf wire format. */
-#include "common/wire/desc.h"
-#include "common/wire/guard.h"
+#include "common/wire/field.h"
 
 #define FIELD_NUMBER_MAX ((UINT64_C(1) << 29) - 1)
 
@@ -88,7 +87,7 @@ int wire_field_next_any(struct str *rest, struct wire_field *ret)
     return 1;
 }
 
-bool desc_packed_next(struct str *list, enum wire_type type, uint64_t *ret)
+bool wire_packed_next(struct str *list, enum wire_type type, uint64_t *ret)
 {
     const uint8_t *p = (const uint8_t *)list->p, *end = p + list->n;
     size_t size = type == WIRE_FIXED64 ? 8 : 4;

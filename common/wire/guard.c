@@ -56,7 +56,7 @@ static int walk_packed(struct walk *w, const ProtobufCFieldDescriptor *f, struct
     uint64_t v;
 
     while (list.n != 0) {
-        if (!desc_packed_next(&list, type, &v))
+        if (!wire_packed_next(&list, type, &v))
             return bad(w, f, "a packed list is cut short");
         if (f->type == PROTOBUF_C_TYPE_ENUM)
             (void)walk_enum(w, f, v); /* noted; the value is taken out after unpacking */

@@ -118,7 +118,7 @@ static bool write_element(struct jsonw *w, const ProtobufCFieldDescriptor *f, co
         return true;
     }
     for (struct str list = in->bytes; list.n != 0;) {
-        if (!desc_packed_next(&list, desc_wire_type(f->type), &v))
+        if (!wire_packed_next(&list, desc_wire_type(f->type), &v))
             return false;
         if (f->type != PROTOBUF_C_TYPE_ENUM || enum_name(f, v) != NULL)
             write_number(w, f, v);
