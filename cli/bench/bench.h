@@ -2,10 +2,12 @@
 /* `stoa bench-framework`: grades a scheduler against a scripted master.
  *
  * Each scenario (scenarios.c) starts the program under test anew and plays one script to it: blocking functions, one line per
- * thing that happens, on a loop that runs while they wait. The master here (master.c, calls.c) speaks the v1 scheduler API
+ * thing that happens, on a loop that runs while they wait. The master here (master.c, calls.c, events.c) speaks the v1 scheduler API
  * as the real one does, keeps two agents that only exist on paper and tasks that run nothing, and can be told to misbehave. What
  * it sees is judged in two ways: rules that hold at any time (a call that breaks the protocol is a problem whenever it comes),
  * and what the scenario waits for (bench_expect).
+ *
+ * The sections below are in the order of the calls: a file calls those above its own.
  *
  * Not here: drivers of the v0 protocol, reservations and volumes (they are accepted and do nothing), inverse offers. */
 #ifndef STOA_CLI_BENCH_BENCH_H
@@ -124,12 +126,29 @@ struct bench {
     size_t check_count, problems;
 };
 
-/* --- the master (master.c) ------------------------------------------------------------------------------------- */
+/* --- grading (grade.c) ----------------------------------------------------------------------------------------- */
 
-int bench_listen(struct bench *b, struct error *err);
+void bench_problem(struct bench *b, const char *rule, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* Notes the check; returns ok. seen is printed for a failure. */
+bool bench_expect(struct bench *b, bool ok, const char *expected, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+/* Runs the loop until the condition holds, and notes the check; false after the patience, or when the program has ended. */
+typedef bool bench_cond(struct bench *b, const void *arg);
+bool bench_wait(struct bench *b, bench_cond *cond, const void *arg, const char *expected);
+void bench_pause(struct bench *b, int64_t ns);
+const char *bench_call_name(unsigned type);
+void bench_summary(const struct bench *b, char *ret, size_t size); /* the calls that came, as text */
+
+/* --- the program under test (program.c) ------------------------------------------------------------------------ */
+
+int bench_start(struct bench *b, struct error *err);
+void bench_run_hook(struct bench *b); /* --when_subscribed */
+void bench_kill(struct bench *b);      /* with everything it started: SIGTERM, then SIGKILL; waits */
+void bench_kill_hard(struct bench *b); /* SIGKILL at once; does not wait */
+
+/* --- what the master says (events.c) ------------------------------------------------------------------------------- */
+
 void bench_tick_init(struct bench *b); /* offers and heartbeats from now on */
-void bench_unlisten(struct bench *b); /* every connection ends; the address answers nothing */
-int bench_front(struct bench *b, struct error *err);
 const char *bench_agent_id(unsigned agent);
 
 /* Events. Without a subscriber they are lost, as they would be. */
@@ -160,19 +179,12 @@ void bench_write_split(struct bench *b, struct str a, struct str c);
 /* --- calls (calls.c) ------------------------------------------------------------------------------------------- */
 
 void bench_call(struct bench *b, struct http_req *r);
-const char *bench_call_name(unsigned type);
 
-/* --- grading (grade.c) ----------------------------------------------------------------------------------------- */
+/* --- the master (master.c) ------------------------------------------------------------------------------------- */
 
-void bench_problem(struct bench *b, const char *rule, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-/* Notes the check; returns ok. seen is printed for a failure. */
-bool bench_expect(struct bench *b, bool ok, const char *expected, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
-/* Runs the loop until the condition holds, and notes the check; false after the patience, or when the program has ended. */
-typedef bool bench_cond(struct bench *b, const void *arg);
-bool bench_wait(struct bench *b, bench_cond *cond, const void *arg, const char *expected);
-void bench_pause(struct bench *b, int64_t ns);
-void bench_summary(const struct bench *b, char *ret, size_t size); /* the calls that came, as text */
+int bench_listen(struct bench *b, struct error *err);
+void bench_unlisten(struct bench *b); /* every connection ends; the address answers nothing */
+int bench_front(struct bench *b, struct error *err);
 
 /* --- scenarios (scenarios.c) ----------------------------------------------------------------------------------- */
 
@@ -182,12 +194,5 @@ struct bench_scenario {
 };
 extern const struct bench_scenario bench_scenarios[];
 extern const size_t bench_scenario_count;
-
-/* --- the program under test (program.c) ------------------------------------------------------------------------ */
-
-int bench_start(struct bench *b, struct error *err);
-void bench_run_hook(struct bench *b); /* --when_subscribed */
-void bench_kill(struct bench *b);      /* with everything it started: SIGTERM, then SIGKILL; waits */
-void bench_kill_hard(struct bench *b); /* SIGKILL at once; does not wait */
 
 #endif

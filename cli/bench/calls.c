@@ -13,14 +13,6 @@ typedef Mesos__V1__Scheduler__Call call;
 
 enum { CALL_ARENA_BYTES = 16 << 20, RESCIND_CROSSING_MS = 1000 };
 
-const char *bench_call_name(unsigned type)
-{
-    const ProtobufCEnumValue *v =
-        protobuf_c_enum_descriptor_get_value(&mesos__v1__scheduler__call__type__descriptor, (int)type);
-
-    return v != NULL ? v->name : "UNKNOWN";
-}
-
 /* --- SUBSCRIBE -------------------------------------------------------------------------------------------------- */
 
 static void read_framework(struct bench *b, const Mesos__V1__FrameworkInfo *f)

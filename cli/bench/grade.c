@@ -43,6 +43,14 @@ bool bench_expect(struct bench *b, bool ok, const char *expected, const char *fm
     return ok;
 }
 
+const char *bench_call_name(unsigned type)
+{
+    const ProtobufCEnumValue *v =
+        protobuf_c_enum_descriptor_get_value(&mesos__v1__scheduler__call__type__descriptor, (int)type);
+
+    return v != NULL ? v->name : "UNKNOWN";
+}
+
 void bench_summary(const struct bench *b, char *ret, size_t size)
 {
     size_t n = 0;
