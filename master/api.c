@@ -147,6 +147,7 @@ static void question(struct shell *sh, struct http_req *r, struct str principal,
         break;
     case MESOS__V1__MASTER__CALL__TYPE__SUBSCRIBE:
         watcher_add(sh, r, json, principal);
+        mshell_step(sh, &(struct master_event){ .type = MASTER_EV_WATCHED, .watched = { true } });
         break;
     default: /* UNKNOWN: a number of the wire, so a default */
         http_reply_text(r, 501, "501 Not Implemented.");

@@ -28,8 +28,6 @@ int auth_load(struct shell *sh, struct error *err)
 
     if (rc == 0 && sh->flags.acls != NULL)
         rc = load_acls(sh, err);
-    if (rc == 0 && sh->flags.rate_limits != NULL)
-        rc = throttle_load(sh, err);
     if (rc == 0 && sh->flags.firewall_rules != NULL)
         rc = firewall_load(&sh->firewall, sh->flags.firewall_rules, err);
     return rc;

@@ -22,6 +22,7 @@ enum { HELD_MAX = 10000, URL_FILE_BYTES_MAX = 65536 };
 struct held {
     struct election *e;
     struct http_req *r;
+    election_again_fn *again;
     struct held *next, *prev;
 };
 
@@ -214,7 +215,7 @@ static bool is_decision(struct http_req *r, struct str path)
     return !str_is(path, "/api/v1") || !call_only_reads(r);
 }
 
-bool election_holds(struct shell *sh, struct http_req *r, struct str path)
+bool election_holds(struct shell *sh, struct http_req *r, struct str path, election_again_fn *again)
 {
     struct election *e = sh->election;
 
@@ -225,7 +226,7 @@ bool election_holds(struct shell *sh, struct http_req *r, struct str path)
         return true;
     }
     struct held *h = xcalloc(1, sizeof *h);
-    *h = (struct held){ .e = e, .r = r };
+    *h = (struct held){ .e = e, .r = r, .again = again };
     DL_APPEND(e->held, h);
     e->held_count++;
     http_req_on_gone(r, held_gone, h);
@@ -242,7 +243,7 @@ static void replay(void *arg)
         DL_DELETE(e->held, h);
         e->held_count--;
         http_req_on_gone(h->r, NULL, NULL);
-        http_request(e->sh, h->r);
+        h->again(e->sh, h->r);
         free(h);
     }
 }

@@ -26,8 +26,9 @@ bool election_is_sure(const struct shell *sh);
 void election_step_down(struct shell *sh, const char *why);
 /* Answers 307 to the leading master, at path (empty: none) and with the query of r; or 503. */
 void election_redirect(struct shell *sh, struct http_req *r, struct str path);
-/* True: r waits until this master is sure again. path is without the process prefix. */
-bool election_holds(struct shell *sh, struct http_req *r, struct str path);
+/* True: r waits until this master is sure, then again is called with it. path is without the process prefix. */
+typedef void election_again_fn(struct shell *sh, struct http_req *r);
+bool election_holds(struct shell *sh, struct http_req *r, struct str path, election_again_fn *again);
 /* This master is sure: what waits goes on, at the end of this turn. */
 void election_replay(struct shell *sh);
 /* The store of the registry in ZooKeeper; only while this master leads with --zk. */

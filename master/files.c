@@ -157,12 +157,17 @@ void master_files(struct shell *sh, struct http_req *r, struct str rest, struct 
 
 /* --- logging --- */
 
-void verbose_reset(void *arg)
+static void verbose_reset(void *arg)
 {
     struct shell *sh = arg;
 
     sh->verbose = 0;
     log_set_level(LOG_INFO);
+}
+
+void files_init(struct shell *sh)
+{
+    loop_timer_init(&sh->verbose_timer, sh->loop, verbose_reset, sh);
 }
 
 static void set_verbose(struct shell *sh, int level, int64_t ns)

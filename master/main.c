@@ -348,6 +348,8 @@ static int start(struct shell *sh, struct error *err)
         rc = read_domain(sh, err);
     if (rc == 0)
         rc = auth_load(sh, err);
+    if (rc == 0 && sh->flags.rate_limits != NULL)
+        rc = throttle_load(sh, &mshell_throttle_next, err);
     if (rc != 0)
         return rc;
     random_rng(&sh->rng);
@@ -357,6 +359,8 @@ static int start(struct shell *sh, struct error *err)
     sbuf_init(&sh->flags_json, 1 << 20);
     sbuf_init(&sh->whitelist, 16 << 20);
     mshell_timers_init(sh);
+    streams_init(sh);
+    files_init(sh);
     sh->metrics = metrics_new();
     sh->run_timer = metrics_timer(sh->metrics, "allocator/mesos/allocation_run", NULL, 1000);
     sh->run_latency = metrics_timer(sh->metrics, "allocator/mesos/allocation_run_latency", NULL, 1000);

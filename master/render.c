@@ -30,6 +30,7 @@ struct render_reader {
     struct render *render;
     struct http_req *r;
     struct stream *s; /* NULL: of a request */
+    const struct render_follow *then; /* of a stream */
     bool begun;
     struct held *held;
     size_t held_bytes;
@@ -292,13 +293,15 @@ static void on_drained(void *arg, struct http_req *r)
     advance(y->render);
 }
 
-static struct render_reader *reader_new(struct render *x, struct http_req *r, struct stream *s)
+static struct render_reader *reader_new(struct render *x, struct http_req *r, struct stream *s,
+                                        const struct render_follow *then)
 {
     struct render_reader *y = xcalloc(1, sizeof *y);
 
     y->render = x;
     y->r = r;
     y->s = s;
+    y->then = then;
     DL_APPEND(x->readers, y);
     x->sh->render_readers++;
     if (s == NULL)
@@ -325,6 +328,7 @@ bool render_hold(struct render_reader *y, struct http_blob *b, size_t bytes_max)
 /* The first event is out: what was held back, in its order, and the stream goes on by itself. */
 static void release_stream(struct render_reader *y)
 {
+    const struct render_follow *then = y->then;
     struct stream *s = y->s;
     struct held *h;
 
@@ -332,7 +336,7 @@ static void release_stream(struct render_reader *y)
     DL_FOREACH(y->held, h)
         (void)http_stream_write_blob(y->r, h->b); /* over the cap: gone is called at the end of the turn */
     reader_free(y);
-    stream_first_written(s);
+    then->written(s);
 }
 
 /* --- the rendering --- */
@@ -355,12 +359,13 @@ static void start_next(struct shell *sh);
 static void refuse(struct render_reader *y)
 {
     struct http_req *r = y->r;
+    const struct render_follow *then = y->then;
     struct stream *s = y->s;
     bool begun = y->begun;
 
     reader_free(y);
     if (s != NULL) {
-        stream_abort(s);
+        then->cut(s);
     } else {
         http_req_on_gone(r, NULL, NULL);
         if (begun)
@@ -623,11 +628,11 @@ void render_answer(struct shell *sh, struct http_req *r, const struct render_doc
         http_reply_text(r, 503, "More than %d big answers are being written; try again", RENDER_READERS_MAX);
         return;
     }
-    (void)reader_new(render_for(sh, doc), r, NULL);
+    (void)reader_new(render_for(sh, doc), r, NULL, NULL);
     start_next(sh);
 }
 
-void render_first_event(struct shell *sh, struct stream *s)
+void render_first_event(struct shell *sh, struct stream *s, const struct render_follow *then)
 {
     struct render_doc doc = { .what = RENDER_SUBSCRIBED, .principal = str_of(s->principal), .json = s->json };
 
@@ -635,8 +640,7 @@ void render_first_event(struct shell *sh, struct stream *s)
         first_inline(sh, s);
         return;
     }
-    struct render_reader *y = reader_new(render_for(sh, &doc), s->r, s);
-    (void)y;
+    (void)reader_new(render_for(sh, &doc), s->r, s, then);
     start_next(sh);
 }
 

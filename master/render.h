@@ -44,9 +44,15 @@ struct render_doc { /* what is asked for: equal documents are equal bytes */
 /* Answers r, now or later. */
 void render_answer(struct shell *sh, struct http_req *r, const struct render_doc *doc);
 
+/* What the owner of a stream is told: its first event is written, or cannot be. */
+struct render_follow {
+    void (*written)(struct stream *s);
+    void (*cut)(struct stream *s);
+};
+
 /* The first event of an operator's stream, which has begun: written at once, or s->first is set until it has been written; the
  * stream must then hold other records back with render_hold, and call render_forget when the peer leaves. */
-void render_first_event(struct shell *sh, struct stream *s);
+void render_first_event(struct shell *sh, struct stream *s, const struct render_follow *then);
 /* False: more waits than bytes_max. */
 bool render_hold(struct render_reader *reader, struct http_blob *b, size_t bytes_max);
 void render_forget(struct render_reader *reader);

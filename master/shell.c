@@ -8,20 +8,6 @@
 #include "common/base/log.h"
 #include "master/wire/registry.h"
 
-void mshell_fail(struct shell *sh, const char *event, const char *text)
-{
-    log_error(event, "reason=" LOG_Q, LOG_QARG(str_of(text)));
-    sh->exit_code = 1;
-    sh->stopping = true;
-    loop_stop(sh->loop);
-}
-
-struct view *mshell_view(struct shell *sh)
-{
-    sh->view.m = sh->m;
-    return &sh->view;
-}
-
 /* While it is not sure that it leads, a master looks again after this. */
 #define UNSURE_NS (100 * NS_PER_MS)
 
@@ -235,11 +221,6 @@ void mshell_step_request(struct shell *sh, struct master_event *ev, struct http_
 
 /* --- time --- */
 
-void mshell_wake(struct shell *sh)
-{
-    loop_defer(sh->loop, &sh->step_work);
-}
-
 /* End of a turn: streams that ended, then a tick when one is due. */
 static void run_step(void *arg)
 {
@@ -248,7 +229,8 @@ static void run_step(void *arg)
 
     if (sh->stopping)
         return;
-    streams_tell_closed(sh);
+    for (struct master_event closed; streams_next_closed(sh, &closed);)
+        mshell_step(sh, &closed);
     if (!election_is_sure(sh)) {
         loop_timer_in(&sh->timer, UNSURE_NS);
         return;
@@ -275,7 +257,7 @@ static void on_timer(void *arg)
 
 /* --- messages --- */
 
-void mshell_message(struct shell *sh, const struct msg_in *in)
+static void take_message(struct shell *sh, const struct msg_in *in)
 {
     bool observer = !str_is(in->to, "master");
     char pid[MSG_PID_TEXT_SIZE];
@@ -309,11 +291,11 @@ static bool on_message(void *ctx, const struct msg_in *in)
     if (!master_is_recovered(sh->m) || !msg_pid_is_set(&in->from))
         sh->dropped++;
     else if (observer || (!sasl_begin(sh, in) && !throttle_holds(sh, in)))
-        mshell_message(sh, in);
+        take_message(sh, in);
     return true;
 }
 
-void mshell_exited(struct shell *sh, const struct msg_pid *pid)
+static void take_exit(struct shell *sh, const struct msg_pid *pid)
 {
     char text[MSG_PID_TEXT_SIZE];
 
@@ -324,12 +306,14 @@ void mshell_exited(struct shell *sh, const struct msg_pid *pid)
         mshell_step(sh, &ev);
 }
 
+const struct throttle_next mshell_throttle_next = { .message = take_message, .exited = take_exit };
+
 static void on_exited(void *ctx, const struct msg_pid *pid)
 {
     struct shell *sh = ctx;
 
     if (!throttle_holds_exit(sh, pid))
-        mshell_exited(sh, pid);
+        take_exit(sh, pid);
 }
 
 const struct msg_handler mshell_msg_handler = { .on_message = on_message, .on_exited = on_exited };
@@ -338,7 +322,5 @@ void mshell_timers_init(struct shell *sh)
 {
     sh->step_work = LOOP_WORK(LOOP_STEP, run_step, sh);
     loop_timer_init(&sh->timer, sh->loop, on_timer, sh);
-    loop_timer_init(&sh->watch_timer, sh->loop, watchers_beat, sh);
-    loop_timer_init(&sh->verbose_timer, sh->loop, verbose_reset, sh);
     sh->wake_at = MONO_NEVER;
 }

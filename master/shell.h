@@ -106,68 +106,20 @@ struct shell {
     bool stopping;
 };
 
-/* --- shell.c --- */
-/* Steps the core with ev (time is filled in) and carries the actions out. */
-void mshell_step(struct shell *sh, struct master_event *ev);
-/* The same for an event that answers request r, now or later. */
-void mshell_step_request(struct shell *sh, struct master_event *ev, struct http_req *r);
+/* The parts, from the ground up: a file calls those above its own section. */
+
+/* --- turn.c --- */
 void mshell_wake(struct shell *sh); /* a TICK at the end of this turn, if one is due */
 struct view *mshell_view(struct shell *sh);
-void mshell_timers_init(struct shell *sh);
-extern const struct msg_handler mshell_msg_handler;
-void mshell_message(struct shell *sh, const struct msg_in *in);        /* to "master" or a slave-observer, let through */
-void mshell_exited(struct shell *sh, const struct msg_pid *pid);
 void mshell_fail(struct shell *sh, const char *event, const char *text); /* logs, stops, exit code 1 */
 
-/* --- streams.c --- */
-struct stream *stream_new(struct shell *sh, struct http_req *r, bool json, bool watcher);
-void stream_open(struct shell *sh, const struct master_action *a);
-void stream_event(struct shell *sh, const struct master_action *a);
-void stream_close(struct shell *sh, uint64_t n);
-void streams_tell_closed(struct shell *sh);
-void streams_watch(struct shell *sh, const struct master_action *a);
-void watcher_add(struct shell *sh, struct http_req *r, bool json, struct str principal);
-void watchers_beat(void *arg); /* timer */
-void stream_write_record(struct http_req *r, struct str record);
-void stream_first_written(struct stream *s); /* of a watcher: it is live now */
-void stream_abort(struct stream *s);         /* cuts a watcher off */
-
-/* --- http.c --- */
-void http_init_handler(struct http_handler *h);
-/* Answers r, now or later. */
-void http_request(struct shell *sh, struct http_req *r);
+/* --- pipeline.c --- */
 /* A v1 pipeline: method, Content-Type, body. False: answered. */
 bool api_begin(struct http_req *r, bool *ret_json);
 /* Whether the answer is to be JSON; false: answered with 406. */
 bool api_accept(struct http_req *r, bool *ret_json);
 void reply_empty(struct http_req *r, unsigned status);
-
-/* --- api.c --- */
-void api_scheduler(struct shell *sh, struct http_req *r, struct str principal);
-void api_operator(struct shell *sh, struct http_req *r, struct str principal);
-
-/* --- endpoints.c --- */
-struct endpoint {
-    const char *path;
-    enum realm realm;
-    bool leader; /* answered by the leader alone */
-    bool exact;  /* no further path segments */
-    void (*fn)(struct shell *sh, struct http_req *r, struct str rest, struct str principal);
-};
-extern const struct endpoint master_endpoints[];
-extern const size_t master_endpoint_count;
-
-/* --- files.c --- */
-void master_files(struct shell *sh, struct http_req *r, struct str rest, struct str principal);
-void master_logging(struct shell *sh, struct http_req *r, struct str rest, struct str principal);
-void master_system(struct shell *sh, struct http_req *r, struct str rest, struct str principal);
-/* GET_LOGGING_LEVEL, SET_LOGGING_LEVEL, LIST_FILES, READ_FILE: body is the packed call. */
-void api_files(struct shell *sh, struct http_req *r, int call_type, struct str call, bool json);
-void verbose_reset(void *arg); /* timer */
-
-/* --- metrics.c --- */
-void metrics_answer(struct shell *sh, struct http_req *r, bool prometheus);
-void api_metrics(struct shell *sh, struct http_req *r, bool json);
+void stream_write_record(struct http_req *r, struct str record); /* with its length in front */
 
 /* --- sasl.c: agents and old drivers --- */
 bool sasl_begin(struct shell *sh, const struct msg_in *in);   /* false: not AuthenticateMessage */
@@ -185,16 +137,72 @@ void auth_done(struct shell *sh);
 bool auth_check(struct shell *sh, struct http_req *r, enum realm realm, char *buf, size_t size, struct str *ret_principal);
 /* Whether --acls allow it; else r is answered with 403. */
 bool auth_allows(struct shell *sh, struct http_req *r, enum acl_action action, struct str principal);
-/* A flag's value: inline JSON, or a path. The caller frees with json_free. */
+
+/* --- files.c --- */
+void master_files(struct shell *sh, struct http_req *r, struct str rest, struct str principal);
+void master_logging(struct shell *sh, struct http_req *r, struct str rest, struct str principal);
+void master_system(struct shell *sh, struct http_req *r, struct str rest, struct str principal);
+/* GET_LOGGING_LEVEL, SET_LOGGING_LEVEL, LIST_FILES, READ_FILE: body is the packed call. */
+void api_files(struct shell *sh, struct http_req *r, int call_type, struct str call, bool json);
+void files_init(struct shell *sh);
 
 /* --- throttle.c: --rate_limits --- */
-int throttle_load(struct shell *sh, struct error *err);
+struct throttle_next { /* where that goes which is let through */
+    void (*message)(struct shell *sh, const struct msg_in *in);
+    void (*exited)(struct shell *sh, const struct msg_pid *pid);
+};
+int throttle_load(struct shell *sh, const struct throttle_next *next, struct error *err);
 void throttle_free(struct shell *sh);
-/* True: it is not to be handled now; it comes through mshell_message in its turn, or its driver has been told that it is dropped. */
+/* True: it is not to be handled now; it comes through next in its turn, or its driver has been told that it is dropped. */
 bool throttle_holds(struct shell *sh, const struct msg_in *in);
-/* True: messages of pid wait; mshell_exited is called behind them. */
+/* True: messages of pid wait; its exit is told behind them. */
 bool throttle_holds_exit(struct shell *sh, const struct msg_pid *pid);
 /* Messages of the principal that came and were not handled. */
 uint64_t throttle_unhandled(const struct shell *sh, const char *principal);
+
+/* --- streams.c --- */
+struct stream *stream_new(struct shell *sh, struct http_req *r, bool json, bool watcher);
+void stream_open(struct shell *sh, const struct master_action *a);
+void stream_event(struct shell *sh, const struct master_action *a);
+void stream_close(struct shell *sh, uint64_t n);
+/* An event for the core about a stream that ended; false: there is no more. */
+bool streams_next_closed(struct shell *sh, struct master_event *ret);
+void streams_watch(struct shell *sh, const struct master_action *a);
+/* The core has to be told then that somebody watches. */
+void watcher_add(struct shell *sh, struct http_req *r, bool json, struct str principal);
+void streams_init(struct shell *sh);
+
+/* --- shell.c --- */
+/* Steps the core with ev (time is filled in) and carries the actions out. */
+void mshell_step(struct shell *sh, struct master_event *ev);
+/* The same for an event that answers request r, now or later. */
+void mshell_step_request(struct shell *sh, struct master_event *ev, struct http_req *r);
+void mshell_timers_init(struct shell *sh);
+extern const struct msg_handler mshell_msg_handler;
+extern const struct throttle_next mshell_throttle_next;
+
+/* --- api.c --- */
+void api_scheduler(struct shell *sh, struct http_req *r, struct str principal);
+void api_operator(struct shell *sh, struct http_req *r, struct str principal);
+
+/* --- endpoints.c --- */
+struct endpoint {
+    const char *path;
+    enum realm realm;
+    bool leader; /* answered by the leader alone */
+    bool exact;  /* no further path segments */
+    void (*fn)(struct shell *sh, struct http_req *r, struct str rest, struct str principal);
+};
+extern const struct endpoint master_endpoints[];
+extern const size_t master_endpoint_count;
+
+/* --- metrics.c --- */
+void metrics_answer(struct shell *sh, struct http_req *r, bool prometheus);
+void api_metrics(struct shell *sh, struct http_req *r, bool json);
+
+/* --- http.c --- */
+void http_init_handler(struct http_handler *h);
+/* Answers r, now or later. */
+void http_request(struct shell *sh, struct http_req *r);
 
 #endif

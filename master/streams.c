@@ -41,7 +41,7 @@ static void stream_gone(void *arg, struct http_req *r, enum http_gone why)
     stream_lost(s);
 }
 
-void stream_abort(struct stream *s)
+static void stream_abort(struct stream *s)
 {
     struct http_req *r = s->r;
 
@@ -94,18 +94,6 @@ void stream_open(struct shell *sh, const struct master_action *a)
     begin(s, STREAM_PENDING_MAX);
 }
 
-void stream_write_record(struct http_req *r, struct str record)
-{
-    char line[24], *at = line + sizeof line;
-    size_t n = record.n;
-
-    *--at = '\n';
-    do
-        *--at = (char)('0' + n % 10);
-    while ((n /= 10) != 0);
-    (void)http_stream_write2(r, str_mem(at, (size_t)(line + sizeof line - at)), record); /* over the cap: gone is called */
-}
-
 void stream_event(struct shell *sh, const struct master_action *a)
 {
     struct stream *s = stream_find(sh, a->event.stream.n);
@@ -135,21 +123,21 @@ void stream_close(struct shell *sh, uint64_t n)
     stream_free(sh, s);
 }
 
-void streams_tell_closed(struct shell *sh)
+bool streams_next_closed(struct shell *sh, struct master_event *ret)
 {
     while (sh->closed != NULL) {
         struct stream *s = sh->closed;
-        struct master_event ev = { .type = MASTER_EV_STREAM_CLOSED, .closed = { { s->n } } };
         bool watcher = s->watcher;
+        *ret = (struct master_event){ .type = MASTER_EV_STREAM_CLOSED, .closed = { { s->n } } };
         DL_DELETE(sh->closed, s);
         stream_free(sh, s);
-        if (!watcher) {
-            mshell_step(sh, &ev);
-        } else if (sh->watcher_count == 0) {
-            struct master_event off = { .type = MASTER_EV_WATCHED, .watched = { false } };
-            mshell_step(sh, &off);
-        }
+        if (!watcher)
+            return true;
+        *ret = (struct master_event){ .type = MASTER_EV_WATCHED, .watched = { false } };
+        if (sh->watcher_count == 0)
+            return true;
     }
+    return false;
 }
 
 /* --- operators --- */
@@ -224,7 +212,7 @@ static void heartbeat(struct stream *s)
     s->heartbeat_at = mono_add(loop_now(s->sh->loop), HEARTBEAT_SECONDS * NS_PER_S);
 }
 
-void watchers_beat(void *arg)
+static void watchers_beat(void *arg)
 {
     struct shell *sh = arg;
     struct stream *s, *next;
@@ -240,7 +228,7 @@ void watchers_beat(void *arg)
     loop_timer_at(&sh->watch_timer, at);
 }
 
-void stream_first_written(struct stream *s)
+static void first_written(struct stream *s)
 {
     http_stream_set_cap(s->r, http_stream_pending(s->r) + WATCHER_PENDING_MAX);
     heartbeat(s);
@@ -264,8 +252,8 @@ static void watcher_evict(struct shell *sh)
 
 void watcher_add(struct shell *sh, struct http_req *r, bool json, struct str principal)
 {
+    static const struct render_follow follow = { .written = first_written, .cut = stream_abort };
     struct stream *s = stream_new(sh, r, json, true);
-    struct master_event on = { .type = MASTER_EV_WATCHED, .watched = { true } };
 
     if (sh->acls != NULL && principal.n != 0)
         s->principal = xstrndup(principal);
@@ -275,8 +263,12 @@ void watcher_add(struct shell *sh, struct http_req *r, bool json, struct str pri
     DL_APPEND(sh->watchers, s);
     sh->watcher_count++;
     http_stream_set_cap(r, SIZE_MAX / 2); /* the first event may be large */
-    render_first_event(sh, s);
+    render_first_event(sh, s, &follow);
     if (s->first == NULL)
-        stream_first_written(s);
-    mshell_step(sh, &on);
+        first_written(s);
+}
+
+void streams_init(struct shell *sh)
+{
+    loop_timer_init(&sh->watch_timer, sh->loop, watchers_beat, sh);
 }

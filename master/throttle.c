@@ -38,6 +38,7 @@ struct throttled { /* a principal of --rate_limits, or the aggregate */
 };
 
 struct throttle {
+    const struct throttle_next *next;
     struct throttled *v;
     size_t count;
     struct throttled *aggregate; /* NULL: the others are not held up */
@@ -124,9 +125,9 @@ static void let_through(struct shell *sh, struct throttled *w)
     struct waiting *q = w->queue;
 
     if (q->name != NULL)
-        mshell_message(sh, &(struct msg_in){ .from = q->from, .to = STR("master"), .name = str_of(q->name), .body = q->body });
+        sh->throttle->next->message(sh, &(struct msg_in){ .from = q->from, .to = STR("master"), .name = str_of(q->name), .body = q->body });
     else
-        mshell_exited(sh, &q->from);
+        sh->throttle->next->exited(sh, &q->from);
     waiting_free(w, q);
 }
 
@@ -225,7 +226,7 @@ uint64_t throttle_unhandled(const struct shell *sh, const char *principal)
 
 /* --- life --- */
 
-int throttle_load(struct shell *sh, struct error *err)
+int throttle_load(struct shell *sh, const struct throttle_next *next, struct error *err)
 {
     struct cJSON *tree = NULL;
     int rc = flag_json("rate_limits", sh->flags.rate_limits, &tree, err);
@@ -233,6 +234,7 @@ int throttle_load(struct shell *sh, struct error *err)
     if (rc != 0)
         return rc;
     sh->throttle = xcalloc(1, sizeof *sh->throttle);
+    sh->throttle->next = next;
     loop_timer_init(&sh->throttle->timer, sh->loop, on_due, sh);
     rc = read_limits(sh->throttle, tree, err);
     json_free(tree);
