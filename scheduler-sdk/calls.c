@@ -78,8 +78,7 @@ static void put_filters(struct call *c, uint32_t number, double refuse_s)
     wire_close(&c->b, mark);
 }
 
-/* --- offers
- * -------------------------------------------------------------------------------------------------- */
+/* --- offers -------------------------------------------------------------------------------------------- */
 
 static void put_operations(struct call *c, const struct stoa_operation *operations, size_t count,
                            const char *agent_id)
@@ -149,8 +148,7 @@ int stoa_decline_inverse_offers(struct stoa_scheduler *s, const char *const *ids
     return answer_offers(s, SDK_CALL_DECLINE_INVERSE_OFFERS, 14, ids, count, refuse_s, err);
 }
 
-/* --- roles
- * ---------------------------------------------------------------------------------------------------- */
+/* --- roles --------------------------------------------------------------------------------------------- */
 
 static bool is_ours(const struct stoa_scheduler *s, const char *role)
 {
@@ -228,8 +226,7 @@ void sdk_send_suppressed(struct stoa_scheduler *s)
     s->suppressed_sent = s->suppressed.version;
 }
 
-/* --- tasks and executors
- * -------------------------------------------------------------------------------------- */
+/* --- tasks and executors ------------------------------------------------------------------------------- */
 
 int stoa_kill(struct stoa_scheduler *s, const char *task_id, const char *agent_id, double grace_s,
               struct stoa_error *err)
@@ -396,21 +393,14 @@ int stoa_request_resources(struct stoa_scheduler *s, const struct stoa_request *
     return end(&c, err);
 }
 
-/* --- the framework
- * -------------------------------------------------------------------------------------------- */
+/* --- the framework ------------------------------------------------------------------------------------- */
 
-int stoa_scheduler_teardown(struct stoa_scheduler *s, struct stoa_error *err)
+int sdk_teardown(struct stoa_scheduler *s, struct stoa_error *err)
 {
     struct call c;
-    int rc;
 
     begin(&c, s, SDK_CALL_TEARDOWN, 0);
-    rc = end(&c, err);
-    if (rc == 0) {
-        s->torn_down = true;
-        stoa_scheduler_stop(s);
-    }
-    return rc;
+    return end(&c, err);
 }
 
 int stoa_update_framework(struct stoa_scheduler *s, const struct stoa_options *options,
@@ -443,8 +433,7 @@ int stoa_update_framework(struct stoa_scheduler *s, const struct stoa_options *o
     return 0;
 }
 
-/* --- any call
- * ------------------------------------------------------------------------------------------------- */
+/* --- any call ------------------------------------------------------------------------------------------ */
 
 static int send_bytes(struct stoa_scheduler *s, struct str bytes, struct error *err)
 {

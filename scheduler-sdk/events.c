@@ -9,20 +9,19 @@
 /* What is declined for a framework that takes no offers is not offered again for so long. */
 #define UNWANTED_REFUSE_S 300.0
 
-static void on_subscribed(struct stoa_scheduler *s, struct stoa_subscribed *e)
+/* True: *ret is for the session. */
+static bool on_subscribed(struct stoa_scheduler *s, struct stoa_subscribed *e, struct session_event *ret)
 {
-    struct session_event ev = { .type = SESSION_EV_SUBSCRIBED, .attempt = s->stream_attempt };
-
     if (s->session.state != SESSION_CONNECTING)
-        return;
+        return false;
+    *ret = (struct session_event){ .type = SESSION_EV_SUBSCRIBED, .attempt = s->stream_attempt };
     (void)snprintf(s->framework_id, sizeof s->framework_id, "%s", e->framework_id);
     e->again = s->session.was_subscribed;
     e->master = s->session.address;
-    if (!seconds_to_ns(e->heartbeat_interval_seconds, &ev.heartbeat_ns))
-        ev.heartbeat_ns = 0;
+    if (!seconds_to_ns(e->heartbeat_interval_seconds, &ret->heartbeat_ns))
+        ret->heartbeat_ns = 0;
     s->subscribed_now = e;
-    sdk_step(s, ev);
-    s->subscribed_now = NULL;
+    return true;
 }
 
 static void on_offers(struct stoa_scheduler *s, const struct stoa_offer *list, size_t count)
@@ -55,12 +54,11 @@ static void on_operation(struct stoa_scheduler *s, const struct stoa_operation_s
         (void)sdk_acknowledge_operation(s, status, NULL);
 }
 
-static void deliver(struct stoa_scheduler *s, struct sdk_event *e)
+static bool deliver(struct stoa_scheduler *s, struct sdk_event *e, struct session_event *ret)
 {
     switch (e->type) {
     case SDK_EVENT_SUBSCRIBED:
-        on_subscribed(s, &e->subscribed);
-        break;
+        return on_subscribed(s, &e->subscribed, ret);
     case SDK_EVENT_OFFERS:
         on_offers(s, e->offers.list, e->offers.count);
         break;
@@ -91,9 +89,10 @@ static void deliver(struct stoa_scheduler *s, struct sdk_event *e)
             s->cb.failure(s, &e->failure, s->user);
         break;
     case SDK_EVENT_ERROR:
-        sdk_step(s, (struct session_event){
-                        .type = SESSION_EV_ERROR, .attempt = s->stream_attempt, .text = str_of(e->error) });
-        break;
+        *ret = (struct session_event){ .type = SESSION_EV_ERROR,
+                                       .attempt = s->stream_attempt,
+                                       .text = str_of(e->error) };
+        return true;
     case SDK_EVENT_HEARTBEAT:
         if (s->cb.heartbeat != NULL)
             s->cb.heartbeat(s, s->user);
@@ -102,44 +101,38 @@ static void deliver(struct stoa_scheduler *s, struct sdk_event *e)
         sdk_log(s, 1, "ignoring an event of a kind that is not known here");
         break;
     }
+    return false;
 }
 
-static void broken(struct stoa_scheduler *s, const struct error *err)
+static int decode(struct stoa_scheduler *s, struct str record, struct str *ret_bytes, struct sdk_event *ret,
+                  struct error *err)
 {
-    char why[300];
-
-    (void)snprintf(why, sizeof why, "it sent no valid event: %s", err->msg);
-    sdk_drop_stream(s);
-    sdk_step(s, (struct session_event){
-                    .type = SESSION_EV_CLOSED, .attempt = s->stream_attempt, .text = str_of(why) });
-}
-
-/* An empty record says nothing but that the master is alive. */
-void sdk_record(struct stoa_scheduler *s, struct str record)
-{
-    struct str bytes = record;
-    struct sdk_event e;
-    struct error err;
     int rc = 0;
 
-    sdk_step(s, (struct session_event){ .type = SESSION_EV_HEARD, .attempt = s->stream_attempt });
-    if (record.n == 0)
-        return;
+    *ret_bytes = record;
     if (s->content == STOA_JSON) {
         sbuf_clear(&s->event_bytes);
-        rc = json_to_wire(&mesos__v1__scheduler__event__descriptor, record, &s->event_bytes, &err);
-        bytes = sbuf_view(&s->event_bytes);
+        rc = json_to_wire(&mesos__v1__scheduler__event__descriptor, record, &s->event_bytes, err);
+        *ret_bytes = sbuf_view(&s->event_bytes);
     }
-    if (rc == 0)
-        rc = sdk_decode(bytes, &s->arena, &e, &err);
-    if (rc != 0) {
-        arena_clear(&s->arena);
-        broken(s, &err);
-        return;
+    return rc != 0 ? rc : sdk_decode(*ret_bytes, &s->arena, ret, err);
+}
+
+bool sdk_record(struct stoa_scheduler *s, struct str record, struct session_event *ret)
+{
+    struct str bytes;
+    struct sdk_event e;
+    struct error err;
+
+    if (decode(s, record, &bytes, &e, &err) != 0) {
+        (void)snprintf(s->record_text, sizeof s->record_text, "it sent no valid event: %s", err.msg);
+        *ret = (struct session_event){ .type = SESSION_EV_CLOSED,
+                                       .attempt = s->stream_attempt,
+                                       .text = str_of(s->record_text) };
+        sdk_drop_stream(s);
+        return true;
     }
     if (s->cb.event != NULL)
         s->cb.event(s, (struct stoa_bytes){ bytes.p, bytes.n }, s->user);
-    if (s->stream != NULL) /* the callback may have ended it */
-        deliver(s, &e);
-    arena_clear(&s->arena);
+    return s->stream != NULL && deliver(s, &e, ret); /* the callback may have ended it */
 }

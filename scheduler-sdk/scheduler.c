@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Making, running, ending; the stream; what the session decides. */
 #include <event2/event.h>
-#include <pwd.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "common/io/random.h"
 #include "common/io/tls.h"
-#include "common/wire/guard.h"
 #include "common/wire/json.h"
 #include "proto/mesos_v1_scheduler.pb-c.h"
 #include "scheduler-sdk/scheduler_int.h"
@@ -22,20 +19,9 @@ const char *stoa_version(void)
     return STOA_VERSION;
 }
 
-void sdk_log(struct stoa_scheduler *s, int level, const char *fmt, ...)
-{
-    char line[512];
-    va_list ap;
+static void step(struct stoa_scheduler *s, struct session_event ev);
 
-    if (s->cb.log == NULL)
-        return;
-    va_start(ap, fmt);
-    (void)vsnprintf(line, sizeof line, fmt, ap);
-    va_end(ap);
-    s->cb.log(s, level, line, s->user);
-}
-
-/* --- the stream ------------------------------------------------------------------------------------------ */
+/* --- the stream ---------------------------------------------------------------------------------------- */
 
 static void on_head(void *arg, struct http_call *c, const struct http_answer *a)
 {
@@ -48,6 +34,18 @@ static void on_head(void *arg, struct http_call *c, const struct http_answer *a)
     (void)snprintf(s->stream_id, sizeof s->stream_id, "%.*s", STR_ARG(id));
     sbuf_clear(&s->location);
     sbuf_str(&s->location, location);
+}
+
+/* One record. A callback may end the stream meanwhile. */
+static void take_record(struct stoa_scheduler *s, struct str record)
+{
+    struct session_event ev;
+
+    step(s, (struct session_event){ .type = SESSION_EV_HEARD, .attempt = s->stream_attempt });
+    if (record.n != 0 && sdk_record(s, record, &ev))
+        step(s, ev);
+    s->subscribed_now = NULL;
+    arena_clear(&s->arena);
 }
 
 static void on_body(void *arg, struct http_call *c, struct str bytes)
@@ -63,11 +61,11 @@ static void on_body(void *arg, struct http_call *c, struct str bytes)
     }
     /* A callback may end this stream; what is left of the bytes is then of no interest. */
     while (s->stream == c && (rc = recordio_next(&s->records, &bytes, &record, &err)) == 1)
-        sdk_record(s, record);
+        take_record(s, record);
     if (s->stream == c && rc < 0) {
         sdk_drop_stream(s);
-        sdk_step(s, (struct session_event){
-                        .type = SESSION_EV_CLOSED, .attempt = s->stream_attempt, .text = str_of(err.msg) });
+        step(s, (struct session_event){
+                    .type = SESSION_EV_CLOSED, .attempt = s->stream_attempt, .text = str_of(err.msg) });
     }
 }
 
@@ -90,7 +88,7 @@ static void on_stream_done(void *arg, struct http_call *c, const struct http_ans
         ev.text = sbuf_view(&s->refusal);
         ev.location = sbuf_view(&s->location);
     }
-    sdk_step(s, ev);
+    step(s, ev);
 }
 
 static void connect_stream(struct stoa_scheduler *s, unsigned attempt)
@@ -131,16 +129,7 @@ static void connect_stream(struct stoa_scheduler *s, unsigned attempt)
     sbuf_done(&json);
 }
 
-void sdk_drop_stream(struct stoa_scheduler *s)
-{
-    struct http_call *c = s->stream;
-
-    s->stream = NULL;
-    if (c != NULL)
-        http_call_cancel(c);
-}
-
-/* --- the session ----------------------------------------------------------------------------------------- */
+/* --- the session --------------------------------------------------------------------------------------- */
 
 static void tell_subscribed(struct stoa_scheduler *s)
 {
@@ -192,7 +181,7 @@ static void carry_out(struct stoa_scheduler *s, const struct session_action *a)
 
 /* Callbacks in here may call back into the scheduler and so step the session again: the actions of this step
  * are in a copy of our own. */
-void sdk_step(struct stoa_scheduler *s, struct session_event ev)
+static void step(struct stoa_scheduler *s, struct session_event ev)
 {
     struct session_actions actions;
 
@@ -208,8 +197,22 @@ static void on_timer(void *arg)
 {
     struct stoa_scheduler *s = arg;
 
-    sdk_step(s, (struct session_event){ .type = s->session.state == SESSION_IDLE ? SESSION_EV_START
-                                                                                 : SESSION_EV_TICK });
+    step(s, (struct session_event){ .type = s->session.state == SESSION_IDLE ? SESSION_EV_START
+                                                                             : SESSION_EV_TICK });
+}
+
+/* The connection for calls is gone and has taken calls along, while the stream may live on for ever: a REVIVE
+ * that is lost alone would never be missed. A new subscription says to the program that it has to repeat what
+ * must not be lost. */
+static void on_lane_lost(void *arg)
+{
+    struct stoa_scheduler *s = arg;
+
+    if (s->session.state != SESSION_SUBSCRIBED || s->lane_attempt != s->stream_attempt)
+        return;
+    sdk_drop_stream(s);
+    step(s, (struct session_event){
+                .type = SESSION_EV_CLOSED, .attempt = s->stream_attempt, .text = str_of(s->lane_text) });
 }
 
 static void on_drained(void *arg)
@@ -217,65 +220,10 @@ static void on_drained(void *arg)
     struct stoa_scheduler *s = arg;
 
     if (s->call_count == 0 && s->session.state == SESSION_STOPPING)
-        sdk_step(s, (struct session_event){ .type = SESSION_EV_DRAINED });
+        step(s, (struct session_event){ .type = SESSION_EV_DRAINED });
 }
 
-/* --- making and ending
- * -------------------------------------------------------------------------------------- */
-
-void sdk_framework_done(struct sdk_framework *f)
-{
-    for (size_t i = 0; i < f->role_count; i++)
-        free(f->roles[i]);
-    free(f->roles);
-    sbuf_done(&f->info);
-    sbuf_done(&f->constraints);
-    *f = (struct sdk_framework){ .info = SBUF_INIT(SDK_CALL_BYTES_MAX),
-                                 .constraints = SBUF_INIT(SDK_CALL_BYTES_MAX) };
-}
-
-static bool framework_roles(struct sdk_framework *f)
-{
-    struct str rest = sbuf_view(&f->info);
-    struct wire_field field;
-
-    while (wire_field_next(&rest, &field) == 1) {
-        char **roles;
-
-        if (field.number != 12)
-            continue;
-        roles = realloc(f->roles, (f->role_count + 1) * sizeof *roles);
-        if (roles == NULL)
-            return false;
-        f->roles = roles;
-        roles[f->role_count] = str_dup(field.bytes);
-        if (roles[f->role_count] == NULL)
-            return false;
-        f->role_count++;
-    }
-    return true;
-}
-
-int sdk_framework_init(struct sdk_framework *f, const struct stoa_options *o, struct error *err)
-{
-    char buf[1024];
-    struct passwd pw, *found = NULL;
-    int rc;
-
-    *f = (struct sdk_framework){ .info = SBUF_INIT(SDK_CALL_BYTES_MAX),
-                                 .constraints = SBUF_INIT(SDK_CALL_BYTES_MAX) };
-    if (o->user == NULL && getpwuid_r(geteuid(), &pw, buf, sizeof buf, &found) != 0)
-        found = NULL;
-    rc = sdk_framework_info(&f->info, o, found != NULL ? found->pw_name : "nobody", err);
-    if (rc == 0 && o->offer_constraints_json != NULL)
-        rc = json_to_wire(&mesos__v1__scheduler__offer_constraints__descriptor,
-                          str_of(o->offer_constraints_json), &f->constraints, err);
-    if (rc == 0 && !framework_roles(f))
-        rc = error_set(err, ERR_NOMEM, "out of memory");
-    if (rc != 0)
-        sdk_framework_done(f);
-    return rc;
-}
+/* --- making and ending --------------------------------------------------------------------------------- */
 
 static int64_t or_default(int64_t v, int64_t dflt)
 {
@@ -339,10 +287,10 @@ static void on_master(void *arg, const struct master_addr *m, bool unsure)
     if (m == NULL || unsure || (m->id[0] != '\0' && strcmp(m->id, s->detected) == 0))
         return;
     (void)snprintf(s->detected, sizeof s->detected, "%s", m->id);
-    (void)snprintf(address, sizeof address, strchr(m->ip, ':') != NULL && m->ip[0] != '[' ? "[%s]:%u" : "%s:%u", m->ip,
-                   m->port);
+    (void)snprintf(address, sizeof address,
+                   strchr(m->ip, ':') != NULL && m->ip[0] != '[' ? "[%s]:%u" : "%s:%u", m->ip, m->port);
     sdk_log(s, 2, "master %s leads", address);
-    sdk_step(s, (struct session_event){ .type = SESSION_EV_MASTER, .text = str_of(address) });
+    step(s, (struct session_event){ .type = SESSION_EV_MASTER, .text = str_of(address) });
 }
 
 static int init_io(struct stoa_scheduler *s, const struct stoa_options *o, struct error *err)
@@ -390,6 +338,7 @@ struct stoa_scheduler *stoa_scheduler_new(const struct stoa_options *options,
     s->base = options->event_base;
     s->queued_bytes_max = options->queued_bytes_max != 0 ? options->queued_bytes_max : (size_t)64 << 20;
     s->drained_work = LOOP_WORK(LOOP_STEP, on_drained, s);
+    s->lane_work = LOOP_WORK(LOOP_STEP, on_lane_lost, s);
     sdk_framework_done(&s->framework);
     sdk_framework_done(&s->update);
     recordio_init(&s->records, event_max);
@@ -429,13 +378,23 @@ int stoa_scheduler_run(struct stoa_scheduler *s, struct stoa_error *err)
 
 void stoa_scheduler_stop(struct stoa_scheduler *s)
 {
-    sdk_step(s, (struct session_event){ .type = SESSION_EV_STOP });
+    step(s, (struct session_event){ .type = SESSION_EV_STOP });
     if (s->session.state == SESSION_STOPPING)
         loop_defer(s->loop, &s->drained_work); /* with no call open there is nothing to wait for */
 }
 
-/* --- timers of the program
- * ---------------------------------------------------------------------------------- */
+int stoa_scheduler_teardown(struct stoa_scheduler *s, struct stoa_error *err)
+{
+    int rc = sdk_teardown(s, err);
+
+    if (rc != 0)
+        return rc;
+    s->torn_down = true;
+    stoa_scheduler_stop(s);
+    return 0;
+}
+
+/* --- timers of the program ----------------------------------------------------------------------------- */
 
 struct sdk_after {
     struct stoa_scheduler *s;
@@ -502,6 +461,7 @@ void stoa_scheduler_free(struct stoa_scheduler *s)
     if (s->loop != NULL) {
         sdk_drop_stream(s);
         loop_undefer(s->loop, &s->drained_work);
+        loop_undefer(s->loop, &s->lane_work);
         loop_timer_done(&s->timer);
     }
     detector_free(s->detector);
@@ -521,7 +481,7 @@ void stoa_scheduler_free(struct stoa_scheduler *s)
     free(s);
 }
 
-/* --- queries --------------------------------------------------------------------------------------------- */
+/* --- queries ------------------------------------------------------------------------------------------- */
 
 const char *stoa_scheduler_framework_id(const struct stoa_scheduler *s)
 {

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inside of struct stoa_scheduler: the shell around core/session. Not for other folders.
  *
+ * From the top down; a file calls those below it:
  * scheduler.c  making, running, ending; carries out the session's actions; the stream
  * events.c     decoded events to callbacks; acknowledgements
+ * calls.c      the calls of the public header
  * send.c       the ordered lane of calls and their answers
- * calls.c      the calls of the public header */
+ * state.c      log, framework, the end of a stream */
 #ifndef STOA_SDK_SCHEDULER_INT_H
 #define STOA_SDK_SCHEDULER_INT_H
 
@@ -69,12 +71,15 @@ struct stoa_scheduler {
     struct loop *loop;
     struct event_base *base; /* the caller's; NULL: the loop has its own */
     struct http_client *http;
-    bool by_https;          /* the masters were given so */
-    struct ssl_ctx_st *tls; /* NULL: plain HTTP */
-    struct loop_timer timer; /* at session.wake_at */
+    bool by_https;             /* the masters were given so */
+    struct ssl_ctx_st *tls;    /* NULL: plain HTTP */
+    struct loop_timer timer;   /* at session.wake_at */
     struct detector *detector; /* NULL: masters are given by address */
     char detected[256];        /* id of the master found last */
     struct loop_work drained_work;
+    struct loop_work lane_work; /* the connection for calls is gone, and calls with it: */
+    unsigned lane_attempt;      /* that of this subscription */
+    char lane_text[300];
     struct rng rng;
     struct session session;
 
@@ -92,6 +97,7 @@ struct stoa_scheduler {
     struct net_addr peer; /* the stream's; calls go there */
     struct recordio records;
     struct sbuf refusal, location;
+    char record_text[300];                        /* what is wrong with the last record */
     struct sbuf event_bytes;                      /* of a JSON event */
     struct arena arena;                           /* of the event that is being delivered */
     const struct stoa_subscribed *subscribed_now; /* during the step that takes SUBSCRIBED */
@@ -103,15 +109,11 @@ struct stoa_scheduler {
     char error_text[256]; /* why it ended, for stoa_scheduler_run */
 };
 
-/* scheduler.c */
+/* state.c */
 void sdk_log(struct stoa_scheduler *s, int level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-void sdk_step(struct stoa_scheduler *s, struct session_event ev);
 void sdk_drop_stream(struct stoa_scheduler *s);
 void sdk_framework_done(struct sdk_framework *f);
 int sdk_framework_init(struct sdk_framework *f, const struct stoa_options *o, struct error *err);
-
-/* events.c: one record of the stream; may end the stream. */
-void sdk_record(struct stoa_scheduler *s, struct str record);
 
 /* send.c */
 /* Whether calls can be sent now; err says why not. */
@@ -140,5 +142,11 @@ int sdk_acknowledge(struct stoa_scheduler *s, const char *agent_id, const char *
                     struct stoa_bytes uuid, struct error *err);
 int sdk_acknowledge_operation(struct stoa_scheduler *s, const struct stoa_operation_status *status,
                               struct error *err);
+
+int sdk_teardown(struct stoa_scheduler *s, struct stoa_error *err);
+
+/* events.c: one record of the stream. True: *ret is what the session is to be told. It and the arena's
+ * contents hold until the next record. A record that is no event ends the stream. */
+bool sdk_record(struct stoa_scheduler *s, struct str record, struct session_event *ret);
 
 #endif

@@ -131,8 +131,7 @@ void sdk_calls_done(struct stoa_scheduler *s)
         forget(s->calls);
 }
 
-/* --- answers
- * ------------------------------------------------------------------------------------------------ */
+/* --- answers ------------------------------------------------------------------------------------------- */
 
 static void framework_answered(struct stoa_scheduler *s, unsigned status, const char *text)
 {
@@ -152,18 +151,6 @@ static void framework_answered(struct stoa_scheduler *s, unsigned status, const 
     sdk_framework_done(&s->update);
     if (s->cb.framework_updated != NULL)
         s->cb.framework_updated(s, &result, s->user);
-}
-
-/* The connection for calls is gone and has taken calls along, while the stream may live on for ever: a REVIVE that is lost
- * alone would never be missed. A new subscription says to the program that it has to repeat what must not be lost. */
-static void lane_lost(struct stoa_scheduler *s, const char *text)
-{
-    char why[300];
-
-    (void)snprintf(why, sizeof why, "the connection for calls is gone: %.200s", text);
-    sdk_drop_stream(s);
-    sdk_step(s, (struct session_event){
-                    .type = SESSION_EV_CLOSED, .attempt = s->stream_attempt, .text = str_of(why) });
 }
 
 static void on_answer(void *arg, struct http_call *http, const struct http_answer *a, const struct error *err)
@@ -191,21 +178,24 @@ static void on_answer(void *arg, struct http_call *http, const struct http_answe
         if (s->cb.call_failed != NULL)
             s->cb.call_failed(s, sdk_call_name(type), (int)status, text, s->user);
     }
-    if (status == 0 && current && s->session.state == SESSION_SUBSCRIBED) /* the callback may have ended it */
-        lane_lost(s, text);
+    if (status == 0 && current) {
+        s->lane_attempt = s->stream_attempt;
+        (void)snprintf(s->lane_text, sizeof s->lane_text, "the connection for calls is gone: %.200s", text);
+        loop_defer(s->loop, &s->lane_work);
+    }
     if (s->call_count == 0 && s->session.state == SESSION_STOPPING)
         loop_defer(s->loop, &s->drained_work);
 }
 
-/* --- sending
- * ------------------------------------------------------------------------------------------------- */
+/* --- sending ------------------------------------------------------------------------------------------- */
 
 static void post(struct stoa_scheduler *s, struct sdk_call *c, struct str body)
 {
     struct http_header headers[4];
     struct http_call_params p = {
         .flags = HTTP_CALL_PIPELINE,
-        /* A lane per subscription: a connection that died unnoticed with the one before must not hold new calls. */
+        /* A lane per subscription: a connection that died unnoticed with the one before must not hold new
+           calls. */
         .lane = s->stream_attempt,
         .method = "POST",
         .target = STR_INIT("/api/v1/scheduler"),
@@ -245,7 +235,9 @@ int sdk_call_send(struct stoa_scheduler *s, enum sdk_call_type type, const struc
     if (rc == 0 && c == NULL)
         rc = error_set(err, ERR_NOMEM, "%s: out of memory", sdk_call_name(type));
     if (c != NULL) {
-        *c = (struct sdk_call){ .s = s, .type = type, .attempt = s->stream_attempt, .bytes = body.n, .next = s->calls };
+        *c = (struct sdk_call){
+            .s = s, .type = type, .attempt = s->stream_attempt, .bytes = body.n, .next = s->calls
+        };
         if (s->calls != NULL)
             s->calls->prev = c;
         s->calls = c;

@@ -16,7 +16,7 @@
 enum { NAMES_MAX = 1024 };
 #define NAME_LIFE_NS (5 * NS_PER_S)
 
-/* --- names -------------------------------------------------------------------------------------------- */
+/* --- names --------------------------------------------------------------------------------------------- */
 struct name_entry {
     UT_hash_handle hh;
     struct net_addr addr;
@@ -119,7 +119,7 @@ static void resolve(struct http_call *call)
     worker_submit(c->resolver, &n->job);
 }
 
-/* --- starting a call ------------------------------------------------------------------------------------ */
+/* --- starting a call ----------------------------------------------------------------------------------- */
 static int check_params(const struct http_client *c, const struct http_call_params *p, struct error *err)
 {
     if (p->host.n > HOST_MAX)
@@ -171,7 +171,7 @@ struct http_call *http_client_call(struct http_client *c, const struct http_call
     return call;
 }
 
-/* --- while it runs ------------------------------------------------------------------------------------ */
+/* --- while it runs ------------------------------------------------------------------------------------- */
 void http_call_cancel(struct http_call *call)
 {
     struct client_conn *k = call->conn;
@@ -262,7 +262,7 @@ void http_call_peer(const struct http_call *call, struct net_addr *ret_local, st
     memset(ret_remote, 0, sizeof *ret_remote);
 }
 
-/* --- life --------------------------------------------------------------------------------------------- */
+/* --- life ---------------------------------------------------------------------------------------------- */
 int http_client_new(struct http_client **ret_client, struct loop *loop,
                     const struct http_client_options *options, struct error *err)
 {

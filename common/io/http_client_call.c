@@ -12,7 +12,7 @@
 
 enum { REQUEST_BYTES_MAX = 1 << 30 };
 
-/* --- requests ----------------------------------------------------------------------------------------- */
+/* --- requests ------------------------------------------------------------------------------------------ */
 static void add_value(struct sbuf *b, struct str value)
 {
     size_t from = b->n;
@@ -71,7 +71,7 @@ int client_call_build(struct http_call *call, const struct http_call_params *p, 
                       : error_set(err, ERR_LIMIT, "the request is larger than %d bytes", REQUEST_BYTES_MAX);
 }
 
-/* --- the answer --------------------------------------------------------------------------------------- */
+/* --- the answer ---------------------------------------------------------------------------------------- */
 struct str http_answer_header(const struct http_answer *a, const char *name)
 {
     const struct client_head *h = a->head;
@@ -97,7 +97,7 @@ bool http_answer_header_at(const struct http_answer *a, size_t index, struct str
     return true;
 }
 
-/* --- the end of a call -------------------------------------------------------------------------------- */
+/* --- the end of a call --------------------------------------------------------------------------------- */
 void client_call_wait_over(struct http_call *call)
 {
     expiry_stop(&call->expiry);

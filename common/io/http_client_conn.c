@@ -13,7 +13,7 @@
 #include "common/base/assert.h"
 #include "common/io/http_client_int.h"
 
-/* --- timeouts ----------------------------------------------------------------------------------------- */
+/* --- timeouts ------------------------------------------------------------------------------------------ */
 static void call_expired(struct http_call *call)
 {
     struct error err;
@@ -51,7 +51,7 @@ void client_call_wait(struct http_call *call, int64_t ns, int64_t default_ns, st
     loop_timer_in(&call->timer, ns);
 }
 
-/* --- lists -------------------------------------------------------------------------------------------- */
+/* --- lists --------------------------------------------------------------------------------------------- */
 void client_conn_dirty(struct client_conn *k)
 {
     if (k->dirty || k->state == CLIENT_DEAD)
@@ -120,7 +120,7 @@ void client_conn_want(struct client_conn *k)
         conn_want(&k->c, want);
 }
 
-/* --- the end ------------------------------------------------------------------------------------------ */
+/* --- the end ------------------------------------------------------------------------------------------- */
 static bool may_resend(const struct client_conn *k, const struct http_call *call)
 {
     return call->is_retryable && !call->was_retried && !call->got_bytes && k->answered != 0;
@@ -194,7 +194,7 @@ void client_free_dead(void *client)
         loop_defer(c->loop, &c->free_work);
 }
 
-/* --- requests ----------------------------------------------------------------------------------------- */
+/* --- requests ------------------------------------------------------------------------------------------ */
 static void send_request(struct client_conn *k, struct http_call *call)
 {
     struct evbuffer *out = conn_out(&k->c);
@@ -275,7 +275,7 @@ void client_send_dirty(void *client)
         loop_defer(c->loop, &c->send_work);
 }
 
-/* --- answers ------------------------------------------------------------------------------------------ */
+/* --- answers ------------------------------------------------------------------------------------------- */
 static void head_clear(struct client_head *h)
 {
     sbuf_clear(&h->text);
@@ -442,7 +442,7 @@ static void take_input(struct client_conn *k, const char *p, size_t n)
     }
 }
 
-/* --- readiness ---------------------------------------------------------------------------------------- */
+/* --- readiness ----------------------------------------------------------------------------------------- */
 static void connect_failed(struct client_conn *k, int e)
 {
     struct error err;
@@ -554,7 +554,7 @@ void client_idle_expired(struct expiry *e, void *client)
     client_conn_fail(CONN_OF(e), NULL);
 }
 
-/* --- pools -------------------------------------------------------------------------------------------- */
+/* --- pools --------------------------------------------------------------------------------------------- */
 static size_t pool_key(const struct http_call *call, char key[POOL_KEY_MAX])
 {
     struct str name = { NULL, 0 };

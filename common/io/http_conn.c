@@ -19,7 +19,7 @@
 #define POOLING 1
 #endif
 
-/* --- exchanges ---------------------------------------------------------------------------------------- */
+/* --- exchanges ----------------------------------------------------------------------------------------- */
 struct http_req *http_req_new(struct http_conn *k)
 {
     struct http_server *s = k->server;
@@ -71,7 +71,7 @@ void http_req_release(struct http_req *r)
     s->pool_count++;
 }
 
-/* --- connections -------------------------------------------------------------------------------------- */
+/* --- connections --------------------------------------------------------------------------------------- */
 void http_conn_dirty(struct http_conn *k)
 {
     if (k->dirty || k->state == CONN_DEAD)
@@ -160,7 +160,7 @@ void http_conn_idle(struct http_conn *k)
         expiry_start(&k->server->idles, &k->read_expiry);
 }
 
-/* --- the end of an exchange --------------------------------------------------------------------------- */
+/* --- the end of an exchange ---------------------------------------------------------------------------- */
 /* Puts the answer's write off, so that several go out in one; false when it may not wait. */
 static bool put_off(struct http_conn *k)
 {

@@ -22,7 +22,7 @@
 
 static void parse_input(struct http_conn *k, const char *p, size_t n);
 
-/* --- writing ------------------------------------------------------------------------------------------ */
+/* --- writing ------------------------------------------------------------------------------------------- */
 /* The last bytes have been written: a plain close, unless the peer may still be sending, in which case a
  * close would reset the connection and could destroy the answer before it is read. */
 static void close_after_answer(struct http_conn *k)
@@ -93,7 +93,7 @@ void http_send_dirty(void *arg)
         loop_defer(s->loop, &s->send_work);
 }
 
-/* --- what the parser says ----------------------------------------------------------------------------- */
+/* --- what the parser says ------------------------------------------------------------------------------ */
 static bool refuse(struct http_conn *k, unsigned short status, const char *text)
 {
     k->fail_status = status;
@@ -305,7 +305,7 @@ static const struct http_parse_events events = {
     .on_end = on_end,
 };
 
-/* --- input -------------------------------------------------------------------------------------------- */
+/* --- input --------------------------------------------------------------------------------------------- */
 static void stash_add(struct http_conn *k, const char *p, size_t n)
 {
     if (k->stash_n + n > k->stash_cap) {
@@ -434,7 +434,7 @@ static void on_ready(struct conn *c, int what)
         flush(k);
 }
 
-/* --- accepting ---------------------------------------------------------------------------------------- */
+/* --- accepting ----------------------------------------------------------------------------------------- */
 /* Keep-alive probes find the peers that vanished with their machine: five minutes in all. */
 static void set_tcp_options(int fd)
 {

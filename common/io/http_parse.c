@@ -41,7 +41,7 @@ static enum http_verb verb_of(unsigned method)
     return HTTP_VERB_OTHER;
 }
 
-/* --- the library's callbacks -------------------------------------------------------------------------- */
+/* --- the library's callbacks --------------------------------------------------------------------------- */
 static int on_url(http_parser *h, const char *at, size_t n)
 {
     struct http_parse *p = self(h);
@@ -118,7 +118,7 @@ static const http_parser_settings settings = {
     .on_message_complete = on_message_complete,
 };
 
-/* --- the head's lines --------------------------------------------------------------------------------- */
+/* --- the head's lines ---------------------------------------------------------------------------------- */
 enum scan { SCAN_MORE, SCAN_END, SCAN_TOO_BIG, SCAN_BAD };
 
 /* Looks at the lines of a head, from where the last call stopped. */
@@ -156,7 +156,7 @@ static enum scan scan_head(struct http_parse *p, const char *data, size_t n, con
     return SCAN_MORE;
 }
 
-/* --- the five functions ------------------------------------------------------------------------------- */
+/* --- the five functions -------------------------------------------------------------------------------- */
 void http_parse_init(struct http_parse *p, bool is_answer, uint32_t head_bytes_max,
                      const struct http_parse_events *events, void *arg)
 {

@@ -34,7 +34,7 @@ static const char *date_of(struct http_server *s)
     return s->date;
 }
 
-/* --- the head ----------------------------------------------------------------------------------------- */
+/* --- the head ------------------------------------------------------------------------------------------ */
 enum framing { FRAME_LENGTH, FRAME_CHUNKED, FRAME_CLOSE, FRAME_NONE };
 
 struct answer_head {
@@ -159,7 +159,7 @@ void http_write_continue(struct http_req *r)
     http_conn_dirty(r->conn);
 }
 
-/* --- what owners add ---------------------------------------------------------------------------------- */
+/* --- what owners add ----------------------------------------------------------------------------------- */
 void http_reply_header(struct http_req *r, const char *name, struct str value)
 {
     ASSERT(!r->streaming);
@@ -185,7 +185,7 @@ void http_reply_no_gzip(struct http_req *r)
     r->no_gzip = true;
 }
 
-/* --- compression -------------------------------------------------------------------------------------- */
+/* --- compression --------------------------------------------------------------------------------------- */
 static bool wants_gzip(const struct http_req *r, size_t n)
 {
     const struct http_server_options *o = &r->conn->server->opt;
@@ -237,7 +237,7 @@ static char *compress_body(struct http_req *r, struct str body, size_t *ret_n)
     return p;
 }
 
-/* --- one-shot answers --------------------------------------------------------------------------------- */
+/* --- one-shot answers ---------------------------------------------------------------------------------- */
 static bool status_has_body(unsigned status)
 {
     return status >= 200 && status != 204 && status != 304;
@@ -353,7 +353,7 @@ void http_reply_not_allowed(struct http_req *r, const char *allow)
                     STR_ARG(http_req_method(r)));
 }
 
-/* --- streams ------------------------------------------------------------------------------------------ */
+/* --- streams ------------------------------------------------------------------------------------------- */
 void http_stream_begin(struct http_req *r, unsigned status, const char *content_type)
 {
     ASSERT(!r->streaming);
@@ -468,7 +468,7 @@ void http_abort(struct http_req *r)
     http_conn_kill(k, HTTP_GONE_CLOSED);
 }
 
-/* --- blobs -------------------------------------------------------------------------------------------- */
+/* --- blobs --------------------------------------------------------------------------------------------- */
 struct http_blob *http_blob_new(struct sbuf *b)
 {
     if (!sbuf_ok(b)) {

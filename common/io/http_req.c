@@ -110,7 +110,7 @@ void http_req_on_gone(struct http_req *r, http_gone_fn *fn, void *arg)
     r->gone_arg = arg;
 }
 
-/* --- the body ----------------------------------------------------------------------------------------- */
+/* --- the body ------------------------------------------------------------------------------------------ */
 void http_body_collect(struct http_req *r, size_t bytes_max)
 {
     ASSERT(r->body.n == 0);
@@ -155,7 +155,7 @@ void http_body_resume(struct http_req *r)
     http_conn_want(k);
 }
 
-/* --- routes ------------------------------------------------------------------------------------------- */
+/* --- routes -------------------------------------------------------------------------------------------- */
 int http_route_find(const void *routes, size_t count, size_t stride, struct str path, struct str *ret_rest)
 {
     while (path.n > 1 && path.p[path.n - 1] == '/')

@@ -16,7 +16,7 @@
 #include "common/base/hash.h"
 #include "common/io/http_server_int.h"
 
-/* --- listening ---------------------------------------------------------------------------------------- */
+/* --- listening ----------------------------------------------------------------------------------------- */
 static void on_accept(void *arg, int fd, int what)
 {
     struct http_listener *l = arg;
@@ -150,7 +150,7 @@ void http_server_stop_listening(struct http_server *s)
     s->listeners = NULL;
 }
 
-/* --- timeouts ----------------------------------------------------------------------------------------- */
+/* --- timeouts ------------------------------------------------------------------------------------------ */
 #define CONN_OF(e, member) ((struct http_conn *)(void *)((char *)(e)-offsetof(struct http_conn, member)))
 
 static void head_expired(struct expiry *e, void *arg)
@@ -194,7 +194,7 @@ static void write_expired(struct expiry *e, void *arg)
     http_conn_kill(CONN_OF(e, write_expiry), HTTP_GONE_STALLED);
 }
 
-/* --- life --------------------------------------------------------------------------------------------- */
+/* --- life ---------------------------------------------------------------------------------------------- */
 static void defaults(struct http_server_options *o)
 {
 #define DEFAULT(field, value) \

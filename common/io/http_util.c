@@ -85,7 +85,7 @@ const char *http_status_text(unsigned status)
     return "Unknown";
 }
 
-/* --- percent ------------------------------------------------------------------------------------------ */
+/* --- percent ------------------------------------------------------------------------------------------- */
 static int hex_digit(char c)
 {
     if (c >= '0' && c <= '9')
@@ -140,7 +140,7 @@ void http_percent_encode(struct sbuf *b, struct str s, bool slash)
     }
 }
 
-/* --- paths and queries -------------------------------------------------------------------------------- */
+/* --- paths and queries --------------------------------------------------------------------------------- */
 bool http_path_next(struct str *rest, struct str *ret_raw)
 {
     while (rest->n != 0 && rest->p[0] == '/')
@@ -195,7 +195,7 @@ bool http_query_get(struct str query, const char *name, struct sbuf *b)
     return false;
 }
 
-/* --- header values ------------------------------------------------------------------------------------ */
+/* --- header values ------------------------------------------------------------------------------------- */
 bool http_list_has(struct str value, const char *token)
 {
     struct str item;
