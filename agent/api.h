@@ -28,13 +28,14 @@ struct str api_container_id(const Mesos__V1__ContainerID *id, struct arena *aren
 /* The user of the executor whose container this is below; NULL: there is none. */
 const char *api_inherited_user(struct shell *s, struct str id, struct arena *arena);
 
+/* Whether the caller may launch this; else answered. as_user: by the user it will run as; under: by the executor's above it. */
+bool api_may_launch(struct api_call *c, struct str id, const Mesos__V1__CommandInfo *command, enum acl_action as_user,
+                    enum acl_action under);
+
 /* --- api_containers.c --- */
 void api_get_containers(struct api_call *c);
 void api_launch(struct api_call *c, const Mesos__V1__ContainerID *id, const Mesos__V1__CommandInfo *command,
                 const Mesos__V1__ContainerInfo *container, const Mesos__V1__Agent__Call__LaunchContainer *more);
-/* Whether the caller may launch this; else answered. as_user: by the user it will run as; under: by the executor's above it. */
-bool api_may_launch(struct api_call *c, struct str id, const Mesos__V1__CommandInfo *command, enum acl_action as_user,
-                    enum acl_action under);
 void api_wait(struct api_call *c, const Mesos__V1__ContainerID *id, bool nested);
 void api_kill(struct api_call *c, const Mesos__V1__ContainerID *id, bool has_signal, int signal);
 void api_remove(struct api_call *c, const Mesos__V1__ContainerID *id);

@@ -275,22 +275,6 @@ static int launch_nested(struct api_call *c, struct str id, const struct contain
     return rc;
 }
 
-bool api_may_launch(struct api_call *c, struct str id, const Mesos__V1__CommandInfo *command, enum acl_action as_user,
-                    enum acl_action under)
-{
-    struct shell *s = c->shell;
-    const char *inherited = api_inherited_user(s, id, &c->arena);
-    const char *user = command != NULL && command->user != NULL ? command->user : inherited;
-    bool nested = container_id_is_set(container_id_parent(container_id(id)));
-
-    bool ok = s->access.who.is_executor ? access_may_container(s, &s->access.who, under, id)
-                                      : access_may(s, as_user, user != NULL ? str_of(user) : (struct str){ NULL, 0 }) &&
-                                            (!nested || access_may_container(s, &s->access.who, under, id));
-    if (!ok)
-        api_reply_forbidden(c->req);
-    return ok;
-}
-
 void api_launch(struct api_call *c, const Mesos__V1__ContainerID *cid, const Mesos__V1__CommandInfo *command,
                 const Mesos__V1__ContainerInfo *container, const Mesos__V1__Agent__Call__LaunchContainer *m)
 {

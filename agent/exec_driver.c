@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Executors that speak libprocess messages (v0) instead of HTTP. For the core they are executors like any other, with a
- * connection number from exec_api.c; only the bytes differ. A broken link says nothing: the containerizer reports the end of
+ * connection number from exec_stream.c; only the bytes differ. A broken link says nothing: the containerizer reports the end of
  * an executor. Source: reference of the wire protocol, §12 and §16. */
 #include "agent/shell.h"
 
@@ -13,19 +13,6 @@ static void send_message(struct shell *s, const struct msg_pid *to, const char *
 {
     if (msg_send(s->msg, &s->self, to, str_of(name), body) != 0)
         log_warn("send_failed", "message=%s", name);
-}
-
-void exec_driver_reconnect(struct shell *s, const struct agent_action *act)
-{
-    CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(4096);
-    struct msg_pid pid;
-
-    if (!msg_pid_parse(act->to, &pid)) {
-        log_warn("libprocess_pid", "executor=" LOG_Q " pid=" LOG_Q, LOG_QARG(str_of(act->executor->id)), LOG_QARG(act->to));
-        return; /* it will be missed, and destroyed */
-    }
-    const char *name = agent_encode_driver_message(s->core, &s->env, act, 0, &b);
-    send_message(s, &pid, name, sbuf_view(&b));
 }
 
 static struct agent_executor *find(const struct shell *s, struct framework_id fid, struct executor_id eid)
@@ -53,7 +40,7 @@ static void carry(struct shell *s, const struct msg_in *m, enum agent_driver_mes
     struct error err = { 0 };
     char pid[MSG_PID_TEXT_SIZE];
 
-    exec_api_fill(s, e, &fill);
+    exec_status_fill(s, e, &fill);
     msg_pid_text(&m->from, pid);
     if (agent_decode_driver_message(&ev, kind, m->body, str_of(pid), s->next_stream + 1, &fill, &arena, &err) != 0) {
         dropped(m, &err);
@@ -68,7 +55,7 @@ static void carry(struct shell *s, const struct msg_in *m, enum agent_driver_mes
         return;
     }
     if (registers)
-        (void)exec_api_add_driver(s, &m->from, e); /* number as above */
+        (void)exec_stream_link(s, &m->from, e); /* number as above */
     shell_step(s, &ev);
     agent_event_done(&ev);
 }

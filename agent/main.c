@@ -651,7 +651,7 @@ static void stop(struct shell *s)
 {
     master_unfollow(s);
     api_free(s);
-    exec_api_free(s);
+    exec_streams_free(s);
     http_server_free(s->server);
     tls_context_free(s->tls_in);
     tls_context_free(s->tls_out);

@@ -306,8 +306,8 @@ static void carry_out(struct shell *s, const struct agent_action *act)
     case AGENT_DO_EXECUTOR_KILL:
     case AGENT_DO_EXECUTOR_ACK:
     case AGENT_DO_EXECUTOR_MESSAGE:
-    case AGENT_DO_EXECUTOR_SHUTDOWN: exec_api_send(s, act); break;
-    case AGENT_DO_EXECUTOR_CLOSE: exec_api_close(s, act->stream); break;
+    case AGENT_DO_EXECUTOR_SHUTDOWN: exec_stream_send(s, act); break;
+    case AGENT_DO_EXECUTOR_CLOSE: exec_stream_close(s, act->stream); break;
     case AGENT_DO_LAUNCH_CONTAINER: do_launch(s, act->executor); break;
     case AGENT_DO_UPDATE_CONTAINER: do_update_container(s, act->executor); break;
     case AGENT_DO_DESTROY_CONTAINER: do_destroy(s, act->executor); break;

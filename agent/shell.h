@@ -64,6 +64,21 @@ struct shell {
     double recovery_secs;              /* until executors were back; valid after recovery */
 };
 
+/* --- exec_stream.c: the connections of executors, by number --- */
+struct agent_status_fill;
+/* What the agent adds to a status of this executor. */
+void exec_status_fill(struct shell *s, const struct agent_executor *e, struct agent_status_fill *fill);
+/* The executor left; called by itself, not from inside the functions below. */
+typedef void exec_gone_fn(struct shell *s, uint64_t stream, struct framework_id framework, struct executor_id executor);
+/* Answers a SUBSCRIBE with a stream. Returns its number: next_stream + 1 before the call. */
+uint64_t exec_stream_open(struct shell *s, struct http_req *r, const struct agent_executor *e, bool json, exec_gone_fn *gone);
+/* The connection of a v0 executor: its events go as messages to the pid, which is linked. Returns the number. */
+uint64_t exec_stream_link(struct shell *s, const struct msg_pid *pid, const struct agent_executor *e);
+void exec_stream_send(struct shell *s, const struct agent_action *act);
+void exec_driver_reconnect(struct shell *s, const struct agent_action *act); /* to a v0 executor of before the restart */
+void exec_stream_close(struct shell *s, uint64_t stream);
+void exec_streams_free(struct shell *s);
+
 /* --- shell.c --- */
 void shell_step(struct shell *s, struct agent_event *ev); /* sets now and wall; does not release the event */
 /* The number of ms since 1970 as the unversioned API writes times. */
@@ -84,21 +99,12 @@ int spec_container(struct shell *s, const char *id, const char *sandbox, const M
                    const Mesos__V1__ContainerInfo *container, struct arena *arena, struct container_spec *ret,
                    struct error *err);
 
-/* --- exec_api.c: /api/v1/executor, and the numbers of all executors' connections --- */
-struct agent_status_fill;
-/* What the agent adds to a status of this executor. */
-void exec_api_fill(struct shell *s, const struct agent_executor *e, struct agent_status_fill *fill);
-/* The connection of a v0 executor: its events go as messages to the pid, which is linked. Returns the number. */
-uint64_t exec_api_add_driver(struct shell *s, const struct msg_pid *pid, const struct agent_executor *e);
+/* --- exec_api.c: /api/v1/executor --- */
 void exec_api_request(struct shell *s, struct http_req *r);
-void exec_api_send(struct shell *s, const struct agent_action *act);
-void exec_api_close(struct shell *s, uint64_t stream);
-void exec_api_free(struct shell *s);
 
 /* --- exec_driver.c: executors that speak messages (v0) --- */
 /* Whether the message is an executor's; it is carried out then. */
 bool exec_driver_take(struct shell *s, const struct msg_in *m);
-void exec_driver_reconnect(struct shell *s, const struct agent_action *act);
 
 /* --- routes.c --- */
 void routes_head(void *ctx, struct http_req *r);
