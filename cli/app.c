@@ -353,11 +353,16 @@ static void why_print(const cJSON *j)
                json_text(failure, "at"), (int)strcspn(json_text(failure, "message"), "\n"), json_text(failure, "message"));
     cJSON_ArrayForEach(agent, json_get(j, "agents"))
     {
-        printf("  offer of %s at %s: %s\n", json_text(agent, "hostname"), json_text(agent, "at"), json_text(agent, "text"));
+        if (json_text(agent, "at")[0] != 0)
+            printf("  offer of %s at %s: %s\n", json_text(agent, "hostname"), json_text(agent, "at"), json_text(agent, "text"));
+        else
+            printf("  agent %s: %s\n", json_text(agent, "hostname"), json_text(agent, "text"));
         cJSON_ArrayForEach(holder, json_get(agent, "heldBy"))
             printf("    held there by %s: %g instances, %g cpus, %g MB\n", json_text(holder, "app"),
                    json_number(holder, "instances"), json_number(holder, "cpus"), json_number(holder, "mem"));
     }
+    cJSON_ArrayForEach(agent, json_get(j, "excluded"))
+        printf("  agent %s is not meant: %s\n", json_text(agent, "hostname"), json_text(agent, "text"));
 }
 
 /* What the agent itself says of all frameworks on it: marathon knows its own apps only. */

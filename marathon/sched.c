@@ -268,6 +268,16 @@ static void on_message(struct stoa_scheduler *s, const char *agent_id, const cha
     (void)marathon_shell_step(user, &ev, NULL);
 }
 
+/* Of an executor's end its tasks tell; the whole agent's is news. */
+static void on_failure(struct stoa_scheduler *s, const struct stoa_failure *f, void *user)
+{
+    struct marathon_event ev = { .type = EVENT_AGENT_LOST, .agent_lost = str_of(f->agent_id) };
+
+    (void)s;
+    if (f->agent_id != NULL && f->executor_id == NULL)
+        (void)marathon_shell_step(user, &ev, NULL);
+}
+
 static void on_error(struct stoa_scheduler *s, const char *message, void *user)
 {
     struct shell *sh = user;
@@ -635,6 +645,7 @@ int sched_open(struct shell *sh, struct error *err)
         .offers = on_offers,
         .update = on_update,
         .message = on_message,
+        .failure = on_failure,
         .error = on_error,
         .call_failed = on_call_failed,
         .log = on_log,

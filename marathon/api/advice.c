@@ -97,8 +97,8 @@ static const char *of_slot(struct call *c, const struct slot *s)
     case ROLLOUT_RUNNING:
         break;
     }
-    if (s->scheduled_count != 0)
-        return arena_fmt(&c->arena, "%zu instances wait for an offer", s->scheduled_count).p;
+    if ((int64_t)s->scheduled_count > s->unplaced)
+        return arena_fmt(&c->arena, "%lld instances wait for an offer", (long long)s->scheduled_count - s->unplaced).p;
     if (s->staged != 0)
         return arena_fmt(&c->arena, "%lld instances are being started", (long long)s->staged).p;
     if (dying != 0)
@@ -107,7 +107,7 @@ static const char *of_slot(struct call *c, const struct slot *s)
         return arena_fmt(&c->arena, "%lld instances run and are not %s", (long long)unready,
                          s->spec != NULL && s->spec->app.health_checks.n != 0 ? "healthy or ready yet" : "ready yet")
             .p;
-    return "it is about to go on";
+    return s->every != NULL ? "it looks which agents there are" : "it is about to go on";
 }
 
 const char *advice_deployment(struct call *c, const struct slot *s)
@@ -158,7 +158,7 @@ void advice_held_by(struct call *c, struct jsonw *w, struct str agent_id)
     {
         struct holder h = { .slot = s };
         for (const struct instance *i = s->instances; v != NULL && i != NULL; i = i->next)
-            if (i->agent != NULL && str_eq(i->agent->id, agent_id)) {
+            if (i->agent != NULL && !(i->pinned && i->state == INSTANCE_SCHEDULED) && str_eq(i->agent->id, agent_id)) {
                 h.instances++;
                 h.cpus += i->spec->app.cpus.v;
                 h.mem += i->spec->app.mem.v;

@@ -114,8 +114,7 @@ void app_create(struct call *c)
     s = slot_find(c->m, a->id);
     answer_etag(c, s->spec->version);
     w = answer_json(c, 201);
-    jsonw_raw(&w, spec_json(s->spec));
-    w.comma = true;
+    render_definition(&w, s->spec, s);
     jsonw_key_i64(&w, "tasksStaged", 0);
     jsonw_key_i64(&w, "tasksRunning", 0);
     jsonw_key_i64(&w, "tasksHealthy", 0);
@@ -155,6 +154,15 @@ static struct app *rollback_target(struct call *c, const struct app *update, str
     return NULL;
 }
 
+/* A request that is about nothing but the number of instances; one that was read, changed and sent back has more. */
+static bool is_scaling(const cJSON *json)
+{
+    const cJSON *e;
+
+    cJSON_ArrayForEach(e, json) if (!str_is(str_of(e->string), "instances") && !str_is(str_of(e->string), "id")) return false;
+    return body_get(json, "instances") != NULL;
+}
+
 /* The app that the update makes of the stored one. NULL: the answer is made. */
 static struct app *apply_update(struct call *c, const cJSON *json, struct str id, bool partial,
                                 const struct place *at)
@@ -172,6 +180,14 @@ static struct app *apply_update(struct call *c, const cJSON *json, struct str id
         return NULL;
     if (update->version.has)
         return rollback_target(c, update, id, json);
+    if (exists && s->every != NULL && is_scaling(json) && update->instances.v > 1 && update->instances.v != slot_wanted(s)) {
+        struct place p = PLACE_FIELD(at, "instances");
+        issue_at(&c->issues, &p,
+                 "got %lld, but the app has one on every agent (constraint EVERY); 0 suspends it, 1 lets it run again",
+                 (long long)update->instances.v);
+        answer_issues(c, "Object is not valid");
+        return NULL;
+    }
     app_migrate(update, &c->m->config, &c->arena, &c->issues);
     update->id = id;
     update->version_info = NULL;

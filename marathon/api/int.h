@@ -74,6 +74,8 @@ unsigned embeds(struct call *c); /* of the embed parameters */
 /* The definition, rendered once per version: everything of the App object but its last brace and versionInfo.
  */
 struct str spec_json(struct spec *s);
+/* The members of the definition, in an object that stays open. */
+void render_definition(struct jsonw *w, struct spec *spec, const struct slot *slot);
 void render_app(struct call *c, struct jsonw *w, struct spec *spec, const struct slot *slot, unsigned embed,
                 bool version_info);
 void render_task(struct jsonw *w, const struct instance *i, bool service_ports);

@@ -200,6 +200,8 @@ static bool put_job(struct call *c, const cJSON *json, bool create)
     app_validate(&run, &vc, &c->issues);
     if (app_is_resident(&run))
         issue_at(&c->issues, &at, "a run cannot have persistent volumes");
+    if (app_is_every(&run))
+        issue_at(&c->issues, &at, "a run is one task: the constraint EVERY is for apps");
     if (answer_bad(c, "Object is not valid"))
         return false;
     u.zone = sbuf_view(&zone);

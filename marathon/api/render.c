@@ -260,13 +260,24 @@ static void render_all_stats(struct call *c, struct jsonw *w, const struct slot 
     jsonw_close(w);
 }
 
+/* Of an app with one instance on every agent the kept text has a 1. */
+void render_definition(struct jsonw *w, struct spec *spec, const struct slot *slot)
+{
+    if (slot != NULL && slot->spec == spec && slot->every != NULL) {
+        struct app a = spec->app;
+        a.instances.v = slot_wanted(slot);
+        jsonw_open(w);
+        value_encode_members(&schema_app, &a, w);
+    } else {
+        jsonw_raw(w, spec_json(spec));
+        w->comma = true;
+    }
+}
+
 void render_app(struct call *c, struct jsonw *w, struct spec *spec, const struct slot *slot, unsigned embed,
                 bool version_info)
 {
-    struct str json = spec_json(spec);
-
-    jsonw_raw(w, json); /* an open object with at least one member */
-    w->comma = true;
+    render_definition(w, spec, slot);
     if (version_info) {
         jsonw_key_open(w, "versionInfo");
         jsonw_key_wall(w, "lastScalingAt", spec->scaling_at);

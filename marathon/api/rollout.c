@@ -62,7 +62,7 @@ static void show(struct call *c, const struct slot *s)
     jsonw_key_wall(&w, "version", s->spec->version);
     if (before != NULL)
         jsonw_key_wall(&w, "versionBefore", before->version);
-    jsonw_key_i64(&w, "instances", s->spec->app.instances.v);
+    jsonw_key_i64(&w, "instances", slot_wanted(s));
     rules(&w, s);
     if (state != ROLLOUT_NONE)
         progress(c, &w, s);

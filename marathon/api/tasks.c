@@ -127,6 +127,11 @@ static void kill_and_scale(struct call *c, const struct victims *k)
         struct app *a = NULL;
         if (s->spec == NULL || !counts(k->v[i]))
             continue;
+        if (s->every != NULL) {
+            answer_message(c, 422, "App '%.*s' has one instance on every agent and cannot be scaled; kill without scale=true",
+                           STR_ARG(str_sub(s->id, 0, 1000)));
+            return;
+        }
         ids[u.kill_count++] = arena_str(&c->arena, k->v[i]->id);
         for (size_t j = 0; j < u.app_count && a == NULL; j++)
             if (str_eq(apps[j].id, s->id))

@@ -4,7 +4,7 @@
  */
 #include "marathon/api/advice.h"
 
-static void quantity(struct call *c, struct jsonw *w, const struct reject_note *n)
+static void quantity(struct call *c, struct jsonw *w, const struct reject_note *n, const char *hostname)
 {
     static const char *const units[] = { [REJECT_CPUS] = "cpus",
                                          [REJECT_MEM] = "MB of mem",
@@ -28,7 +28,19 @@ static void quantity(struct call *c, struct jsonw *w, const struct reject_note *
                 n->detail[0] != '\0' && n->reason == REJECT_PORTS
                     ? str_of(n->detail)
                     : arena_fmt(&c->arena, "needs %.*s %s, agent %s offered %.*s", STR_ARG(need), unit,
-                                n->hostname, STR_ARG(have)));
+                                hostname, STR_ARG(have)));
+}
+
+static void refusal(struct call *c, struct jsonw *w, const struct reject_note *n, const char *hostname)
+{
+    jsonw_key_wall(w, "at", n->at);
+    jsonw_key_c(w, "reason", reject_name(n->reason));
+    jsonw_key_array(w, "reasons");
+    for (int k = 0; k < REJECT_COUNT; k++)
+        if ((n->reasons & (1u << k)) != 0)
+            jsonw_c(w, reject_name((enum reject_reason)k));
+    jsonw_array_close(w);
+    quantity(c, w, n, hostname);
 }
 
 static void agents(struct call *c, struct jsonw *w, const struct queue_stats *q)
@@ -40,15 +52,56 @@ static void agents(struct call *c, struct jsonw *w, const struct queue_stats *q)
         jsonw_key_c(w, "agentId", n->agent_id);
         jsonw_key_c(w, "hostname", n->hostname);
         jsonw_key_c(w, "offerId", n->offer_id);
-        jsonw_key_wall(w, "at", n->at);
-        jsonw_key_c(w, "reason", reject_name(n->reason));
-        jsonw_key_array(w, "reasons");
-        for (int k = 0; k < REJECT_COUNT; k++)
-            if ((n->reasons & (1u << k)) != 0)
-                jsonw_c(w, reject_name((enum reject_reason)k));
-        jsonw_array_close(w);
-        quantity(c, w, n);
+        refusal(c, w, n, n->hostname);
         advice_held_by(c, w, str_of(n->agent_id));
+        jsonw_close(w);
+    }
+    jsonw_array_close(w);
+}
+
+/* --- one instance on every agent: which agents lack theirs ------------------------------------------------- */
+enum { LACKING_MAX = 1000, HOLDERS_SHOWN_MAX = 16 };
+
+static void lacking(struct call *c, struct jsonw *w, const struct slot *s)
+{
+    size_t shown = 0;
+
+    jsonw_key_array(w, "agents");
+    for (const struct instance *i = s->scheduled; i != NULL && shown < LACKING_MAX; i = i->sched_next) {
+        const char *hostname;
+        if (!i->pinned)
+            continue;
+        hostname = arena_str(&c->arena, i->agent->hostname).p;
+        jsonw_open(w);
+        jsonw_key_s(w, "agentId", i->agent->id);
+        jsonw_key_s(w, "hostname", i->agent->hostname);
+        if (i->refusal != NULL)
+            refusal(c, w, i->refusal, hostname);
+        else
+            jsonw_key_c(w, "text", i->unplaced ? "it has offered nothing to the app's role for 30 seconds" : "waits for an offer of it");
+        if (shown++ < HOLDERS_SHOWN_MAX)
+            advice_held_by(c, w, i->agent->id);
+        jsonw_close(w);
+    }
+    jsonw_array_close(w);
+}
+
+/* Agents that have offered something and that the constraints do not admit. */
+static void excluded(struct call *c, struct jsonw *w, const struct slot *s)
+{
+    size_t shown = 0;
+
+    jsonw_key_array(w, "excluded");
+    for (const struct agent *a = c->m->agents; a != NULL && shown < LACKING_MAX; a = a->hh.next) {
+        struct offer o;
+        struct match match;
+        if (!a->known || !seen_agent_offer(a, s->spec->app.role, &c->arena, &o) || match_agent(&s->spec->app, &o, &match))
+            continue;
+        shown++;
+        jsonw_open(w);
+        jsonw_key_s(w, "agentId", a->id);
+        jsonw_key_s(w, "hostname", a->hostname);
+        jsonw_key_c(w, "text", match.detail);
         jsonw_close(w);
     }
     jsonw_array_close(w);
@@ -62,8 +115,10 @@ static const char *summary(struct call *c, const struct slot *s)
         return "the app is being removed";
     if (s->scheduled == NULL && s->job != NULL)
         return s->instances != NULL ? "its runs are placed" : "no run waits";
+    if (s->every != NULL && s->unplaced != 0 && s->unplaced == (int64_t)s->scheduled_count && s->running == slot_wanted(s) - s->unplaced)
+        return "it runs on every agent that has room for it; see agents for the others";
     if (s->scheduled == NULL)
-        return s->running == s->spec->app.instances.v ? "all instances are running"
+        return s->running == slot_wanted(s) ? "all instances are running"
                                                       : "all instances are placed; not all run yet";
     if (!c->m->connected)
         return "no connection to a master";
@@ -86,7 +141,7 @@ static void why(struct call *c, const struct slot *s, const char *key, struct st
     jsonw_open(&w);
     jsonw_key_s(&w, key, id);
     jsonw_key_c(&w, "summary", summary(c, s));
-    jsonw_key_i64(&w, "instances", s->spec != NULL ? s->spec->app.instances.v : 0);
+    jsonw_key_i64(&w, "instances", slot_wanted(s));
     jsonw_key_i64(&w, "running", s->running);
     jsonw_key_i64(&w, "waiting", slot_queued(s));
     if (s->scheduled != NULL && s->queue != NULL)
@@ -110,7 +165,12 @@ static void why(struct call *c, const struct slot *s, const char *key, struct st
         jsonw_key_wall(&w, "at", s->failure.at);
         jsonw_close(&w);
     }
-    agents(c, &w, s->scheduled != NULL ? s->queue : NULL);
+    if (s->every != NULL) {
+        lacking(c, &w, s);
+        excluded(c, &w, s);
+    } else {
+        agents(c, &w, s->scheduled != NULL ? s->queue : NULL);
+    }
     jsonw_close(&w);
 }
 

@@ -20,7 +20,8 @@ static const char *const persistent_names[] = { "root", "path", "mount", NULL };
 static const char *const task_lost_names[] = { "WAIT_FOREVER", "RELAUNCH_AFTER_TIMEOUT", NULL };
 static const char *const ipc_names[] = { "PRIVATE", "SHARE_PARENT", NULL };
 const char *const constraint_op_names[] = { "UNIQUE", "CLUSTER", "GROUP_BY", "LIKE",
-                                            "UNLIKE", "MAX_PER", "IS",       NULL };
+                                            "UNLIKE", "MAX_PER", "IS",       "EVERY",
+                                            NULL };
 
 static const struct schema_field env_fields[] = {
     TXT(env_value, "value", value, 0),
@@ -447,6 +448,14 @@ const struct volume *app_volume(const struct app *a, size_t i)
     if (v->persistent != NULL && i-- == 0)
         return v;
     return NULL;
+}
+
+bool app_is_every(const struct app *a)
+{
+    LIST_EACH(a->constraints, struct constraint, c)
+    if (c->op.v == OP_EVERY)
+        return true;
+    return false;
 }
 
 bool app_is_resident(const struct app *a)

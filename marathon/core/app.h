@@ -19,7 +19,7 @@ enum scheme { SCHEME_HTTP, SCHEME_HTTPS };
 enum read_mode { MODE_RO, MODE_RW };
 enum volume_type { VOLUME_ROOT, VOLUME_PATH, VOLUME_MOUNT };
 enum kill_selection { KILL_YOUNGEST_FIRST, KILL_OLDEST_FIRST };
-enum constraint_op { OP_UNIQUE, OP_CLUSTER, OP_GROUP_BY, OP_LIKE, OP_UNLIKE, OP_MAX_PER, OP_IS, OP_UNKNOWN };
+enum constraint_op { OP_UNIQUE, OP_CLUSTER, OP_GROUP_BY, OP_LIKE, OP_UNLIKE, OP_MAX_PER, OP_IS, OP_EVERY, OP_UNKNOWN };
 
 struct env_value {                  /* map element */
     struct str name, value, secret; /* value or secret is set */
@@ -309,6 +309,9 @@ bool app_is_host_mode(const struct app *a);
 bool hc_is_ours(enum hc_protocol p);
 bool hc_is_http(enum hc_protocol p);                       /* HTTP kinds of either side */
 bool app_is_resident(const struct app *a);                 /* has persistent volumes */
+/* One on every agent: has a constraint EVERY, an addition of ours; see every.c. Its instances are 1, or 0 when it is
+ * suspended; how many there are follows from the agents. */
+bool app_is_every(const struct app *a);
 size_t app_volume_count(const struct app *a);              /* persistent ones */
 const struct volume *app_volume(const struct app *a, size_t i); /* the i-th persistent one */
 struct str app_label(const struct app *a, struct str key); /* p NULL when absent */

@@ -123,6 +123,8 @@ static void begin_action(struct marathon *m, struct deployment *d, const struct 
     s->scale_down = s->live[0] + s->live[1] > a->scale_to;
     if (a->type == ACTION_RESTART)
         begin_restart(m, s);
+    if (s->every != NULL && (a->type == ACTION_SCALE || a->type == ACTION_RESTART))
+        every_census(m, s);
     if (a->type == ACTION_START || a->type == ACTION_RESTART)
         checks_register(m, s, true);
     if (a->type == ACTION_STOP)

@@ -39,6 +39,10 @@ static void count(struct instance *i, int by)
 
     if (instance_state_is_terminal(i->state) || instance_rests(i))
         return;
+    if (i->unplaced) {
+        s->unplaced += by;
+        return;
+    }
     if (i->goal == GOAL_RUNNING && i->state != INSTANCE_INACTIVE) {
         s->live[i->old] += by;
         if (instance_is_ready(i))
@@ -166,6 +170,9 @@ void instance_set_state(struct marathon *m, struct instance *i, enum instance_st
     instance_change_begin(i);
     if (i->state == INSTANCE_SCHEDULED)
         unlist_scheduled(m, i);
+    if (i->slot->every != NULL && (to == INSTANCE_INACTIVE || i->state == INSTANCE_INACTIVE))
+        i->slot->every->stale = true;
+    i->unplaced = false;
     i->state = to;
     i->since = m->wall;
     if (to == INSTANCE_SCHEDULED)
@@ -190,6 +197,17 @@ void instance_set_health(struct marathon *m, struct instance *i, enum instance_h
     e->app_id = i->slot->id;
     e->health = h;
     e->version = i->spec->version;
+}
+
+void instance_set_unplaced(struct marathon *m, struct instance *i)
+{
+    ASSERT(i->pinned);
+    ASSERT(i->state == INSTANCE_SCHEDULED);
+    if (i->unplaced)
+        return;
+    instance_change_begin(i);
+    i->unplaced = true;
+    instance_change_end(m, i);
 }
 
 void instance_set_old(struct marathon *m, struct instance *i, bool old)
@@ -218,6 +236,9 @@ void instance_provision(struct marathon *m, struct instance *i, struct agent *ag
     struct sbuf b = SBUF_INIT(PATH_BYTES_MAX + 128);
 
     ASSERT(i->state == INSTANCE_SCHEDULED);
+    ASSERT(!i->pinned || i->agent == agent);
+    free(i->refusal);
+    i->refusal = NULL;
     seen_agent_unref(m, i->agent);
     i->agent = agent;
     i->incarnation++;
@@ -254,7 +275,8 @@ static void take_newest_spec(struct marathon *m, struct instance *i)
 
 void instance_end(struct marathon *m, struct instance *i)
 {
-    bool replace = i->slot->action == ACTION_RESTART && i->old, keeps = i->reservation != RESERVATION_NONE;
+    bool replace = i->slot->action == ACTION_RESTART && i->old, keeps = i->reservation != RESERVATION_NONE,
+         pinned = every_keeps(i);
 
     ASSERT(instance_state_is_terminal(i->state));
     timer_clear(&m->timers, &i->timer);
@@ -262,7 +284,7 @@ void instance_end(struct marathon *m, struct instance *i)
     checks_stop(m, i);
     kill_ended(m, i);
     if (i->goal == GOAL_DECOMMISSIONED || i->slot->spec == NULL ||
-        (!keeps && (i->goal == GOAL_STOPPED || replace))) {
+        (!keeps && (i->goal == GOAL_STOPPED || replace || (i->slot->every != NULL && !pinned)))) {
         instance_remove(m, i);
         return;
     }
@@ -271,7 +293,8 @@ void instance_end(struct marathon *m, struct instance *i)
         return;
     }
     take_newest_spec(m, i);
-    if (!keeps) {
+    if (!keeps && !pinned) {
+        every_unpin(i);
         seen_agent_unref(m, i->agent);
         i->agent = NULL;
     }
@@ -286,6 +309,8 @@ void instance_end(struct marathon *m, struct instance *i)
     instance_set_state(m, i, INSTANCE_SCHEDULED);
     if (i->reservation == RESERVATION_ASKED)
         reservation_guard(m, i);
+    if (pinned)
+        every_waits(m, i);
 }
 
 void instance_remove(struct marathon *m, struct instance *i)
@@ -302,6 +327,8 @@ void instance_remove(struct marathon *m, struct instance *i)
     timer_clear(&m->timers, &i->readiness_timer);
     if (i->state == INSTANCE_SCHEDULED)
         unlist_scheduled(m, i);
+    if (s->every != NULL)
+        s->every->stale = true;
     DL_DELETE(s->instances, i);
     s->instance_count--;
     HASH_DEL(m->instances, i);
@@ -318,6 +345,7 @@ void instance_remove(struct marathon *m, struct instance *i)
 void instance_free(struct instance *i)
 {
     containers_clear(i);
+    free(i->refusal);
     free(i->volumes);
     free(i->ports);
     free(i->container_ports);

@@ -26,10 +26,6 @@ void spec_unref(struct marathon *m, struct spec *s);      /* the last one delete
 struct slot *slot_get(struct marathon *m, struct str id); /* made when missing */
 void slot_add_version(struct marathon *m, struct slot *s, struct spec *spec);
 void slot_maybe_free(struct marathon *m, struct slot *s);
-struct agent *seen_agent_get(struct marathon *m, struct str id, struct str hostname, struct str region,
-                             struct str zone, const struct attribute *attributes,
-                             size_t count); /* one reference */
-void seen_agent_unref(struct marathon *m, struct agent *a);
 struct group *group_get(struct marathon *m, struct str path);
 void group_free(struct marathon *m, struct group *g);
 void failure_set(struct task_failure *f, struct str host, struct str message, struct str task_id,
@@ -38,10 +34,46 @@ void failure_clear(struct task_failure *f);
 void queue_stats_free(struct queue_stats *q);
 void marathon_free_dead(struct marathon *m);
 
+/* --- agents.c --------------------------------------------------------------------------------------------
+ */
+struct agent *seen_agent_get(struct marathon *m, struct str id, struct str hostname, struct str region,
+                             struct str zone, const struct attribute *attributes,
+                             size_t count); /* one reference */
+void seen_agent_unref(struct marathon *m, struct agent *a);
+struct agent *seen_agent_find(const struct marathon *m, struct str id);
+void seen_agents_free_dead(struct marathon *m);
+void seen_agents_note(struct marathon *m, const struct offer *offers, size_t n); /* before they are used */
+void seen_agent_keep(struct marathon *m, const struct offer *o);                /* what is left of it */
+void seen_agents_forget(struct marathon *m); /* a new subscription: who is there is to be seen */
+void seen_agent_lost(struct marathon *m, struct str id);
+void seen_agents_free(struct marathon *m);
+
+/* --- every.c: one instance on every agent -----------------------------------------------------------------
+ */
+void every_set(struct marathon *m, struct slot *s); /* its definition has changed */
+void every_free(struct marathon *m, struct slot *s);
+void every_census(struct marathon *m, struct slot *s); /* an action begins: see who is there */
+void every_subscribed(struct marathon *m);
+void every_look(struct marathon *m); /* marks the slots that do not know of the latest agents */
+void every_census_over(struct marathon *m, struct slot *s);
+bool every_scaled(struct marathon *m, struct slot *s);
+void every_make(struct marathon *m, struct slot *s, int64_t start_max);
+bool every_restarted(const struct marathon *m, const struct slot *s);
+void every_unpin(struct instance *i);
+void every_restore(struct instance *i); /* its place is known */
+bool every_keeps(const struct instance *i); /* its task ended: it waits for its agent */
+void every_waits(struct marathon *m, struct instance *i);
+void every_timer(struct marathon *m, struct instance *i);
+void every_refused(struct marathon *m, struct instance *i);
+void every_returned(struct marathon *m, struct instance *i); /* from an agent that was lost */
+struct instance *every_waiting(const struct slot *s, const struct agent *a);
+
 /* --- instance.c --------------------------------------------------------------------------------------------
  */
 struct instance *instance_new(struct marathon *m, struct slot *s, struct spec *spec, struct str id);
 struct instance *instance_schedule_new(struct marathon *m, struct slot *s);
+struct instance *instance_schedule_pinned(struct marathon *m, struct slot *s, struct agent *a);
+void instance_set_unplaced(struct marathon *m, struct instance *i);
 struct instance *instance_schedule(struct marathon *m, struct slot *s, struct spec *spec, struct str id);
 void instance_change_begin(struct instance *i); /* around every change that counters depend on */
 void instance_change_end(struct marathon *m, struct instance *i);

@@ -108,7 +108,7 @@ void launch_demand(struct marathon *m)
         m->starved = false;
         m->revive_wanted = true;
     }
-    if (m->waiting == NULL && !garbage_wanted(m)) {
+    if (m->waiting == NULL && !garbage_wanted(m) && m->every_count == 0) {
         m->revive_wanted = false;
         timer_clear(&m->timers, &m->revive_timer);
         if (!m->suppressed && m->config.suppress_offers) {
@@ -181,6 +181,17 @@ static void note_scalars(struct reject_note *n, const struct offer *o)
     }
 }
 
+static void note_match(struct marathon *m, struct reject_note *n, const struct offer *o, const struct match *match)
+{
+    note_scalars(n, o);
+    n->reason = match->reason;
+    n->reasons = match->reasons;
+    n->need_milli = match->need_milli;
+    n->have_milli = match->have_milli;
+    n->at = m->wall;
+    memcpy(n->detail, match->detail, sizeof n->detail);
+}
+
 static void note_reject(struct marathon *m, struct slot *s, const struct offer *o, const struct match *match)
 {
     struct queue_stats *q = s->queue;
@@ -196,13 +207,7 @@ static void note_reject(struct marathon *m, struct slot *s, const struct offer *
     free(n->offer_id);
     n->hostname = xstrndup(o->hostname);
     n->offer_id = xstrndup(o->id);
-    note_scalars(n, o);
-    n->reason = match->reason;
-    n->reasons = match->reasons;
-    n->need_milli = match->need_milli;
-    n->have_milli = match->have_milli;
-    n->at = m->wall;
-    memcpy(n->detail, match->detail, sizeof n->detail);
+    note_match(m, n, o, match);
 }
 
 /* --- matching ----------------------------------------------------------------------------------------------
@@ -319,6 +324,30 @@ static bool use_for_instance(struct marathon *m, struct slot *s, struct instance
     return true;
 }
 
+/* Of an app with one instance on every agent only the one that is bound to this agent can use its offer. */
+static void use_offer_for_pinned(struct marathon *m, struct slot *s, struct offer *o, struct batch *b)
+{
+    struct instance *i = every_waiting(s, seen_agent_find(m, o->agent_id));
+    struct match_context mc = {
+        .config = &m->config, .arena = &m->out->arena, .rng = m->rng, .now = m->wall
+    };
+    struct match match = { .reason = REJECT_NONE };
+
+    if (i == NULL || !str_eq(o->role, i->spec->app.role))
+        return; /* an offer to another role says nothing about its own */
+    count_processed(m, s->queue);
+    if (use_for_instance(m, s, i, o, &mc, &match, b)) {
+        if (s->queue != NULL)
+            s->queue->last_used_at = (struct opt_time){ true, m->wall };
+    } else if (match.reason != REJECT_NONE) {
+        note_reject(m, s, o, &match);
+        if (i->refusal == NULL)
+            i->refusal = xcalloc(1, sizeof *i->refusal);
+        note_match(m, i->refusal, o, &match);
+        every_refused(m, i);
+    }
+}
+
 /* Instances without a reservation are all alike: the first that does not fit speaks for the rest. */
 static void use_offer_for(struct marathon *m, struct slot *s, struct offer *o, struct batch *b)
 {
@@ -329,6 +358,10 @@ static void use_offer_for(struct marathon *m, struct slot *s, struct offer *o, s
     struct match match, refused = { .reason = REJECT_NONE };
     bool alike_refused = false, used = false;
 
+    if (s->every != NULL) {
+        use_offer_for_pinned(m, s, o, b);
+        return;
+    }
     count_processed(m, q);
     for (struct instance *i = s->scheduled, *next; i != NULL; i = next) {
         next = i->sched_next;
@@ -373,6 +406,7 @@ void launch_offers(struct marathon *m, struct offer *offers, size_t n)
     unsigned tries = 0;
 
     m->round++;
+    seen_agents_note(m, offers, n);
     m->counters.offers_incoming += n;
     for (size_t k = 0; k < n; k++) {
         struct offer *o = &offers[k];
@@ -388,6 +422,7 @@ void launch_offers(struct marathon *m, struct offer *offers, size_t n)
                 use_offer_for(m, s, o, &b);
         }
         tries += b.tries;
+        seen_agent_keep(m, o);
         if (b.n == 0) {
             bool later = m->waiting != NULL && (m->tokens <= 0 || tries > MATCHES_PER_STEP_MAX);
             m->starved = m->starved || later;

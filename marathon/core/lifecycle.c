@@ -22,6 +22,7 @@ void slot_set_spec(struct marathon *m, struct slot *s, struct spec *spec)
     if (spec != NULL && (before == NULL || before->config_at.ms != spec->config_at.ms))
         for (struct instance *i = s->instances; i != NULL; i = i->next)
             instance_set_old(m, i, i->spec->version.ms < spec->config_at.ms);
+    every_set(m, s);
     spec_unref(m, before);
     slot_mark(m, s);
 }
@@ -253,6 +254,8 @@ static void scale_to(struct marathon *m, struct slot *s, int64_t n)
 
 static bool check_scale(struct marathon *m, struct slot *s)
 {
+    if (s->every != NULL)
+        return every_scaled(m, s);
     scale_to(m, s, s->scale_to);
     /* Going down is done when the surplus is gone, whatever the health of the rest. */
     if (s->scale_down && s->live[0] + s->live[1] == s->scale_to)
@@ -270,6 +273,22 @@ static bool check_stop(struct marathon *m, struct slot *s)
             instance_kill(m, i, GOAL_DECOMMISSIONED);
     }
     return s->instance_count == 0;
+}
+
+static bool check_restart_every(struct marathon *m, struct slot *s)
+{
+    struct rolling_counts c = slot_counts(s);
+    int64_t kill;
+
+    if (rollout_may_move(m, s)) {
+        every_make(m, s, rolling_starts_every(&s->rolling, &c));
+        c = slot_counts(s);
+        kill = rolling_kills_every(&s->rolling, &c, s->every->missing, s->spec->app.upgrade->health_capacity.v);
+        if (kill > 0)
+            kill_old(m, s, kill, false);
+    }
+    rollout_look(m, s);
+    return every_restarted(m, s);
 }
 
 static bool check_restart(struct marathon *m, struct slot *s)
@@ -307,7 +326,9 @@ static void check_idle(struct marathon *m, struct slot *s)
 {
     if (s->deployment != NULL)
         return; /* its step comes later; what is there stays as it is */
-    if (s->spec != NULL)
+    if (s->every != NULL)
+        every_make(m, s, INT64_MAX);
+    else if (s->spec != NULL)
         scale_to(m, s, s->spec->app.instances.v);
     else if (s->job == NULL)
         (void)check_stop(m, s);
@@ -333,7 +354,7 @@ void slot_check(struct marathon *m, struct slot *s)
         done = check_scale(m, s);
         break;
     case ACTION_RESTART:
-        done = check_restart(m, s);
+        done = s->every != NULL ? check_restart_every(m, s) : check_restart(m, s);
         break;
     }
     if (done) {

@@ -97,6 +97,7 @@ enum marathon_event_type {
     EVENT_SUBSCRIBED,
     EVENT_DISCONNECTED,
     EVENT_OFFERS,
+    EVENT_AGENT_LOST, /* removed or unreachable, says the master */
     EVENT_STATUS,
     EVENT_MESSAGE,
     EVENT_PROBE,
@@ -125,6 +126,7 @@ struct marathon_event {
             struct offer *v; /* worked off in place */
             size_t n;
         } offers;
+        struct str agent_lost; /* agent id */
         struct status_event status;
         struct {
             struct str agent_id, executor_id, data;

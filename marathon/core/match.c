@@ -141,6 +141,8 @@ bool constraint_admits(const struct constraint *c, const struct placed *p, struc
         return count_of(p, value) < number(c->value);
     case OP_IS:
         return same_value(c->value, value);
+    case OP_EVERY: /* the instance is bound to its agent already */
+        return true;
     case OP_UNKNOWN:
         return false;
     }
@@ -377,7 +379,28 @@ static bool mentions_region(const struct app *a)
 
 #define OTHERS " (and others)"
 
-static void check_constraints(const struct app *a, const struct offer *o, const struct match_context *mc,
+/* Whether it depends on where the other instances are. */
+static bool constraint_counts(const struct constraint *c)
+{
+    switch ((enum constraint_op)c->op.v) {
+    case OP_UNIQUE:
+    case OP_GROUP_BY:
+    case OP_MAX_PER:
+        return true;
+    case OP_CLUSTER:
+        return c->value.n == 0;
+    case OP_LIKE:
+    case OP_UNLIKE:
+    case OP_IS:
+    case OP_EVERY:
+    case OP_UNKNOWN:
+        break;
+    }
+    return false;
+}
+
+/* placed NULL: without those that count. */
+static void check_constraints(const struct app *a, const struct offer *o, const struct placed *placed,
                               struct match *m)
 {
     size_t i = 0;
@@ -393,7 +416,10 @@ static void check_constraints(const struct app *a, const struct offer *o, const 
     {
         struct str v =
             field_value(c->field, o->hostname, o->region, o->zone, o->attributes, o->attribute_count);
-        if (!constraint_admits(c, &mc->placed[i++], v, a->instances.v)) {
+        const struct placed *p = placed != NULL ? &placed[i++] : NULL;
+        if (p == NULL && constraint_counts(c))
+            continue;
+        if (!constraint_admits(c, p, v, a->instances.v)) {
             bool first = (m->reasons & (1u << REJECT_CONSTRAINT)) == 0;
             match_reject(m, REJECT_CONSTRAINT, 0, 0);
             if (first)
@@ -511,6 +537,13 @@ static bool take_ports(const struct app *a, struct offer *o, const struct match_
     return true;
 }
 
+bool match_agent(const struct app *a, const struct offer *o, struct match *ret)
+{
+    *ret = (struct match){ .reason = REJECT_NONE };
+    check_constraints(a, o, NULL, ret);
+    return ret->reason == REJECT_NONE;
+}
+
 void match_try(const struct app *a, struct offer *o, const struct match_context *mc, struct match *ret)
 {
     const struct quantity q[] = { { "cpus", REJECT_CPUS, milli_of(a->cpus.v) },
@@ -527,7 +560,7 @@ void match_try(const struct app *a, struct offer *o, const struct match_context 
         return;
     }
     if (mc->kind != MATCH_RESERVED)
-        check_constraints(a, o, mc, ret);
+        check_constraints(a, o, mc->placed, ret);
     check_maintenance(o, mc, ret);
     if (mc->kind != MATCH_PLAIN)
         volumes_check(a, o, mc, ret);

@@ -144,4 +144,7 @@ struct match_context {
  * constraints do not count any more. */
 void match_try(const struct app *a, struct offer *o, const struct match_context *mc, struct match *ret);
 
+/* Whether the app's constraints admit the agent of the offer at all, wherever its other instances are. */
+bool match_agent(const struct app *a, const struct offer *o, struct match *ret);
+
 #endif

@@ -265,9 +265,12 @@ static void fill_ports(struct app *a, struct arena *arena)
         m->host_port = (struct opt_i64){ true, 0 };
 }
 
+/* Its agent may come back: until then nobody else is to have the instance. */
+#define EVERY_EXPUNGE_S (7 * 24 * 3600)
+
 static void fill_strategies(struct app *a, struct arena *arena)
 {
-    bool resident = app_is_resident(a), external = false;
+    bool resident = app_is_resident(a), every = app_is_every(a), external = false;
 
     if (a->container != NULL)
         LIST_EACH(a->container->volumes, struct volume, v)
@@ -281,14 +284,14 @@ static void fill_strategies(struct app *a, struct arena *arena)
         if (a->unreachable != NULL)
             *a->unreachable = (struct unreachable_strategy){ .disabled = { resident, resident },
                                                              .inactive_s = { true, 0 },
-                                                             .expunge_s = { true, 0 } };
+                                                             .expunge_s = { true, every ? EVERY_EXPUNGE_S : 0 } };
     }
     if (a->upgrade == NULL) {
         a->upgrade = arena_array(arena, 1, sizeof *a->upgrade);
         if (a->upgrade != NULL)
             *a->upgrade = (struct upgrade_strategy){
                 .health_capacity = { true, resident || external ? 0.5 : 1 },
-                .over_capacity = { true, resident || external ? 0 : 1 },
+                .over_capacity = { true, resident || external || every ? 0 : 1 },
             };
     }
     a->residency = NULL;
@@ -320,6 +323,8 @@ void app_fill(struct app *a, const struct marathon_config *c, struct str base, e
             h->ignore_http_1xx = (struct opt_bool){ true, false };
     }
     fill_strategies(a, arena);
+    if (app_is_every(a) && a->instances.v > 1)
+        a->instances.v = 1;
     if (a->id.p != NULL)
         LIST_EACH(a->dependencies, struct str, d)
     *d = path_resolve(arena, path_parent(a->id), *d);

@@ -75,6 +75,7 @@ static void restore_placement(struct marathon *m, struct instance *i, const stru
     }
     i->task_id = text_own(sbuf_view(&b));
     sbuf_done(&b);
+    every_restore(i);
     containers_init(m, i, i->has_mesos_state ? i->mesos_state : TASK_STAGING);
     i->port_count = si->port_count;
     i->ports = xmemdup(si->ports, si->port_count * sizeof *i->ports);

@@ -86,6 +86,21 @@ struct rolling_move rolling_next(struct rolling *r, const struct rolling_counts 
     return m;
 }
 
+int64_t rolling_starts_every(const struct rolling *r, const struct rolling_counts *c)
+{
+    return r->new_max == INT64_MAX ? INT64_MAX : max(0, r->new_max - c->new_live);
+}
+
+int64_t rolling_kills_every(struct rolling *r, const struct rolling_counts *c, int64_t missing, double health_capacity)
+{
+    int64_t places = c->old_live + c->old_dying_all + c->new_live + missing, ready = c->old_ready + c->new_ready;
+    int64_t down_max = max(1, places - ceil_of((double)places * health_capacity));
+    int64_t kill = c->old_live - c->old_ready + max(0, min(down_max - (places - ready), c->old_ready));
+
+    r->target = places;
+    return min(kill, max(0, c->old_live - (places - min(places, r->new_max))));
+}
+
 bool rolling_is_held(const struct rolling *r, const struct rolling_counts *c)
 {
     return r->new_max < r->target && c->new_live >= r->new_max && c->new_ready >= r->new_max &&

@@ -46,6 +46,12 @@ void rolling_begin(struct rolling *r, int64_t target, double health_capacity, do
  * and nothing is under way, one unready old instance is killed, or else one more is started (resident:
  * killed). */
 struct rolling_move rolling_next(struct rolling *r, const struct rolling_counts *c);
+/* The same for one instance on every agent: killed first and started afterwards, on the same agents. So many agents
+ * may be without a ready instance as health_capacity says, one at least; what is not ready is replaced at once.
+ * missing: agents that have none and get one. rolling_starts_every: how many new ones may be made now. Of r they use
+ * new_max, and set target, for rolling_is_held. */
+int64_t rolling_kills_every(struct rolling *r, const struct rolling_counts *c, int64_t missing, double health_capacity);
+int64_t rolling_starts_every(const struct rolling *r, const struct rolling_counts *c);
 /* As many new ones as new_max allows are ready, and the old ones that they replace are gone. */
 bool rolling_is_held(const struct rolling *r, const struct rolling_counts *c);
 bool rolling_is_done(const struct rolling *r, const struct rolling_counts *c);

@@ -123,6 +123,11 @@ bool role_is_enforced(const struct marathon *m, struct str app_id)
     return g != NULL && g->enforce_role.v;
 }
 
+int64_t slot_wanted(const struct slot *s)
+{
+    return s->every != NULL ? s->every->wanted : s->spec != NULL ? s->spec->app.instances.v : 0;
+}
+
 int64_t slot_queued(const struct slot *s)
 {
     int64_t n = (int64_t)s->scheduled_count + s->deferred;
@@ -203,6 +208,7 @@ void slot_maybe_free(struct marathon *m, struct slot *s)
     s->version_count = 0;
     timer_clear(&m->timers, &s->backoff_timer);
     timer_clear(&m->timers, &s->rollout_timer);
+    every_free(m, s);
     launch_unwait(m, s);
     if (s->failure.has && m->out != NULL)
         (void)step_store(m, STORE_FAILURE_DELETE, s->id);
@@ -257,60 +263,6 @@ static void slot_free(struct slot *s)
     free(s);
 }
 
-/* --- agents --------------------------------------------------------------------------------------------- */
-static struct str own_or_null(struct str s)
-{
-    return s.p != NULL ? text_own(s) : s;
-}
-
-static void agent_free(struct agent *a)
-{
-    for (size_t i = 0; i < a->attribute_count; i++) {
-        text_free(a->attributes[i].name);
-        text_free(a->attributes[i].text);
-    }
-    free(a->attributes);
-    text_free(a->id);
-    text_free(a->hostname);
-    text_free(a->region);
-    text_free(a->zone);
-    free(a);
-}
-
-struct agent *seen_agent_get(struct marathon *m, struct str id, struct str hostname, struct str region,
-                             struct str zone, const struct attribute *attributes, size_t count)
-{
-    struct agent *a;
-
-    HASH_FIND(hh, m->agents, id.p, id.n, a);
-    if (a != NULL) {
-        a->refs++;
-        return a;
-    }
-    a = xcalloc(1, sizeof *a);
-    *a = (struct agent){ .id = text_own(id),
-                         .hostname = text_own(hostname),
-                         .region = own_or_null(region),
-                         .zone = own_or_null(zone),
-                         .attribute_count = count,
-                         .refs = 1 };
-    a->attributes = count != 0 ? xcalloc(count, sizeof *a->attributes) : NULL;
-    for (size_t i = 0; i < count; i++)
-        a->attributes[i] = (struct attribute){ text_own(attributes[i].name), text_own(attributes[i].text),
-                                               attributes[i].kind };
-    HASH_ADD_KEYPTR(hh, m->agents, a->id.p, a->id.n, a);
-    return a;
-}
-
-void seen_agent_unref(struct marathon *m, struct agent *a)
-{
-    if (a == NULL || --a->refs != 0)
-        return;
-    HASH_DEL(m->agents, a);
-    a->dead_next = m->dead_agents;
-    m->dead_agents = a;
-}
-
 /* --- groups --------------------------------------------------------------------------------------------- */
 struct group *group_get(struct marathon *m, struct str path)
 {
@@ -341,15 +293,12 @@ void marathon_free_dead(struct marathon *m)
 
     for (struct instance *i = m->graves, *next; i != NULL; i = next) {
         next = i->queue_next;
+        every_unpin(i);
         seen_agent_unref(m, i->agent);
         instance_free(i);
     }
     m->graves = NULL;
-    for (struct agent *a = m->dead_agents, *next; a != NULL; a = next) {
-        next = a->dead_next;
-        agent_free(a);
-    }
-    m->dead_agents = NULL;
+    seen_agents_free_dead(m);
     for (struct deployment *d = m->dead_deployments, *next; d != NULL; d = next) {
         next = d->queue_next;
         deployment_free(m, d);

@@ -67,14 +67,30 @@ const char *goal_name(enum goal g);
 
 enum instance_health { INSTANCE_UNCHECKED, INSTANCE_HEALTH_UNKNOWN, INSTANCE_HEALTHY, INSTANCE_UNHEALTHY };
 
-/* An agent on which instances are or were placed; shared by them, counted. */
+struct instance;
+
+/* An agent that has offered something, or on which instances are or were placed; counted. */
 struct agent {
     struct str id, hostname, region, zone;
     struct attribute *attributes;
     size_t attribute_count;
     unsigned refs;
+    bool known;                   /* it has offered something since we subscribed, and was not lost since */
+    struct leftover *leftover;    /* of its latest offer; NULL: none, or it was lost. Has a reference */
+    struct instance *pinned;      /* bound to it: see every.c */
+    uint64_t occupied_mark, holder_mark, wanted_mark; /* of the latest look of every.c */
     struct agent *dead_next;
     UT_hash_handle hh;
+};
+
+/* What was left of an agent's offer when we had used it, without what is reserved for one instance and without
+ * disks of their own. One block. */
+struct leftover {
+    struct wall at;
+    struct str home_region; /* p NULL: unknown */
+    struct opt_time unavailable_from, unavailable_to;
+    size_t n;
+    struct offer_resource v[];
 };
 
 struct ip_addr {
@@ -140,7 +156,11 @@ struct instance {
     enum reservation reservation;
     struct local_volume *volumes; /* with a reservation: one per persistent volume of the spec, in order */
     size_t volume_count;
-    struct agent *agent;  /* NULL while SCHEDULED without a reservation */
+    struct agent *agent;  /* NULL while SCHEDULED, unless it has a reservation or is pinned */
+    bool pinned;          /* to its agent: of an app with one instance on every agent */
+    bool unplaced;        /* pinned, SCHEDULED, and its agent has no room for it: nobody waits for it */
+    struct reject_note *refusal; /* of its agent's latest offer, while pinned and SCHEDULED; owned; may be NULL */
+    struct instance *pin_prev, *pin_next; /* agent.pinned */
     uint32_t *ports;      /* host ports, PORT_NONE: none; port_count of them */
     uint32_t *container_ports;
     size_t port_count;
@@ -248,6 +268,16 @@ enum slot_action { ACTION_NONE, ACTION_START, ACTION_STOP, ACTION_SCALE, ACTION_
 
 struct deployment;
 
+/* Of an app with one instance on every agent; see every.c. */
+struct every {
+    bool stale;       /* an instance went: look again */
+    uint64_t seen;    /* marathon.agents_seen of the latest look */
+    int64_t missing;  /* agents that still get one */
+    int64_t wanted;   /* agents that shall have one */
+    struct mono census_end; /* until then agents are waited for */
+    struct timer timer;
+};
+
 struct slot {
     struct str id;          /* owned, terminated */
     struct spec *spec;      /* the definition in the root now; NULL: removed, or of a job */
@@ -268,6 +298,8 @@ struct slot {
     int64_t scale_to;
     bool scale_down;  /* more than scale_to were there when the action began */
     int64_t deferred; /* wanted instances that are not made yet (WAITING_PER_APP_MAX) */
+    int64_t unplaced; /* not among live */
+    struct every *every; /* NULL: not such an app, or suspended; owned */
     struct rolling rolling;
     struct rollout rollout;
     struct timer rollout_timer;
@@ -373,6 +405,9 @@ struct marathon {
     struct timer deleted_timer;
     struct instance *instances; /* by id */
     struct agent *agents;
+    uint64_t agents_seen, every_seen; /* counts changes of what is known of agents; the last that every.c has looked at */
+    uint64_t agents_round;            /* of the marks in agents */
+    size_t every_count; /* apps with one instance on every agent */
     struct deployment *deployments, *deployment_list;
     size_t deployment_count, app_count;
     struct root_change **changes; /* oldest first */
@@ -424,6 +459,7 @@ enum timer_kind {
     TIMER_READINESS,
     TIMER_BACKOFF,
     TIMER_ROLLOUT,
+    TIMER_EVERY,
     TIMER_DEPLOYMENT,
     TIMER_JOB,
     TIMER_RUN,
@@ -448,6 +484,11 @@ struct spec *rollout_previous(const struct slot *s);
 bool instance_rests(const struct instance *i);
 /* "<safe path>#<containerPath>#<uuid>" */
 void volume_persistence_id(const struct instance *i, size_t volume, struct sbuf *b);
+/* What is left of the agent's latest offer, as an offer to the role; resources are copied. False: the arena is
+ * spent. */
+bool seen_agent_offer(const struct agent *a, struct str role, struct arena *arena, struct offer *ret);
+/* How many instances there shall be: of an app with one on every agent these agents. */
+int64_t slot_wanted(const struct slot *s);
 /* Waits for launch: scheduled and provisioned instances. */
 int64_t slot_queued(const struct slot *s);
 

@@ -156,7 +156,7 @@ static void launched(struct marathon *m, struct instance *i)
 
 static void now_running(struct marathon *m, struct instance *i)
 {
-    bool first = !i->started_at.has;
+    bool first = !i->started_at.has, returned = i->state == INSTANCE_INACTIVE;
 
     if (i->state == INSTANCE_KILLING)
         return;
@@ -169,6 +169,8 @@ static void now_running(struct marathon *m, struct instance *i)
         timer_clear(&m->timers, &i->timer);
     checks_start(m, i);
     instance_set_state(m, i, INSTANCE_RUNNING);
+    if (returned)
+        every_returned(m, i);
 }
 
 void unreachable_arm(struct marathon *m, struct instance *i)
@@ -328,6 +330,10 @@ void instance_timer(struct marathon *m, struct instance *i)
 {
     if (i->kill_sent) {
         kill_timer(m, i);
+        return;
+    }
+    if (i->state == INSTANCE_SCHEDULED && i->pinned) {
+        every_timer(m, i);
         return;
     }
     if (i->state == INSTANCE_SCHEDULED || instance_rests(i)) {

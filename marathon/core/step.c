@@ -121,6 +121,7 @@ void marathon_free(struct marathon *m)
         change_free(m, m->changes[i]);
     for (struct slot *s = m->slots, *next; s != NULL; s = next) {
         next = s->hh.next;
+        every_free(m, s);
         HASH_DEL(m->slots, s);
         for (size_t i = 0; i < s->version_count; i++)
             spec_unref(m, s->versions[i]);
@@ -137,6 +138,7 @@ void marathon_free(struct marathon *m)
         HASH_DEL(m->probes, p);
         free(p);
     }
+    seen_agents_free(m);
     while (m->garbage != NULL)
         garbage_free(m, m->garbage);
     marathon_free_dead(m);
@@ -198,7 +200,9 @@ static void subscribed(struct marathon *m, struct str framework_id, struct str m
     m->master = xstrndup(master);
     m->connected = true;
     m->suppressed = false;
-    m->revive_wanted = m->waiting != NULL || garbage_wanted(m);
+    seen_agents_forget(m);
+    every_subscribed(m);
+    m->revive_wanted = m->revive_wanted || m->waiting != NULL || garbage_wanted(m);
     e = bus_emit(m, known ? BUS_SCHEDULER_REREGISTERED : BUS_SCHEDULER_REGISTERED);
     e->master = step_keep(m, master);
     e->message = step_keep(m, framework_id);
@@ -252,6 +256,9 @@ static void fire(struct marathon *m, struct timer *t)
     case TIMER_ROLLOUT:
         rollout_late(m, t->owner);
         break;
+    case TIMER_EVERY:
+        every_census_over(m, t->owner);
+        break;
     case TIMER_DEPLOYMENT:
         deployment_poke(m, t->owner);
         break;
@@ -303,6 +310,9 @@ static int dispatch(struct marathon *m, const struct marathon_event *ev, struct 
         return 0;
     case EVENT_OFFERS:
         launch_offers(m, ev->offers.v, ev->offers.n);
+        return 0;
+    case EVENT_AGENT_LOST:
+        seen_agent_lost(m, ev->agent_lost);
         return 0;
     case EVENT_STATUS:
         status_apply(m, &ev->status);
@@ -358,6 +368,7 @@ int marathon_step(struct marathon *m, const struct marathon_event *ev, struct rn
     while ((t = timerq_pop(&m->timers, m->now)) != NULL)
         fire(m, t);
     if (m->started) {
+        every_look(m);
         marathon_settle(m);
         rollouts_undo(m);
         launch_demand(m);

@@ -94,6 +94,12 @@ static void check_constraint(const struct constraint *c, const struct place *p, 
             issue_at(is, p,
                      "IS only supports Mesos text and float values (sets and ranges are not supported)");
         break;
+    case OP_EVERY:
+        if (!str_is(c->field, "hostname") && !str_is(c->field, "@hostname"))
+            issue_at(is, p, "EVERY means every agent: its field is hostname, got %.*s", STR_ARG(str_sub(c->field, 0, 100)));
+        if (c->value.p != NULL)
+            issue_at(is, p, "EVERY does not accept a value; other constraints say which agents are meant");
+        break;
     case OP_UNKNOWN:
         issue_at(
             is, p,
@@ -392,12 +398,12 @@ static void check_secrets(const struct app *a, const struct validate_context *vc
 static void check_strategies(const struct app *a, const struct place *root, struct issues *is)
 {
     struct place pu = PLACE_FIELD(root, "upgradeStrategy"), pr = PLACE_FIELD(root, "unreachableStrategy");
-    bool resident = app_is_resident(a);
+    bool resident = app_is_resident(a), every = app_is_every(a);
     const struct {
         const char *name;
         double v;
         bool zero;
-    } caps[] = { { "maximumOverCapacity", a->upgrade->over_capacity.v, resident },
+    } caps[] = { { "maximumOverCapacity", a->upgrade->over_capacity.v, resident || every },
                  { "minimumHealthCapacity", a->upgrade->health_capacity.v, false } };
 
     for (size_t i = 0; i < 2; i++) {
@@ -609,6 +615,26 @@ void app_validate_resident_update(const struct app *from, const struct app *to, 
                  "to make this change, please create a new service.");
 }
 
+/* What cannot be said of an app with one instance on every agent. */
+static void check_every(const struct app *a, const struct place *root, struct issues *is)
+{
+    struct place pc = PLACE_FIELD(root, "container"), pv = PLACE_FIELD(&pc, "volumes");
+    size_t i = 0;
+
+    if (!app_is_every(a))
+        return;
+    LIST_EACH(a->constraints, struct constraint, c)
+    {
+        struct place p = PLACE_INDEX(root, "constraints", i++);
+        if (c->op.v == OP_GROUP_BY)
+            issue_at(is, &p, "GROUP_BY spreads a number of instances; with EVERY the agents say how many there are");
+    }
+    if (app_is_resident(a))
+        issue_at(is, &pv, "an app with EVERY cannot have persistent volumes; a hostPath is kept on its agent as well");
+    if (str_eq_nocase(app_label(a, STR("MARATHON_SINGLE_INSTANCE_APP")), STR("true")))
+        issue_at(is, root, "MARATHON_SINGLE_INSTANCE_APP and a constraint EVERY contradict each other");
+}
+
 void app_validate(const struct app *a, const struct validate_context *vc, struct issues *is)
 {
     const struct place *root = vc->place;
@@ -632,6 +658,7 @@ void app_validate(const struct app *a, const struct validate_context *vc, struct
     check_strategies(a, root, is);
     check_roles(a, vc, root, is);
     check_numbers(a, vc, root, is);
+    check_every(a, root, is);
     if (vc->stored != NULL)
         app_validate_resident_update(vc->stored, a, root, is);
 }
@@ -644,5 +671,7 @@ void app_validate_identity(const struct app *a, const struct validate_context *v
 
 void app_validate_constraint(const struct constraint *c, const struct place *at, struct issues *is)
 {
+    if (c->op.v == OP_EVERY)
+        issue_at(is, at, "EVERY is for apps alone");
     check_constraint(c, at, is);
 }

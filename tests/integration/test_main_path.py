@@ -154,11 +154,44 @@ def _():
     kept.stop()
 
 
+several = None
+
+
 @case("several agents on one machine, and a constraint that spreads over them")
 def _():
+    global several
     several = Dev(agents=3)
     several.deploy({"id": "/spread", "cmd": "sleep 1000", "cpus": 0.1, "mem": 32, "instances": 2, "constraints": [["hostname", "MAX_PER", "2"]]})
     equal(len(get(several.master, "/slaves").json["slaves"]), 3, "agents")
+
+
+def on_every_agent(version=None):
+    a = several.settled("/every")
+    equal(a["instances"], 3, "instances")
+    equal(len({t["slaveId"] for t in a["tasks"]}), 3, "agents with an instance")
+    check(version is None or {t["version"] for t in a["tasks"]} == {version}, str(a["tasks"]))
+    return {t["id"] for t in a["tasks"]}
+
+
+@case("one instance on every agent: at the start, after an update, after the end of one and of marathon")
+def _():
+    several.deploy({"id": "/every", "cmd": "sleep 1000", "cpus": 0.1, "mem": 32, "constraints": [["hostname", "EVERY"]], "backoffSeconds": 0})
+    before = on_every_agent()
+    r = several.cli("app", "scale", "/every", "7", ok=False)
+    check("one on every agent" in r.stderr and r.returncode != 0, r.stderr)
+    r = http_request("PUT", several.marathon, "/v2/apps/every", body={"cmd": "sleep 2000", "instances": 9, "labels": {"a": "b"}})
+    equal(r.status, 200, r.text)
+    after = on_every_agent(r.json["version"])
+    equal(before & after, set(), "tasks that stayed")
+    victim = sorted(after)[0]
+    equal(post(several.marathon, "/v2/tasks/delete", {"ids": [victim]}).status, 200, "kill")
+    wait_for("it is replaced", lambda: victim not in on_every_agent())
+    before = on_every_agent()
+    os.kill(several.pid_of("marathon"), signal.SIGKILL)
+    wait_for("marathon is back", lambda: several._is_up())
+    equal(on_every_agent(), before, "tasks")
+    why = several.cli("why", "/every").stdout
+    check("all instances are running" in why, why)
     several.stop()
 
 

@@ -634,6 +634,16 @@ void agent_machine_reboots(struct sim *s, unsigned i)
     host_reboots(s->agent[i]->node);
 }
 
+bool agents_have_id(const struct sim *s, struct str id)
+{
+    for (unsigned i = 0; i < s->agent_count; i++) {
+        const struct agent_node *n = s->agent[i]->node;
+        if (n->core == NULL || n->core->id == NULL || str_is(id, n->core->id))
+            return true; /* one that is away may be it */
+    }
+    return false;
+}
+
 void agent_disk_full(struct sim *s, unsigned i, bool full)
 {
     struct agent_node *n = s->agent[i]->node;

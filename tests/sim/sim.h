@@ -318,6 +318,7 @@ void faults_heal(struct sim *s);
 void masters_boot(struct sim *s);
 void agents_boot(struct sim *s);
 void agent_machine_reboots(struct sim *s, unsigned index);
+bool agents_have_id(const struct sim *s, struct str id); /* some agent is registered, or was, under this id */
 void agent_disk_full(struct sim *s, unsigned index, bool full);
 void frameworks_boot(struct sim *s);
 void marathon_boot(struct sim *s);

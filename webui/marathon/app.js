@@ -79,12 +79,16 @@ async function change(method, path, body) {
   poll();
 }
 
+// One instance on every agent: how many there are is not for people to say.
+const isEvery = app => (app.constraints || []).some(c => c[1] === 'EVERY');
+
 const dialogs = {
   scale(app) {
     const n = h('input', { type: 'number', min: 0, value: app.instances, autofocus: true });
     openDialog(`Scale ${app.id}`, h('label', {}, 'Instances', n), 'Scale',
       () => change('PUT', `v2/apps${enc(app.id)}`, { instances: Number(n.value) }));
   },
+  resume: app => change('PUT', `v2/apps${enc(app.id)}`, { instances: 1 }).catch(e => alert(e.message)),
   suspend: app => openDialog(`Suspend ${app.id}?`, h('p', {}, 'It is scaled to 0 instances.'), 'Suspend',
     () => change('PUT', `v2/apps${enc(app.id)}`, { instances: 0 })),
   restart: app => openDialog(`Restart ${app.id}?`, h('p', {}, 'Every instance is replaced, within the upgrade strategy.'), 'Restart',
@@ -151,14 +155,15 @@ function appDialog(app) {
 }
 
 function appButtons(app) {
-  return [h('button', { class: 'small', onclick: () => dialogs.scale(app) }, 'Scale'), ' ',
+  return [!isEvery(app) ? h('button', { class: 'small', onclick: () => dialogs.scale(app) }, 'Scale')
+    : app.instances === 0 && h('button', { class: 'small', onclick: () => dialogs.resume(app) }, 'Resume'), ' ',
     h('button', { class: 'small', onclick: () => dialogs.restart(app) }, 'Restart'), ' ',
     statusOf(app)[0] === 'Delayed' && h('button', { class: 'small', onclick: () => dialogs.resetDelay(app) }, 'Reset delay'), ' ',
     h('button', { class: 'small', onclick: () => dialogs.suspend(app) }, 'Suspend'), ' ',
     h('button', { class: 'small danger', onclick: () => dialogs.destroy(app) }, 'Destroy')];
 }
 
-const labels = app => Object.entries(app.labels || {}).map(([k, v]) => h('span', { class: 'chip' }, v ? `${k}: ${v}` : k));
+const labels = app => [isEvery(app) && h('span', { class: 'chip', title: 'one instance on every agent' }, 'every agent'), ...Object.entries(app.labels || {}).map(([k, v]) => h('span', { class: 'chip' }, v ? `${k}: ${v}` : k))].filter(Boolean);
 
 function appsPage(group) {
   const rows = search ? apps(state.root).filter(a => a.id.includes(search))
@@ -211,8 +216,9 @@ function debugTab(app) {
   const w = state.why, lines = w && [`${w.summary}: ${w.running} of ${w.instances} instances run`,
     w.smallestChange, w.deployment && `deployment ${w.deployment} is under way: ${w.deploymentText || ''}`, w.waitingSince && `waiting since ${w.waitingSince}`, w.delayedUntil && `the next start is due at ${w.delayedUntil}`,
     w.lastFailure && `last failure: ${w.lastFailure.state} on ${w.lastFailure.host} at ${w.lastFailure.at}: ${w.lastFailure.message}`,
-    ...(w.agents || []).flatMap(a => [`offer of ${a.hostname} at ${a.at}: ${a.text}`,
-      ...(a.heldBy || []).map(x => `  held there by ${x.app}: ${x.instances} instances, ${x.cpus} cpus, ${x.mem} MB`)])].filter(Boolean);
+    ...(w.agents || []).flatMap(a => [a.at ? `offer of ${a.hostname} at ${a.at}: ${a.text}` : `agent ${a.hostname}: ${a.text}`,
+      ...(a.heldBy || []).map(x => `  held there by ${x.app}: ${x.instances} instances, ${x.cpus} cpus, ${x.mem} MB`)]),
+    ...(w.excluded || []).map(a => `agent ${a.hostname} is not meant: ${a.text}`)].filter(Boolean);
   return [lines && [h('h2', {}, 'Why'), h('pre', {}, lines.join('\n'))],
     h('h2', {}, 'Last changes'), dl([['Scale or restart', v.lastScalingAt], ['Configuration', v.lastConfigChangeAt]]),
     h('h2', {}, 'Last task failure'), f ? dl([['Task', f.taskId], ['State', f.state], ['Message', f.message], ['Host', f.host], ['When', f.timestamp], ['Version', f.version]]) : h('p', { class: 'soft' }, 'This app has not failed.'),

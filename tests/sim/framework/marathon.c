@@ -26,7 +26,7 @@
 #include "tests/sim/ledger.h"
 #include "tests/sim/operator.h"
 
-enum { APPS_MAX = 4, APP_WITH_VOLUMES = 3, SNAPSHOT_MAX = 16 };
+enum { APPS_MAX = 5, APP_WITH_VOLUMES = 3, APP_ON_EVERY_AGENT = 4, SNAPSHOT_MAX = 16 };
 
 struct marathon_node {
     struct proc *p;
@@ -189,6 +189,15 @@ static void snapshot(struct marathon_node *n)
     }
 }
 
+/* An agent never has two instances of an app with one on every agent. */
+static void check_every(struct marathon_node *n, const struct slot *s)
+{
+    for (const struct instance *i = s->instances; i != NULL; i = i->next)
+        for (const struct instance *k = s->instances; k != i; k = k->next)
+            if (i->agent != NULL && i->agent == k->agent)
+                sim_fail(sim_of(n), "%s has two instances on agent %s: %s and %s", s->id.p, i->agent->id.p, k->id.p, i->id.p);
+}
+
 static void check_slot(struct marathon_node *n, const struct slot *s, size_t k)
 {
     int64_t ready_before = n->before[k].ready;
@@ -203,7 +212,9 @@ static void check_slot(struct marathon_node *n, const struct slot *s, size_t k)
     if (count != s->instance_count || scheduled != s->scheduled_count)
         sim_fail(sim_of(n), "%s counts %zu instances, %zu waiting; it has %zu and %zu", s->id.p,
                  s->instance_count, s->scheduled_count, count, scheduled);
-    if (s->action != ACTION_RESTART || s->action_done)
+    if (str_is(s->id, "/app4"))
+        check_every(n, s);
+    if (s->action != ACTION_RESTART || s->action_done || s->every != NULL)
         return;
     /* Reckoned here again: what the core makes of the app's strategy is part of what is checked. */
     const struct app *app = s->spec != NULL ? &s->spec->app : NULL;
@@ -253,6 +264,17 @@ static void add_volume(struct app *app, struct arena *a)
     app->upgrade->over_capacity.v = 0;
 }
 
+static void put_on_every_agent(struct app *app, struct arena *a)
+{
+    struct constraint *c = arena_alloc(a, sizeof *c);
+
+    *c = (struct constraint){
+        .field = STR("hostname"), .op = { true, OP_EVERY }, .op_text = STR("EVERY"), .parts = { true, 2 }
+    };
+    app->constraints = (struct list){ true, 1, c };
+    app->upgrade->over_capacity.v = 0;
+}
+
 static struct app *random_app(struct marathon_node *n, struct arena *a, unsigned k, bool keep_cmd)
 {
     static const char *const commands[] = { "forever", "flaky 30000", "forever again" };
@@ -275,6 +297,8 @@ static struct app *random_app(struct marathon_node *n, struct arena *a, unsigned
     app->upgrade->over_capacity = (struct opt_f64){ true, capacities[rng_below(n->r, 3)] };
     if (k == APP_WITH_VOLUMES)
         add_volume(app, a);
+    if (k == APP_ON_EVERY_AGENT)
+        put_on_every_agent(app, a);
     if (dice != 0) {
         struct health_check *h = arena_alloc(a, sizeof *h);
         *h = (struct health_check){ .grace_s = { true, 20 },
@@ -592,10 +616,16 @@ void sim_marathon_free(struct proc *p)
     free(p->node);
 }
 
-/* What has its volume on an agent that was given up, or that could not write it down, waits for it for ever. */
+/* What has its volume on an agent that was given up, that could not write it down, or that never heard under which
+ * id it was admitted, waits for it for ever. */
 static bool has_orphans(const struct marathon_node *n)
 {
-    return (operator_gave_up_any(sim_of(n)) || sim_of(n)->volumes_lost) && slot_find(n->sh.m, STR("/app3")) != NULL;
+    const struct slot *s = slot_find(n->sh.m, STR("/app3"));
+
+    for (const struct instance *i = s != NULL ? s->instances : NULL; i != NULL; i = i->next)
+        if (i->state == INSTANCE_UNREACHABLE && !agents_have_id(sim_of(n), i->agent->id))
+            return true;
+    return s != NULL && (operator_gave_up_any(sim_of(n)) || sim_of(n)->volumes_lost);
 }
 
 /* Every app has its instances, running and healthy; nothing is being deployed. */
@@ -614,8 +644,8 @@ const char *sim_marathon_unsettled(struct sim *sim)
     }
     HASH_ITER(hh, n->sh.m->slots, s, next)
     {
-        int64_t want = s->spec != NULL ? s->spec->app.instances.v : 0;
-        size_t resting = 0;
+        int64_t want = slot_wanted(s) - s->unplaced;
+        size_t resting = (size_t)s->unplaced;
         for (const struct instance *i = s->instances; i != NULL; i = i->next)
             resting += instance_rests(i);
         if (s->ready[0] + s->ready[1] == want && s->instance_count == (size_t)want + resting)
