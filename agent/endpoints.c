@@ -246,6 +246,7 @@ bool endpoint_container_pb(struct shell *s, const char *id, struct sbuf *statist
         wire_close(status, net);
         wire_close(status, cgroup);
     }
+    sbuf_str(status, st.networks); /* network_infos, field 1 */
     if (st.pid != 0)
         wire_put_u64(status, 3, (uint64_t)st.pid);
     wire_put_container_id(status, 4, str_of(id));

@@ -229,6 +229,8 @@ void exec_status_fill(struct shell *s, const struct agent_executor *e, struct ag
         .now = loop_wall(s->loop),
         .container_id = str_of(e->container_id),
         .ip = str_of(s->ip_text),
+        .networks = networks_of_status,
+        .ctx = s,
     };
     if (containerizer_status(s->containers, e->container_id, &st, NULL) != 0)
         return;

@@ -61,6 +61,12 @@ static const struct flag flags[] = {
     FLAG_BOOL(T, disallow_sharing_agent_pid_namespace, "disallow_sharing_agent_pid_namespace", "false", "See namespaces/pid."),
     FLAG_BYTES(T, default_container_shm_size, "default_container_shm_size", NULL, "Size of a container's /dev/shm (isolator "
                "namespaces/ipc); half of the memory unless set."),
+    FLAG_STRING(T, network_cni_config_dir, "network_cni_config_dir", NULL, "Folder of the configurations of container networks."),
+    FLAG_STRING(T, network_cni_plugins_dir, "network_cni_plugins_dir", NULL, "Folders of CNI plugins, separated by ':' or ','."),
+    FLAG_BOOL(T, network_cni_root_dir_persist, "network_cni_root_dir_persist", "false", "Keep the state of container networks in the "
+              "work directory instead of the runtime directory."),
+    FLAG_PATH(T, default_container_dns, "default_container_dns", NULL, "JSON ContainerDNSInfo: DNS of containers on networks whose "
+              "plugins say none."),
     FLAG_PATH(T, default_container_info, "default_container_info", NULL, "JSON ContainerInfo of executors without one."),
     /* executors and recovery */
     { .name = "recover", .type = FLAG_TYPE_STRING, .offset = offsetof(T, recover), .default_value = "reconnect",
@@ -122,7 +128,6 @@ static const struct flag flags[] = {
     UNUSED(12, "container_ports_isolated_range", NULL),
     UNUSED_DURATION(3, "container_ports_watch_interval", "30secs"),
     UNUSED(14, "csi_plugin_config_dir", NULL),
-    UNUSED(15, "default_container_dns", NULL),
     UNUSED(17, "disk_profile_adaptor", NULL),
     UNUSED(18, "docker", "docker"),
     UNUSED(19, "docker_config", NULL),
@@ -175,10 +180,7 @@ static const struct flag flags[] = {
     UNUSED(57, "maximum_ingress_rate_limit", NULL),
     UNUSED(58, "modules", NULL),
     UNUSED(59, "modules_dir", NULL),
-    UNUSED(60, "network_cni_config_dir", NULL),
     UNUSED_BOOL(13, "network_cni_metrics", "true"),
-    UNUSED(61, "network_cni_plugins_dir", NULL),
-    UNUSED_BOOL(14, "network_cni_root_dir_persist", "false"),
     UNUSED_BOOL(15, "network_enable_rate_statistics", NULL),
     UNUSED_BOOL(16, "network_enable_snmp_statistics", NULL),
     UNUSED_BOOL(17, "network_enable_socket_statistics_details", NULL),
@@ -217,9 +219,9 @@ const struct flags_spec agent_flags_spec = {
 
 /* Flags without which the agent is less safe, less bounded or another one than its operator thinks: refused, not ignored. */
 static const char *const refused[] = {
-    "image_providers", "modules", "modules_dir", "seccomp_profile_name", "network_cni_config_dir",
+    "image_providers", "modules", "modules_dir", "seccomp_profile_name",
     "resource_provider_config_dir", "hooks", "secret_resolver", "master_detector", "nvidia_gpu_devices",
-    "default_container_dns", "allowed_devices", "container_logger", "qos_controller", "resource_estimator",
+    "allowed_devices", "container_logger", "qos_controller", "resource_estimator",
     "disk_profile_adaptor", "csi_plugin_config_dir", "cgroups_net_cls_primary_handle",
     "cgroups_net_cls_secondary_handles", "volume_gid_range", "ip6", "ip6_discovery_command", "ip_discovery_command",
     "domain_socket_location", "container_ports_isolated_range", "perf_events", "xfs_kill_containers",

@@ -20,6 +20,8 @@ struct agent_flags {
     char *isolation, *launcher, *cgroups_hierarchy, *cgroups_root, *frameworks_home, *sandbox_directory;
     char *fetcher_cache_dir, *executor_environment_variables;
     char *containerizers, *default_container_info;
+    char *network_cni_config_dir, *network_cni_plugins_dir, *default_container_dns;
+    bool network_cni_root_dir_persist;
     bool switch_user, cgroups_enable_cfs, cgroups_limit_swap, cgroups_cpu_enable_pids_and_tids_count;
     bool revocable_cpu_low_priority, enforce_container_disk_quota, http_command_executor;
     bool disallow_sharing_agent_ipc_namespace, disallow_sharing_agent_pid_namespace;

@@ -143,6 +143,12 @@ static void on_exited(void *ctx, const char *id, const struct container_terminat
     api_container_exited(s, id, t);
 }
 
+static void on_left_behind(void *ctx, const char *id, const struct error *err)
+{
+    (void)ctx;
+    log_warn("container_left_behind", "container=%s error=" LOG_Q " then=\"trying again\"", id, LOG_QARG(str_of(err->msg)));
+}
+
 static void on_wake(void *arg)
 {
     struct agent_event ev = { .type = AGENT_EV_TICK };
@@ -350,7 +356,7 @@ static bool container_was_ours(void *ctx, const char *id)
 
 static int start_containers(struct shell *s, struct error *err)
 {
-    struct containerizer_callbacks cb = { s, on_launched, on_exited };
+    struct containerizer_callbacks cb = { s, on_launched, on_exited, on_left_behind };
     struct agent_flags *f = &s->flags;
     struct containerizer_options o = {
         .runtime_dir = s->runtime_dir,
@@ -383,6 +389,8 @@ static int start_containers(struct shell *s, struct error *err)
     int rc = spec_capabilities("effective_capabilities", f->effective_capabilities, &arena, &o.effective_caps, err);
     if (rc == 0)
         rc = spec_capabilities("bounding_capabilities", f->bounding_capabilities, &arena, &o.bounding_caps, err);
+    if (rc == 0)
+        rc = networks_options(s, &arena, &o, err);
     if (rc == 0)
         rc = containerizer_new(&s->containers, s->loop, &o, &cb, err);
     for (size_t i = 0; rc == 0 && i < containerizer_capability_count(s->containers); i++)

@@ -99,6 +99,13 @@ int spec_container(struct shell *s, const char *id, const char *sandbox, const M
                    const Mesos__V1__ContainerInfo *container, struct arena *arena, struct container_spec *ret,
                    struct error *err);
 
+/* --- networks.c: container networks --- */
+struct containerizer_options;
+/* Their flags; texts go into the arena. */
+int networks_options(struct shell *s, struct arena *arena, struct containerizer_options *o, struct error *err);
+/* For struct agent_status_fill; ctx is the shell. */
+struct str networks_of_status(void *ctx, const struct agent_status_fill *fill, const Mesos__V1__ContainerID *id);
+
 /* --- exec_api.c: /api/v1/executor --- */
 void exec_api_request(struct shell *s, struct http_req *r);
 

@@ -55,6 +55,13 @@ $(B)/stoa-fetcher: $(call obj,$(FETCHER_SRC) common/base/error.c common/base/str
 	@$(if $(Q),echo "  LD $@")
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ -lcurl -larchive -lz -lm
 
+# The program that runs network plugins, in the host's network too.
+NETWORK_SRC := $(wildcard agent/network/*.c) agent/isolation/cni_conf.c
+all: $(B)/stoa-network
+$(B)/stoa-network: $(call obj,$(NETWORK_SRC)) $(call libs,io wire proto model base)
+	@$(if $(Q),echo "  LD $@")
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ -Wl,--start-group $^ -Wl,--end-group $(PKG_LIBS)
+
 $(B)/tests/bench/bench_containers: $(call obj,tests/bench/bench_containers.c) $(call libs,isolation io wire proto model base) \
   | $(B)/stoa-launcher $(B)/tests/bench/pause
 	@mkdir -p $(@D)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The life of a container:
  *
- *     launch() -> [FETCHING] -> LAUNCHING -> RUNNING -> ENDING -> gone, or ENDED (nested, standalone: result kept)
- *                     \____________\___________________/ any failure, exit, limit or destroy()
+ *     launch() -> [FETCHING] -> [CONNECTING] -> LAUNCHING -> RUNNING -> ENDING -> gone, or ENDED (nested, standalone: result kept)
+ *                     \______________\_____________\___________________/ any failure, exit, limit or destroy()
  *
  * ENDING is one way for every cause: container_end marks it, kill.c kills what is left and waits, finish() lets the
- * isolators look (was it a limit?), removes cgroups and runtime entry, and makes the one callback that is due. Since
+ * isolators look (was it a limit?), removes cgroups, gives networks back, and settle() makes the one callback that is due. Since
  * that always goes through the loop, no callback ever runs inside a call from outside. */
 #include "agent/isolation/containerizer.h"
 
@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/isolation/isolator.h"
+#include "agent/isolation/cni.h"
 #include "common/base/alloc.h"
 #include "common/base/cleanup.h"
 
@@ -208,20 +208,11 @@ static void remember_ended(struct container *c)
         kill_poke(c->parent->kill);
 }
 
-static void finish(struct container *c, const struct error *kill_error)
+/* Nothing of it is left but what is known of its end. */
+static void settle(struct container *c, const struct error *detach_error)
 {
     struct containerizer *owner = c->iso->owner;
-    for (size_t i = 0; i < c->iso->op_count; i++) {
-        const struct isolator_ops *op = c->iso->ops[i];
-        if (op->inspect != NULL && (!op->needs_cgroup || c->group.controllers != 0))
-            op->inspect(c);
-    }
-    struct error err;
-    if (kill_error == NULL && (cg_remove(&c->iso->cg, &c->group, &err) != 0 || cg_remove(&c->iso->cg, &c->kill_group, &err) != 0) &&
-        err.code == ERR_CONFLICT) {
-        kill_again(c->kill); /* a dying process still counts for a moment */
-        return;
-    }
+    (void)detach_error; /* told by cb.warn, and tried again */
     find_status(c);
     CLEANUP(free_p) char *id = xstrdup(c->id);
     CLEANUP(free_p) char *message = c->limit_message != NULL ? xstrdup(c->limit_message) : NULL;
@@ -242,12 +233,33 @@ static void finish(struct container *c, const struct error *kill_error)
         tell_end(owner, id, accepted, &launch_error, &t);
 }
 
+static void finish(struct container *c, const struct error *kill_error)
+{
+    if (c->cni_job != NULL)
+        return; /* looked at again while its networks are given back */
+    for (size_t i = 0; i < c->iso->op_count; i++) {
+        const struct isolator_ops *op = c->iso->ops[i];
+        if (op->inspect != NULL && (!op->needs_cgroup || c->group.controllers != 0))
+            op->inspect(c);
+    }
+    struct error err;
+    if (kill_error == NULL && (cg_remove(&c->iso->cg, &c->group, &err) != 0 || cg_remove(&c->iso->cg, &c->kill_group, &err) != 0) &&
+        err.code == ERR_CONFLICT) {
+        kill_again(c->kill); /* a dying process still counts for a moment */
+        return;
+    }
+    if (!cni_detach(c, settle))
+        settle(c, NULL);
+}
+
 void container_end(struct container *c)
 {
     if (c->state == CONTAINER_ENDING || c->state == CONTAINER_ENDED)
         return;
     if (c->state == CONTAINER_FETCHING)
         fetch_cancel(c);
+    else if (c->state == CONTAINER_CONNECTING)
+        cni_cancel(c);
     c->state = CONTAINER_ENDING;
     for (struct container *child = c->children; child != NULL; child = child->next_sibling) {
         if (child->state != CONTAINER_ENDED) {
@@ -372,6 +384,25 @@ static void spawn(struct container *c)
     c->launch = NULL;
 }
 
+static void on_attached(struct container *c, const struct error *err)
+{
+    c->alive = false;
+    if (c->state == CONTAINER_ENDING)
+        kill_poke(c->kill);
+    else if (err != NULL)
+        fail_launch(c, err);
+    else
+        spawn(c);
+}
+
+static void connect_and_spawn(struct container *c)
+{
+    c->state = CONTAINER_CONNECTING;
+    c->alive = cni_attach(c, on_attached); /* until stoa-network has ended */
+    if (!c->alive)
+        spawn(c);
+}
+
 static void on_fetched(struct container *c, int status)
 {
     struct error err;
@@ -382,7 +413,7 @@ static void on_fetched(struct container *c, int status)
     }
     c->alive = false;
     if (status == 0) {
-        spawn(c);
+        connect_and_spawn(c);
         return;
     }
     if (WIFEXITED(status))
@@ -500,6 +531,8 @@ static int prepare(struct container *c, const struct container_spec *spec, struc
         uint32_t enter = foreign_namespaces(c->parent->pid);
         if ((l->flags & LAUNCH_NEW_PID_NS) != 0)
             enter &= ~(uint32_t)LAUNCH_ENTER_PID; /* the kernel makes no pid namespace inside one that was only entered */
+        if (c->cni != NULL)
+            enter &= ~(uint32_t)(LAUNCH_ENTER_NET | LAUNCH_ENTER_UTS);
         l->flags |= enter;
         l->enter_pid = enter != 0 ? c->parent->pid : 0;
     }
@@ -553,7 +586,7 @@ int containerizer_launch(struct containerizer *owner, const struct container_spe
             fail_launch(c, &failed);
         }
     } else {
-        spawn(c);
+        connect_and_spawn(c);
     }
     return 0;
 }
@@ -631,7 +664,7 @@ int containerizer_status(struct containerizer *owner, const char *id, struct con
     if (c == NULL)
         return not_found(err, id);
     *ret = (struct container_status){ .pid = c->pid, .has_cgroups = c->group.controllers != 0, .sandbox = c->sandbox,
-                                      .class = c->class, .io = c->io, .is_running = c->state == CONTAINER_RUNNING };
+                                      .networks = cni_status(c), .class = c->class, .io = c->io, .is_running = c->state == CONTAINER_RUNNING };
     return 0;
 }
 

@@ -98,6 +98,12 @@ struct container_rlimit {
     uint64_t soft, hard;
 };
 
+/* A network that the container joins instead of its parent's or the host's. */
+struct container_network {
+    const char *name;
+    struct str info; /* the NetworkInfo, packed: plugins are told of it, and the status repeats it */
+};
+
 /* What a container's standard input is. With one of the last two it can be attached to. */
 enum container_io {
     CONTAINER_IO_NULL,     /* /dev/null */
@@ -125,6 +131,9 @@ struct container_spec {
     bool command_task;       /* a generated command executor: mem limit over request sets oom_score_adj */
     enum container_io io;
     uint16_t tty_rows, tty_columns; /* TERMINAL: 0: as the kernel makes it */
+    const struct container_network *networks; /* interfaces eth0, eth1, ... in this order */
+    size_t network_count;
+    const char *hostname;    /* with networks; NULL: the container's id */
     bool standalone;         /* nobody's: survives every restart of the agent, its end is remembered */
     const char *forked_pid_path; /* checkpoint: written with the pid before the command runs; NULL: none */
 };
@@ -163,6 +172,7 @@ struct container_status {
     bool has_cgroups;
     uint32_t net_cls_classid;     /* 0: none */
     const char *sandbox;          /* valid until the container ends */
+    struct str networks;          /* ContainerStatus with the network_infos alone, packed; empty: the host's network. Valid as sandbox is */
     enum container_class class;
     enum container_io io;
     bool is_running;              /* its command was started and has not ended */
@@ -174,6 +184,8 @@ struct containerizer_callbacks {
      * "Failed to launch container: ". */
     void (*launched)(void *ctx, const char *id, pid_t pid, const struct error *err);
     void (*exited)(void *ctx, const char *id, const struct container_termination *t);
+    /* Something of a container is left behind and is tried again; may be NULL. */
+    void (*warn)(void *ctx, const char *id, const struct error *err);
 };
 
 /* The flags of the agent, already read; strings are copied. Zero means the default where one is named. */
@@ -200,6 +212,10 @@ struct containerizer_options {
     const char *frameworks_home;              /* for relative URIs; NULL: refuse them */
     const char *sandbox_directory;            /* NULL: /mnt/mesos/sandbox */
     const uint64_t *effective_caps, *bounding_caps;
+    /* Container networks; both folders or none. Plugin folders are separated by ':'. */
+    const char *cni_config_dir, *cni_plugins_dir;
+    const char *cni_root_dir;                 /* state of containers with networks */
+    const char *default_container_dns;        /* ContainerDNSInfo as JSON; NULL: none */
     int64_t pids_default_max;                 /* 0: no limit unless the container has one */
     /* Whether a container of this id was ours, of which a cgroup is left and nothing else is known; NULL: none was. */
     bool (*owned)(void *ctx, const char *id); /* ctx of the callbacks */

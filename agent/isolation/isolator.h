@@ -19,6 +19,7 @@
 
 enum container_state {
     CONTAINER_FETCHING,   /* stoa-fetcher runs */
+    CONTAINER_CONNECTING, /* stoa-network attaches it to its networks */
     CONTAINER_LAUNCHING,  /* stoa-launcher was started, its report is awaited */
     CONTAINER_RUNNING,
     CONTAINER_ENDING,     /* being killed, or has ended and is cleaned up */
@@ -28,6 +29,9 @@ enum container_state {
 struct mem_watch; /* mem.c */
 struct du_watch;  /* disk_du.c */
 struct kill_task; /* kill.c */
+struct cni;       /* cni.c */
+struct cni_job;
+struct cJSON;
 
 struct container {
     char *id;
@@ -65,6 +69,8 @@ struct container {
     struct mem_watch *mem_watch;
     struct du_watch *du_watch;
     struct kill_task *kill;
+    struct cni *cni;                  /* its own networks; NULL: those of the parent, or of the host */
+    struct cni_job *cni_job;          /* stoa-network is at work for it */
     struct error launch_error;        /* code ERR_OK: none */
     char *fail_text;
 
@@ -121,6 +127,8 @@ struct isolation {
     size_t op_count;
     char *lines[CAPABILITY_LINES_MAX];
     size_t line_count;
+    struct cni_job *cni_jobs;         /* utlist */
+    struct cJSON *default_dns;        /* --default_container_dns; NULL: not given */
     struct containerizer *owner;
 };
 
@@ -219,6 +227,6 @@ extern const struct isolator_ops isolator_posix_cpu, isolator_posix_mem, isolato
     isolator_cgroups_pids, isolator_cgroups_devices, isolator_cgroups_blkio, isolator_cgroups_cpuset,
     isolator_cgroups_hugetlb, isolator_cgroups_perf_event, isolator_posix_rlimits, isolator_linux_capabilities,
     isolator_linux_nnp, isolator_namespaces_pid, isolator_namespaces_ipc, isolator_filesystem_posix,
-    isolator_filesystem_linux, isolator_disk_du;
+    isolator_filesystem_linux, isolator_disk_du, isolator_network_cni;
 
 #endif

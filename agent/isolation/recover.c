@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/isolation/isolator.h"
+#include "agent/isolation/cni.h"
 #include "common/base/alloc.h"
 #include "common/base/cleanup.h"
 
@@ -153,6 +153,7 @@ int containerizer_recover(struct containerizer *owner, const struct container_kn
     runtime_each(&owner->iso, scan_entry, &s);
     if (owner->iso.root)
         cg_each_group(&owner->iso.cg, scan_group, &s);
+    s.orphans += cni_recover(owner);
     struct container *c, *next;
     HASH_ITER(hh, owner->table, c, next) {
         if (!c->alive || c->silent)

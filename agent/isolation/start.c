@@ -10,11 +10,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/isolation/isolator.h"
+#include "agent/isolation/cni.h"
 #include "common/base/alloc.h"
 #include "common/base/cleanup.h"
 #include "common/io/net.h"
 #include "common/io/tree.h"
+#include "common/wire/json.h"
 
 static void own_text(const char **p, const char *fallback)
 {
@@ -47,6 +48,10 @@ static void own_options(struct containerizer_options *o)
     own_text(&o->fetcher_cache_dir, cache);
     own_text(&o->frameworks_home, NULL);
     own_text(&o->sandbox_directory, "/mnt/mesos/sandbox");
+    own_text(&o->cni_config_dir, NULL);
+    own_text(&o->cni_plugins_dir, NULL);
+    own_text(&o->cni_root_dir, NULL);
+    own_text(&o->default_container_dns, NULL);
     own_caps(&o->effective_caps);
     own_caps(&o->bounding_caps);
     own_number(&o->container_disk_watch_interval_ns, 15 * NS_PER_S);
@@ -59,7 +64,7 @@ static void free_options(struct containerizer_options *o)
 {
     const void *all[] = { o->runtime_dir, o->launcher_dir, o->isolation, o->launcher, o->cgroups_hierarchy, o->cgroups_root,
                           o->fetcher_cache_dir, o->frameworks_home, o->sandbox_directory, o->effective_caps,
-                          o->bounding_caps };
+                          o->bounding_caps, o->cni_config_dir, o->cni_plugins_dir, o->cni_root_dir, o->default_container_dns };
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         free((void *)(uintptr_t)all[i]);
 }
@@ -226,7 +231,8 @@ static int start(struct containerizer *c, struct error *err)
     if (check_helper(iso->o.launcher_dir, "stoa-launcher", err) != 0)
         return -(int)err->code;
     if (cgroups_detect(&iso->cg, iso->o.cgroups_hierarchy, iso->o.cgroups_root, err) != 0 || choose_launcher(iso, err) != 0 ||
-        add_isolators(iso, str_of(iso->o.isolation), 0, err) != 0 || add_isolator(iso, STR("filesystem/posix"), err) != 0)
+        add_isolators(iso, str_of(iso->o.isolation), 0, err) != 0 || add_isolator(iso, STR("filesystem/posix"), err) != 0 ||
+        add_isolator(iso, STR("network/cni"), err) != 0)
         return -(int)err->code;
     for (size_t i = 0; i < iso->op_count; i++)
         used |= iso->ops[i]->controllers;
@@ -264,12 +270,14 @@ void containerizer_free(struct containerizer *c)
 {
     if (c == NULL)
         return;
+    cni_stop(&c->iso);
     while (c->table != NULL) {
         struct container *top = c->table;
         while (top->parent != NULL)
             top = top->parent;
         container_free(top);
     }
+    json_free(c->iso.default_dns);
     tree_remove_stop(c->iso.loop);
     free_options(&c->iso.o);
     for (size_t i = 0; i < c->iso.line_count; i++)

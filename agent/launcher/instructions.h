@@ -13,7 +13,7 @@
 #include "common/base/error.h"
 
 enum {
-    LAUNCH_VERSION = 3,
+    LAUNCH_VERSION = 4,
     LAUNCH_FD_INSTRUCTIONS = 3,
     LAUNCH_FD_REPORT = 4,
     LAUNCH_SIZE_MAX = 4 << 20, /* bytes of instructions: environment and arguments, mostly */
@@ -34,6 +34,8 @@ enum launch_tag {
     LAUNCH_CGROUP_PROCS, /* text, repeated: cgroup v1 cgroup.procs to join */
     LAUNCH_IO_DIR,       /* text: the command has an input (or a terminal); its socket goes into this directory */
     LAUNCH_CGROUP_DIR,   /* text: cgroup v2 directory to be cloned into */
+    LAUNCH_NETNS,        /* text: file of the network namespace to live in */
+    LAUNCH_HOSTNAME,     /* text: with LAUNCH_NEW_UTS_NS */
     LAUNCH_USER,         /* struct launch_user */
     LAUNCH_RLIMIT,       /* struct launch_rlimit, repeated */
     LAUNCH_CAPS,         /* struct launch_caps */
@@ -54,6 +56,7 @@ enum launch_flag {
     LAUNCH_ENTER_NET = 1 << 8,
     LAUNCH_ENTER_UTS = 1 << 9,
     LAUNCH_TTY = 1 << 10,        /* with LAUNCH_IO_DIR: the input is a terminal, which is the output too */
+    LAUNCH_NEW_UTS_NS = 1 << 12,
     LAUNCH_TTY_INPUT = 1 << 11,  /* the command finds the terminal as standard input only and hands it on: an executor */
 };
 

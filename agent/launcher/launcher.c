@@ -45,6 +45,7 @@ struct host_files {
     int status;
     struct io io;
     int cgroup;                        /* directory to clone into; -1: none */
+    int netns;                         /* -1: none */
     const char *pid_path[PID_FILES_MAX];
     int pid[PID_FILES_MAX];
     unsigned pid_count;
@@ -60,13 +61,16 @@ static int open_host_files(const struct plan *p, struct host_files *h, struct er
 {
     size_t pos = 0;
     const char *status = plan_text(p, LAUNCH_STATUS_PATH), *dir = plan_text(p, LAUNCH_CGROUP_DIR);
+    const char *netns = plan_text(p, LAUNCH_NETNS);
     const int make = O_WRONLY | O_CREAT | O_TRUNC;
-    *h = (struct host_files){ .cgroup = -1 };
+    *h = (struct host_files){ .cgroup = -1, .netns = -1 };
     if (io_open(p, &h->io, err) != 0)
         return -(int)err->code;
     if (open_file(status != NULL ? status : "/dev/null", make, "status file", &h->status, err) != 0)
         return -(int)err->code;
     if (dir != NULL && open_file(dir, O_RDONLY | O_DIRECTORY, "cgroup", &h->cgroup, err) != 0)
+        return -(int)err->code;
+    if (netns != NULL && open_file(netns, O_RDONLY, "network namespace", &h->netns, err) != 0)
         return -(int)err->code;
     for (const char *path; h->pid_count < PID_FILES_MAX && (path = plan_next(p, LAUNCH_PID_PATH, &pos, NULL)) != NULL;) {
         h->pid_path[h->pid_count] = path;
@@ -163,7 +167,7 @@ _Noreturn static void supervisor_main(const struct plan *p, int status_fd, struc
     struct error err;
     (void)setsid();
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-    if (setup_mounts(p, &err) != 0 || io_open_log(p, &io, &err) != 0)
+    if (setup_hostname(p, &err) != 0 || setup_mounts(p, &err) != 0 || io_open_log(p, &io, &err) != 0)
         fail(&err);
     pid_t pid = start_command(p, &io, &err);
     if (pid < 0)
@@ -186,6 +190,8 @@ static pid_t clone_supervisor(const struct plan *p, const struct host_files *h, 
         args.flags |= CLONE_NEWNS;
     if (f & LAUNCH_NEW_IPC_NS)
         args.flags |= CLONE_NEWIPC;
+    if (f & LAUNCH_NEW_UTS_NS)
+        args.flags |= CLONE_NEWUTS;
     if (h->cgroup >= 0) {
         args.flags |= CLONE_INTO_CGROUP;
         args.cgroup = (unsigned)h->cgroup;
@@ -207,7 +213,8 @@ static bool needs_clone(const struct plan *p)
 static int unshare_rest(const struct plan *p, struct error *err)
 {
     const uint32_t f = p->header->flags;
-    int flags = (f & LAUNCH_NEW_MNT_NS ? CLONE_NEWNS : 0) | (f & LAUNCH_NEW_IPC_NS ? CLONE_NEWIPC : 0);
+    int flags = (f & LAUNCH_NEW_MNT_NS ? CLONE_NEWNS : 0) | (f & LAUNCH_NEW_IPC_NS ? CLONE_NEWIPC : 0) |
+                (f & LAUNCH_NEW_UTS_NS ? CLONE_NEWUTS : 0);
     if (flags != 0 && unshare(flags) != 0)
         return error_set_errno(err, errno, "new namespaces (flags %#x)", (unsigned)flags);
     return 0;
@@ -249,7 +256,8 @@ int main(void)
     (void)close(LAUNCH_FD_INSTRUCTIONS);
 
     struct host_files files;
-    if (setup_join_cgroups(&p, &err) != 0 || open_host_files(&p, &files, &err) != 0 || setup_enter_namespaces(&p, &err) != 0)
+    if (setup_join_cgroups(&p, &err) != 0 || open_host_files(&p, &files, &err) != 0 || setup_enter_namespaces(&p, &err) != 0 ||
+        setup_enter_network(files.netns, &err) != 0)
         fail(&err);
     if (needs_clone(&p))
         launch_cloned(&p, &files);

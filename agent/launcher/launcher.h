@@ -40,6 +40,8 @@ void io_answer(struct io *io);    /* a datagram has come */
 /* Steps of the supervisor before it starts the command. */
 int setup_join_cgroups(const struct plan *p, struct error *err);                 /* v1 */
 int setup_enter_namespaces(const struct plan *p, struct error *err);
+int setup_enter_network(int fd, struct error *err);                              /* -1: stay */
+int setup_hostname(const struct plan *p, struct error *err);
 int setup_mounts(const struct plan *p, struct error *err);
 int setup_write_number(int fd, const char *path, long n, struct error *err);     /* closes fd */
 /* Appends to a file of the sandbox with the user's own rights; io_open_log gives them back. -1: err. */

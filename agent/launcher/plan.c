@@ -9,7 +9,7 @@
 
 static bool tag_is_text(uint32_t tag)
 {
-    return (tag >= LAUNCH_EXEC && tag <= LAUNCH_CGROUP_DIR) || tag == LAUNCH_MOUNT;
+    return (tag >= LAUNCH_EXEC && tag <= LAUNCH_HOSTNAME) || tag == LAUNCH_MOUNT;
 }
 
 static bool tag_size_ok(uint32_t tag, uint32_t size)

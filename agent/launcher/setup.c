@@ -97,6 +97,21 @@ int setup_enter_namespaces(const struct plan *p, struct error *err)
     return 0;
 }
 
+int setup_enter_network(int fd, struct error *err)
+{
+    if (fd >= 0 && setns(fd, CLONE_NEWNET) != 0)
+        return error_set_errno(err, errno, "network namespace of the container");
+    return 0;
+}
+
+int setup_hostname(const struct plan *p, struct error *err)
+{
+    const char *name = plan_text(p, LAUNCH_HOSTNAME);
+    if (name != NULL && (p->header->flags & LAUNCH_NEW_UTS_NS) != 0 && sethostname(name, strlen(name)) != 0)
+        return error_set_errno(err, errno, "host name '%s'", name);
+    return 0;
+}
+
 static const char *mount_text(const struct launch_mount *m, uint32_t size, uint32_t offset)
 {
     const char *base = (const char *)(m + 1);

@@ -24,6 +24,10 @@ struct agent_status_fill {
     struct str container_id;
     uint32_t pid;          /* 0: not known */
     struct str ip;
+    /* The container's own networks, of which it says so: ContainerStatus with network_infos alone, packed. Empty, or NULL:
+     * the host's, whose address is ip. */
+    struct str (*networks)(void *ctx, const struct agent_status_fill *fill, const Mesos__V1__ContainerID *id);
+    void *ctx;
     bool has_cgroups;
     uint32_t classid;      /* 0: none */
 };

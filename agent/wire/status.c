@@ -76,6 +76,13 @@ static int fill_container(Mesos__V1__TaskStatus *m, const struct agent_status_fi
         cs->has_executor_pid = true;
         cs->executor_pid = fill->pid;
     }
+    Mesos__V1__ContainerStatus *own = NULL;
+    struct str networks = fill->networks != NULL && cs->n_network_infos == 0 ? fill->networks(fill->ctx, fill, cs->container_id)
+                                                                             : (struct str){ NULL, 0 };
+    if (networks.n != 0 && WIRE_UNPACK(mesos__v1__container_status, networks, arena, &own, NULL) == 0) {
+        cs->n_network_infos = own->n_network_infos;
+        cs->network_infos = own->network_infos;
+    }
     if (cs->n_network_infos == 0 && fill->ip.n != 0) {
         mesos__v1__network_info__init(&p->network);
         mesos__v1__network_info__ipaddress__init(&p->address);

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Container networks at the border of the containerizer: their flags, and what statuses say of them. Source: reference, §11, §21 and §26. */
+#include "agent/shell.h"
+
+#include "agent/api.h"
+#include "agent/isolation/containerizer.h"
+#include "agent/wire/decode.h"
+#include "common/io/credentials.h"
+#include "common/wire/json.h"
+#include "proto/mesos_internal.pb-c.h"
+
+/* Folders are separated by ':' or ','; plugins know only the first. */
+static const char *plugin_folders(struct arena *arena, const char *value)
+{
+    char *p = (char *)(uintptr_t)arena_str(arena, str_of(value)).p;
+    for (char *c = p; c != NULL && *c != 0; c++) {
+        if (*c == ',')
+            *c = ':';
+    }
+    return p;
+}
+
+static int default_dns(const char *value, struct arena *arena, const char **ret, struct error *err)
+{
+    CLEANUP(sbuf_done_p) struct sbuf text = SBUF_INIT(1 << 20);
+    CLEANUP(sbuf_done_p) struct sbuf bytes = SBUF_INIT(1 << 20);
+    int rc = flag_json_text("default_container_dns", value, &text, err);
+
+    if (rc == 0)
+        rc = json_to_wire(&mesos__internal__container_dnsinfo__descriptor, sbuf_view(&text), &bytes, err);
+    if (rc != 0)
+        return error_wrap(err, "--default_container_dns");
+    *ret = arena_str(arena, sbuf_view(&text)).p;
+    return 0;
+}
+
+int networks_options(struct shell *s, struct arena *arena, struct containerizer_options *o, struct error *err)
+{
+    const struct agent_flags *f = &s->flags;
+
+    o->cni_config_dir = f->network_cni_config_dir;
+    o->cni_root_dir = arena_fmt(arena, "%s/isolators/network/cni", f->network_cni_root_dir_persist ? s->work_dir : s->runtime_dir).p;
+    if (f->network_cni_plugins_dir != NULL)
+        o->cni_plugins_dir = plugin_folders(arena, f->network_cni_plugins_dir);
+    if (f->default_container_dns != NULL)
+        return default_dns(f->default_container_dns, arena, &o->default_container_dns, err);
+    return 0;
+}
+
+/* Of the container that a status names, if it is one of the executor's, else of the executor's own. */
+struct str networks_of_status(void *ctx, const struct agent_status_fill *fill, const Mesos__V1__ContainerID *id)
+{
+    struct shell *s = ctx;
+    CLEANUP(arena_done_p) struct arena arena = ARENA_INIT(65536);
+    struct container_status st;
+    struct str named = id != NULL ? api_container_id(id, &arena) : fill->container_id;
+
+    if (named.n != 0 && str_starts(named, fill->container_id) && containerizer_status(s->containers, named.p, &st, NULL) == 0)
+        return st.networks;
+    named = arena_str(&arena, fill->container_id);
+    return named.p != NULL && containerizer_status(s->containers, named.p, &st, NULL) == 0 ? st.networks : (struct str){ NULL, 0 };
+}
