@@ -3,7 +3,7 @@
 # HTTP client that are simulated: such parts are linked into one object each, of which only the sim_ names stay visible.
 
 # Of marathon: its shell without HTTP and probes, and what turns records and launches into bytes.
-SIM_MARATHON_SRC  := $(filter-out $(addprefix marathon/,main.c http.c streams.c probe.c proxy.c bigread.c),$(wildcard marathon/*.c)) $(wildcard marathon/api/*records.c) \
+SIM_MARATHON_SRC  := $(filter-out $(addprefix marathon/,main.c http.c answer.c streams.c probe.c proxy.c bigread.c),$(wildcard marathon/*.c)) $(wildcard marathon/api/*records.c) \
   marathon/api/decode.c marathon/api/encode.c marathon/api/render.c
 # On the simulated loop and ensemble: election, detection and both halves of the store.
 SIM_IO_SRC        := common/io/leader.c common/io/detector.c common/io/store.c common/io/store_zk.c common/io/store_zk_frame.c

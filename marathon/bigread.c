@@ -36,6 +36,7 @@ struct bigread {
     bool started, over, ok, durable, fenced;
     uint64_t changes; /* of the shell at the fork */
     struct sbuf head, body;
+    bigread_here_fn *here;
     struct reader *readers;
     struct bigread *next, *prev;
 };
@@ -86,7 +87,7 @@ bool bigread_fits(const struct shell *sh, const struct api_request *q)
     return q->verb == HTTP_VERB_GET && units(sh->m, q->path) >= UNITS_MIN;
 }
 
-/* --- the child --------------------------------------------------------------------------------------- */
+/* --- the child ----------------------------------------------------------------------------------------- */
 static void spill(void *arg, struct sbuf *b)
 {
     struct api_answer *a = arg;
@@ -190,6 +191,7 @@ static void answer_all(struct bigread *x)
 /* Without a child, or after one that failed: here and now. */
 static void answer_here(struct bigread *x)
 {
+    bigread_here_fn *here = x->here;
     struct shell *sh = x->sh;
 
     log_warn("answer_inline", "because=\"%s\"", x->started ? "the process that writes it ended early" : "no process can be started");
@@ -197,7 +199,7 @@ static void answer_here(struct bigread *x)
         struct http_req *r = x->readers->r;
         http_req_on_gone(r, NULL, NULL);
         reader_free(x->readers);
-        http_handle_here(sh, r);
+        here(sh, r);
     }
     bigread_free(x);
 }
@@ -307,7 +309,7 @@ static struct bigread *bigread_for(struct shell *sh, struct http_req *r)
     return x;
 }
 
-bool bigread_answer(struct shell *sh, struct http_req *r)
+bool bigread_answer(struct shell *sh, struct http_req *r, bigread_here_fn *here)
 {
     struct reader *y;
 
@@ -315,6 +317,7 @@ bool bigread_answer(struct shell *sh, struct http_req *r)
         return false;
     y = xcalloc(1, sizeof *y);
     y->of = bigread_for(sh, r);
+    y->of->here = here;
     y->r = r;
     DL_APPEND(y->of->readers, y);
     sh->bigread_readers++;

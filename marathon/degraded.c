@@ -13,6 +13,7 @@
 #include "common/base/alloc.h"
 #include "common/base/log.h"
 #include "common/io/restart.h"
+#include "marathon/election.h"
 
 /* Told to the new start by the environment. */
 #define FAILED_VARIABLE "STOA_STORE_FAILED"
@@ -30,8 +31,12 @@ static void leave(void *arg)
     marathon_shell_stop(sh, 1);
 }
 
-void degraded_begin(struct shell *sh, const struct error *err)
+void degraded_commit_failed(struct shell *sh, const struct error *err)
 {
+    if (err->code == ERR_CONFLICT && sh->flags.zk != NULL) {
+        marathon_election_step_down(sh, "another instance has taken the state over");
+        return;
+    }
     if (sh->store_error[0] != '\0')
         return;
     (void)snprintf(sh->store_error, sizeof sh->store_error, "%s", err->msg);
@@ -39,9 +44,10 @@ void degraded_begin(struct shell *sh, const struct error *err)
               "error=" LOG_Q " then=\"refusing changes, beginning again from what is durable\"",
               LOG_QARG(str_of(err->msg)));
     restart_note(FAILED_VARIABLE, sh->store_error);
-    http_refuse_waiting(sh);
     loop_timer_init(&sh->degraded, sh->loop, leave, sh);
     loop_timer_in(&sh->degraded, FAREWELL_NS);
+    if (sh->refuse_waiting != NULL)
+        sh->refuse_waiting(sh);
 }
 
 bool degraded_refuses(const struct shell *sh, struct http_req *r)
@@ -65,8 +71,7 @@ void degraded_text(const struct shell *sh, struct sbuf *b)
     jsonw_close(&w);
 }
 
-/* --- the new start
- * ------------------------------------------------------------------------------------------ */
+/* --- the new start ------------------------------------------------------------------------------------- */
 static void checked(void *arg, const struct store_result *r)
 {
     struct shell *sh = arg;

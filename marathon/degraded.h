@@ -9,8 +9,8 @@
 
 #define DEGRADED_CHECK_KEY "check"
 
-/* A commit has failed. */
-void degraded_begin(struct shell *sh, const struct error *err);
+/* A commit has failed: what shell->commit_failed is. Those who wait for records are refused (shell->refuse_waiting). */
+void degraded_commit_failed(struct shell *sh, const struct error *err);
 /* True: this request cannot be served now; the answer is 503 with degraded_text. */
 bool degraded_refuses(const struct shell *sh, struct http_req *r);
 void degraded_text(const struct shell *sh, struct sbuf *b);

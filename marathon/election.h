@@ -29,7 +29,8 @@ void marathon_election_step_down(struct shell *sh, const char *why);
 int marathon_election_open_store(struct shell *sh, struct error *err);
 
 /* proxy.c: answers r with what the leader says. */
-void proxy_request(struct shell *sh, struct http_req *r);
+typedef void proxy_own_fn(struct shell *sh, struct http_req *r); /* elected meanwhile: by this instance */
+void proxy_request(struct shell *sh, struct http_req *r, proxy_own_fn *own);
 /* host:port of the leader, when it is another instance and known; else NULL. */
 const char *marathon_election_other(const struct shell *sh);
 

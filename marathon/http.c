@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests in, answers out, through the API; headers that every answer carries. Source: marathon-api §1. */
-#include <event2/buffer.h>
+/* Requests in, answers out, through the API. Source: marathon-api §1. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -8,7 +7,6 @@
 #include "common/base/cleanup.h"
 #include "common/base/log.h"
 #include "common/io/tls.h"
-#include "common/wire/jsonw.h"
 #include "marathon/degraded.h"
 #include "marathon/election.h"
 #include "marathon/shell.h"
@@ -28,13 +26,6 @@ struct reply {
     struct api_answer a;
     struct http_blob *shared; /* instead of a.body; NULL: not shared */
 };
-
-void http_shared_drop(struct shell *sh)
-{
-    http_blob_unref(sh->shared);
-    sh->shared = NULL;
-    sh->changes++;
-}
 
 static bool shared_fits(const struct shell *sh, const struct api_request *q)
 {
@@ -58,59 +49,6 @@ static void shared_keep(struct shell *sh, struct reply *p, const struct api_requ
     (void)snprintf(sh->shared_accept, sizeof sh->shared_accept, "%.*s", STR_ARG(q->accept));
 }
 
-static void blob_done(const void *data, size_t n, void *blob)
-{
-    (void)data;
-    (void)n;
-    http_blob_unref(blob);
-}
-
-static void reply_shared(struct http_req *r, unsigned status, const char *content_type, struct http_blob *blob)
-{
-    struct evbuffer *b = evbuffer_new();
-    struct str bytes = http_blob_bytes(blob);
-
-    if (b == NULL || evbuffer_add_reference(b, bytes.p, bytes.n, blob_done, http_blob_ref(blob)) < 0)
-        http_reply(r, status, content_type, bytes);
-    else
-        http_reply_evbuffer(r, status, content_type, b);
-    if (b != NULL)
-        evbuffer_free(b);
-}
-
-static void cors(struct shell *sh, struct http_req *r)
-{
-    struct str rest = str_of(sh->flags.access_control_allow_origin), origin;
-    struct str asked = http_req_header(r, "Access-Control-Request-Headers");
-
-    for (bool more = rest.n != 0; more;) {
-        more = str_cut(&rest, ',', &origin);
-        http_reply_header(r, "Access-Control-Allow-Origin", str_trim(origin));
-    }
-    if (sh->flags.access_control_allow_origin == NULL || http_req_verb(r) != HTTP_VERB_OPTIONS)
-        return;
-    http_reply_header(r, "Access-Control-Allow-Methods", STR("GET, HEAD, OPTIONS"));
-    if (asked.n != 0)
-        http_reply_header(r, "Access-Control-Allow-Headers", asked);
-    http_reply_header(r, "Access-Control-Max-Age", STR("86400"));
-}
-
-static void common_headers(struct shell *sh, struct http_req *r)
-{
-    char leader[320];
-
-    (void)snprintf(leader, sizeof leader, "%s://%s", sh->flags.disable_http ? "https" : "http", sh->leader);
-    http_reply_header(r, "Cache-Control", STR("no-cache, no-store, must-revalidate"));
-    http_reply_header(r, "Pragma", STR("no-cache"));
-    http_reply_header(r, "Expires", STR("0"));
-    http_reply_header(r, "X-Frame-Options", STR("DENY"));
-    http_reply_header(r, "X-XSS-Protection", STR("1; mode=block"));
-    http_reply_header(r, "X-Marathon-Leader", str_of(leader));
-    cors(sh, r);
-    if (!sh->flags.http_compression || sh->flags.disable_http_compression)
-        http_reply_no_gzip(r);
-}
-
 /* A second timed change does not lose what was there before the first. */
 static void keep_log_level(struct shell *sh, const struct api_answer *a)
 {
@@ -132,7 +70,7 @@ static void send_reply(struct shell *sh, struct output *o, bool run)
     sh->requests_open--;
     if (p->r != NULL && run) {
         http_req_on_gone(p->r, NULL, NULL);
-        common_headers(sh, p->r);
+        http_common_headers(sh, p->r);
         if (a->deployment_id[0] != '\0')
             http_reply_header(p->r, "Marathon-Deployment-Id", str_of(a->deployment_id));
         if (a->location.n != 0)
@@ -142,7 +80,7 @@ static void send_reply(struct shell *sh, struct output *o, bool run)
         if (a->allow != NULL)
             http_reply_header(p->r, "Allow", str_of(a->allow));
         if (p->shared != NULL)
-            reply_shared(p->r, a->status, a->content_type, p->shared);
+            http_reply_shared(p->r, a->status, a->content_type, p->shared);
         else if (a->body.n != 0 || a->body.failed)
             http_reply_sbuf(p->r, a->status, a->content_type, &a->body);
         else
@@ -181,7 +119,7 @@ static bool serve_ui(struct shell *sh, struct http_req *r)
     if (!str_skip(&path, STR("/ui/")) || http_req_verb(r) > HTTP_VERB_HEAD ||
         !http_percent_decode(&name, path) || !webui_find(WEBUI_MARATHON, sbuf_view(&name), &file))
         return false;
-    common_headers(sh, r);
+    http_common_headers(sh, r);
     http_reply(r, 200, file.content_type, file.content);
     return true;
 }
@@ -196,27 +134,6 @@ static bool credentials_fit(const struct shell *sh, struct http_req *r)
     (void)str_cut(&want, ':', &want_user);
     return http_basic_auth(http_req_header(r, "Authorization"), &user, &password) &&
            str_eq(sbuf_view(&user), want_user) && str_eq(sbuf_view(&password), want);
-}
-
-void http_api_request(struct http_req *r, struct api_request *ret, char client[NET_TEXT_SIZE])
-{
-    *ret = (struct api_request){ .verb = http_req_verb(r),
-                                 .path = http_req_path(r),
-                                 .query = http_req_query(r),
-                                 .target = http_req_target(r),
-                                 .body = http_req_body(r),
-                                 .content_type = http_req_header(r, "Content-Type"),
-                                 .accept = http_req_header(r, "Accept"),
-                                 .host = http_req_header(r, "Host"),
-                                 .if_match = http_req_header(r, "If-Match") };
-    net_ip_text(http_req_peer(r), client);
-    ret->client = str_of(client);
-}
-
-void http_answer_blob(struct shell *sh, struct http_req *r, unsigned status, const char *content_type, struct http_blob *blob)
-{
-    common_headers(sh, r);
-    reply_shared(r, status, content_type, blob);
 }
 
 static struct reply *reply_new(struct shell *sh, struct http_req *r)
@@ -235,7 +152,7 @@ static void reply_queue(struct reply *p)
     marathon_shell_output(p->sh, &p->o);
 }
 
-void http_handle_here(struct shell *sh, struct http_req *r)
+static void handle_here(struct shell *sh, struct http_req *r)
 {
     char client[NET_TEXT_SIZE];
     struct reply *p = reply_new(sh, r);
@@ -247,7 +164,7 @@ void http_handle_here(struct shell *sh, struct http_req *r)
         sh->requests_open--;
         api_answer_done(&p->a);
         free(p);
-        common_headers(sh, r);
+        http_common_headers(sh, r);
         streams_open(sh, r);
         return;
     }
@@ -271,8 +188,8 @@ static void handle(struct shell *sh, struct http_req *r)
         p->shared = http_blob_ref(sh->shared);
         p->a.content_type = sh->shared_type;
         reply_queue(p);
-    } else if (!bigread_fits(sh, &q) || !bigread_answer(sh, r)) {
-        http_handle_here(sh, r);
+    } else if (!bigread_fits(sh, &q) || !bigread_answer(sh, r, handle_here)) {
+        handle_here(sh, r);
     }
 }
 
@@ -281,7 +198,7 @@ static void refuse(struct shell *sh, struct http_req *r)
     CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(4096);
 
     degraded_text(sh, &b);
-    common_headers(sh, r);
+    http_common_headers(sh, r);
     http_reply_header(r, "Retry-After", STR("5"));
     http_reply(r, 503, "application/json", sbuf_view(&b));
 }
@@ -298,7 +215,7 @@ static void refuse_outputs(struct shell *sh, struct output *o)
     }
 }
 
-void http_refuse_waiting(struct shell *sh)
+static void refuse_waiting(struct shell *sh)
 {
     for (struct turn *t = sh->turns; t != NULL; t = t->next)
         refuse_outputs(sh, t->first);
@@ -307,25 +224,20 @@ void http_refuse_waiting(struct shell *sh)
     bigreads_end(sh, refuse);
 }
 
-void marathon_reply_message(struct http_req *r, unsigned status, const char *text)
-{
-    struct sbuf b = SBUF_INIT(4096);
-    struct jsonw w = JSONW(&b);
-
-    jsonw_open(&w);
-    jsonw_key_c(&w, "message", text);
-    jsonw_close(&w);
-    http_reply_sbuf(r, status, "application/json", &b);
-}
-
 static void unauthorized(struct shell *sh, struct http_req *r)
 {
     char challenge[300];
 
     (void)snprintf(challenge, sizeof challenge, "Basic realm=\"%s\"", sh->flags.http_realm);
-    common_headers(sh, r);
+    http_common_headers(sh, r);
     http_reply_header(r, "WWW-Authenticate", str_of(challenge));
     marathon_reply_message(r, 401, "Unauthorized");
+}
+
+static void handle_any(struct shell *sh, struct http_req *r)
+{
+    if (!serve_ui(sh, r))
+        handle(sh, r);
 }
 
 static void on_request(void *ctx, struct http_req *r)
@@ -346,15 +258,9 @@ static void on_request(void *ctx, struct http_req *r)
     if (degraded_refuses(sh, r))
         refuse(sh, r);
     else if (sh->is_ready)
-        http_handle(sh, r);
+        handle_any(sh, r);
     else
-        proxy_request(sh, r);
-}
-
-void http_handle(struct shell *sh, struct http_req *r)
-{
-    if (!serve_ui(sh, r))
-        handle(sh, r);
+        proxy_request(sh, r, handle_any);
 }
 
 static void on_head(void *ctx, struct http_req *r)
@@ -390,6 +296,7 @@ int http_open(struct shell *sh, struct error *err)
     const char *keystore = sh->flags.ssl_keystore_path;
     int rc = 0;
 
+    sh->refuse_waiting = refuse_waiting;
     if (keystore != NULL && sh->tls_in == NULL &&
         tls_keystore_context(keystore, sh->flags.ssl_keystore_password, &sh->tls_in, err) != 0)
         return error_wrap(err, "--ssl_keystore_path");

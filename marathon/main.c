@@ -28,8 +28,7 @@ static int64_t log_clock(void)
     return loop_wall(log_loop).ms;
 }
 
-/* --- what the API needs of the shell
- * ------------------------------------------------------------------------- */
+/* --- what the API needs of the shell ------------------------------------------------------------------- */
 static int api_step(void *ctx, const struct marathon_event *ev, const struct update_result **ret_result,
                     struct error *err)
 {
@@ -78,8 +77,7 @@ static void on_signal(void *arg, int signo)
     marathon_shell_stop(arg, 0);
 }
 
-/* --- start
- * ---------------------------------------------------------------------------------------------------- */
+/* --- start --------------------------------------------------------------------------------------------- */
 static int read_secret(struct shell *sh, struct error *err)
 {
     struct sbuf b = SBUF_INIT(64 * 1024);
@@ -202,6 +200,7 @@ static int open_all(struct shell *sh, struct error *err)
     log_set_clock(log_clock);
     sh->end_of_turn = LOOP_WORK(LOOP_STORE, marathon_shell_turn_end, sh);
     sh->turns_last = &sh->turns;
+    sh->commit_failed = degraded_commit_failed;
     loop_timer_init(&sh->wake, sh->loop, wake, sh);
     loop_timer_init(&sh->log_level, sh->loop, log_level_again, sh);
     sh->signals[0] = loop_signal(sh->loop, SIGTERM, on_signal, sh);
@@ -239,32 +238,13 @@ static int open_all(struct shell *sh, struct error *err)
     return rc;
 }
 
-static void drop_turns(struct shell *sh)
-{
-    if (sh->turn != NULL) {
-        store_batch_free(sh->turn->batch);
-        *sh->turns_last = sh->turn;
-        sh->turn = NULL;
-    }
-    for (struct turn *t = sh->turns, *next; t != NULL; t = next) {
-        next = t->next;
-        for (struct output *o = t->first, *on; o != NULL; o = on) {
-            on = o->next;
-            o->fn(sh, o, false);
-        }
-        free(t);
-    }
-    sh->turns = NULL;
-    sh->turns_last = &sh->turns;
-}
-
 static void close_all(struct shell *sh)
 {
     if (sh->loop == NULL)
         return;
     streams_close(sh);
     persist_close(sh); /* waits for what was asked for; nobody is told any more */
-    drop_turns(sh);
+    marathon_shell_drop_turns(sh);
     marathon_election_close(sh);
     sched_close(sh);
     http_close(sh);
@@ -277,7 +257,7 @@ static void close_all(struct shell *sh)
     loop_timer_done(&sh->degraded);
     loop_watch_free(sh->signals[0]);
     loop_watch_free(sh->signals[1]);
-    drop_turns(sh);
+    marathon_shell_drop_turns(sh);
     marathon_free(sh->m);
     marathon_actions_done(&sh->actions);
     log_set_clock(NULL);

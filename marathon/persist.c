@@ -136,8 +136,7 @@ void persist_ops(struct shell *sh)
     write_ops(sh, false);
 }
 
-/* --- opening and loading
- * ------------------------------------------------------------------------------------ */
+/* --- opening and loading ------------------------------------------------------------------------------- */
 static int store_path(const struct shell *sh, struct sbuf *b, struct error *err)
 {
     const char *state = getenv("STATE_DIRECTORY"), *xdg = getenv("XDG_STATE_HOME"), *home = getenv("HOME");

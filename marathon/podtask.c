@@ -114,8 +114,7 @@ static bool take_container(struct share *s, struct stoa_task *t, size_t k)
     return true;
 }
 
-/* --- checks ------------------------------------------------------------------------------------------------
- */
+/* --- checks -------------------------------------------------------------------------------------------- */
 /* Where the endpoint listens, as seen from inside: the host port without a network of its own. */
 static uint32_t endpoint_port(const struct launch *l, size_t k, struct str name)
 {
@@ -181,8 +180,7 @@ static const struct stoa_check *check(const struct launch *l, size_t k, const st
     return c;
 }
 
-/* --- the task
- * ------------------------------------------------------------------------------------------------ */
+/* --- the task ------------------------------------------------------------------------------------------ */
 static const struct stoa_label *labels(struct arena *a, const struct list *l, size_t *ret_n)
 {
     struct stoa_label *v = arena_array(a, l->n + 1, sizeof *v);

@@ -18,6 +18,7 @@ struct tcp_probe {
     struct worker_job job; /* first member: resolving */
     struct shell *sh;
     uint64_t id;
+    probe_done_fn *done;
     char *host;
     struct net_addr addr;
     struct error err;
@@ -27,22 +28,11 @@ struct tcp_probe {
     struct loop_timer timer;
 };
 
-static void result(struct shell *sh, uint64_t id, bool answered, int status, struct str error,
-                   struct str type, struct str body)
-{
-    struct marathon_event ev = { .type = EVENT_PROBE };
-
-    ev.probe = (struct probe_event){
-        .id = id, .answered = answered, .status = status, .error = error, .content_type = type, .body = body
-    };
-    (void)marathon_shell_step(sh, &ev, NULL);
-}
-
-/* --- HTTP
- * ---------------------------------------------------------------------------------------------------- */
+/* --- HTTP ---------------------------------------------------------------------------------------------- */
 struct http_probe {
     struct shell *sh;
     uint64_t id;
+    probe_done_fn *done;
 };
 
 static void http_done(void *arg, struct http_call *call, const struct http_answer *a, const struct error *err)
@@ -52,13 +42,14 @@ static void http_done(void *arg, struct http_call *call, const struct http_answe
     (void)call;
     free(arg);
     /* An answer whose body could not be taken is an answer all the same. */
-    if (a->status != 0)
-        result(p.sh, p.id, true, (int)a->status, STR(""), http_answer_header(a, "Content-Type"), a->body);
-    else
-        result(p.sh, p.id, false, 0, str_of(err != NULL ? err->msg : "no answer"), STR(""), STR(""));
+    struct probe_event e = { .id = p.id, .answered = a->status != 0, .status = (int)a->status };
+    e.content_type = e.answered ? http_answer_header(a, "Content-Type") : STR("");
+    e.body = e.answered ? a->body : STR("");
+    e.error = e.answered ? STR("") : str_of(err != NULL ? err->msg : "no answer");
+    p.done(p.sh, &e);
 }
 
-static void http_probe(struct shell *sh, const struct probe_request *p)
+static void http_probe(struct shell *sh, const struct probe_request *p, probe_done_fn *done)
 {
     struct http_probe *h = xcalloc(1, sizeof *h);
     static const struct http_header headers[] = { { "User-Agent", { "stoa-marathon health check", 26 } },
@@ -78,18 +69,18 @@ static void http_probe(struct shell *sh, const struct probe_request *p)
         .on_done = http_done,
     };
 
-    *h = (struct http_probe){ sh, p->id };
+    *h = (struct http_probe){ sh, p->id, done };
     if (net_parse_ip(p->host, (uint16_t)p->port, &c.addr))
         c.host = p->host;
     (void)http_client_call(sh->client, &c);
 }
 
-/* --- TCP
- * ----------------------------------------------------------------------------------------------------- */
+/* --- TCP ----------------------------------------------------------------------------------------------- */
 static void tcp_end(struct tcp_probe *t, bool connected, const char *why)
 {
     struct shell *sh = t->sh;
-    uint64_t id = t->id;
+    probe_done_fn *done = t->done;
+    struct probe_event e = { .id = t->id, .answered = connected, .content_type = STR(""), .body = STR("") };
     char text[200];
 
     (void)snprintf(text, sizeof text, "%s", why); /* why may lie in t */
@@ -99,7 +90,8 @@ static void tcp_end(struct tcp_probe *t, bool connected, const char *why)
         (void)close(t->fd);
     free(t->host);
     free(t);
-    result(sh, id, connected, 0, str_of(text), STR(""), STR(""));
+    e.error = str_of(text);
+    done(sh, &e);
 }
 
 static void tcp_writable(void *arg, int fd, int what)
@@ -157,13 +149,14 @@ static void tcp_resolved(struct worker_job *j)
         tcp_end(t, false, t->err.msg);
 }
 
-static void tcp_probe(struct shell *sh, const struct probe_request *p)
+static void tcp_probe(struct shell *sh, const struct probe_request *p, probe_done_fn *done)
 {
     struct tcp_probe *t = xcalloc(1, sizeof *t);
 
     *t = (struct tcp_probe){ .job = { .run = tcp_resolve, .done = tcp_resolved },
                              .sh = sh,
                              .id = p->id,
+                             .done = done,
                              .host = xstrndup(p->host),
                              .fd = -1 };
     loop_timer_init(&t->timer, sh->loop, tcp_timeout, t);
@@ -176,10 +169,10 @@ static void tcp_probe(struct shell *sh, const struct probe_request *p)
     worker_submit(sh->worker, &t->job);
 }
 
-void probe_start(struct shell *sh, const struct probe_request *p)
+void probe_start(struct shell *sh, const struct probe_request *p, probe_done_fn *done)
 {
     if (p->protocol == HC_TCP)
-        tcp_probe(sh, p);
+        tcp_probe(sh, p, done);
     else
-        http_probe(sh, p);
+        http_probe(sh, p, done);
 }

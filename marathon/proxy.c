@@ -24,6 +24,7 @@ struct passed {
     struct loop_work release;
     unsigned looks;
     bool is_events;
+    proxy_own_fn *own;
     bool streams;    /* the head of the answer has been passed on */
     unsigned status; /* of an answer in one piece */
     char type[200];
@@ -229,7 +230,7 @@ static void look(void *arg)
 
     if (p->sh->is_ready) { /* elected meanwhile */
         end(p);
-        http_handle(p->sh, r);
+        p->own(p->sh, r);
     } else if (leader != NULL)
         ask(p, leader);
     else if (++p->looks >= LOOKS_MAX)
@@ -279,7 +280,7 @@ static bool proxies_events(const struct shell *sh)
     return false;
 }
 
-void proxy_request(struct shell *sh, struct http_req *r)
+void proxy_request(struct shell *sh, struct http_req *r, proxy_own_fn *own_fn)
 {
     struct str via = http_req_header(r, "X-Marathon-Via"), forwarded = http_req_header(r, "X-Forwarded-For");
     char ip[NET_TEXT_SIZE], own[310];
@@ -299,6 +300,7 @@ void proxy_request(struct shell *sh, struct http_req *r)
     p->sh = sh;
     p->r = r;
     p->is_events = is_events;
+    p->own = own_fn;
     sbuf_init(&p->piece, PIECE_BYTES_MAX + 1);
     net_ip_text(http_req_peer(r), ip);
     (void)snprintf(p->via, sizeof p->via, "%.*s%s%s", (int)(via.n < 250 ? via.n : 250),

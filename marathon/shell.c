@@ -1,98 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Turns: from steps to durable records to outputs. */
-#include "marathon/degraded.h"
-#include "marathon/election.h"
+/* Steps of the core: what they give out goes to those who carry it out. */
 #include "marathon/shell.h"
 
-#include <stdlib.h>
-
-#include "common/base/alloc.h"
-#include "common/base/log.h"
-
-static struct turn *open_turn(struct shell *sh)
+static void on_probed(struct shell *sh, const struct probe_event *result)
 {
-    if (sh->turn == NULL) {
-        sh->turn = xcalloc(1, sizeof *sh->turn);
-        sh->turn->sh = sh;
-        sh->turn->last = &sh->turn->first;
-        loop_defer(sh->loop, &sh->end_of_turn);
-    }
-    return sh->turn;
-}
+    struct marathon_event ev = { .type = EVENT_PROBE, .probe = *result };
 
-void marathon_shell_output(struct shell *sh, struct output *o)
-{
-    struct turn *t = open_turn(sh);
-
-    o->next = NULL;
-    *t->last = o;
-    t->last = &o->next;
-}
-
-void marathon_shell_stop(struct shell *sh, int exit_code)
-{
-    if (sh->stopping)
-        return;
-    sh->stopping = true;
-    sh->exit_code = exit_code;
-    loop_stop(sh->loop);
-}
-
-/* Carries out every closed turn at the front whose records are durable. */
-static void run_turns(struct shell *sh)
-{
-    while (sh->turns != NULL && sh->turns->commits == 0) {
-        struct turn *t = sh->turns;
-        sh->turns = t->next;
-        if (sh->turns == NULL)
-            sh->turns_last = &sh->turns;
-        for (struct output *o = t->first, *next; o != NULL; o = next) {
-            next = o->next;
-            o->fn(sh, o, true);
-        }
-        free(t);
-    }
-}
-
-static void committed(void *arg, const struct store_result *r)
-{
-    struct turn *t = arg;
-    struct shell *sh = t->sh;
-
-    if (r->err != NULL && r->err->code == ERR_CONFLICT && sh->flags.zk != NULL) {
-        marathon_election_step_down(sh, "another instance has taken the state over");
-        return;
-    }
-    if (r->err != NULL) {
-        degraded_begin(sh, r->err);
-        return;
-    }
-    t->commits--;
-    run_turns(sh);
-}
-
-/* Deferred to the STORE phase: all steps of the turn are in. */
-void marathon_shell_turn_end(void *arg)
-{
-    struct shell *sh = arg;
-    struct turn *t = sh->turn;
-
-    if (t == NULL)
-        return;
-    sh->turn = NULL;
-    *sh->turns_last = t;
-    sh->turns_last = &t->next;
-    t->closed = true;
-    if (t->batch != NULL) {
-        struct store_batch *b = t->batch;
-        t->batch = NULL;
-        t->commits++;
-        if (sh->store_error[0] == '\0')
-            store_commit(sh->store, b, committed, t);
-        else
-            store_batch_free(b); /* what it follows is lost; its outputs are never carried out */
-    }
-    run_turns(sh);
+    (void)marathon_shell_step(sh, &ev, NULL);
 }
 
 int marathon_shell_step(struct shell *sh, struct marathon_event *ev, struct error *err)
@@ -109,7 +23,7 @@ int marathon_shell_step(struct shell *sh, struct marathon_event *ev, struct erro
         if (a->type == DO_EVENT)
             streams_publish(sh, &a->event);
         else if (a->type == DO_PROBE)
-            probe_start(sh, &a->probe);
+            probe_start(sh, &a->probe, on_probed);
         else
             sched_action(sh, a);
     }

@@ -57,6 +57,8 @@ struct shell {
     struct turn *turn;                /* the open one */
     struct turn *turns, **turns_last; /* closed ones that are not carried out yet */
     struct loop_work end_of_turn;
+    void (*commit_failed)(struct shell *sh, const struct error *err);
+    void (*refuse_waiting)(struct shell *sh); /* 503 to all that wait for records; NULL: nobody can */
     struct loop_timer wake, heartbeat, log_level;
     int log_level_back; /* what the level is again when log_level fires */
     struct loop_watch *signals[2];
@@ -77,6 +79,8 @@ struct shell {
     struct ssl_ctx_st *tls; /* of HTTPS checks */
     struct worker *worker;
     struct stoa_scheduler *scheduler;
+    /* A launch that could not be sent: the core hears of it as the master would say it. */
+    void (*launch_failed)(struct shell *sh, const struct stoa_task *tasks, size_t n, enum task_state state, const char *why);
     char **roles; /* subscribed to */
     size_t role_count;
     const struct stoa_offer *offers; /* of the offers callback that is being stepped; NULL outside */
@@ -94,34 +98,29 @@ struct shell {
     int exit_code;
 };
 
-/* --- shell.c */
+/* The parts, from the ground up: a file calls those above its own section; degraded.h, election.h and proxy.c stand between
+ * sched_calls.c and shell.c. */
+
+/* --- turn.c */
 void marathon_shell_output(struct shell *sh, struct output *o);
-int marathon_shell_step(struct shell *sh, struct marathon_event *ev, struct error *err);
 void marathon_shell_turn_end(void *arg);
+void marathon_shell_drop_turns(struct shell *sh); /* at the end: nothing of them is carried out */
 void marathon_shell_stop(struct shell *sh, int exit_code);
 
-/* --- persist.c */
-int persist_open(struct shell *sh, struct error *err);
-void persist_load(struct shell *sh, void (*done)(struct shell *sh));
-void persist_ops(struct shell *sh); /* of the step that just ran */
-void persist_close(struct shell *sh);
-
-/* --- http.c */
-int http_open(struct shell *sh, struct error *err);
-void http_close(struct shell *sh);
+/* --- answer.c */
+void http_api_request(struct http_req *r, struct api_request *ret, char client[NET_TEXT_SIZE]);
+void http_common_headers(struct shell *sh, struct http_req *r);
 /* An answer without the API, as clients read errors: {"message":text}. */
 void marathon_reply_message(struct http_req *r, unsigned status, const char *text);
-void http_handle(struct shell *sh, struct http_req *r); /* by this instance */
-void http_refuse_waiting(struct shell *sh); /* 503 to all that wait for records */
-void http_shared_drop(struct shell *sh); /* something may have changed */
-
-void http_handle_here(struct shell *sh, struct http_req *r); /* without a child */
-void http_api_request(struct http_req *r, struct api_request *ret, char client[NET_TEXT_SIZE]);
+/* The body of r without a copy. */
+void http_reply_shared(struct http_req *r, unsigned status, const char *content_type, struct http_blob *blob);
 void http_answer_blob(struct shell *sh, struct http_req *r, unsigned status, const char *content_type, struct http_blob *blob);
+void http_shared_drop(struct shell *sh); /* something may have changed */
 
 /* --- bigread.c */
 bool bigread_fits(const struct shell *sh, const struct api_request *q);
-bool bigread_answer(struct shell *sh, struct http_req *r); /* false: too many wait already */
+typedef void bigread_here_fn(struct shell *sh, struct http_req *r); /* answers without a child, when none can be had */
+bool bigread_answer(struct shell *sh, struct http_req *r, bigread_here_fn *here); /* false: too many wait already */
 /* Ends all; those who wait are refused. */
 void bigreads_end(struct shell *sh, void (*refuse)(struct shell *sh, struct http_req *r));
 
@@ -130,13 +129,29 @@ void streams_open(struct shell *sh, struct http_req *r);
 void streams_publish(struct shell *sh, const struct bus_event *e); /* after what was queued before */
 void streams_close(struct shell *sh);
 
+/* --- probe.c */
+typedef void probe_done_fn(struct shell *sh, const struct probe_event *result); /* never from inside probe_start */
+void probe_start(struct shell *sh, const struct probe_request *p, probe_done_fn *done);
+
+/* --- sched_calls.c */
+void sched_action(struct shell *sh, const struct marathon_action *a);
+
+/* --- persist.c */
+int persist_open(struct shell *sh, struct error *err);
+void persist_load(struct shell *sh, void (*done)(struct shell *sh));
+void persist_ops(struct shell *sh); /* of the step that just ran */
+void persist_close(struct shell *sh);
+
+/* --- shell.c */
+int marathon_shell_step(struct shell *sh, struct marathon_event *ev, struct error *err);
+
 /* --- sched.c */
 int sched_open(struct shell *sh, struct error *err);
 void sched_close(struct shell *sh);
-void sched_action(struct shell *sh, const struct marathon_action *a);
 void sched_roles(struct shell *sh); /* of the step that just ran: its apps may have brought a new role */
 
-/* --- probe.c */
-void probe_start(struct shell *sh, const struct probe_request *p);
+/* --- http.c */
+int http_open(struct shell *sh, struct error *err);
+void http_close(struct shell *sh);
 
 #endif

@@ -30,8 +30,7 @@ static const struct stoa_label *labels(struct arena *a, const struct list *l, si
     return v;
 }
 
-/* --- resources
- * ---------------------------------------------------------------------------------------------- */
+/* --- resources ----------------------------------------------------------------------------------------- */
 static const struct stoa_reservation *reservations(struct arena *a, const struct stoa_resource *r)
 {
     struct stoa_reservation *v = arena_array(a, r->reservation_count + 1, sizeof *v);
@@ -95,8 +94,7 @@ static bool resources(struct stoa_task *t, const struct launch *l, const struct 
     return v != NULL;
 }
 
-/* --- checks
- * ------------------------------------------------------------------------------------------------- */
+/* --- checks -------------------------------------------------------------------------------------------- */
 /* Inside the container: the host port without a network of its own, else the container port. */
 static uint32_t check_port(const struct launch *l, struct opt_i64 port, struct opt_i64 index)
 {
@@ -174,8 +172,7 @@ static const struct stoa_check *plain_check(const struct launch *l, struct arena
     return c;
 }
 
-/* --- discovery
- * ------------------------------------------------------------------------------------------------ */
+/* --- discovery ----------------------------------------------------------------------------------------- */
 struct ports {
     struct stoa_port *v;
     size_t n;
@@ -244,8 +241,7 @@ static const struct stoa_discovery *discovery(const struct launch *l, const char
     return d;
 }
 
-/* --- the command
- * ------------------------------------------------------------------------------------------------ */
+/* --- the command --------------------------------------------------------------------------------------- */
 static const struct stoa_variable *environment(const struct launch *l, const struct marathon_config *c,
                                                bool enforce_role, const struct list *secrets, struct arena *a,
                                                size_t *ret_n)

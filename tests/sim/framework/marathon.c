@@ -109,11 +109,12 @@ static void ask(struct sim *s, struct proc *p, void *arg, uint64_t id_and_port)
               (id_and_port >> 16) << 10 | status);
 }
 
-void probe_start(struct shell *sh, const struct probe_request *q)
+void probe_start(struct shell *sh, const struct probe_request *q, probe_done_fn *done)
 {
     struct marathon_node *n = node_of(sh);
     const char *host = ledger_host(sim_of(n), q->host);
 
+    (void)done; /* answer_probe steps as it would */
     sim_after(sim_of(n), n->p, between(&sim_of(n)->rng_net, NS_PER_MS / 2, MS(20)), ask,
               (void *)(uintptr_t)host, q->id << 16 | (q->port & 0xffff));
 }
@@ -127,7 +128,6 @@ int http_open(struct shell *sh, struct error *err)
 
 /* Of files that are not part of this: answers. */
 void http_shared_drop(struct shell *sh);
-void http_refuse_waiting(struct shell *sh);
 
 /* common/io/restart.h */
 void restart_note(const char *name, const char *text)
@@ -144,11 +144,6 @@ const char *restart_noted(const char *name)
 
     (void)name;
     return n->note[0] != '\0' ? n->note : NULL;
-}
-
-void http_refuse_waiting(struct shell *sh)
-{
-    (void)sh;
 }
 
 void http_shared_drop(struct shell *sh)
@@ -485,6 +480,7 @@ static void start(struct proc *p)
     (void)snprintf(sh->leader, sizeof sh->leader, "%s:8080", p->name);
     sh->end_of_turn = LOOP_WORK(LOOP_STORE, marathon_shell_turn_end, sh);
     sh->turns_last = &sh->turns;
+    sh->commit_failed = degraded_commit_failed;
     loop_timer_init(&sh->wake, sh->loop, wake, sh);
     random_rng(&sh->rng);
     marathon_actions_init(&sh->actions);
@@ -493,25 +489,6 @@ static void start(struct proc *p)
         sim_fail(p->sim, "marathon: %s", err.msg);
     sim_after(p->sim, p, between(n->r, MS(500), SEC(4)), operate, NULL, 0);
     fake_turn(p);
-}
-
-static void drop_turns(struct shell *sh)
-{
-    if (sh->turn != NULL) {
-        store_batch_free(sh->turn->batch);
-        *sh->turns_last = sh->turn;
-        sh->turn = NULL;
-    }
-    for (struct turn *t = sh->turns, *next; t != NULL; t = next) {
-        next = t->next;
-        for (struct output *o = t->first, *on; o != NULL; o = on) {
-            on = o->next;
-            o->fn(sh, o, false);
-        }
-        free(t);
-    }
-    sh->turns = NULL;
-    sh->turns_last = &sh->turns;
 }
 
 static void died(struct proc *p)
@@ -526,13 +503,13 @@ static void died(struct proc *p)
     if (!p->clean)
         n->note[0] = '\0';
     persist_close(sh);
-    drop_turns(sh);
+    marathon_shell_drop_turns(sh);
     marathon_election_close(sh);
     sched_close(sh);
     loop_timer_done(&sh->wake);
     loop_timer_done(&sh->degraded);
     loop_undefer(sh->loop, &sh->end_of_turn);
-    drop_turns(sh);
+    marathon_shell_drop_turns(sh);
     marathon_free(sh->m);
     marathon_actions_done(&sh->actions);
     flags_done(&sh->flag_set, &sh->flags);
