@@ -17,22 +17,6 @@
 
 enum { ANSWER_BYTES_MAX = 1 << 30 };
 
-void endpoint_reply(struct http_req *r, struct sbuf *json)
-{
-    CLEANUP(sbuf_done_p) struct sbuf cb = SBUF_INIT(256);
-    CLEANUP(sbuf_done_p) struct sbuf out = SBUF_INIT(ANSWER_BYTES_MAX);
-
-    if (!http_query_get(http_req_query(r), "jsonp", &cb)) {
-        http_reply_sbuf(r, 200, "application/json", json);
-        return;
-    }
-    sbuf_str(&out, sbuf_view(&cb));
-    sbuf_char(&out, '(');
-    sbuf_str(&out, sbuf_view(json));
-    sbuf_char(&out, ')');
-    http_reply_sbuf(r, 200, "text/javascript", &out);
-}
-
 void endpoint_state(struct shell *s, struct http_req *r)
 {
     CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(ANSWER_BYTES_MAX);
@@ -55,7 +39,7 @@ void endpoint_state(struct shell *s, struct http_req *r)
         .views = access_views(s),
     };
     agent_state_json(&w, &v);
-    endpoint_reply(r, &b);
+    http_reply_json(r, &b);
 }
 
 void endpoint_flags(struct shell *s, struct http_req *r)
@@ -69,7 +53,7 @@ void endpoint_flags(struct shell *s, struct http_req *r)
     sbuf_c(&b, "{\"flags\":");
     flags_json(&s->parsed, NULL, &b);
     sbuf_char(&b, '}');
-    endpoint_reply(r, &b);
+    http_reply_json(r, &b);
 }
 
 void endpoint_version(struct shell *s, struct http_req *r)
@@ -84,7 +68,7 @@ void endpoint_version(struct shell *s, struct http_req *r)
     jsonw_key_c(&w, "build_user", AGENT_BUILD_USER);
     jsonw_key_c(&w, "version", AGENT_VERSION);
     jsonw_close(&w);
-    endpoint_reply(r, &b);
+    http_reply_json(r, &b);
 }
 
 void endpoint_system_stats(struct shell *s, struct http_req *r)
@@ -105,7 +89,7 @@ void endpoint_system_stats(struct shell *s, struct http_req *r)
     jsonw_key_u64(&w, "mem_free_bytes", (uint64_t)si.freeram * si.mem_unit);
     jsonw_key_u64(&w, "mem_total_bytes", (uint64_t)si.totalram * si.mem_unit);
     jsonw_close(&w);
-    endpoint_reply(r, &b);
+    http_reply_json(r, &b);
 }
 
 static void revert_logging(void *arg)
@@ -162,7 +146,7 @@ void endpoint_metrics_snapshot(struct shell *s, struct http_req *r)
         return;
     }
     metrics_json(s->metrics, &b);
-    endpoint_reply(r, &b);
+    http_reply_json(r, &b);
 }
 
 void endpoint_metrics(struct shell *s, struct http_req *r)
@@ -293,7 +277,7 @@ void endpoint_statistics(struct shell *s, struct http_req *r)
             if (agent_views_container(&v, e))
                 put_entry(s, &w, e, false);
     jsonw_array_close(&w);
-    endpoint_reply(r, &b);
+    http_reply_json(r, &b);
 }
 
 void endpoint_containers(struct shell *s, struct http_req *r)
@@ -320,5 +304,5 @@ void endpoint_containers(struct shell *s, struct http_req *r)
                 (!by_framework || str_is(sbuf_view(&fid), f->id)) && (!by_executor || str_is(sbuf_view(&eid), e->id)))
                 put_entry(s, &w, e, true);
     jsonw_array_close(&w);
-    endpoint_reply(r, &b);
+    http_reply_json(r, &b);
 }

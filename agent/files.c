@@ -241,21 +241,6 @@ static void mode_text(mode_t m, char ret[11])
 
 /* --- endpoints --- */
 
-static void reply_json(struct http_req *r, struct sbuf *b)
-{
-    CLEANUP(sbuf_done_p) struct sbuf cb = SBUF_INIT(256);
-    CLEANUP(sbuf_done_p) struct sbuf out = SBUF_INIT(ANSWER_BYTES_MAX);
-
-    if (!http_query_get(http_req_query(r), "jsonp", &cb)) {
-        http_reply_sbuf(r, 200, "application/json", b);
-        return;
-    }
-    sbuf_fmt(&out, "%.*s(", STR_ARG(sbuf_view(&cb)));
-    sbuf_str(&out, sbuf_view(b));
-    sbuf_char(&out, ')');
-    http_reply_sbuf(r, 200, "text/javascript", &out);
-}
-
 static void put_entry(void *arg, const char *path, const struct stat *st)
 {
     struct jsonw *w = arg;
@@ -307,7 +292,7 @@ static void browse(struct files *f, struct http_req *r)
         return;
     }
     jsonw_array_close(&w);
-    reply_json(r, &b);
+    http_reply_json(r, &b);
 }
 
 /* offset and length: absent or -1 is -1. False: answered. */
@@ -341,7 +326,7 @@ static void read_part(struct http_req *r, int fd, int64_t offset, int64_t length
         jsonw_key_s(&w, "data", str_mem(data, (size_t)n));
         jsonw_key_i64(&w, "offset", offset);
         jsonw_close(&w);
-        reply_json(r, &b);
+        http_reply_json(r, &b);
     }
     free(data);
 }
@@ -367,10 +352,10 @@ static void read_file(struct files *f, struct http_req *r)
         http_reply_text(r, 400, "Cannot read what is no regular file.\n");
     } else if (offset < 0) {
         sbuf_fmt(&b, "{\"data\":\"\",\"offset\":%lld}", (long long)st.st_size);
-        reply_json(r, &b);
+        http_reply_json(r, &b);
     } else if (offset >= st.st_size) {
         sbuf_fmt(&b, "{\"data\":\"\",\"offset\":%lld}", (long long)offset);
-        reply_json(r, &b);
+        http_reply_json(r, &b);
     } else {
         read_part(r, fd, offset, length);
     }
@@ -486,7 +471,7 @@ static void debug(struct files *f, struct http_req *r)
     for (struct attached *a = f->table; a != NULL; a = a->hh.next)
         jsonw_key_c(&w, a->path, a->real);
     jsonw_close(&w);
-    reply_json(r, &b);
+    http_reply_json(r, &b);
 }
 
 void files_request(struct files *f, struct http_req *r, struct str rest)

@@ -20,7 +20,7 @@ static void route_debug(struct shell *s, struct http_req *r)
 
     (void)s;
     sbuf_c(&b, "{\"pending\":[]}");
-    endpoint_reply(r, &b);
+    http_reply_json(r, &b);
 }
 
 static void route_providers(struct shell *s, struct http_req *r)

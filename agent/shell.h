@@ -139,8 +139,6 @@ void endpoint_metrics(struct shell *s, struct http_req *r);
 bool endpoint_container_pb(struct shell *s, const char *id, struct sbuf *statistics, struct sbuf *status);
 /* More log lines (level > 0) for a while. */
 void endpoint_set_logging(struct shell *s, uint32_t level, int64_t duration_ns);
-/* Answers JSON, or JSONP when the query has jsonp. Takes the buffer's memory. */
-void endpoint_reply(struct http_req *r, struct sbuf *json);
 
 /* --- gauges.c --- */
 int gauges_init(struct shell *s, struct error *err);

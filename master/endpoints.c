@@ -21,25 +21,6 @@ static struct str param(struct http_req *r, const char *name, struct sbuf *b)
     return str_sub(sbuf_view(b), from, b->n);
 }
 
-static void reply_json(struct http_req *r, struct sbuf *b)
-{
-    struct sbuf query = SBUF_INIT(4096);
-    struct str callback = param(r, "jsonp", &query);
-
-    if (callback.n != 0) {
-        struct sbuf wrapped = SBUF_INIT(SIZE_MAX / 4);
-        sbuf_str(&wrapped, callback);
-        sbuf_char(&wrapped, '(');
-        sbuf_str(&wrapped, sbuf_view(b));
-        sbuf_char(&wrapped, ')');
-        sbuf_done(b);
-        http_reply_sbuf(r, 200, "text/javascript", &wrapped);
-    } else {
-        http_reply_sbuf(r, 200, "application/json", b);
-    }
-    sbuf_done(&query);
-}
-
 /* What this principal may see. */
 static const struct view *view_for(struct shell *sh, struct str principal, struct view *v)
 {
@@ -56,7 +37,7 @@ static const struct view *view_for(struct shell *sh, struct str principal, struc
         struct view v;                                                                                       \
         (void)rest;                                                                                          \
         view_##name_(view_for(sh, principal, &v), &b);                                                       \
-        reply_json(r, &b);                                                                                   \
+        http_reply_json(r, &b);                                                                                   \
     }
 VIEW(version)
 VIEW(roles)
@@ -120,7 +101,7 @@ static void list(struct shell *sh, struct http_req *r, struct str principal, con
     struct view_now now = { loop_now(sh->loop), loop_wall(sh->loop) };
     struct view v;
     view_decisions(view_for(sh, principal, &v), &now, &q, &b);
-    reply_json(r, &b);
+    http_reply_json(r, &b);
 }
 
 #define LIST(name_, what_)                                                                               \
@@ -157,7 +138,7 @@ static void get_flags(struct shell *sh, struct http_req *r, struct str rest, str
     sbuf_c(&b, "{\"flags\":");
     sbuf_str(&b, sbuf_view(&sh->flags_json));
     sbuf_char(&b, '}');
-    reply_json(r, &b);
+    http_reply_json(r, &b);
 }
 
 static void get_redirect(struct shell *sh, struct http_req *r, struct str rest, struct str principal)
@@ -202,9 +183,7 @@ static bool method_is(struct http_req *r, enum http_verb verb, const char *allow
 {
     if (http_req_verb(r) == verb)
         return true;
-    struct str got = http_req_method(r);
-    http_reply_header(r, "Allow", str_of(allow));
-    http_reply_text(r, 405, "405 Method Not Allowed. Expecting one of { '%s' }, but received '%.*s'.", allow, STR_ARG(got));
+    http_reply_not_allowed(r, allow);
     return false;
 }
 
@@ -290,7 +269,7 @@ static void weights(struct shell *sh, struct http_req *r, struct str rest, struc
         struct view v;
         struct sbuf b = SBUF_INIT(SIZE_MAX / 4);
         view_weights(view_for(sh, principal, &v), &b);
-        reply_json(r, &b);
+        http_reply_json(r, &b);
         return;
     }
     if (!recovered(sh, r) || !method_is(r, HTTP_VERB_PUT, "GET, PUT"))
@@ -309,7 +288,7 @@ static void quota(struct shell *sh, struct http_req *r, struct str rest, struct 
         struct view v;
         struct sbuf b = SBUF_INIT(SIZE_MAX / 4);
         view_quota(view_for(sh, principal, &v), &b);
-        reply_json(r, &b);
+        http_reply_json(r, &b);
         return;
     }
     if (!recovered(sh, r))
@@ -341,7 +320,7 @@ static void schedule(struct shell *sh, struct http_req *r, struct str rest, stru
         struct view v;
         struct sbuf b = SBUF_INIT(SIZE_MAX / 4);
         view_maintenance_schedule(view_for(sh, principal, &v), &b);
-        reply_json(r, &b);
+        http_reply_json(r, &b);
         return;
     }
     if (!recovered(sh, r) || !method_is(r, HTTP_VERB_POST, "GET, POST"))
@@ -470,6 +449,7 @@ const struct endpoint master_endpoints[] = {
     { "/logging", REALM_READWRITE, false, false, master_logging },
     { "/system", REALM_NONE, false, false, master_system },
     { "/registrar(1)/registry", REALM_READONLY, false, false, get_registry },
+    { "/registrar%281%29/registry", REALM_READONLY, false, false, get_registry },
     { "/allocator/offer_constraints_debug", REALM_READONLY, true, false, get_constraints_debug },
     { "/stoa/v1/decisions", REALM_READONLY, true, false, get_decisions },
     { "/stoa/v1/why", REALM_READONLY, true, false, get_why },

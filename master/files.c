@@ -98,7 +98,16 @@ static void files_read(struct shell *sh, struct http_req *r, struct str path)
     jsonw_key_s(&w, "data", sbuf_view(&data));
     jsonw_key_u64(&w, "offset", offset < 0 ? size : (uint64_t)offset);
     jsonw_close(&w);
-    http_reply_sbuf(r, 200, "application/json", &b);
+    http_reply_json(r, &b);
+}
+
+/* All that there is are files. */
+static void files_browse(struct http_req *r)
+{
+    struct sbuf b = SBUF_INIT(16);
+
+    sbuf_c(&b, "[]");
+    http_reply_json(r, &b);
 }
 
 static void files_download(struct shell *sh, struct http_req *r, struct str path)
@@ -132,7 +141,7 @@ void master_files(struct shell *sh, struct http_req *r, struct str rest, struct 
         if (real_path(sh, STR("/master/log"), &real))
             jsonw_key_s(&w, "/master/log", sbuf_view(&real));
         jsonw_close(&w);
-        http_reply_sbuf(r, 200, "application/json", &b);
+        http_reply_json(r, &b);
         return;
     }
     if (!str_is(rest, "browse") && !str_is(rest, "read") && !str_is(rest, "download")) {
@@ -150,7 +159,7 @@ void master_files(struct shell *sh, struct http_req *r, struct str rest, struct 
     else if (str_is(rest, "download"))
         files_download(sh, r, sbuf_view(&path));
     else if (real_path(sh, sbuf_view(&path), &real))
-        http_reply(r, 200, "application/json", STR("[]"));
+        files_browse(r);
     else
         reply_empty(r, 404);
 }
@@ -228,7 +237,7 @@ void master_system(struct shell *sh, struct http_req *r, struct str rest, struct
     jsonw_key_u64(&w, "mem_free_bytes", (uint64_t)si.freeram * si.mem_unit);
     jsonw_key_u64(&w, "mem_total_bytes", (uint64_t)si.totalram * si.mem_unit);
     jsonw_close(&w);
-    http_reply_sbuf(r, 200, "application/json", &b);
+    http_reply_json(r, &b);
 }
 
 /* --- v1 --- */

@@ -474,7 +474,7 @@ void metrics_answer(struct shell *sh, struct http_req *r, bool prometheus)
             if (i == 0 || strcmp(p.v[i].name, p.v[i - 1].name) != 0)
                 jsonw_key_double(&w, p.v[i].name, p.v[i].value);
         jsonw_close(&w);
-        http_reply_sbuf(r, 200, "application/json", &b);
+        http_reply_json(r, &b);
     }
     pairs_done(&p);
 }

@@ -11,20 +11,12 @@ void reply_empty(struct http_req *r, unsigned status)
         http_reply(r, status, NULL, (struct str){ NULL, 0 });
 }
 
-static void reply_wrong_method(struct http_req *r, const char *allow)
-{
-    struct str got = http_req_method(r);
-
-    http_reply_header(r, "Allow", str_of(allow));
-    http_reply_text(r, 405, "405 Method Not Allowed. Expecting one of { '%s' }, but received '%.*s'.", allow, STR_ARG(got));
-}
-
 bool api_begin(struct http_req *r, bool *ret_json)
 {
     struct str type = http_req_header(r, "Content-Type");
 
     if (http_req_verb(r) != HTTP_VERB_POST) {
-        reply_wrong_method(r, "POST");
+        http_reply_not_allowed(r, "POST");
         return false;
     }
     if (type.p == NULL) {

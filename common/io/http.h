@@ -161,6 +161,8 @@ void http_reply_no_gzip(struct http_req *r);
 void http_reply(struct http_req *r, unsigned status, const char *content_type, struct str body);
 /* The same, taking over the memory of body, which is empty afterwards. A failed sbuf becomes a 500. */
 void http_reply_sbuf(struct http_req *r, unsigned status, const char *content_type, struct sbuf *body);
+/* 200 with this JSON, or for ?jsonp=f with f(JSON) as text/javascript. Takes the memory of body. */
+void http_reply_json(struct http_req *r, struct sbuf *body);
 /* The same, moving the buffer's content without a copy. */
 void http_reply_evbuffer(struct http_req *r, unsigned status, const char *content_type,
                          struct evbuffer *body);
@@ -171,7 +173,7 @@ void http_reply_text(struct http_req *r, unsigned status, const char *fmt, ...)
 void http_reply_error(struct http_req *r, const struct error *err);
 /* 401 with WWW-Authenticate: Basic realm="...". */
 void http_reply_unauthorized(struct http_req *r, const char *realm, const char *text);
-/* 405 with Allow. */
+/* 405 with Allow and the text of the original. */
 void http_reply_not_allowed(struct http_req *r, const char *allow);
 
 /* --- streamed answers --------------------------------------------------------------------------------- */

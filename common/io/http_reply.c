@@ -10,6 +10,8 @@
 
 #include "common/base/alloc.h"
 #include "common/base/assert.h"
+#include "common/base/cleanup.h"
+#include "common/io/http_util.h"
 
 enum { REFERENCE_MIN = 4096 }; /* below that, copying costs less than a chain of its own */
 
@@ -306,6 +308,23 @@ void http_reply_sbuf(struct http_req *r, unsigned status, const char *content_ty
     http_req_finish(r);
 }
 
+void http_reply_json(struct http_req *r, struct sbuf *body)
+{
+    CLEANUP(sbuf_done_p) struct sbuf f = SBUF_INIT(4096);
+    struct sbuf call = SBUF_INIT(SIZE_MAX / 4);
+
+    if (!sbuf_ok(body) || !http_query_get(http_req_query(r), "jsonp", &f) || f.n == 0) {
+        http_reply_sbuf(r, 200, "application/json", body);
+        return;
+    }
+    sbuf_str(&call, sbuf_view(&f));
+    sbuf_char(&call, '(');
+    sbuf_str(&call, sbuf_view(body));
+    sbuf_char(&call, ')');
+    sbuf_done(body);
+    http_reply_sbuf(r, 200, "text/javascript", &call);
+}
+
 void http_reply_evbuffer(struct http_req *r, unsigned status, const char *content_type, struct evbuffer *body)
 {
     size_t n = evbuffer_get_length(body);
@@ -349,7 +368,7 @@ void http_reply_unauthorized(struct http_req *r, const char *realm, const char *
 void http_reply_not_allowed(struct http_req *r, const char *allow)
 {
     http_reply_header(r, "Allow", str_of(allow));
-    http_reply_text(r, 405, "Expecting one of { %s }, but received '%.*s'", allow,
+    http_reply_text(r, 405, "405 Method Not Allowed. Expecting one of { '%s' }, but received '%.*s'.", allow,
                     STR_ARG(http_req_method(r)));
 }
 

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rows of the references as cases. Each row is one request or one fact of an answer against a cluster that all rows of a file share;
+tests/tools/rules says how a row is named. Here: a cluster, requests as bytes, the shape of an answer by a table of its keys."""
+from cluster import *
+import protowire
+
+JSON, PROTO = {"Content-Type": "application/json"}, {"Content-Type": "application/x-protobuf"}
+
+
+class Cluster:
+    """A master, and agents that are registered; agents=0: none."""
+
+    def __init__(self, *master_flags, agents=1, agent_flags=(), resources="cpus:4;mem:2048;disk:1000;ports:[31000-31100]", name="ref", headers=None):
+        self.port, *self.agent_ports = free_ports(1 + agents)
+        self.dir = tempfile.mkdtemp(prefix=name + ".", dir=scratch())
+        os.chmod(self.dir, 0o755)
+        self.headers = headers or {}
+        self.master = Process("master", [STOA, "master", "--ip=127.0.0.1", f"--port={self.port}", f"--work_dir={self.dir}/m", "--hostname=localhost",
+                                         "--allocation_interval=50ms", *master_flags])
+        wait_for("the master", lambda: get(self.port, "/health").status == 200)
+        self.agent_flags = agent_flags
+        self.agents = [self.add_agent(i, p, resources, agent_flags) for i, p in enumerate(self.agent_ports)]
+        if agents:
+            wait_for("the agents", lambda: len([s for s in self.get("/slaves").json["slaves"] if s["active"]]) == agents)
+
+    def add_agent(self, i, port, resources, flags=()):
+        return Process(f"agent{i}", [STOA, "agent", f"--master=127.0.0.1:{self.port}", "--ip=127.0.0.1", f"--port={port}", f"--work_dir={self.dir}/a{i}",
+                                     f"--runtime_dir={self.dir}/r{i}", "--hostname=localhost", f"--cgroups_root=stoa_ref_{port}", f"--resources={resources}",
+                                     "--registration_backoff_factor=50ms", "--executor_shutdown_grace_period=1secs", *flags])
+
+    def get(self, path, **headers):
+        return get(self.port, path, headers={**self.headers, **headers})
+
+    def v1(self, type, body=None, key=None, headers=None):
+        call = {"type": type, **({key or type.lower(): body} if body is not None else {})}
+        return post(self.port, "/api/v1", call, headers={**self.headers, **(headers or {})})
+
+    def answer(self, type, body=None):
+        r = self.v1(type, body)
+        equal(r.status, 200, f"{type}: {r.text[:200]}; status")
+        return r.json.get(type.lower(), {})
+
+    @property
+    def agent_id(self):
+        return self.get("/slaves").json["slaves"][0]["id"]
+
+    def stop(self):
+        for a in self.agents:
+            a.stop()
+        self.master.stop()
+
+
+def raw(port, data, seconds=10, until=None):
+    """Sends the bytes; what comes until the server closes, the answer is whole, or until(data) is true: as bytes."""
+    with socket.create_connection(("127.0.0.1", port), seconds) as s:
+        s.sendall(data)
+        s.settimeout(seconds)
+        got = b""
+        try:
+            while not (until or whole)(got):
+                piece = s.recv(1 << 16)
+                if not piece:
+                    break
+                got += piece
+        except (TimeoutError, ConnectionResetError):
+            pass
+        return got
+
+
+def whole(data):
+    head, end, body = data.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+    return bool(end) and (len(body) >= int(length.group(1)) if length else body.endswith(b"0\r\n\r\n"))
+
+
+def status_of(data):
+    return int(data.split(b" ", 2)[1]) if data.startswith(b"HTTP/1.") else None
+
+
+TYPES = {"text": str, "number": (int, float), "int": int, "bool": bool, "object": dict, "list": list}
+
+
+def shape(subject, table, answer):
+    """One case per line `path: type` of the table, for the answer that the function gives. a.b goes into an object, a[] into each
+    entry of a list, of which there must be one; a.* into each value. `type?`: the key may be missing; `none`: it must be.
+    A type with `= text` also says the value."""
+    for line in table.strip().split("\n"):
+        path, _, type = (p.strip() for p in line.partition(": "))
+
+        @case(f"{subject} key {path}: {type}")
+        def _(path=path, type=type):
+            type, eq, value = type.partition(" = ")
+            optional, kind = type.endswith("?"), type.rstrip("?")
+            found = walk(answer(), path.split("."), path, optional or kind == "none")
+            if kind == "none":
+                equal(found, [], f"{path}, which must not be there,")
+            for v in found:
+                check(isinstance(v, TYPES[kind]) and not (kind in ("number", "int") and isinstance(v, bool)), f"{path} is {v!r}, no {kind}")
+                check(not eq or json.dumps(v) == value or v == value, f"{path} is {v!r}, not {value}")
+
+
+def walk(value, steps, path, optional):
+    if not steps:
+        return [value]
+    step, rest = steps[0], steps[1:]
+    each = step.endswith("[]")
+    key = step.removesuffix("[]")
+    if key == "*":
+        check(isinstance(value, dict) and (value or optional), f"{path}: nothing at {step}: {value!r}")
+        return [x for v in value.values() for x in walk(v, rest, path, optional)]
+    if key:
+        check(isinstance(value, dict), f"{path}: no object at {step}: {value!r}")
+        if key not in value:
+            check(optional, f"{path}: no key {key} in {sorted(value)}")
+            return []
+        value = value[key]
+    if not each:
+        return walk(value, rest, path, optional)
+    check(isinstance(value, list) and (value or optional), f"{path}: no entry in {step}: {value!r}")
+    return [x for v in value for x in walk(v, rest, path, optional)]
