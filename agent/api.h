@@ -20,7 +20,6 @@ struct api_call {
 /* --- api_reply.c --- */
 /* 200 with a mesos.v1.agent.Response in the negotiated form; bytes is the Response. */
 void api_reply(struct http_req *r, bool json, struct str response);
-void api_reply_not_post(struct http_req *r); /* 405 */
 void api_reply_forbidden(struct http_req *r); /* 403 */
 void api_reply_empty(struct http_req *r, unsigned status);
 /* "parent.child" from the nested message; from the arena. Empty: a part that is no id, or too deep. */

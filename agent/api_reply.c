@@ -39,13 +39,6 @@ struct str api_container_id(const Mesos__V1__ContainerID *id, struct arena *aren
     return parent.n != 0 ? arena_fmt(arena, "%.*s.%s", STR_ARG(parent), id->value) : parent;
 }
 
-void api_reply_not_post(struct http_req *r)
-{
-    http_reply_header(r, "Allow", STR("POST"));
-    http_reply_text(r, 405, "405 Method Not Allowed. Expecting one of { 'POST' }, but received '%.*s'.",
-                    STR_ARG(http_req_method(r)));
-}
-
 /* Nested containers run as it unless they say otherwise. */
 const char *api_inherited_user(struct shell *s, struct str id, struct arena *arena)
 {

@@ -159,7 +159,7 @@ void exec_api_request(struct shell *s, struct http_req *r)
         return;
     }
     if (http_req_verb(r) != HTTP_VERB_POST) {
-        api_reply_not_post(r);
+        http_reply_not_allowed(r, "POST");
         return;
     }
     if (parse(&c))

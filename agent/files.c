@@ -421,7 +421,6 @@ static const char *type_of(struct str path)
 static void download(struct files *f, struct http_req *r)
 {
     CLEANUP(sbuf_done_p) struct sbuf path = SBUF_INIT(PATH_MAX);
-    CLEANUP(sbuf_done_p) struct sbuf disposition = SBUF_INIT(PATH_MAX);
     struct stat st;
     struct error err = { 0 };
     int fd;
@@ -437,18 +436,11 @@ static void download(struct files *f, struct http_req *r)
         http_reply_text(r, 400, "Cannot download a directory.\n");
         return;
     }
-    struct str name = sbuf_view(&path);
-    for (size_t i = name.n; i > 0; i--)
-        if (name.p[i - 1] == '/') {
-            name = str_sub(name, i, name.n);
-            break;
-        }
-    sbuf_fmt(&disposition, "attachment; filename=%.*s", STR_ARG(name));
-    http_reply_header(r, "Content-Disposition", sbuf_view(&disposition));
+    http_reply_attachment(r, sbuf_view(&path));
     if (st.st_size <= SLICE_BYTES) { /* the usual case, with its length */
         char *buf = xmalloc(SLICE_BYTES);
         ssize_t n = read(fd, buf, SLICE_BYTES);
-        http_reply(r, 200, type_of(name), str_mem(buf, n > 0 ? (size_t)n : 0));
+        http_reply(r, 200, type_of(sbuf_view(&path)), str_mem(buf, n > 0 ? (size_t)n : 0));
         free(buf);
         (void)close(fd);
         return;
@@ -457,7 +449,7 @@ static void download(struct files *f, struct http_req *r)
     d->fd = fd;
     d->left = st.st_size;
     http_req_on_gone(r, download_gone, d);
-    http_stream_begin(r, 200, type_of(name));
+    http_stream_begin(r, 200, type_of(sbuf_view(&path)));
     http_stream_on_drained(r, download_more, d);
     download_more(d, r);
 }

@@ -125,7 +125,7 @@ static void files_download(struct shell *sh, struct http_req *r, struct str path
         if (read_part(real.p, data.n, READ_BYTES_MAX, &data, &size) != 200 || data.n == before)
             break;
     }
-    http_reply_header(r, "Content-Disposition", STR("attachment; filename=log"));
+    http_reply_attachment(r, sbuf_view(&real));
     http_reply_sbuf(r, 200, "application/octet-stream", &data);
 }
 

@@ -152,6 +152,8 @@ void http_body_resume(struct http_req *r);
 /* Adds a header to the coming answer; name must be a literal token. Bytes below 32 in value become blanks.
  * Date, Content-Length, Transfer-Encoding, Content-Encoding and Connection are the module's. */
 void http_reply_header(struct http_req *r, const char *name, struct str value);
+/* Content-Disposition: a file to keep under the last component of path. */
+void http_reply_attachment(struct http_req *r, struct str path);
 /* Asks that the connection be closed after this answer. */
 void http_reply_close(struct http_req *r);
 /* Never compress this answer. */

@@ -177,6 +177,17 @@ void http_reply_header(struct http_req *r, const char *name, struct str value)
     sbuf_c(&r->extra, "\r\n");
 }
 
+void http_reply_attachment(struct http_req *r, struct str path)
+{
+    CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(8192);
+    size_t from = path.n;
+
+    while (from > 0 && path.p[from - 1] != '/')
+        from--;
+    sbuf_fmt(&b, "attachment; filename=%.*s", STR_ARG(str_sub(path, from, path.n)));
+    http_reply_header(r, "Content-Disposition", sbuf_view(&b));
+}
+
 void http_reply_close(struct http_req *r)
 {
     r->close_after = true;

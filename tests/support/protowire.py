@@ -10,7 +10,8 @@ _SCALARS = {"double", "float", "int32", "int64", "uint32", "uint64", "bool", "st
 
 def _load():
     token = re.compile(r"\b(message|enum|oneof)\s+(\w+)\s*\{|(\})|\b(optional|required|repeated)\s+([\w.]+)\s+(\w+)\s*=\s*(\d+)\s*(?:\[([^\]]*)\])?\s*;"
-                       r"|\bmap<\s*(\w+)\s*,\s*([\w.]+)\s*>\s+(\w+)\s*=\s*(\d+)\s*;|^\s*(\w+)\s*=\s*(\d+)\s*(?:\[[^\]]*\])?\s*;", re.M)
+                       r"|\bmap<\s*(\w+)\s*,\s*([\w.]+)\s*>\s+(\w+)\s*=\s*(\d+)\s*;|^\s*(\w+)\s*=\s*(\d+)\s*(?:\[[^\]]*\])?\s*;"
+                       r"|^\s*([\w.]+)\s+(\w+)\s*=\s*(\d+)\s*;", re.M)  # the last: a member of a oneof
     for path in sorted(glob.glob(PROTO + "/*.proto")):
         text = re.sub(r"//[^\n]*|/\*.*?\*/", "", open(path).read(), flags=re.S)
         package = re.search(r"^package ([\w.]+);", text, re.M).group(1)
@@ -31,6 +32,8 @@ def _load():
                 entry = f"{full}.{m.group(11)}_entry"
                 _messages[entry] = {"key": (1, "optional", m.group(9), None, False), "value": (2, "optional", m.group(10), None, False)}
                 _messages[full][m.group(11)] = (int(m.group(12)), "map", entry, None, False)
+            elif m.group(15):
+                _messages[full][m.group(16)] = (int(m.group(17)), "optional", m.group(15), None, False)
             elif scope and scope[-1][0] == "enum":
                 _enums[full][m.group(13)] = int(m.group(14))
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rows of the references as cases. Each row is one request or one fact of an answer against a cluster that all rows of a file share;
 tests/tools/rules says how a row is named. Here: a cluster, requests as bytes, the shape of an answer by a table of its keys."""
-from cluster import *
+from scheduler import *
 import protowire
 
 JSON, PROTO = {"Content-Type": "application/json"}, {"Content-Type": "application/x-protobuf"}
@@ -48,6 +48,11 @@ class Cluster:
         for a in self.agents:
             a.stop()
         self.master.stop()
+
+
+def events(stream, type, count=1, seconds=20):
+    """The next so many events of a type."""
+    return [stream.until(f"{count} {type}", lambda e: e["type"] == type, seconds) for _ in range(count)]
 
 
 def raw(port, data, seconds=10, until=None):
