@@ -84,6 +84,13 @@ static bool text(struct walk *w, const struct schema_field *f, const cJSON *v, s
     return true;
 }
 
+static bool is_integer(double d, bool int32)
+{
+    double most = int32 ? 2147483647.0 : 9007199254740991.0; /* a double holds each integer up to 2^53 - 1 */
+
+    return !isnan(d) && d >= -most - 1 && d <= most && !(trunc(d) < d || trunc(d) > d);
+}
+
 static bool integer(struct walk *w, const struct schema_field *f, const cJSON *v, int64_t *ret,
                     const struct place *at)
 {
@@ -93,8 +100,7 @@ static bool integer(struct walk *w, const struct schema_field *f, const cJSON *v
         issue_at(w->is, at, "error.expected.jsnumber");
         return false;
     }
-    if (isnan(d) || fabs(d) > ((f->flags & SF_INT32) != 0 ? 2147483648.0 : 9.0e15) || trunc(d) < d ||
-        trunc(d) > d) {
+    if (!is_integer(d, (f->flags & SF_INT32) != 0)) {
         issue_at(w->is, at, "error.expected.int");
         return false;
     }
@@ -142,16 +148,32 @@ static void number(struct walk *w, const struct schema_field *f, const cJSON *v,
 
 /* --- the special forms ------------------------------------------------------------------------------------
  */
+static void missing(struct walk *w, const char *name, const cJSON *json, const struct place *up)
+{
+    struct place p = PLACE_FIELD(up, name);
+    char *shown = cJSON_PrintUnformatted(json);
+
+    issue_at(w->is, &p, "'%s' is undefined on object: %.*s", name,
+             STR_ARG(str_sub(str_of(shown != NULL ? shown : "{}"), 0, UNDEFINED_TEXT_MAX)));
+    cJSON_free(shown);
+}
+
 static void env_value(struct walk *w, const cJSON *v, struct env_value *ret, const struct place *at)
 {
     const cJSON *secret = cJSON_IsObject(v) ? body_get(v, "secret") : NULL;
 
-    if (cJSON_IsString(v))
+    if (cJSON_IsString(v)) {
         ret->value = str_of(v->valuestring);
-    else if (cJSON_IsString(secret))
+    } else if (cJSON_IsString(secret)) {
         ret->secret = str_of(secret->valuestring);
-    else
+    } else if (secret != NULL) {
+        struct place p = PLACE_FIELD(at, "secret");
+        issue_at(w->is, &p, "error.expected.jsstring");
+    } else if (cJSON_IsObject(v)) {
+        missing(w, "secret", v, at);
+    } else {
         issue_at(w->is, at, "error.expected.jsstring");
+    }
 }
 
 static void constraint(struct walk *w, const cJSON *v, struct constraint *ret, const struct place *at)
@@ -206,16 +228,6 @@ static void limit(struct walk *w, const cJSON *v, struct resource_limit *ret, co
         ret->bad = str_of(v->valuestring);
     else
         issue_at(w->is, at, "error.expected.jsnumber");
-}
-
-static void missing(struct walk *w, const char *name, const cJSON *json, const struct place *up)
-{
-    struct place p = PLACE_FIELD(up, name);
-    char *shown = cJSON_PrintUnformatted(json);
-
-    issue_at(w->is, &p, "'%s' is undefined on object: %.*s", name,
-             STR_ARG(str_sub(str_of(shown != NULL ? shown : "{}"), 0, UNDEFINED_TEXT_MAX)));
-    cJSON_free(shown);
 }
 
 static void volume_kind(struct walk *w, const cJSON *json, const struct volume *v, const struct place *at)

@@ -116,6 +116,8 @@ bool pod_fill(struct pod *p, const struct marathon_config *c, struct arena *aren
         *tcp = STR("tcp");
         e->protocol = (struct list){ true, 1, tcp };
     }
+    struct list *roles = &p->scheduling->placement->accepted_roles;
+    roles->has = roles->n != 0; /* an empty list is the default here, not a mistake as in apps */
     if (p->role.p == NULL)
         p->role = c->role;
     return p->id.p != NULL;

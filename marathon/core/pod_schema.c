@@ -50,7 +50,7 @@ static SCHEMA(schema_endpoint, pod_endpoint, endpoint_fields, false);
 static const struct schema_field pod_http_fields[] = {
     NAME(pod_http_check, "endpoint", endpoint, SF_REQUIRED),
     TXTLEN(pod_http_check, "path", path, 0, 1, 1024),
-    ENUM(pod_http_check, "scheme", scheme, 0, scheme_names),
+    ENUMDEF(pod_http_check, "scheme", scheme, SCHEME_HTTP, scheme_names),
 };
 static SCHEMA(schema_pod_http, pod_http_check, pod_http_fields, false);
 static const struct schema_field pod_tcp_fields[] = { NAME(pod_tcp_check, "endpoint", endpoint,

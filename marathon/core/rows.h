@@ -100,6 +100,6 @@
 #define SCHEMA(var, T, fields_, lax_) SCHEMA_J(var, T, fields_, lax_, SJ_PLAIN)
 
 #define I32_MAX 2147483647.0
-#define I64_MAX 9.0e15
+#define I64_MAX 9007199254740991.0 /* what a double holds exactly */
 
 #endif
