@@ -31,7 +31,7 @@ static const char *change_text(struct call *c, const struct reject_note *n)
     struct str need = scalar_text(&c->arena, n->need_milli), have = scalar_text(&c->arena, n->have_milli);
 
     return arena_fmt(&c->arena, "with %s %.*s instead of %.*s an instance would fit on agent %s", fields[n->reason],
-                     STR_ARG(have), STR_ARG(need), n->hostname)
+                     STR_ARG(have), STR_ARG(need), n->offer->hostname.p)
         .p;
 }
 
@@ -39,17 +39,17 @@ static const char *other_text(struct call *c, const struct reject_note *n)
 {
     switch (n->reason) {
     case REJECT_CONSTRAINT:
-        return arena_fmt(&c->arena, "without this an instance would fit on agent %s: %s", n->hostname, n->detail).p;
+        return arena_fmt(&c->arena, "without this an instance would fit on agent %s: %s", n->offer->hostname.p, n->detail).p;
     case REJECT_MAINTENANCE:
-        return arena_fmt(&c->arena, "when its maintenance is over, an instance would fit on agent %s", n->hostname).p;
+        return arena_fmt(&c->arena, "when its maintenance is over, an instance would fit on agent %s", n->offer->hostname.p).p;
     case REJECT_PORTS:
-        return arena_fmt(&c->arena, "with other or fewer host ports an instance would fit on agent %s%s%s", n->hostname,
+        return arena_fmt(&c->arena, "with other or fewer host ports an instance would fit on agent %s%s%s", n->offer->hostname.p,
                          n->detail[0] != '\0' ? ": " : "", n->detail)
             .p;
     case REJECT_SCARCE:
         return arena_fmt(&c->arena,
                          "with the label GPU_SCHEDULING_BEHAVIOR=unrestricted an instance would fit on agent %s, which has GPUs",
-                         n->hostname)
+                         n->offer->hostname.p)
             .p;
     case REJECT_RESERVATION:
         return "it waits for its own volumes; wipe=true on the task gives them up and makes new ones elsewhere";

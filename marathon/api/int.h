@@ -76,6 +76,7 @@ unsigned embeds(struct call *c); /* of the embed parameters */
 struct str spec_json(struct spec *s);
 /* The members of the definition, in an object that stays open. */
 void render_definition(struct jsonw *w, struct spec *spec, const struct slot *slot);
+void render_attribute(struct jsonw *w, const struct attribute *a); /* of an agent */
 void render_app(struct call *c, struct jsonw *w, struct spec *spec, const struct slot *slot, unsigned embed,
                 bool version_info);
 void render_task(struct jsonw *w, const struct instance *i, bool service_ports);

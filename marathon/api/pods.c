@@ -406,8 +406,6 @@ static void version(struct call *c, struct str id, struct str text)
  */
 static void render_instance(struct jsonw *w, const struct instance *i)
 {
-    static const char *const kinds[] = { "scalar", "ranges", "set", "text" };
-
     jsonw_open(w);
     jsonw_key_s(w, "instanceId", i->id);
     jsonw_key_open(w, "state");
@@ -428,13 +426,8 @@ static void render_instance(struct jsonw *w, const struct instance *i)
         if (i->agent->zone.p != NULL)
             jsonw_key_s(w, "zone", i->agent->zone);
         jsonw_key_array(w, "attributes");
-        for (size_t k = 0; k < i->agent->attribute_count; k++) {
-            jsonw_open(w);
-            jsonw_key_s(w, "name", i->agent->attributes[k].name);
-            jsonw_key_c(w, "type", kinds[i->agent->attributes[k].kind]);
-            jsonw_key_s(w, "text", i->agent->attributes[k].text);
-            jsonw_close(w);
-        }
+        for (size_t k = 0; k < i->agent->attribute_count; k++)
+            render_attribute(w, &i->agent->attributes[k]);
         jsonw_array_close(w);
         jsonw_close(w);
     }

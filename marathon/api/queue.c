@@ -33,28 +33,95 @@ static void offers_summary(struct jsonw *w, const struct queue_stats *q)
     jsonw_close(w);
 }
 
+static void number_ranges(struct jsonw *w, const struct port_range *v, size_t n)
+{
+    jsonw_key_array(w, "ranges");
+    for (size_t i = 0; i < n; i++) {
+        jsonw_open(w);
+        jsonw_key_i64(w, "begin", v[i].begin);
+        jsonw_key_i64(w, "end", v[i].end);
+        jsonw_close(w);
+    }
+    jsonw_array_close(w);
+}
+
+static void offered_resource(struct jsonw *w, const struct offer_resource *r)
+{
+    jsonw_open(w);
+    jsonw_key_s(w, "name", r->name);
+    jsonw_key_s(w, "role", r->role);
+    if (r->kind == VALUE_KIND_SCALAR)
+        jsonw_key_milli(w, "scalar", r->milli);
+    else if (r->kind == VALUE_KIND_RANGES)
+        number_ranges(w, r->ranges, r->range_count);
+    jsonw_close(w);
+}
+
+/* From the text that constraints compare: "[1-3,5-5]" or "{a,b}". */
+static void attribute_list(struct jsonw *w, const struct attribute *a)
+{
+    struct str rest = str_sub(a->text, 1, a->text.n >= 2 ? a->text.n - 2 : 0), part, begin;
+    uint64_t from, to;
+
+    jsonw_key_array(w, a->kind == VALUE_KIND_SET ? "set" : "ranges");
+    while (rest.n != 0) {
+        (void)str_cut(&rest, ',', &part);
+        if (a->kind == VALUE_KIND_SET) {
+            jsonw_str(w, part);
+        } else if (str_cut(&part, '-', &begin) && str_u64(&begin, INT64_MAX, &from) && str_u64(&part, INT64_MAX, &to)) {
+            jsonw_open(w);
+            jsonw_key_u64(w, "begin", from);
+            jsonw_key_u64(w, "end", to);
+            jsonw_close(w);
+        }
+    }
+    jsonw_array_close(w);
+}
+
+void render_attribute(struct jsonw *w, const struct attribute *a)
+{
+    jsonw_open(w);
+    jsonw_key_s(w, "name", a->name);
+    switch (a->kind) {
+    case VALUE_KIND_TEXT:
+        jsonw_key_s(w, "text", a->text);
+        break;
+    case VALUE_KIND_SCALAR:
+        jsonw_key(w, "scalar");
+        jsonw_raw(w, a->text); /* the decimal form that constraints compare is JSON as well */
+        break;
+    case VALUE_KIND_RANGES:
+    case VALUE_KIND_SET:
+        attribute_list(w, a);
+        break;
+    }
+    jsonw_close(w);
+}
+
+static void offered(struct jsonw *w, const struct reject_note *n)
+{
+    jsonw_key_open(w, "offer");
+    jsonw_key_s(w, "id", n->offer->id);
+    jsonw_key_s(w, "hostname", n->offer->hostname);
+    jsonw_key_c(w, "agentId", n->agent_id);
+    jsonw_key_array(w, "resources");
+    for (size_t k = 0; k < n->offer->resource_count; k++)
+        offered_resource(w, &n->offer->resources[k]);
+    jsonw_array_close(w);
+    jsonw_key_array(w, "attributes");
+    for (size_t k = 0; k < n->offer->attribute_count; k++)
+        render_attribute(w, &n->offer->attributes[k]);
+    jsonw_array_close(w);
+    jsonw_close(w);
+}
+
 static void unused_offers(struct jsonw *w, const struct queue_stats *q)
 {
     jsonw_key_array(w, "lastUnusedOffers");
     for (unsigned i = 0; i < q->note_count; i++) {
         const struct reject_note *n = &q->notes[i];
         jsonw_open(w);
-        jsonw_key_open(w, "offer");
-        jsonw_key_c(w, "id", n->offer_id);
-        jsonw_key_c(w, "hostname", n->hostname);
-        jsonw_key_c(w, "agentId", n->agent_id);
-        jsonw_key_array(w, "resources");
-        for (unsigned k = 0; k < n->scalar_count; k++) {
-            jsonw_open(w);
-            jsonw_key_c(w, "name", n->scalars[k].name);
-            jsonw_key_c(w, "role", "*");
-            jsonw_key_milli(w, "scalar", n->scalars[k].milli);
-            jsonw_close(w);
-        }
-        jsonw_array_close(w);
-        jsonw_key_array(w, "attributes");
-        jsonw_array_close(w);
-        jsonw_close(w);
+        offered(w, n);
         jsonw_key_array(w, "reason");
         for (int k = 0; k < REJECT_COUNT; k++)
             if ((n->reasons & (1u << k)) != 0)

@@ -50,9 +50,9 @@ static void agents(struct call *c, struct jsonw *w, const struct queue_stats *q)
         const struct reject_note *n = &q->notes[i];
         jsonw_open(w);
         jsonw_key_c(w, "agentId", n->agent_id);
-        jsonw_key_c(w, "hostname", n->hostname);
-        jsonw_key_c(w, "offerId", n->offer_id);
-        refusal(c, w, n, n->hostname);
+        jsonw_key_c(w, "hostname", n->offer->hostname.p);
+        jsonw_key_c(w, "offerId", n->offer->id.p);
+        refusal(c, w, n, n->offer->hostname.p);
         advice_held_by(c, w, str_of(n->agent_id));
         jsonw_close(w);
     }

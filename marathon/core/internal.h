@@ -171,6 +171,7 @@ struct batch {
     size_t n, cap;
     size_t runs; /* of them tasks */
     unsigned tries;
+    struct offer_copy *seen; /* what the apps that could not use it are shown; NULL: nobody yet */
 };
 void batch_add(struct marathon *m, struct batch *b, const struct launch *l);
 

@@ -146,8 +146,7 @@ static struct reject_note *note_of(struct queue_stats *q, struct str agent_id)
         return &q->notes[q->note_count++];
     n = &q->notes[q->note_next++ % REJECT_NOTES_MAX];
     free(n->agent_id);
-    free(n->hostname);
-    free(n->offer_id);
+    offer_copy_unref(n->offer);
     *n = (struct reject_note){ 0 };
     return n;
 }
@@ -164,26 +163,8 @@ static void count_processed(struct marathon *m, struct queue_stats *q)
     q->attempt_processed++;
 }
 
-static void note_scalars(struct reject_note *n, const struct offer *o)
+static void note_match(struct marathon *m, struct reject_note *n, const struct match *match)
 {
-    static const char *const names[] = { "cpus", "mem", "disk", "gpus" };
-
-    n->scalar_count = 0;
-    for (size_t k = 0; k < 4; k++) {
-        int64_t sum = 0;
-        for (size_t i = 0; i < o->resource_count; i++)
-            if (o->resources[i].kind == VALUE_KIND_SCALAR && str_is(o->resources[i].name, names[k]))
-                sum += o->resources[i].milli;
-        if (sum == 0)
-            continue;
-        n->scalars[n->scalar_count].name = names[k];
-        n->scalars[n->scalar_count++].milli = sum;
-    }
-}
-
-static void note_match(struct marathon *m, struct reject_note *n, const struct offer *o, const struct match *match)
-{
-    note_scalars(n, o);
     n->reason = match->reason;
     n->reasons = match->reasons;
     n->need_milli = match->need_milli;
@@ -192,7 +173,8 @@ static void note_match(struct marathon *m, struct reject_note *n, const struct o
     memcpy(n->detail, match->detail, sizeof n->detail);
 }
 
-static void note_reject(struct marathon *m, struct slot *s, const struct offer *o, const struct match *match)
+static void note_reject(struct marathon *m, struct slot *s, const struct offer *o, const struct match *match,
+                        struct batch *b)
 {
     struct queue_stats *q = s->queue;
     struct reject_note *n = note_of(q, o->agent_id);
@@ -203,11 +185,11 @@ static void note_reject(struct marathon *m, struct slot *s, const struct offer *
     q->last_unused_at = (struct opt_time){ true, m->wall };
     if (n->agent_id == NULL)
         n->agent_id = xstrndup(o->agent_id);
-    free(n->hostname);
-    free(n->offer_id);
-    n->hostname = xstrndup(o->hostname);
-    n->offer_id = xstrndup(o->id);
-    note_match(m, n, o, match);
+    if (b->seen == NULL)
+        b->seen = offer_copy(o);
+    offer_copy_unref(n->offer);
+    n->offer = offer_copy_ref(b->seen);
+    note_match(m, n, match);
 }
 
 /* --- matching ----------------------------------------------------------------------------------------------
@@ -321,6 +303,8 @@ static bool use_for_instance(struct marathon *m, struct slot *s, struct instance
         m->tokens--;
     }
     add_launch(m, b, i, reserve ? LAUNCH_RESERVE : LAUNCH_RUN, match);
+    offer_copy_unref(b->seen); /* there is less in the offer now */
+    b->seen = NULL;
     return true;
 }
 
@@ -340,10 +324,10 @@ static void use_offer_for_pinned(struct marathon *m, struct slot *s, struct offe
         if (s->queue != NULL)
             s->queue->last_used_at = (struct opt_time){ true, m->wall };
     } else if (match.reason != REJECT_NONE) {
-        note_reject(m, s, o, &match);
+        note_reject(m, s, o, &match, b);
         if (i->refusal == NULL)
             i->refusal = xcalloc(1, sizeof *i->refusal);
-        note_match(m, i->refusal, o, &match);
+        note_match(m, i->refusal, &match);
         every_refused(m, i);
     }
 }
@@ -389,7 +373,7 @@ static void use_offer_for(struct marathon *m, struct slot *s, struct offer *o, s
     if (used)
         q->last_used_at = (struct opt_time){ true, m->wall };
     else if (refused.reason != REJECT_NONE)
-        note_reject(m, s, o, &refused);
+        note_reject(m, s, o, &refused, b);
 }
 
 static void decline(struct marathon *m, const struct offer *o, int64_t refuse_ns)
@@ -422,6 +406,7 @@ void launch_offers(struct marathon *m, struct offer *offers, size_t n)
                 use_offer_for(m, s, o, &b);
         }
         tries += b.tries;
+        offer_copy_unref(b.seen);
         seen_agent_keep(m, o);
         if (b.n == 0) {
             bool later = m->waiting != NULL && (m->tokens <= 0 || tries > MATCHES_PER_STEP_MAX);

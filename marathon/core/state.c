@@ -248,8 +248,7 @@ void queue_stats_free(struct queue_stats *q)
         return;
     for (unsigned i = 0; i < q->note_count; i++) {
         free(q->notes[i].agent_id);
-        free(q->notes[i].hostname);
-        free(q->notes[i].offer_id);
+        offer_copy_unref(q->notes[i].offer);
     }
     free(q);
 }

@@ -21,6 +21,7 @@
 #include "marathon/core/config.h"
 #include "marathon/core/health.h"
 #include "marathon/core/match.h"
+#include "marathon/core/offer_copy.h"
 #include "marathon/core/rolling.h"
 #include "marathon/core/timerq.h"
 
@@ -221,12 +222,8 @@ struct task_failure {
 
 /* One agent's latest offer that the app could not use. */
 struct reject_note {
-    char *agent_id, *hostname, *offer_id; /* owned */
-    struct {
-        const char *name; /* static: cpus, mem, disk, gpus */
-        int64_t milli;
-    } scalars[4];
-    unsigned scalar_count;
+    char *agent_id;           /* owned */
+    struct offer_copy *offer; /* a reference */
     enum reject_reason reason;
     unsigned reasons;
     int64_t need_milli, have_milli;
