@@ -195,15 +195,20 @@ int checkpoint_update(const struct checkpoint *c, const struct agent *a, const s
 
 int checkpoint_resources(const struct checkpoint *c, const struct agent *a, struct error *err)
 {
-    CLEANUP(sbuf_done_p) struct sbuf list = SBUF_INIT(RECORD_BYTES_MAX);
     CLEANUP(sbuf_done_p) struct sbuf state = SBUF_INIT(RECORD_BYTES_MAX);
 
-    record_put_resources(&list, &a->checkpointed);
     record_put_resource_state(&state, a);
-    int rc = store(path_fmt("%s/resources/resources_and_operations.state", c->meta).p, sbuf_view(&state), 0600, err);
-    if (rc == 0)
-        rc = store(path_fmt("%s/resources/resources.info", c->meta).p, sbuf_view(&list), 0600, err);
-    return rc;
+    if (!sbuf_ok(&state))
+        return error_set(err, ERR_LIMIT, "resources and operations are over %d bytes", RECORD_BYTES_MAX);
+    return store(path_fmt("%s/resources/resources_and_operations.state", c->meta).p, sbuf_view(&state), 0600, err);
+}
+
+int checkpoint_resources_info(const struct checkpoint *c, const struct agent *a, struct error *err)
+{
+    CLEANUP(sbuf_done_p) struct sbuf list = SBUF_INIT(RECORD_BYTES_MAX);
+
+    record_put_resources(&list, &a->checkpointed);
+    return store(path_fmt("%s/resources/resources.info", c->meta).p, sbuf_view(&list), 0600, err);
 }
 
 int checkpoint_operation(const struct checkpoint *c, const struct agent *a, const struct agent_operation *o, bool ack,

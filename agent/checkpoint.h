@@ -38,7 +38,8 @@ int checkpoint_task(const struct checkpoint *c, const struct agent *a, const str
 /* Appends to task.updates; on failure nothing is left of the record. ack NULL: the update. */
 int checkpoint_update(const struct checkpoint *c, const struct agent *a, const struct agent_stream *s,
                       const struct agent_update *u, const struct uuid *ack, struct error *err);
-int checkpoint_resources(const struct checkpoint *c, const struct agent *a, struct error *err);
+int checkpoint_resources(const struct checkpoint *c, const struct agent *a, struct error *err); /* what recovery reads */
+int checkpoint_resources_info(const struct checkpoint *c, const struct agent *a, struct error *err); /* the form before operations */
 int checkpoint_operation(const struct checkpoint *c, const struct agent *a, const struct agent_operation *o, bool ack,
                          struct error *err);
 int checkpoint_drain(const struct checkpoint *c, const struct agent *a, struct error *err);

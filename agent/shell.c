@@ -50,7 +50,8 @@ static struct follow *follow_add(struct shell *s, enum agent_event_type type, co
 
 /* --- storing --- */
 
-/* A checkpoint that cannot be written costs recovery, not the task: say so and go on. */
+/* A checkpoint that cannot be written costs recovery, not the task: say so and go on. What the core has to know of is
+ * answered besides. */
 static void stored(const char *what, const char *id, int rc, const struct error *err)
 {
     if (rc != 0)
@@ -102,16 +103,31 @@ static void do_make_sandbox(struct shell *s, const struct agent_action *act)
 }
 
 /* Folders of persistent volumes; a task's volume is a link or mount to it. */
-static void make_volumes(struct shell *s)
+static int make_volumes(struct shell *s, struct error *err)
 {
-    for (uint32_t i = 0; i < s->core->checkpointed.n; i++) {
+    int rc = 0;
+
+    for (uint32_t i = 0; i < s->core->checkpointed.n && rc == 0; i++) {
         const struct resource *r = &s->core->checkpointed.v[i];
-        struct error err = { 0 };
-        if (!resource_is_persistent_volume(r) || resource_is_disk(r, DISK_MOUNT))
-            continue;
-        if (fs_mkdirs(path_volume(s->work_dir, r).p, 0755, &err) != 0)
-            log_error("volume_failed", "error=" LOG_Q, LOG_QARG(str_of(err.msg)));
+        if (resource_is_persistent_volume(r) && !resource_is_disk(r, DISK_MOUNT))
+            rc = fs_mkdirs(path_volume(s->work_dir, r).p, 0755, err);
     }
+    return rc;
+}
+
+static void do_store_resources(struct shell *s)
+{
+    struct error err = { 0 }, unread = { 0 };
+    int rc = make_volumes(s, &err);
+
+    if (rc == 0)
+        rc = checkpoint_resources(&s->checkpoint, s->core, &err);
+    stored("resources", s->core->id, rc, &err);
+    if (rc == 0) /* nothing here reads it: an original agent of before operations would */
+        stored("resources.info", s->core->id, checkpoint_resources_info(&s->checkpoint, s->core, &unread), &unread);
+    struct follow *f = follow_add(s, AGENT_EV_RESOURCES_STORED, err.msg, NULL, NULL);
+    f->ev.u.resources_stored.failed = rc != 0;
+    f->ev.u.resources_stored.message = str_of(f->text[0]);
 }
 
 static void volume_removed(void *arg, const struct error *err)
@@ -276,10 +292,7 @@ static void carry_out(struct shell *s, const struct agent_action *act)
         stored("acknowledgement", act->flow->task_id,
                checkpoint_update(c, a, act->flow, NULL, &act->uuid, &err), &err);
         break;
-    case AGENT_DO_STORE_RESOURCES:
-        stored("resources", a->id, checkpoint_resources(c, a, &err), &err);
-        make_volumes(s);
-        break;
+    case AGENT_DO_STORE_RESOURCES: do_store_resources(s); break;
     case AGENT_DO_REMOVE_VOLUME: remove_volume(s, act->volume); break;
     case AGENT_DO_STORE_OPERATION:
         stored("operation", a->id, checkpoint_operation(c, a, act->operation, false, &err), &err);

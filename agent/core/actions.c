@@ -102,6 +102,16 @@ void agent_start_registration(struct agent *a)
     agent_do(a, AGENT_DO_LINK_MASTER)->to = str_of(a->master);
 }
 
+void agent_report_again(struct agent *a)
+{
+    a->resource_version = uuid_make(&a->rng);
+    if (a->state != AGENT_RUNNING)
+        return; /* it will be told */
+    agent_set_state(a, AGENT_DISCONNECTED);
+    a->register_backoff_ns = a->config.registration_backoff_ns;
+    a->register_at = mono_add(a->now, agent_random_below(a, a->register_backoff_ns));
+}
+
 void agent_exit(struct agent *a, int status, struct str text)
 {
     struct agent_action *act = agent_do(a, AGENT_DO_EXIT);

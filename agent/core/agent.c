@@ -86,6 +86,7 @@ void agent_core_free(struct agent *a)
     resources_done(&a->total);
     resources_done(&a->checkpointed);
     resources_done(&a->destroyed);
+    resources_done(&a->undo.total);
     resources_done(&a->declared);
     blob_unref(a->drain_config);
     arena_done(&a->scratch);
@@ -363,6 +364,7 @@ static void dispatch(struct agent *a, const struct agent_event *ev)
     case AGENT_EV_CONTAINER_EXITED: agent_on_exited(a, ev); break;
     case AGENT_EV_CONTAINER_UPDATE_FAILED: agent_on_update_failed(a, ev); break;
     case AGENT_EV_UPDATE_STORED: on_stored(a, ev); break;
+    case AGENT_EV_RESOURCES_STORED: agent_on_resources_stored(a, ev); break;
     case AGENT_EV_UNREGISTER: on_unregister(a); break;
     case AGENT_EV_TICK: break;
     case AGENT_EV_COUNT: ASSERT(ev->type != AGENT_EV_COUNT); break;

@@ -8,7 +8,8 @@
  *
  * Invariants
  * - Durable before visible: an update is acknowledged to its executor and forwarded to the master only after
- *   AGENT_EV_UPDATE_STORED answered AGENT_DO_STORE_UPDATE (frameworks without checkpointing skip the store).
+ *   AGENT_EV_UPDATE_STORED answered AGENT_DO_STORE_UPDATE (frameworks without checkpointing skip the store). A reservation or
+ *   volume is there when AGENT_EV_RESOURCES_STORED says so; else the operation has failed and nothing has changed.
  * - Per task one FIFO of updates, only its head is in flight (status_updates.h).
  * - Terminal is final: the first terminal state of a task wins.
  * - Every container that was launched is destroyed or reported as exited exactly once.
@@ -167,6 +168,7 @@ enum agent_event_type {
     AGENT_EV_CONTAINER_EXITED,
     AGENT_EV_CONTAINER_UPDATE_FAILED,
     AGENT_EV_UPDATE_STORED,
+    AGENT_EV_RESOURCES_STORED,     /* or not */
     AGENT_EV_UNREGISTER,           /* SIGUSR1 */
     AGENT_EV_TICK,
     AGENT_EV_COUNT
@@ -301,6 +303,10 @@ struct agent_event {
             bool failed;
             struct str message;
         } stored;
+        struct {
+            bool failed;
+            struct str message;
+        } resources_stored;
     } u;
 };
 
@@ -320,7 +326,8 @@ enum agent_action_type {
     AGENT_DO_STORE_TASK,
     AGENT_DO_STORE_UPDATE,         /* append; answer with AGENT_EV_UPDATE_STORED */
     AGENT_DO_STORE_ACK,
-    AGENT_DO_STORE_RESOURCES,      /* resources.info, resources_and_operations.state, volumes' folders */
+    AGENT_DO_STORE_RESOURCES,      /* resources_and_operations.state, volumes' folders; answer with
+                                      AGENT_EV_RESOURCES_STORED before any other event */
     AGENT_DO_REMOVE_VOLUME,        /* what a destroyed volume holds */
     AGENT_DO_STORE_OPERATION,      /* operation.updates: the status */
     AGENT_DO_STORE_OPERATION_ACK,

@@ -26,6 +26,9 @@ void agent_set_state(struct agent *a, enum agent_state to);
 int64_t agent_random_below(struct agent *a, int64_t ns); /* 0 when ns is not positive */
 /* Sets the time of the first try at the master that is known; a running agent is disconnected by it. */
 void agent_start_registration(struct agent *a);
+/* The master believes something of our resources that is not so: what it sent on the strength of that is refused, and it is
+ * told everything anew. The connection stays. */
+void agent_report_again(struct agent *a);
 void agent_exit(struct agent *a, int status, struct str text);
 void agent_exit_if_done(struct agent *a); /* terminating, and the last framework is gone */
 void agent_drain_check(struct agent *a);  /* removes drain.config when nothing is left */
@@ -118,6 +121,7 @@ void agent_recovery_check(struct agent *a); /* ends the wait when everybody is b
 /* --- operations.c --- */
 void agent_on_checkpoint_resources(struct agent *a, const struct agent_event *ev);
 void agent_on_apply_operation(struct agent *a, const struct agent_event *ev);
+void agent_on_resources_stored(struct agent *a, const struct agent_event *ev);
 void agent_on_operation_ack(struct agent *a, const struct agent_event *ev);
 void agent_on_reconcile_operations(struct agent *a, const struct agent_event *ev);
 void agent_operations_recover(struct agent *a, const struct agent_event *ev);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reservations and volumes. An operation changes the agent's total at once, is stored, and its status is repeated until
- * the master acknowledges it (10 s, doubling to 10 min). Operations that cannot be applied get a failed status the same
- * way. Source: reference of the wire protocol, §15.7. */
+/* Reservations and volumes. An operation changes the agent's total and is stored; if it cannot be stored the change is taken
+ * back, and it has failed. Its status is repeated until the master acknowledges it (10 s, doubling to 10 min). The master
+ * has applied it beforehand: of one that failed or was refused it learns by a new report what is really here.
+ * Sources: reference of the wire protocol, §15.7. The original ends when it cannot store; its executors then wait for an agent
+ * that cannot start. */
 #include "agent/core/internal.h"
 
 #include "common/base/alloc.h"
@@ -67,15 +69,62 @@ static bool has_volume(const struct resources *r, const struct resource *volume)
     return false;
 }
 
-/* After the records: a crash in between leaves a folder, never a volume without one. */
-static void remove_destroyed(struct agent *a, const struct conversion *c)
+static void remember_destroyed(struct agent *a, const struct conversion *c)
 {
     resources_done(&a->destroyed);
     for (uint32_t i = 0; i < c->consumed.n; i++)
         if (resource_is_persistent_volume(&c->consumed.v[i]) && !has_volume(&c->produced, &c->consumed.v[i]))
             resources_add(&a->destroyed, &c->consumed.v[i]);
+}
+
+/* --- the change and its record --- */
+
+static void change_begin(struct agent *a, struct agent_operation *o, struct resources before)
+{
+    ASSERT(!a->undo.waits); /* the shell answers before it gives another event */
+    a->undo.waits = true;
+    a->undo.operation = o;
+    a->undo.total = before;
+    remember_checkpointed(a);
+    agent_do(a, AGENT_DO_STORE_RESOURCES);
+}
+
+static void change_failed(struct agent *a, struct agent_operation *o, struct str why)
+{
+    resources_done(&a->total);
+    a->total = a->undo.total;
+    a->undo.total = RESOURCES_INIT;
+    remember_checkpointed(a);
+    resources_done(&a->destroyed);
+    agent_note(a, true, "reservations and volumes cannot be stored (%.*s); they stay as they were", STR_ARG(why));
+    if (o != NULL) {
+        o->state = OPERATION_FAILED;
+        struct str text = agent_text(a, "The agent could not store its resources: %.*s", STR_ARG(why));
+        o->message = xstrndup(text);
+    }
+}
+
+void agent_on_resources_stored(struct agent *a, const struct agent_event *ev)
+{
+    struct agent_operation *o = a->undo.operation;
+    bool failed = ev->u.resources_stored.failed;
+
+    if (!a->undo.waits) /* only the list of operations was new: at worst a later process repeats one */
+        return;
+    a->undo.waits = false;
+    a->undo.operation = NULL;
+    if (failed)
+        change_failed(a, o, ev->u.resources_stored.message);
+    resources_done(&a->undo.total);
+    if (o != NULL)
+        agent_do(a, AGENT_DO_STORE_OPERATION)->operation = o;
+    /* After the records: a crash in between leaves a folder, never a volume without one. */
     for (uint32_t i = 0; i < a->destroyed.n; i++)
         agent_do(a, AGENT_DO_REMOVE_VOLUME)->volume = &a->destroyed.v[i];
+    if (o != NULL)
+        operation_send(a, o);
+    if (failed)
+        agent_report_again(a);
 }
 
 void agent_on_apply_operation(struct agent *a, const struct agent_event *ev)
@@ -84,6 +133,7 @@ void agent_on_apply_operation(struct agent *a, const struct agent_event *ev)
     struct agent_operation *o = operation_find(a, &d->uuid);
     struct error err = { 0 };
     enum operation_state state = OPERATION_FINISHED;
+    struct resources before = RESOURCES_INIT;
 
     if (a->state == AGENT_RECOVERING || a->state == AGENT_TERMINATING)
         return;
@@ -101,17 +151,22 @@ void agent_on_apply_operation(struct agent *a, const struct agent_event *ev)
     } else if (d->conversion == NULL) {
         state = OPERATION_ERROR;
         (void)error_set(&err, ERR_INVALID, "%.*s", STR_ARG(d->invalid));
-    } else if (resources_apply(&a->total, d->conversion, &err) != 0) {
-        state = OPERATION_ERROR;
+    } else {
+        before = resources_copy(&a->total);
+        if (resources_apply(&a->total, d->conversion, &err) != 0)
+            state = OPERATION_ERROR;
     }
     o = operation_add(a, d, state, uuid_make(&a->rng), state == OPERATION_FINISHED ? NULL : err.msg);
-    if (state == OPERATION_FINISHED)
-        remember_checkpointed(a);
+    if (state == OPERATION_FINISHED) {
+        remember_destroyed(a, d->conversion);
+        change_begin(a, o, before);
+        return;
+    }
+    resources_done(&before);
     agent_do(a, AGENT_DO_STORE_RESOURCES); /* with the operation, until it is acknowledged */
     agent_do(a, AGENT_DO_STORE_OPERATION)->operation = o;
-    if (state == OPERATION_FINISHED)
-        remove_destroyed(a, d->conversion);
     operation_send(a, o);
+    agent_report_again(a);
 }
 
 void agent_on_operation_ack(struct agent *a, const struct agent_event *ev)
@@ -169,10 +224,14 @@ void agent_on_checkpoint_resources(struct agent *a, const struct agent_event *ev
 {
     if (a->state == AGENT_RECOVERING || a->state == AGENT_TERMINATING)
         return;
-    if (!agent_resources_apply_checkpointed(a, ev->u.checkpoint.resources))
+    struct resources before = resources_copy(&a->total);
+    if (!agent_resources_apply_checkpointed(a, ev->u.checkpoint.resources)) {
         agent_note(a, true, "ignoring reservations and volumes of the master that do not fit this agent's resources");
-    else
-        agent_do(a, AGENT_DO_STORE_RESOURCES);
+        resources_done(&before);
+        return;
+    }
+    resources_done(&a->destroyed);
+    change_begin(a, NULL, before);
 }
 
 /* --- recovery and time --- */

@@ -145,6 +145,11 @@ struct agent {
     struct resources total;         /* with reservations and volumes applied */
     struct resources checkpointed;  /* dynamic reservations and volumes of total */
     struct resources destroyed;     /* volumes of the latest operation that are no more */
+    struct {                        /* total has changed, and whether that is on the disk is not known yet */
+        bool waits;
+        struct resources total;     /* as it was before */
+        struct agent_operation *operation; /* that changed it; NULL: the master's complete list */
+    } undo;
     struct resources declared;      /* --resources */
     struct uuid resource_version;
     struct agent_framework *frameworks;

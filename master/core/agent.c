@@ -557,6 +557,8 @@ void agent_returned(struct master *m, struct agent *a, struct agent_report *r)
         if (!a->deactivated)
             allocator_agent_activate(m->allocator, a->ref);
     }
+    if (total_changed) /* they are of what was thought to be there */
+        offers_rescind_agent(m, a);
     if (changed || total_changed)
         agent_update_allocator(m, a);
     a->reregistered = m->wall;

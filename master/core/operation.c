@@ -256,7 +256,14 @@ static void operation_set(struct master *m, struct agent_operation *o, const str
     o->status_uuid = v->uuid;
 }
 
-/* A speculative operation failed at the agent: what it has is reported by its next UpdateSlave or registration. */
+/* What was applied beforehand did not happen: no more offers of it, and the agent is asked what it really has. Launches on the
+ * strength of it are refused there. */
+static void take_back(struct master *m, struct agent *a)
+{
+    offers_rescind_agent(m, a);
+    agent_ask_again(m, a);
+}
+
 void on_operation_status(struct master *m, const struct master_event *ev)
 {
     const struct operation_update *u = &ev->operation;
@@ -275,6 +282,8 @@ void on_operation_status(struct master *m, const struct master_event *ev)
         return;
     }
     m->metrics.valid_op_updates++;
+    if (o->state == OPERATION_PENDING && operation_state_is_terminal(u->status.state) && u->status.state != OPERATION_FINISHED)
+        take_back(m, o->agent);
     operation_set(m, o, u->has_latest ? &u->latest : &u->status);
     struct framework *f = o->framework_id != NULL ? framework_find(m, str_of(o->framework_id)) : NULL;
     if (o->id != NULL && f != NULL) {

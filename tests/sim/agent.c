@@ -62,8 +62,7 @@ static void check(struct agent_node *n)
                     resources_add_all(&held, &t->info->resources);
         }
     resources_unallocate(&held);
-    /* What is reserved may not have been written down, and the tasks on it come back all the same. */
-    if (!resources_contains(&n->core->total, &held) && n->core->state != AGENT_RECOVERING && !n->sim->volumes_lost)
+    if (!resources_contains(&n->core->total, &held) && n->core->state != AGENT_RECOVERING)
         sim_fail(n->sim, "the tasks of %s hold more than the agent has", n->p->name);
     resources_done(&held);
 }
@@ -116,6 +115,7 @@ static const char *const action_names[AGENT_DO_COUNT] = {
     [AGENT_DO_STORE_TASK] = "task",
     [AGENT_DO_STORE_UPDATE] = "update",
     [AGENT_DO_STORE_ACK] = "acknowledgement",
+    [AGENT_DO_STORE_RESOURCES] = "resources",
     [AGENT_DO_REGISTER] = "register",
     [AGENT_DO_REREGISTER] = "reregister",
     [AGENT_DO_UNREGISTER] = "unregister",
@@ -152,6 +152,11 @@ static void do_store(struct agent_node *n, const struct agent_action *act)
     disk_store(n, act, &failed);
     if (!n->p->dying && action_names[act->type] != NULL)
         sim_trace(n->sim, n->p->name, "store %s %.*s", action_names[act->type], STR_ARG(subject(act)));
+    if (act->type == AGENT_DO_STORE_RESOURCES) {
+        struct follow *r = follow_add(n, AGENT_EV_RESOURCES_STORED, NULL, NULL, NULL);
+        r->ev.u.resources_stored.failed = failed;
+        r->ev.u.resources_stored.message = failed ? STR("No space left on device") : STR("");
+    }
     if (act->type != AGENT_DO_STORE_UPDATE)
         return;
     struct follow *f =

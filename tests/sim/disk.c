@@ -30,15 +30,22 @@ static struct dpath path_of(const char *fmt, ...)
     return path;
 }
 
-/* agent/shell.c goes on when a checkpoint cannot be written: it costs recovery, not the task. */
-static void put(struct agent_node *n, const char *path, struct str content)
+/* False: the disk is full. */
+static bool write_file(struct agent_node *n, const char *path, struct str content)
 {
     if (!proc_effect(n->p))
-        return;
+        return true;
     if (!n->disk_full)
         kv_put(&n->disk, path, content);
     else
         sim_trace(n->sim, n->p->name, "cannot write %s: the disk is full", path);
+    return !n->disk_full;
+}
+
+/* agent/shell.c goes on when a checkpoint cannot be written: it costs recovery, not the task. */
+static void put(struct agent_node *n, const char *path, struct str content)
+{
+    (void)write_file(n, path, content);
 }
 
 /* False: the disk is full; nothing is left of it. */
@@ -129,13 +136,12 @@ static void store_task(struct agent_node *n, const struct agent_executor *e, con
     put(n, path_of("%s/tasks/%s/task.info", run_dir(n, e).p, t->id).p, sbuf_view(&b));
 }
 
-static void store_resources(struct agent_node *n)
+static bool store_resources(struct agent_node *n)
 {
     CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(RECORD_BYTES_MAX);
 
     record_put_resource_state(&b, n->core);
-    n->sim->volumes_lost = n->sim->volumes_lost || n->disk_full;
-    put(n, "resources", sbuf_view(&b));
+    return write_file(n, "resources", sbuf_view(&b));
 }
 
 /* In a form of our own: what the shell reads of the message, and the message. */
@@ -185,7 +191,7 @@ void disk_store(struct agent_node *n, const struct agent_action *act, bool *ret_
             ledger_ack_not_kept(n->sim, str_of(act->flow->framework_id), str_of(act->flow->task_id));
         break;
     case AGENT_DO_STORE_RESOURCES:
-        store_resources(n);
+        *ret_failed = !store_resources(n);
         break;
     case AGENT_DO_STORE_DRAIN:
         store_drain(n);

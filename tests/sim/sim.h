@@ -290,7 +290,6 @@ struct sim {
     struct proc *running; /* whose handler runs */
     struct vstore master_store, marathon_store;
     int64_t trouble_at[HOSTS_MAX]; /* when something last happened to that machine */
-    bool volumes_lost; /* an agent could not write down what is reserved on it */
     bool calm; /* the liveness phase: no new faults, nothing new is asked for */
 
     struct link *links;

@@ -593,8 +593,7 @@ void sim_marathon_free(struct proc *p)
     free(p->node);
 }
 
-/* What has its volume on an agent that was given up, that could not write it down, or that never heard under which
- * id it was admitted, waits for it for ever. */
+/* What has its volume on an agent that was given up, or that never heard under which id it was admitted, waits for it for ever. */
 static bool has_orphans(const struct marathon_node *n)
 {
     const struct slot *s = slot_find(n->sh.m, STR("/app3"));
@@ -602,7 +601,7 @@ static bool has_orphans(const struct marathon_node *n)
     for (const struct instance *i = s != NULL ? s->instances : NULL; i != NULL; i = i->next)
         if (i->state == INSTANCE_UNREACHABLE && !agents_have_id(sim_of(n), i->agent->id))
             return true;
-    return s != NULL && (operator_gave_up_any(sim_of(n)) || sim_of(n)->volumes_lost);
+    return s != NULL && operator_gave_up_any(sim_of(n));
 }
 
 /* Every app has its instances, running and healthy; nothing is being deployed. */

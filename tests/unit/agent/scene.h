@@ -27,6 +27,7 @@ struct scene {
     struct mono wake_at;
     struct sbuf trace;
     bool hold_stores;
+    bool disk_full;       /* of resources alone */
     struct { char framework[64], task[64]; struct uuid uuid; } stores[64];
     size_t store_count;
 };
@@ -141,6 +142,7 @@ static inline void scene_step_more(struct scene *s, struct agent_event *ev)
     ev->now = s->now;
     ev->wall = (struct wall){ s->now.ns / NS_PER_MS };
     struct agent_actions a = agent_step(s->agent, ev);
+    bool resources = false;
     for (size_t i = 0; i < a.count; i++) {
         const struct agent_action *act = &a.v[i];
         /* Everything that is sent can be encoded, and decodes again as what it says it is. */
@@ -156,6 +158,7 @@ static inline void scene_step_more(struct scene *s, struct agent_event *ev)
             CHECK(wire_check(&mesos__internal__reregister_slave_message__descriptor, sbuf_view(&b), NULL) == 0);
         sbuf_done(&b);
         trace_action(s, act);
+        resources = resources || act->type == AGENT_DO_STORE_RESOURCES;
         if (act->type == AGENT_DO_STORE_UPDATE && s->store_count < 64) {
             (void)snprintf(s->stores[s->store_count].framework, 64, "%s", act->flow->framework_id);
             (void)snprintf(s->stores[s->store_count].task, 64, "%s", act->flow->task_id);
@@ -163,6 +166,12 @@ static inline void scene_step_more(struct scene *s, struct agent_event *ev)
         }
     }
     s->wake_at = a.wake_at;
+    if (resources) {
+        struct agent_event stored = { .type = AGENT_EV_RESOURCES_STORED };
+        stored.u.resources_stored.failed = s->disk_full;
+        stored.u.resources_stored.message = s->disk_full ? STR("No space left on device") : STR("");
+        scene_step_more(s, &stored);
+    }
     if (!s->hold_stores)
         scene_stored(s);
 }

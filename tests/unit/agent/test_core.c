@@ -638,9 +638,48 @@ TEST("an operation that does not fit is an error and changes nothing")
                          "'YWFhYWFhYWFhYWFhYWFhYQ=='},'resource_version_uuid':{'uuid':{'value':'%s'}}}"),
                 "store_resources\nstore_operation\noperation ERROR\n");
     CHECK_INT(s->agent->checkpointed.n, 0);
+    CHECK_INT(s->agent->state, AGENT_DISCONNECTED); /* the master believes otherwise: it is told */
+    (void)scene_after(s, 1000);
+    (void)scene_message(s, "SlaveReregisteredMessage", "{'slave_id':{'value':'S0'}}");
     CHECK_TRACE(scene_message(s, "ReconcileOperationsMessage",
                               "{'operations':[{'operation_uuid':{'value':'YmJiYmJiYmJiYmJiYmJiYg=='}}]}"),
                 "operation DROPPED\n");
+    scene_free(s);
+}
+
+TEST("a reservation that cannot be stored has failed, changes nothing, and the master is told what is there")
+{
+    struct scene *s = scene_registered();
+    struct uuid version = s->agent->resource_version;
+
+    s->disk_full = true;
+    CHECK_TRACE(apply(s, RESERVE_JSON("YWFhYWFhYWFhYWFhYWFhYQ==")), "store_resources\nstore_operation\noperation FAILED\n");
+    CHECK_INT(s->agent->checkpointed.n, 0);
+    CHECK_CSTR(s->agent->operations->message, "The agent could not store its resources: No space left on device");
+    struct resources web = resources_reserved_to(&s->agent->total, STR("web"));
+    CHECK_INT(web.n, 0);
+    resources_done(&web);
+    CHECK(!uuid_eq(&version, &s->agent->resource_version)); /* what the master launches on the strength of it is refused */
+    CHECK_INT(s->agent->state, AGENT_DISCONNECTED);
+    CHECK_TRACE(scene_after(s, 1000), "reregister\n"); /* on the connection that there is */
+    s->disk_full = false;
+    (void)scene_message(s, "SlaveReregisteredMessage", "{'slave_id':{'value':'S0'}}");
+    CHECK_TRACE(apply(s, RESERVE_JSON("YmJiYmJiYmJiYmJiYmJiYg==")), "store_resources\nstore_operation\noperation FINISHED\n");
+    CHECK_INT(s->agent->checkpointed.n, 1);
+    scene_free(s);
+}
+
+TEST("a list of reservations that cannot be stored is not taken")
+{
+    struct scene *s = scene_registered();
+
+    s->disk_full = true;
+    CHECK_TRACE(scene_message(s, "CheckpointResourcesMessage",
+                              "{'resources':[{'name':'disk','type':'SCALAR','scalar':{'value':100},'role':'web','reservation':{},"
+                              "'disk':{'persistence':{'id':'v1'},'volume':{'mode':'RW','container_path':'data'}}}]}"),
+                "store_resources\n");
+    CHECK_INT(s->agent->checkpointed.n, 0);
+    CHECK_TRACE(scene_after(s, 1000), "reregister\n");
     scene_free(s);
 }
 
