@@ -75,7 +75,12 @@ static int link_latest(const char *target, const char *link, struct error *err)
 
 int checkpoint_boot_id(const struct checkpoint *c, struct error *err)
 {
-    return store(path_fmt("%s/boot_id", c->meta).p, str_of(c->boot_id), 0600, err);
+    struct path path = path_fmt("%s/boot_id", c->meta);
+    int rc = store(path.p, str_of(c->boot_id), 0600, err);
+
+    if (rc != 0) /* rather none than that of another boot: the next start would give up what runs now */
+        (void)unlink(path.p);
+    return rc;
 }
 
 int checkpoint_info(const struct checkpoint *c, const struct agent *a, const struct agent_env *env, struct error *err)

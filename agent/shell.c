@@ -115,6 +115,14 @@ static int make_volumes(struct shell *s, struct error *err)
     return rc;
 }
 
+static void written(struct shell *s, enum agent_event_type type, int rc, const struct error *err)
+{
+    struct follow *f = follow_add(s, type, err->msg, NULL, NULL);
+
+    f->ev.u.written.failed = rc != 0;
+    f->ev.u.written.message = str_of(f->text[0]);
+}
+
 static void do_store_resources(struct shell *s)
 {
     struct error err = { 0 }, unread = { 0 };
@@ -125,9 +133,16 @@ static void do_store_resources(struct shell *s)
     stored("resources", s->core->id, rc, &err);
     if (rc == 0) /* nothing here reads it: an original agent of before operations would */
         stored("resources.info", s->core->id, checkpoint_resources_info(&s->checkpoint, s->core, &unread), &unread);
-    struct follow *f = follow_add(s, AGENT_EV_RESOURCES_STORED, err.msg, NULL, NULL);
-    f->ev.u.resources_stored.failed = rc != 0;
-    f->ev.u.resources_stored.message = str_of(f->text[0]);
+    written(s, AGENT_EV_RESOURCES_STORED, rc, &err);
+}
+
+static void do_store_info(struct shell *s)
+{
+    struct error err = { 0 };
+    int rc = checkpoint_info(&s->checkpoint, s->core, &s->env, &err);
+
+    stored("agent", s->core->id, rc, &err);
+    written(s, AGENT_EV_INFO_STORED, rc, &err);
 }
 
 static void volume_removed(void *arg, const struct error *err)
@@ -264,7 +279,7 @@ static void carry_out(struct shell *s, const struct agent_action *act)
     case AGENT_DO_NOTE:
         log_event(act->warn ? LOG_WARN : LOG_INFO, "note", "text=" LOG_Q, LOG_QARG(act->text));
         break;
-    case AGENT_DO_STORE_INFO: stored("agent", a->id, checkpoint_info(c, a, &s->env, &err), &err); break;
+    case AGENT_DO_STORE_INFO: do_store_info(s); break;
     case AGENT_DO_STORE_BOOT_ID: stored("boot_id", c->boot_id, checkpoint_boot_id(c, &err), &err); break;
     case AGENT_DO_FORGET_AGENT: checkpoint_forget_agent(c); break;
     case AGENT_DO_STORE_FRAMEWORK:

@@ -18,7 +18,7 @@ struct agent *agent_core_new(const struct agent_config *config, const struct age
     a->state = AGENT_RECOVERING;
     a->resource_version = uuid_make(&a->rng);
     a->ping_timeout_ns = AGENT_PING_TIMEOUT_NS;
-    a->recover_by = a->register_at = a->ping_by = MONO_NEVER;
+    a->recover_by = a->register_at = a->ping_by = a->store_at = MONO_NEVER;
     a->drain_grace_ns = -1;
     arena_init(&a->scratch, AGENT_SCRATCH_BYTES);
     return a;
@@ -202,6 +202,18 @@ static void on_registered(struct agent *a, const struct agent_event *ev)
         reconcile(a, &ev->u.registered.tasks[i]);
 }
 
+static void on_info_stored(struct agent *a, const struct agent_event *ev)
+{
+    if (!ev->u.written.failed) {
+        a->id_stored = true;
+        a->store_at = MONO_NEVER;
+        return;
+    }
+    agent_note(a, true, "the agent's id %s cannot be stored (%.*s)%s; trying again in a second", a->id,
+               STR_ARG(ev->u.written.message), a->id_stored ? "" : ": no tasks until it is");
+    a->store_at = mono_add(a->now, AGENT_STORE_RETRY_NS);
+}
+
 static void on_ping(struct agent *a, const struct agent_event *ev)
 {
     agent_do(a, AGENT_DO_PONG)->to = arena_str(&a->scratch, ev->from);
@@ -307,6 +319,10 @@ static void tick(struct agent *a)
         agent_recovery_check(a);
     if (!mono_before(a->now, a->register_at))
         try_registration(a);
+    if (!mono_before(a->now, a->store_at)) {
+        a->store_at = MONO_NEVER;
+        agent_do(a, AGENT_DO_STORE_INFO);
+    }
     if (!mono_before(a->now, a->ping_by)) {
         agent_note(a, true, "no ping from the master for %lld s; registering again",
                    (long long)(a->ping_timeout_ns / NS_PER_S));
@@ -365,6 +381,7 @@ static void dispatch(struct agent *a, const struct agent_event *ev)
     case AGENT_EV_CONTAINER_UPDATE_FAILED: agent_on_update_failed(a, ev); break;
     case AGENT_EV_UPDATE_STORED: on_stored(a, ev); break;
     case AGENT_EV_RESOURCES_STORED: agent_on_resources_stored(a, ev); break;
+    case AGENT_EV_INFO_STORED: on_info_stored(a, ev); break;
     case AGENT_EV_UNREGISTER: on_unregister(a); break;
     case AGENT_EV_TICK: break;
     case AGENT_EV_COUNT: ASSERT(ev->type != AGENT_EV_COUNT); break;
@@ -383,7 +400,7 @@ struct agent_actions agent_step(struct agent *a, const struct agent_event *ev)
     tick(a);
 
     struct mono wake = mono_min(mono_min(a->recover_by, a->register_at), a->ping_by);
-    wake = mono_min(wake, agent_executors_wake_at(a));
+    wake = mono_min(mono_min(wake, a->store_at), agent_executors_wake_at(a));
     wake = mono_min(wake, agent_updates_wake_at(a));
     wake = mono_min(wake, agent_operations_wake_at(a));
     return (struct agent_actions){ a->actions, a->action_count, wake };

@@ -169,6 +169,7 @@ enum agent_event_type {
     AGENT_EV_CONTAINER_UPDATE_FAILED,
     AGENT_EV_UPDATE_STORED,
     AGENT_EV_RESOURCES_STORED,     /* or not */
+    AGENT_EV_INFO_STORED,          /* or not */
     AGENT_EV_UNREGISTER,           /* SIGUSR1 */
     AGENT_EV_TICK,
     AGENT_EV_COUNT
@@ -306,7 +307,7 @@ struct agent_event {
         struct {
             bool failed;
             struct str message;
-        } resources_stored;
+        } written;                         /* RESOURCES_STORED, INFO_STORED */
     } u;
 };
 
@@ -314,7 +315,7 @@ struct agent_event {
 
 enum agent_action_type {
     AGENT_DO_NOTE,                 /* log text */
-    AGENT_DO_STORE_INFO,           /* slave.info, latest, boot_id */
+    AGENT_DO_STORE_INFO,           /* slave.info, latest, boot_id; answer with AGENT_EV_INFO_STORED before any other event */
     AGENT_DO_STORE_BOOT_ID,
     AGENT_DO_FORGET_AGENT,         /* remove meta/slaves/latest */
     AGENT_DO_STORE_FRAMEWORK,      /* framework.info, framework.pid */

@@ -66,6 +66,10 @@ static bool admit(struct agent *a, const struct launch *l)
                                           "cgroups memory isolation enabled (--isolation=cgroups/mem)"), false);
         return false;
     }
+    if (!a->id_stored) { /* after a crash this would be another agent, and the task an orphan */
+        refuse(a, l, REASON_GC_ERROR, STR("The agent could not store its id: its disk may be full"), true);
+        return false;
+    }
     if (a->draining) {
         refuse(a, l, REASON_AGENT_DRAINING, STR("Task not launched because the agent is draining"), true);
         return false;

@@ -107,14 +107,14 @@ static void change_failed(struct agent *a, struct agent_operation *o, struct str
 void agent_on_resources_stored(struct agent *a, const struct agent_event *ev)
 {
     struct agent_operation *o = a->undo.operation;
-    bool failed = ev->u.resources_stored.failed;
+    bool failed = ev->u.written.failed;
 
     if (!a->undo.waits) /* only the list of operations was new: at worst a later process repeats one */
         return;
     a->undo.waits = false;
     a->undo.operation = NULL;
     if (failed)
-        change_failed(a, o, ev->u.resources_stored.message);
+        change_failed(a, o, ev->u.written.message);
     resources_done(&a->undo.total);
     if (o != NULL)
         agent_do(a, AGENT_DO_STORE_OPERATION)->operation = o;

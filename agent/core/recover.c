@@ -123,6 +123,7 @@ void agent_on_recovered(struct agent *a, const struct agent_event *ev)
     ASSERT(a->state == AGENT_RECOVERING);
     if (ev->u.recovered.agent.s.n != 0)
         a->id = xstrndup(ev->u.recovered.agent.s);
+    a->id_stored = a->id != NULL;
     a->cleanup = ev->u.recovered.cleanup;
     a->counters.recovery_errors = ev->u.recovered.errors;
     a->declared = resources_copy(ev->u.recovered.total);

@@ -141,6 +141,8 @@ struct agent {
     struct rng rng;
     enum agent_state state;
     char *id;                       /* NULL: never registered */
+    bool id_stored;                 /* a later process will know it; nothing is launched before */
+    struct mono store_at;           /* of the description, which could not be stored; MONO_NEVER: it is */
     char *master;                   /* pid, NULL: none known */
     struct resources total;         /* with reservations and volumes applied */
     struct resources checkpointed;  /* dynamic reservations and volumes of total */

@@ -512,6 +512,7 @@ void agent_event_done(struct agent_event *ev)
     case AGENT_EV_CONTAINER_UPDATE_FAILED:
     case AGENT_EV_UPDATE_STORED:
     case AGENT_EV_RESOURCES_STORED:
+    case AGENT_EV_INFO_STORED:
     case AGENT_EV_UNREGISTER:
     case AGENT_EV_TICK:
     case AGENT_EV_COUNT: break;

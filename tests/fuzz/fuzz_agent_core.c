@@ -39,7 +39,7 @@ static void step(struct run *r, struct agent_event *ev)
     struct { struct framework_id f; struct task_id t; struct uuid u; } stored[64];
     char ids[64][2][ID_SIZE_MAX + 1];
     size_t n = 0;
-    bool resources = false;
+    enum agent_event_type written = AGENT_EV_COUNT;
     for (size_t i = 0; i < acts.count; i++) {
         const struct agent_action *act = &acts.v[i];
         struct sbuf b = SBUF_INIT(64 << 20);
@@ -64,13 +64,14 @@ static void step(struct run *r, struct agent_event *ev)
             n++;
         }
         sbuf_done(&b);
-        resources = resources || act->type == AGENT_DO_STORE_RESOURCES;
+        if (act->type == AGENT_DO_STORE_RESOURCES || act->type == AGENT_DO_STORE_INFO)
+            written = act->type == AGENT_DO_STORE_INFO ? AGENT_EV_INFO_STORED : AGENT_EV_RESOURCES_STORED;
         r->exited = r->exited || act->type == AGENT_DO_EXIT;
     }
-    if (resources) { /* every second one fails */
-        struct agent_event s = { .type = AGENT_EV_RESOURCES_STORED };
-        s.u.resources_stored.failed = r->a->resource_version.b[0] % 2 == 0;
-        s.u.resources_stored.message = STR("full");
+    if (written != AGENT_EV_COUNT) { /* every second one fails */
+        struct agent_event s = { .type = written };
+        s.u.written.failed = r->a->resource_version.b[0] % 2 == 0;
+        s.u.written.message = STR("full");
         step(r, &s);
     }
     for (size_t i = 0; i < n; i++) {

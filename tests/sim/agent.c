@@ -152,10 +152,11 @@ static void do_store(struct agent_node *n, const struct agent_action *act)
     disk_store(n, act, &failed);
     if (!n->p->dying && action_names[act->type] != NULL)
         sim_trace(n->sim, n->p->name, "store %s %.*s", action_names[act->type], STR_ARG(subject(act)));
-    if (act->type == AGENT_DO_STORE_RESOURCES) {
-        struct follow *r = follow_add(n, AGENT_EV_RESOURCES_STORED, NULL, NULL, NULL);
-        r->ev.u.resources_stored.failed = failed;
-        r->ev.u.resources_stored.message = failed ? STR("No space left on device") : STR("");
+    if (act->type == AGENT_DO_STORE_RESOURCES || act->type == AGENT_DO_STORE_INFO) {
+        struct follow *r = follow_add(n, act->type == AGENT_DO_STORE_INFO ? AGENT_EV_INFO_STORED : AGENT_EV_RESOURCES_STORED,
+                                      NULL, NULL, NULL);
+        r->ev.u.written.failed = failed;
+        r->ev.u.written.message = failed ? STR("No space left on device") : STR("");
     }
     if (act->type != AGENT_DO_STORE_UPDATE)
         return;

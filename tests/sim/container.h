@@ -29,6 +29,6 @@ void ledger_update_made(struct sim *s, struct str framework, struct str task, co
 
 /* A port of a task on a machine. ILL: connections are taken, requests fail. */
 enum port_state { PORT_CLOSED, PORT_OPEN, PORT_ILL };
-void ledger_port(struct sim *s, int agent, uint32_t port, enum port_state state);
+void ledger_port(struct sim *s, int agent, uint32_t port, enum port_state state, struct str task);
 
 #endif

@@ -99,19 +99,23 @@ static void store_executor(struct agent_node *n, const struct agent_executor *e)
     put(n, path_of("%s/latest", dir.p).p, str_of(e->container_id));
 }
 
-static void store_boot_id(struct agent_node *n)
+static bool store_boot_id(struct agent_node *n)
 {
-    put(n, "boot_id", str_of(path_of("boot %u", n->boot).p));
+    bool ok = write_file(n, "boot_id", str_of(path_of("boot %u", n->boot).p));
+
+    if (!ok)
+        kv_remove(&n->disk, "boot_id");
+    return ok;
 }
 
-static void store_info(struct agent_node *n)
+static bool store_info(struct agent_node *n)
 {
     CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(RECORD_BYTES_MAX);
 
     record_put_agent_info(&b, n->core, &n->env);
-    put(n, path_of("slaves/%s/slave.info", n->core->id).p, sbuf_view(&b));
-    put(n, "latest", str_of(n->core->id));
-    store_boot_id(n);
+    bool ok = write_file(n, path_of("slaves/%s/slave.info", n->core->id).p, sbuf_view(&b)) &&
+              write_file(n, "latest", str_of(n->core->id));
+    return store_boot_id(n) && ok;
 }
 
 static bool store_update(struct agent_node *n, const struct agent_action *act, bool ack)
@@ -159,10 +163,10 @@ void disk_store(struct agent_node *n, const struct agent_action *act, bool *ret_
     *ret_failed = false;
     switch ((int)act->type) {
     case AGENT_DO_STORE_INFO:
-        store_info(n);
+        *ret_failed = !store_info(n);
         break;
     case AGENT_DO_STORE_BOOT_ID:
-        store_boot_id(n);
+        (void)store_boot_id(n);
         break;
     case AGENT_DO_FORGET_AGENT:
         if (proc_effect(n->p))

@@ -40,6 +40,7 @@ struct port {
     UT_hash_handle hh;
     uint64_t key; /* agent and number */
     enum port_state state;
+    char *task; /* that had it last */
 };
 
 struct ledger {
@@ -75,6 +76,7 @@ void ledger_free(struct ledger *l)
     HASH_ITER(hh, l->ports, p, p_next)
     {
         HASH_DELETE(hh, l->ports, p);
+        free(p->task);
         free(p);
     }
     free(l);
@@ -232,7 +234,8 @@ void ledger_update_seen(struct sim *s, const struct seen_update *u)
                      task_state_name((enum task_state)u->state), STR_ARG(u->task),
                      task_state_name((enum task_state)due->state));
         known->seen = true;
-        e->seen = (size_t)(known - e->updates) + 1;
+        if (e->seen < (size_t)(known - e->updates) + 1) /* one that is lost may come late all the same */
+            e->seen = (size_t)(known - e->updates) + 1;
     }
     /* What a master says by itself may be ahead of the updates that are still to come: a reregistered agent
      * reports the newest state of its tasks, as the original's does. It may not fall behind them. */
@@ -317,7 +320,7 @@ const char *ledger_host(struct sim *s, struct str host)
     return i >= 0 ? s->agent[i]->addr : "";
 }
 
-void ledger_port(struct sim *s, int agent, uint32_t port, enum port_state state)
+void ledger_port(struct sim *s, int agent, uint32_t port, enum port_state state, struct str task)
 {
     struct ledger *l = s->ledger;
     struct port *p = NULL;
@@ -329,7 +332,11 @@ void ledger_port(struct sim *s, int agent, uint32_t port, enum port_state state)
         p->key = key;
         HASH_ADD(hh, l->ports, key, sizeof p->key, p);
     } else if (state != PORT_CLOSED && p->state != PORT_CLOSED) {
-        sim_fail(s, "port %u of a%d is given to two tasks", port, agent + 1);
+        sim_fail(s, "port %u of a%d is given to two tasks, %s and %.*s", port, agent + 1, p->task, STR_ARG(task));
+    }
+    if (state != PORT_CLOSED) {
+        free(p->task);
+        p->task = xstrndup(task);
     }
     p->state = state;
 }

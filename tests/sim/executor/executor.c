@@ -153,7 +153,7 @@ static void read_ports(struct executor_node *n)
 static void set_ports(struct executor_node *n, enum port_state state)
 {
     for (unsigned i = 0; i < n->port_count; i++)
-        ledger_port(sim_of(n), n->facts.agent, n->ports[i], state);
+        ledger_port(sim_of(n), n->facts.agent, n->ports[i], state, task_id_of(n->task));
 }
 
 static void falls_ill(struct sim *s, struct proc *p, void *arg, uint64_t life)

@@ -27,7 +27,7 @@ struct scene {
     struct mono wake_at;
     struct sbuf trace;
     bool hold_stores;
-    bool disk_full;       /* of resources alone */
+    bool disk_full;       /* for resources and the agent's id */
     struct { char framework[64], task[64]; struct uuid uuid; } stores[64];
     size_t store_count;
 };
@@ -142,7 +142,7 @@ static inline void scene_step_more(struct scene *s, struct agent_event *ev)
     ev->now = s->now;
     ev->wall = (struct wall){ s->now.ns / NS_PER_MS };
     struct agent_actions a = agent_step(s->agent, ev);
-    bool resources = false;
+    enum agent_event_type written = AGENT_EV_COUNT;
     for (size_t i = 0; i < a.count; i++) {
         const struct agent_action *act = &a.v[i];
         /* Everything that is sent can be encoded, and decodes again as what it says it is. */
@@ -158,7 +158,8 @@ static inline void scene_step_more(struct scene *s, struct agent_event *ev)
             CHECK(wire_check(&mesos__internal__reregister_slave_message__descriptor, sbuf_view(&b), NULL) == 0);
         sbuf_done(&b);
         trace_action(s, act);
-        resources = resources || act->type == AGENT_DO_STORE_RESOURCES;
+        if (act->type == AGENT_DO_STORE_RESOURCES || act->type == AGENT_DO_STORE_INFO)
+            written = act->type == AGENT_DO_STORE_INFO ? AGENT_EV_INFO_STORED : AGENT_EV_RESOURCES_STORED;
         if (act->type == AGENT_DO_STORE_UPDATE && s->store_count < 64) {
             (void)snprintf(s->stores[s->store_count].framework, 64, "%s", act->flow->framework_id);
             (void)snprintf(s->stores[s->store_count].task, 64, "%s", act->flow->task_id);
@@ -166,10 +167,10 @@ static inline void scene_step_more(struct scene *s, struct agent_event *ev)
         }
     }
     s->wake_at = a.wake_at;
-    if (resources) {
-        struct agent_event stored = { .type = AGENT_EV_RESOURCES_STORED };
-        stored.u.resources_stored.failed = s->disk_full;
-        stored.u.resources_stored.message = s->disk_full ? STR("No space left on device") : STR("");
+    if (written != AGENT_EV_COUNT) {
+        struct agent_event stored = { .type = written };
+        stored.u.written.failed = s->disk_full;
+        stored.u.written.message = s->disk_full ? STR("No space left on device") : STR("");
         scene_step_more(s, &stored);
     }
     if (!s->hold_stores)
@@ -360,7 +361,8 @@ static inline struct str scene_exited(struct scene *s, const char *executor, int
 }
 
 /* An agent that is registered as S0 and has seen nothing yet. */
-static inline struct scene *scene_registered(void)
+/* It has asked to be registered. */
+static inline struct scene *scene_unregistered(void)
 {
     struct agent_config config = scene_config();
     struct scene *s = scene_new(&config);
@@ -372,6 +374,13 @@ static inline struct scene *scene_registered(void)
     ev.u.master.pid = STR(MASTER_PID);
     (void)scene_step(s, &ev);
     (void)scene_after(s, 1000);
+    return s;
+}
+
+static inline struct scene *scene_registered(void)
+{
+    struct scene *s = scene_unregistered();
+
     (void)scene_message(s, "SlaveRegisteredMessage", "{'slave_id':{'value':'S0'},'connection':{'total_ping_timeout_seconds':75}}");
     return s;
 }

@@ -669,6 +669,21 @@ TEST("a reservation that cannot be stored has failed, changes nothing, and the m
     scene_free(s);
 }
 
+TEST("nothing is launched before the agent's id is stored")
+{
+    struct scene *s = scene_unregistered();
+
+    s->disk_full = true;
+    (void)scene_message(s, "SlaveRegisteredMessage", "{'slave_id':{'value':'S0'}}");
+    CHECK_TRACE(scene_message(s, "RunTaskMessage", RUN_COMMAND("t1")), "store_framework F0\nupdate t1 DROPPED GC_ERROR\nexited_executor t1 -1\ngc_framework F0\n");
+    CHECK_TRACE(scene_after(s, 1000), "store_info\n");
+    s->disk_full = false;
+    CHECK_TRACE(scene_after(s, 1000), "store_info\n");
+    (void)scene_message(s, "RunTaskMessage", RUN_COMMAND("t2"));
+    CHECK(agent_executor_find(s->agent->frameworks, STR("t2")) != NULL);
+    scene_free(s);
+}
+
 TEST("a list of reservations that cannot be stored is not taken")
 {
     struct scene *s = scene_registered();
