@@ -46,9 +46,12 @@ void agent_executor_tell(struct agent *a, struct agent_executor *e, enum agent_a
 
 void agent_executor_shutdown(struct agent *a, struct agent_executor *e)
 {
-    if (e->state == EXECUTOR_TERMINATING || e->state == EXECUTOR_TERMINATED)
+    if (e->state == EXECUTOR_TERMINATED)
         return;
-    agent_executor_set_state(e, EXECUTOR_TERMINATING);
+    if (e->state == EXECUTOR_TERMINATING && e->register_by.ns == MONO_NEVER.ns)
+        return; /* under way; one that was killed before it subscribed still has its register_by */
+    if (e->state != EXECUTOR_TERMINATING)
+        agent_executor_set_state(e, EXECUTOR_TERMINATING);
     e->register_by = MONO_NEVER;
     if (e->stream != 0)
         agent_executor_tell(a, e, AGENT_DO_EXECUTOR_SHUTDOWN, e->stream);

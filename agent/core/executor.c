@@ -59,6 +59,8 @@ static void reject(struct agent *a, struct agent_executor *e, uint64_t stream)
 {
     agent_executor_tell(a, e, AGENT_DO_EXECUTOR_SHUTDOWN, stream);
     agent_executor_tell(a, e, AGENT_DO_EXECUTOR_CLOSE, stream);
+    if (e->state == EXECUTOR_TERMINATING) /* killed before it came: from now on it has its grace period */
+        agent_executor_shutdown(a, e);
 }
 
 static void take_update(struct agent *a, struct agent_executor *e, struct task_status *status);

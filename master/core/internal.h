@@ -54,6 +54,8 @@ void agent_set_link(struct master *m, struct agent *a, enum agent_link link);
 /* Whether a change of its record is on its way into the registry: another one now would rest on what was before, and undo it. */
 bool agent_change_pending(const struct master *m, struct str id);
 void agent_ask_again(struct master *m, struct agent *a);
+/* The same because of what the books lack: at most once in a ping interval; until then the wish waits for the next ping. */
+void agent_ask_for_books(struct master *m, struct agent *a);
 void agent_shutdown(struct master *m, struct str pid, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* --- drain.c --- */

@@ -30,7 +30,8 @@ void agent_ping(struct master *m, struct agent *a)
     struct master_action *s = act_send(m, MSG_PING, str_of(a->pid));
 
     s->send.observer = a->observer;
-    s->send.flag = a->link == AGENT_CONNECTED;
+    s->send.flag = a->link == AGENT_CONNECTED && !a->ask_at_ping;
+    a->ask_at_ping = false;
 }
 
 void agent_ask_again(struct master *m, struct agent *a)
@@ -40,6 +41,17 @@ void agent_ask_again(struct master *m, struct agent *a)
     struct master_action *ping = act_send(m, MSG_PING, str_of(a->pid));
     ping->send.observer = a->observer;
     ping->send.flag = false;
+}
+
+void agent_ask_for_books(struct master *m, struct agent *a)
+{
+    if (a->asked && mono_diff(m->now, a->asked_at) < m->config.ping_interval_ns) {
+        a->ask_at_ping = true;
+        return;
+    }
+    a->asked = true;
+    a->asked_at = m->now;
+    agent_ask_again(m, a);
 }
 
 void agent_start_pings(struct master *m, struct agent *a)

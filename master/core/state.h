@@ -205,6 +205,9 @@ struct agent { /* owned by master->agents, or by a pending admission */
     struct mono ping_at;
     unsigned pings_missed;
     bool pong_due;
+    bool asked;                  /* to register again, at asked_at, because of a task that is not in the books */
+    bool ask_at_ping;            /* and it is to be asked once more, with the next ping */
+    struct mono asked_at;
     bool removal_waits;          /* unanswered, waits for the removal rate limit */
     struct agent *ping_prev, *ping_next; /* master->pings */
     struct slot *slots;

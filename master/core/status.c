@@ -52,12 +52,13 @@ static void update_task(struct master *m, struct task *t, const struct master_ev
 
 /* A task runs there that is not in our books: an old launch was late (the agent had been stopped for a while, say) and came
  * after the report by which we let the agent return. What it holds must not be offered: the agent is asked to register
- * again, with all it has. */
+ * again, with all it has. An executor may also tell of a task that the agent does not have: its update comes again with each
+ * registration, so what has been asked for just now is asked for again with the next ping only. */
 static void ask_for_books(struct master *m, struct agent *a, const struct task_status *s)
 {
     act_note(m, NOTE_WARN, "unknown_task", "agent=%.*s task=%.*s asking the agent to register again",
              STR_ARG(agent_id_str(a)), STR_ARG(s->task.s));
-    agent_ask_again(m, a);
+    agent_ask_for_books(m, a);
 }
 
 void on_status(struct master *m, const struct master_event *ev)

@@ -509,6 +509,19 @@ TEST("a task that is killed before its executor subscribed never starts; the exe
                 "store_update t1 KILLED TASK_KILLED_DURING_LAUNCH\nupdate t1 KILLED TASK_KILLED_DURING_LAUNCH\n");
     (void)scene_launched(s, "t1", NULL);
     CHECK_TRACE(scene_subscribe(s, "t1", 1), "SHUTDOWN t1\nclose 1\n");
+    CHECK(str_contains(scene_after(s, 5100), STR("destroy_container t1\n"))); /* it has its grace period, no more */
+    scene_free(s);
+}
+
+TEST("an executor that was killed before it subscribed ends with its framework, not with its registration timeout")
+{
+    struct scene *s = scene_registered();
+
+    (void)scene_message(s, "RunTaskMessage", RUN_COMMAND("t1"));
+    (void)scene_message(s, "KillTaskMessage", "{'framework_id':{'value':'F0'},'task_id':{'value':'t1'}}");
+    (void)scene_launched(s, "t1", NULL);
+    (void)scene_message(s, "ShutdownFrameworkMessage", "{'framework_id':{'value':'F0'}}");
+    CHECK(str_contains(scene_after(s, 5100), STR("destroy_container t1\n")));
     scene_free(s);
 }
 

@@ -41,6 +41,20 @@ TEST("an update of a task that is not in the books makes the agent register agai
     scene_done(&s);
 }
 
+TEST("an update of a task that the agent does not have either makes it register again once per ping, not for ever")
+{
+    struct scene s;
+
+    scene_with_offer(&s);
+    CHECK_STR(update(&s, "invented", "TASK_RUNNING"),
+              STR("stream1 < UPDATE invented TASK_RUNNING  uuid\nagent < ping disconnected\n"));
+    for (int i = 0; i < 3; i++)
+        CHECK_STR(update(&s, "invented", "TASK_RUNNING"), STR("stream1 < UPDATE invented TASK_RUNNING  uuid\n"));
+    CHECK(str_contains(tick(&s, 15), STR("agent < ping disconnected\n")));
+    CHECK(!str_contains(tick(&s, 15), STR("ping disconnected")));
+    scene_done(&s);
+}
+
 TEST("a report that is not the agent's newest, as its next UpdateSlave shows, is asked for again")
 {
     struct scene s;
