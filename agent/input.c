@@ -201,6 +201,10 @@ static void on_fd(void *arg, int fd, const struct error *err)
 
 static void take_data(struct input *x, const Mesos__V1__Agent__ProcessIO__Data *d)
 {
+    if (d->has_type && d->type != MESOS__V1__AGENT__PROCESS_IO__DATA__TYPE__STDIN) {
+        refuse(x, 400, "Expecting 'process_io.data.type' to be STDIN");
+        return;
+    }
     if (!d->has_data || d->data.len == 0)
         x->ended = x->ended || !x->is_terminal;
     else if (!x->ended)

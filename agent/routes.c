@@ -130,6 +130,12 @@ void routes_head(void *ctx, struct http_req *r)
         return;
     }
     http_body_collect(r, BODY_BYTES_MAX);
+    /* A stream that nothing here takes may have no end: it is answered now, and not read. */
+    if (route != NULL && route->handle == api_request && str_is(http_req_header(r, "Content-Type"), "application/recordio") &&
+        http_req_verb(r) == HTTP_VERB_POST) {
+        http_reply_close(r);
+        routes_request(ctx, r);
+    }
 }
 
 void routes_request(void *ctx, struct http_req *r)

@@ -97,9 +97,10 @@ _Noreturn static void run_command(const struct plan *p, const struct io *io, cha
     for (int sig = 1; sig < 32; sig++)
         (void)signal(sig, SIG_DFL);
     (void)setsid();
+    int sandbox = setup_open_sandbox(p);
     if (setup_stdio(p, io, err) == 0 && setup_privileges(p, err) == 0) {
         (void)sigprocmask(SIG_SETMASK, &none, NULL);
-        (void)setup_exec(p, argv, envp, err);
+        (void)setup_exec(p, sandbox, argv, envp, err);
     }
     _exit(127);
 }

@@ -49,7 +49,9 @@ int setup_open_log(const struct plan *p, const char *path, struct error *err);
 /* Steps of the command's process; the last does not return on success. */
 int setup_stdio(const struct plan *p, const struct io *io, struct error *err);
 int setup_privileges(const struct plan *p, struct error *err);
-int setup_exec(const struct plan *p, char **argv, char **envp, struct error *err);
+/* Before the privileges go: the working directory, if it is the sandbox, for a user who cannot walk there. -1: it is not. */
+int setup_open_sandbox(const struct plan *p);
+int setup_exec(const struct plan *p, int sandbox, char **argv, char **envp, struct error *err);
 
 /* Reaps and forwards signals until the command has ended and nothing is left below; writes the status. */
 _Noreturn void supervise(pid_t command, int status_fd, struct io *io);

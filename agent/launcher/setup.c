@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/openat2.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -195,17 +196,39 @@ int setup_mounts(const struct plan *p, struct error *err)
     return 0;
 }
 
+/* The folder of a path, found with root's rights: the user of a nested container may not be able to walk through the sandbox
+ * of its executor, which is another's. No link may be on the way, or the executor could lead elsewhere. -1: there is one. */
+static int open_folder(const char *path)
+{
+    struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS };
+    const char *end = strrchr(path, '/');
+    char dir[4096];
+    if (end == NULL || end == path || (size_t)(end - path) >= sizeof dir)
+        return -1;
+    memcpy(dir, path, (size_t)(end - path));
+    dir[end - path] = '\0';
+    return (int)syscall(SYS_openat2, AT_FDCWD, dir, &how, sizeof how);
+}
+
 /* Opened with the user's own rights: a sandbox file must not become a way to write elsewhere as root. */
 int setup_open_log(const struct plan *p, const char *path, struct error *err)
 {
     size_t pos = 0;
     const struct launch_user *u = plan_next(p, LAUNCH_USER, &pos, NULL);
+    if (u != NULL) /* the rights of the log before are the user's still */
+        (void)syscall(SYS_setfsuid, geteuid());
+    int at = u != NULL ? open_folder(path) : -1;
     if (u != NULL) {
         (void)syscall(SYS_setfsgid, u->gid);
         (void)syscall(SYS_setfsuid, u->uid);
     }
     struct stat st;
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0644);
+    int fd = openat(at >= 0 ? at : AT_FDCWD, at >= 0 ? strrchr(path, '/') + 1 : path,
+                    O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0644);
+    const int saved = errno;
+    if (at >= 0)
+        (void)close(at);
+    errno = saved;
     if (fd < 0)
         return error_set_errno(err, errno, "%s", path);
     /* A pipe would stop us, or whoever reads it the container. */
@@ -334,10 +357,18 @@ static const char *env_path(char **envp)
     return "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 }
 
-int setup_exec(const struct plan *p, char **argv, char **envp, struct error *err)
+int setup_open_sandbox(const struct plan *p)
+{
+    const char *out = plan_text(p, LAUNCH_STDOUT), *dir = plan_text(p, LAUNCH_WORKDIR);
+    size_t n = dir != NULL ? strlen(dir) : 0;
+    bool is_sandbox = out != NULL && n != 0 && strncmp(out, dir, n) == 0 && strrchr(out, '/') == out + n;
+    return is_sandbox ? open_folder(out) : -1;
+}
+
+int setup_exec(const struct plan *p, int sandbox, char **argv, char **envp, struct error *err)
 {
     const char *file = plan_text(p, LAUNCH_EXEC), *dir = plan_text(p, LAUNCH_WORKDIR);
-    if (dir != NULL && chdir(dir) != 0)
+    if (dir != NULL && chdir(dir) != 0 && (errno != EACCES || sandbox < 0 || fchdir(sandbox) != 0))
         return error_set_errno(err, errno, "working directory %s", dir);
     (void)umask(0022);
     if (strchr(file, '/') != NULL) {

@@ -451,4 +451,4 @@ def _():
     finish()
 
 
-main(log_lines=40)
+main(log_lines=12)

@@ -232,4 +232,5 @@ class Output:
         return out["STDOUT"], out["STDERR"]
 
     def close(self):
+        self.s.shutdown(socket.SHUT_RDWR)
         self.s.close()
