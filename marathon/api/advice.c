@@ -83,6 +83,33 @@ const char *advice_smallest_change(struct call *c, const struct slot *s)
     return NULL;
 }
 
+void advice_refusal(struct call *c, struct jsonw *w, const struct reject_note *n, const char *hostname)
+{
+    static const char *const units[] = { [REJECT_CPUS] = "cpus",
+                                         [REJECT_MEM] = "MB of mem",
+                                         [REJECT_DISK] = "MB of disk",
+                                         [REJECT_GPUS] = "gpus",
+                                         [REJECT_PORTS] = "ports" };
+    const char *unit = n->reason <= REJECT_PORTS ? units[n->reason] : NULL;
+
+    if (n->detail[0] != '\0' && unit == NULL) {
+        jsonw_key_c(w, "text", n->detail);
+        return;
+    }
+    if (unit == NULL || n->need_milli == 0) {
+        jsonw_key_c(w, "text", n->detail[0] != '\0' ? n->detail : reject_name(n->reason));
+        return;
+    }
+    struct str need = scalar_text(&c->arena, n->need_milli), have = scalar_text(&c->arena, n->have_milli);
+    jsonw_key_milli(w, "needs", n->need_milli);
+    jsonw_key_milli(w, "offered", n->have_milli);
+    jsonw_key_s(w, "text",
+                n->detail[0] != '\0' && n->reason == REJECT_PORTS
+                    ? str_of(n->detail)
+                    : arena_fmt(&c->arena, "needs %.*s %s, agent %s offered %.*s", STR_ARG(need), unit,
+                                hostname, STR_ARG(have)));
+}
+
 /* --- a deployment ------------------------------------------------------------------------------------------------- */
 static const char *of_slot(struct call *c, const struct slot *s)
 {

@@ -13,4 +13,7 @@ const char *advice_deployment(struct call *c, const struct slot *s);
  * Left out where there are more than 100,000 instances. */
 void advice_held_by(struct call *c, struct jsonw *w, struct str agent_id);
 
+/* "text", and "needs" and "offered" where it is about a quantity, into an open object. */
+void advice_refusal(struct call *c, struct jsonw *w, const struct reject_note *n, const char *hostname);
+
 #endif

@@ -291,14 +291,26 @@ struct str segments_path(struct call *c, size_t from, size_t to)
     return s.p != NULL ? path_resolve(&c->arena, STR("/"), s) : STR("/");
 }
 
-/* application/json, text/json, application/merge-patch+json, in any case, whatever parameters follow. */
-static bool says_json(struct str type)
+/* Without parameters. */
+static struct str media_of(struct str type)
 {
     struct str media;
 
     (void)str_cut(&type, ';', &media);
-    media = str_trim(media);
+    return str_trim(media);
+}
+
+/* application/json, text/json, application/merge-patch+json, in any case. */
+static bool says_json(struct str type)
+{
+    struct str media = media_of(type);
+
     return media.n >= 4 && str_eq_nocase(str_sub(media, media.n - 4, 4), STR("json"));
+}
+
+bool body_is_merge_patch(const struct call *c)
+{
+    return str_eq_nocase(media_of(c->r->content_type), STR("application/merge-patch+json"));
 }
 
 cJSON *body_json(struct call *c)

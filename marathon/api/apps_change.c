@@ -7,7 +7,7 @@
 static bool answered_dry_run(struct call *c, const struct root_update *u, const struct update_result *res)
 {
     if (u->dry_run)
-        answer_steps(c, res->plan);
+        answer_dry_run(c, res);
     return u->dry_run;
 }
 
@@ -154,6 +154,34 @@ static struct app *rollback_target(struct call *c, const struct app *update, str
     return NULL;
 }
 
+/* What the merge patch makes of the definition; NULL: the answer is made. */
+static cJSON *patched(struct call *c, const cJSON *patch, struct slot *s)
+{
+    CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(64 << 20);
+    static const char *const ours[] = { "id", "version", "versionInfo" };
+    char text[200];
+    cJSON *target;
+
+    if (!cJSON_IsObject(patch)) {
+        issue_at(&c->issues, NULL, "error.expected.jsobject");
+        answer_issues(c, "Invalid JSON");
+        return NULL;
+    }
+    for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++) {
+        struct place p = PLACE_FIELD(NULL, ours[i]);
+        const cJSON *e = cJSON_GetObjectItemCaseSensitive(patch, ours[i]);
+        if (e != NULL && !(i == 0 && str_eq(path_resolve(&c->arena, STR("/"), body_str(patch, ours[i])), s->id)))
+            issue_at(&c->issues, &p, "cannot be changed by a merge patch");
+    }
+    if (answer_bad(c, "Object is not valid"))
+        return NULL;
+    sbuf_str(&b, spec_json(s->spec));
+    sbuf_char(&b, '}');
+    target = json_merge_patch(body_parse(sbuf_view(&b), text, sizeof text), patch);
+    cJSON_DeleteItemFromObjectCaseSensitive(target, "version");
+    return target;
+}
+
 /* A request that is about nothing but the number of instances; one that was read, changed and sent back has more. */
 static bool is_scaling(const cJSON *json)
 {
@@ -211,9 +239,9 @@ static struct app *apply_update(struct call *c, const cJSON *json, struct str id
 
 void app_put(struct call *c, struct str id, bool create)
 {
-    CLEANUP(body_free_p) cJSON *json = body_json(c);
-    const struct slot *s = slot_find(c->m, id);
-    bool exists = s != NULL && s->spec != NULL;
+    CLEANUP(body_free_p) cJSON *json = body_json(c), *merged = NULL;
+    struct slot *s = slot_find(c->m, id);
+    bool exists = s != NULL && s->spec != NULL, patch = !create && body_is_merge_patch(c);
     const struct update_result *res;
     struct update_app ua;
     struct root_update u;
@@ -227,7 +255,9 @@ void app_put(struct call *c, struct str id, bool create)
     }
     if (!precondition_holds(c, exists ? s->spec : NULL))
         return;
-    a = apply_update(c, json, id, query_flag(c, "partialUpdate", true), NULL);
+    if (patch && (is_pods(c, id) || (merged = patched(c, json, s)) == NULL))
+        return;
+    a = apply_update(c, patch ? merged : json, id, !patch && query_flag(c, "partialUpdate", true), NULL);
     if (a == NULL)
         return;
     ua = (struct update_app){ .id = id, .app = a };

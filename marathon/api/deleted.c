@@ -67,7 +67,7 @@ static void restore(struct call *c, struct str id)
     if (!run_update(c, &u, &res))
         return;
     if (u.dry_run)
-        answer_steps(c, res->plan);
+        answer_dry_run(c, res);
     else
         answer_deployment(c, 201, res);
 }

@@ -549,88 +549,144 @@ static bool decode_shape(struct call *c, const cJSON *json, struct group_update 
     return !answer_bad(c, "Invalid JSON");
 }
 
-static void group_update_run(struct call *c, struct str url_path, bool create)
+/* The path of the group that the update is about; p NULL: it is bad, and that is the answer. */
+static struct str update_path(struct call *c, const struct group_update *gu, struct str url_path, bool create)
 {
-    CLEANUP(body_free_p) cJSON *json = body_json(c);
-    struct group_update *gu = arena_alloc(&c->arena, sizeof *gu);
-    struct flat f = { .c = c };
-    struct root_update u = { .force = query_flag(c, "force", false),
-                             .dry_run = !create && query_flag(c, "dryRun", false) };
-    const struct update_result *res;
-    struct str path;
-    const struct slot *clash;
+    struct place p = PLACE_FIELD(NULL, "id");
+    struct str path = gu->id.p != NULL ? path_resolve(&c->arena, url_path, gu->id) : url_path;
 
-    if (json == NULL || gu == NULL || !decode_shape(c, json, gu))
-        return;
-    if (create && gu->id.p == NULL) {
-        struct place p = PLACE_FIELD(NULL, "id");
+    if (create && gu->id.p == NULL)
         issue_at(&c->issues, &p, "'id' is undefined on object");
-        answer_issues(c, "Invalid JSON");
-        return;
-    }
-    path = gu->id.p != NULL ? path_resolve(&c->arena, url_path, gu->id) : url_path;
-    if (!path_matches_pattern(path)) { /* the body's id was looked at already: it is the URL's */
-        struct place p = PLACE_FIELD(NULL, "id");
+    else if (!path_matches_pattern(path)) /* the body's id was looked at already: it is the URL's */
         issue_at(&c->issues, &p, "error.pattern");
-        answer_issues(c, "Invalid JSON");
-        return;
-    }
-    if (!create && !precondition_on(c, version_of(c, path)))
-        return;
-    clash = slot_find(c->m, path);
-    if (create && clash != NULL && clash->spec != NULL) {
+    return answer_bad(c, "Invalid JSON") ? (struct str){ NULL, 0 } : path;
+}
+
+/* Whether it may be there, or not be there, as the request wants it; false: it may not, and that is the answer. */
+static bool may_update(struct call *c, struct str path, bool create)
+{
+    const struct slot *clash = slot_find(c->m, path);
+
+    if (!create)
+        return precondition_on(c, version_of(c, path));
+    if (clash != NULL && clash->spec != NULL)
         answer_message(c, 409, "An app with the path %.*s already exists.", STR_ARG(str_sub(path, 0, 1000)));
-        return;
-    }
-    if (create && group_exists(c, path)) {
+    else if (group_exists(c, path))
         answer_message(c, 409, "Group %.*s is already created. Use PUT to change this group.",
                        STR_ARG(str_sub(path, 0, 1000)));
-        return;
-    }
+    else
+        return true;
+    return false;
+}
+
+/* The changes of apps and groups that the update means; false: it is bad, and that is the answer. */
+static bool work_out(struct call *c, const struct group_update *gu, const cJSON *json, struct str path, struct flat *f)
+{
     if (gu->scale_by.has) {
         if (!alone(c, json, "scaleBy"))
-            return;
+            return false;
         if (!group_exists(c, path)) {
             missing(c, path);
-            return;
+            return false;
         }
-        scale_by(&f, path, gu->scale_by.v);
+        scale_by(f, path, gu->scale_by.v);
     } else if (gu->version.has) {
-        if (!alone(c, json, "version") || !roll_back(&f, path, gu->version.v, body_str(json, "version")))
-            return;
+        if (!alone(c, json, "version") || !roll_back(f, path, gu->version.v, body_str(json, "version")))
+            return false;
     } else {
-        flatten(&f, gu, json, path, NULL);
+        flatten(f, gu, json, path, NULL);
     }
-    HASH_CLEAR(hh, f.app_ids);
-    HASH_CLEAR(hh, f.group_ids);
-    if (!f.failed && f.pruned.p != NULL && c->api->flags->safe_groups && !query_flag(c, "prune", false)) {
+    HASH_CLEAR(hh, f->app_ids);
+    HASH_CLEAR(hh, f->group_ids);
+    if (!f->failed && f->pruned.p != NULL && c->api->flags->safe_groups && !query_flag(c, "prune", false)) {
         answer_message(c, 422,
                        "The update leaves out '%.*s', which would be removed. Name it, or say prune=true.",
-                       STR_ARG(str_sub(f.pruned, 0, 1000)));
-        f.failed = true;
+                       STR_ARG(str_sub(f->pruned, 0, 1000)));
+        return false;
     }
-    u.apps = f.apps;
-    u.app_count = f.app_count;
-    u.groups = f.groups;
-    u.group_count = f.group_count;
-    u.changed_group = path;
-    if (!f.failed && run_update(c, &u, &res)) {
-        if (u.dry_run) {
-            answer_steps(c, res->plan);
-        } else {
-            answer_deployment(c, create ? 201 : 200, res);
-            if (create)
-                answer_location(c, path);
+    return !f->failed;
+}
+
+static void flat_done(struct flat *f)
+{
+    free(f->apps);
+    free(f->groups);
+}
+
+static void group_update_run(struct call *c, const cJSON *json, struct str url_path, bool create)
+{
+    struct group_update *gu = arena_alloc(&c->arena, sizeof *gu);
+    struct flat f = { .c = c };
+    struct root_update u = { .force = query_flag(c, "force", false), .dry_run = query_flag(c, "dryRun", false) };
+    const struct update_result *res;
+    struct str path;
+
+    if (gu == NULL || !decode_shape(c, json, gu))
+        return;
+    path = update_path(c, gu, url_path, create);
+    if (path.p == NULL || !may_update(c, path, create))
+        return;
+    if (work_out(c, gu, json, path, &f)) {
+        u.apps = f.apps;
+        u.app_count = f.app_count;
+        u.groups = f.groups;
+        u.group_count = f.group_count;
+        u.changed_group = path;
+        if (run_update(c, &u, &res)) {
+            if (u.dry_run) {
+                answer_dry_run(c, res);
+            } else {
+                answer_deployment(c, create ? 201 : 200, res);
+                if (create)
+                    answer_location(c, path);
+            }
         }
     }
-    free(f.apps);
-    free(f.groups);
+    flat_done(&f);
+}
+
+static void group_change(struct call *c, struct str url_path, bool create)
+{
+    CLEANUP(body_free_p) cJSON *json = body_json(c);
+
+    if (json != NULL)
+        group_update_run(c, json, url_path, create);
+}
+
+/* An update replaces what it names and keeps what it does not, as a merge patch does; only a null, which removes,
+ * has to be said in its words. */
+static void group_merge_patch(struct call *c, struct str id, const cJSON *patch)
+{
+    static const char *const fields[] = { "apps", "groups", "dependencies", "enforceRole", "id" };
+    CLEANUP(body_free_p) cJSON *update = cJSON_Duplicate(patch, true);
+    const cJSON *e;
+
+    if (!cJSON_IsObject(update)) {
+        issue_at(&c->issues, NULL, "error.expected.jsobject");
+        answer_issues(c, "Invalid JSON");
+        return;
+    }
+    cJSON_ArrayForEach(e, patch)
+    {
+        struct place p = PLACE_FIELD(NULL, arena_str(&c->arena, str_of(e->string)).p);
+        size_t i = 0;
+        while (i < 5 && !str_is(str_of(e->string), fields[i]))
+            i++;
+        if (i == 5 || (i == 4 && (cJSON_IsNull(e) || !str_eq(path_resolve(&c->arena, id, body_str(patch, "id")), id))))
+            issue_at(&c->issues, &p, "cannot be changed by a merge patch");
+        else if (cJSON_IsNull(e))
+            cJSON_ReplaceItemInObjectCaseSensitive(update, e->string, i == 3 ? cJSON_CreateFalse() : cJSON_CreateArray());
+    }
+    if (!answer_bad(c, "Object is not valid"))
+        group_update_run(c, update, id, false);
 }
 
 static void group_delete(struct call *c, struct str id)
 {
     struct flat f = { .c = c };
-    struct root_update u = { .force = query_flag(c, "force", false), .changed_group = id };
+    struct root_update u = {
+        .force = query_flag(c, "force", false), .dry_run = query_flag(c, "dryRun", false), .changed_group = id
+    };
     const struct update_result *res;
 
     if (!group_exists(c, id)) {
@@ -644,10 +700,13 @@ static void group_delete(struct call *c, struct str id)
     u.app_count = f.app_count;
     u.groups = f.groups;
     u.group_count = f.group_count;
-    if (run_update(c, &u, &res))
-        answer_deployment(c, 200, res);
-    free(f.apps);
-    free(f.groups);
+    if (run_update(c, &u, &res)) {
+        if (u.dry_run)
+            answer_dry_run(c, res);
+        else
+            answer_deployment(c, 200, res);
+    }
+    flat_done(&f);
 }
 
 static void group_patch(struct call *c, struct str id)
@@ -663,6 +722,10 @@ static void group_patch(struct call *c, struct str id)
         return;
     if (!group_exists(c, id)) {
         missing(c, id);
+        return;
+    }
+    if (body_is_merge_patch(c)) {
+        group_merge_patch(c, id, json);
         return;
     }
     if (!precondition_on(c, version_of(c, id)))
@@ -709,10 +772,10 @@ void handle_groups(struct call *c)
         group_show(c, id);
         return;
     case HTTP_VERB_POST:
-        group_update_run(c, id, true);
+        group_change(c, id, true);
         return;
     case HTTP_VERB_PUT:
-        group_update_run(c, id, false);
+        group_change(c, id, false);
         return;
     case HTTP_VERB_PATCH:
         group_patch(c, id);

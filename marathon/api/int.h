@@ -54,6 +54,8 @@ void query_each(struct call *c, const char *name, void (*fn)(void *arg, struct s
 /* "/a/b" from segments [from, to). */
 struct str segments_path(struct call *c, size_t from, size_t to);
 cJSON *body_json(struct call *c); /* NULL: the answer is made */
+/* RFC 7396: in it null removes; in any other body it is as if the key were not there. */
+bool body_is_merge_patch(const struct call *c);
 bool parse_version(struct call *c, struct str text, struct wall *ret);
 
 enum embed {
@@ -105,7 +107,7 @@ struct app *app_from_json(struct call *c, const cJSON *json, struct str base, co
 /* --- change.c ------------------------------------------------------------------------------------------- */
 /* Carries the update out; false: it failed, and that is the answer. */
 bool run_update(struct call *c, struct root_update *u, const struct update_result **ret);
-void answer_steps(struct call *c, const struct deployment *d); /* of a dry run */
+void answer_dry_run(struct call *c, const struct update_result *res);
 
 /* --- merge.c ------------------------------------------------------------------------------------------- */
 cJSON *json_merge_patch(cJSON *target, const cJSON *patch); /* target is taken; so is the answer the caller's */

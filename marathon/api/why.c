@@ -4,33 +4,6 @@
  */
 #include "marathon/api/advice.h"
 
-static void quantity(struct call *c, struct jsonw *w, const struct reject_note *n, const char *hostname)
-{
-    static const char *const units[] = { [REJECT_CPUS] = "cpus",
-                                         [REJECT_MEM] = "MB of mem",
-                                         [REJECT_DISK] = "MB of disk",
-                                         [REJECT_GPUS] = "gpus",
-                                         [REJECT_PORTS] = "ports" };
-    const char *unit = n->reason <= REJECT_PORTS ? units[n->reason] : NULL;
-
-    if (n->detail[0] != '\0' && unit == NULL) {
-        jsonw_key_c(w, "text", n->detail);
-        return;
-    }
-    if (unit == NULL || n->need_milli == 0) {
-        jsonw_key_c(w, "text", n->detail[0] != '\0' ? n->detail : reject_name(n->reason));
-        return;
-    }
-    struct str need = scalar_text(&c->arena, n->need_milli), have = scalar_text(&c->arena, n->have_milli);
-    jsonw_key_milli(w, "needs", n->need_milli);
-    jsonw_key_milli(w, "offered", n->have_milli);
-    jsonw_key_s(w, "text",
-                n->detail[0] != '\0' && n->reason == REJECT_PORTS
-                    ? str_of(n->detail)
-                    : arena_fmt(&c->arena, "needs %.*s %s, agent %s offered %.*s", STR_ARG(need), unit,
-                                hostname, STR_ARG(have)));
-}
-
 static void refusal(struct call *c, struct jsonw *w, const struct reject_note *n, const char *hostname)
 {
     jsonw_key_wall(w, "at", n->at);
@@ -40,7 +13,7 @@ static void refusal(struct call *c, struct jsonw *w, const struct reject_note *n
         if ((n->reasons & (1u << k)) != 0)
             jsonw_c(w, reject_name((enum reject_reason)k));
     jsonw_array_close(w);
-    quantity(c, w, n, hostname);
+    advice_refusal(c, w, n, hostname);
 }
 
 static void agents(struct call *c, struct jsonw *w, const struct queue_stats *q)

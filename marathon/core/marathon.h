@@ -56,6 +56,7 @@ struct update_result {
     char deployment_id[UUID_TEXT_SIZE];
     struct wall version;
     const struct deployment *plan; /* dry run: valid until the next step */
+    const struct prediction *prediction; /* of it; NULL: could not be made */
     /* When not done: */
     enum update_problem {
         UPDATE_OK,

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "marathon/core/internal.h"
+#include "marathon/core/predict.h"
 
 struct group_undo {
     struct group *group;
@@ -521,6 +522,7 @@ int root_update_apply(struct marathon *m, const struct root_update *u, struct up
             struct deployment *dep = deployment_new(m, d.version);
             dep->plan = d.plan;
             ret->plan = dep;
+            ret->prediction = predict(m, &d.plan, &m->out->arena);
             ret->done = true;
             memcpy(ret->deployment_id, dep->id, sizeof dep->id);
             ret->version = d.version;

@@ -24,6 +24,7 @@ struct apiworld {
     struct api_answer answer;
     unsigned published;
     struct str if_match; /* of the next calls */
+    const char *content_type; /* of the next bodies; NULL: application/json */
 };
 
 static void apiworld_store(struct apiworld *aw)
@@ -171,7 +172,7 @@ static unsigned call_as(struct apiworld *aw, const char *method, const char *tar
     r.query = query;
     r.target = str_of(target);
     if (body != NULL)
-        r.content_type = STR("application/json");
+        r.content_type = aw->content_type != NULL ? str_of(aw->content_type) : STR("application/json");
     api_answer_done(&aw->answer);
     api_answer_init(&aw->answer);
     api_handle(&aw->api, &r, &aw->answer);

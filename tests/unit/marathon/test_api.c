@@ -614,7 +614,8 @@ TEST("dryRun=true tells the steps and changes nothing")
     CHECK_INT(call(&aw, "POST", "/v2/apps?dryRun=true", WEB), 200);
     CHECK_STR(body_of(&aw),
               STR("{\"steps\":[{\"actions\":[{\"action\":\"StartApplication\",\"app\":\"/web\"}]},"
-                  "{\"actions\":[{\"action\":\"ScaleApplication\",\"app\":\"/web\"}]}]}"));
+                  "{\"actions\":[{\"action\":\"ScaleApplication\",\"app\":\"/web\"}]}],\"placements\":[],"
+                  "\"unplaced\":[{\"app\":\"/web\",\"instances\":2,\"text\":\"no agent has offered anything yet\"}]}"));
     CHECK_INT(call(&aw, "GET", "/v2/apps/web", NULL), 404);
     CHECK_INT(aw.published, 0);
     (void)call(&aw, "POST", "/v2/apps", WEB);
