@@ -9,14 +9,13 @@
 #include "marathon/core/pathid.h"
 #include "marathon/core/pod.h"
 
-/* --- step.c: what a step gives out --------------------------------------------------------------------- */
+/* --- out.c: what a step gives out ---------------------------------------------------------------------- */
 struct marathon_action *step_action(struct marathon *m, enum action_type t);
 struct bus_event *bus_emit(struct marathon *m, enum bus_type t);
 struct store_op *step_store(struct marathon *m, enum store_kind k, struct str id);
 struct str step_keep(struct marathon *m, struct str s); /* a copy that lives as long as the actions */
 
-/* --- state.c: objects ------------------------------------------------------------------------------------
- */
+/* --- state.c: objects ---------------------------------------------------------------------------------- */
 struct str text_own(struct str s); /* terminated copy from malloc */
 void text_free(struct str s);
 struct spec *spec_new(const struct app *a, struct wall version, struct wall scaling_at,
@@ -24,18 +23,16 @@ struct spec *spec_new(const struct app *a, struct wall version, struct wall scal
 struct spec *spec_ref(struct spec *s);
 void spec_unref(struct marathon *m, struct spec *s);      /* the last one deletes the record; NULL is fine */
 struct slot *slot_get(struct marathon *m, struct str id); /* made when missing */
+void slot_mark(struct marathon *m, struct slot *s); /* look at it before the step ends */
 void slot_add_version(struct marathon *m, struct slot *s, struct spec *spec);
-void slot_maybe_free(struct marathon *m, struct slot *s);
 struct group *group_get(struct marathon *m, struct str path);
 void group_free(struct marathon *m, struct group *g);
 void failure_set(struct task_failure *f, struct str host, struct str message, struct str task_id,
                  struct str agent_id, const char *state, struct wall at, struct wall version);
 void failure_clear(struct task_failure *f);
 void queue_stats_free(struct queue_stats *q);
-void marathon_free_dead(struct marathon *m);
 
-/* --- agents.c --------------------------------------------------------------------------------------------
- */
+/* --- agents.c ------------------------------------------------------------------------------------------ */
 struct agent *seen_agent_get(struct marathon *m, struct str id, struct str hostname, struct str region,
                              struct str zone, const struct attribute *attributes,
                              size_t count); /* one reference */
@@ -48,8 +45,7 @@ void seen_agents_forget(struct marathon *m); /* a new subscription: who is there
 void seen_agent_lost(struct marathon *m, struct str id);
 void seen_agents_free(struct marathon *m);
 
-/* --- every.c: one instance on every agent -----------------------------------------------------------------
- */
+/* --- every.c: one instance on every agent -------------------------------------------------------------- */
 void every_set(struct marathon *m, struct slot *s); /* its definition has changed */
 void every_free(struct marathon *m, struct slot *s);
 void every_census(struct marathon *m, struct slot *s); /* an action begins: see who is there */
@@ -68,8 +64,7 @@ void every_refused(struct marathon *m, struct instance *i);
 void every_returned(struct marathon *m, struct instance *i); /* from an agent that was lost */
 struct instance *every_waiting(const struct slot *s, const struct agent *a);
 
-/* --- instance.c --------------------------------------------------------------------------------------------
- */
+/* --- instance.c ---------------------------------------------------------------------------------------- */
 struct instance *instance_new(struct marathon *m, struct slot *s, struct spec *spec, struct str id);
 struct instance *instance_schedule_new(struct marathon *m, struct slot *s);
 struct instance *instance_schedule_pinned(struct marathon *m, struct slot *s, struct agent *a);
@@ -90,28 +85,27 @@ void instance_store(struct marathon *m, struct instance *i);
 void instance_set_old(struct marathon *m, struct instance *i, bool old);
 void instance_free(struct instance *i);
 
-/* --- restore.c ---------------------------------------------------------------------------------------------
- */
+/* --- life.c -------------------------------------------------------------------------------------------- */
+void marathon_free_dead(struct marathon *m);
+
+/* --- restore.c ----------------------------------------------------------------------------------------- */
 void instance_resume(struct marathon *m, struct instance *i);
 
-/* --- lifecycle.c -------------------------------------------------------------------------------------------
- */
-void slot_mark(struct marathon *m, struct slot *s); /* look at it before the step ends */
+/* --- lifecycle.c --------------------------------------------------------------------------------------- */
+void slot_maybe_free(struct marathon *m, struct slot *s);
 void slot_check(struct marathon *m, struct slot *s);
 void slot_set_spec(struct marathon *m, struct slot *s, struct spec *spec); /* the definition in the root */
 struct rolling_counts slot_counts(const struct slot *s);
 void marathon_settle(struct marathon *m); /* until nothing is dirty */
 
-/* --- kill.c ------------------------------------------------------------------------------------------------
- */
+/* --- kill.c -------------------------------------------------------------------------------------------- */
 void instance_kill(struct marathon *m, struct instance *i, enum goal goal);
 void instance_retire(struct marathon *m, struct instance *i); /* not wanted now; volumes are kept */
 void kill_ended(struct marathon *m, struct instance *i); /* no task of it is left to kill */
 void kill_timer(struct marathon *m, struct instance *i);
 void kill_pump(struct marathon *m);
 
-/* --- deployment.c ------------------------------------------------------------------------------------------
- */
+/* --- deployment.c -------------------------------------------------------------------------------------- */
 struct deployment *deployment_new(struct marathon *m, struct wall version);
 void deployment_start(struct marathon *m, struct deployment *d);
 void deployment_poke(struct marathon *m, struct deployment *d); /* a slot of it is done */
@@ -128,8 +122,7 @@ void plan_free(struct marathon *m, struct plan *p);
 int deployment_back(struct marathon *m, struct deployment *d, const char *reason, struct update_result *ret,
                     struct error *err);
 
-/* --- rollout.c ---------------------------------------------------------------------------------------------
- */
+/* --- rollout.c ----------------------------------------------------------------------------------------- */
 void rollout_begin(struct marathon *m, struct slot *s); /* after rolling_begin */
 void rollout_end(struct marathon *m, struct slot *s);
 bool rollout_may_move(struct marathon *m, struct slot *s); /* also sets the bounds of rolling */
@@ -140,22 +133,19 @@ void rollouts_undo(struct marathon *m);                /* those that must turn r
 int rollout_command(struct marathon *m, struct str app_id, enum rollout_verb v, struct update_result *ret,
                     struct error *err);
 
-/* --- plan.c ------------------------------------------------------------------------------------------------
- */
+/* --- plan.c -------------------------------------------------------------------------------------------- */
 /* Builds the steps from the slots in changed (from = spec, to = next). False: a dependency cycle (text says
  * where). */
 bool plan_build(struct marathon *m, struct slot *const *changed, size_t n, struct plan *ret, char *text,
                 size_t text_size);
 
-/* --- update.c ----------------------------------------------------------------------------------------------
- */
+/* --- update.c ------------------------------------------------------------------------------------------ */
 int root_update_apply(struct marathon *m, const struct root_update *u, struct update_result *ret,
                       struct error *err);
 void change_free(struct marathon *m, struct root_change *c);
 void service_ports_count(struct marathon *m, const struct app *a, int by);
 
-/* --- launch.c ----------------------------------------------------------------------------------------------
- */
+/* --- launch.c ------------------------------------------------------------------------------------------ */
 void launch_offers(struct marathon *m, struct offer *offers, size_t n);
 void launch_wait(struct marathon *m, struct slot *s); /* something is scheduled */
 void launch_unwait(struct marathon *m, struct slot *s);
@@ -175,8 +165,7 @@ struct batch {
 };
 void batch_add(struct marathon *m, struct batch *b, const struct launch *l);
 
-/* --- resident.c: instances with persistent volumes -------------------------------------------------------
- */
+/* --- resident.c: instances with persistent volumes ----------------------------------------------------- */
 void reservation_ask(struct marathon *m, struct instance *i, struct agent *agent); /* takes the reference */
 void reservation_guard(struct marathon *m, struct instance *i);
 void reservation_timer(struct marathon *m, struct instance *i);
@@ -191,15 +180,13 @@ bool garbage_wanted(const struct marathon *m); /* offers, for its sake */
 /* Looks at what is reserved with our labels in the offer: gives back what is nobody's. */
 void reservations_review(struct marathon *m, struct offer *o, struct batch *b);
 
-/* --- status.c ----------------------------------------------------------------------------------------------
- */
+/* --- status.c ------------------------------------------------------------------------------------------ */
 void status_apply(struct marathon *m, const struct status_event *e);
 void instance_timer(struct marathon *m, struct instance *i);
 void unreachable_arm(struct marathon *m, struct instance *i);
 void note_failure(struct marathon *m, struct instance *i, const char *state, struct str message);
 
-/* --- checks.c ----------------------------------------------------------------------------------------------
- */
+/* --- checks.c ------------------------------------------------------------------------------------------ */
 void checks_start(struct marathon *m, struct instance *i); /* it is running */
 void checks_stop(struct marathon *m, struct instance *i);  /* not running any more: results forgotten */
 void checks_due(struct marathon *m, struct instance *i, struct timer *t);
@@ -208,7 +195,7 @@ void probe_result(struct marathon *m, const struct probe_event *e);
 void checks_mesos(struct marathon *m, struct instance *i, bool healthy, struct str message);
 void checks_register(struct marathon *m, struct slot *s, bool on);
 
-/* --- containers.c: of a pod's instance ------------------------------------------------------------------- */
+/* --- containers.c: of a pod's instance ----------------------------------------------------------------- */
 void containers_init(struct marathon *m, struct instance *i, enum task_state state); /* none for apps */
 void containers_clear(struct instance *i);
 /* SIZE_MAX: no task of the present incarnation. */

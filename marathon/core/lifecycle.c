@@ -4,13 +4,22 @@
  * when nothing is to do. */
 #include "marathon/core/internal.h"
 
-void slot_mark(struct marathon *m, struct slot *s)
+void slot_maybe_free(struct marathon *m, struct slot *s)
 {
-    if (s->dirty || s->dead)
+    if (s->spec != NULL || s->job != NULL || s->instance_count != 0 || s->deployment != NULL || s->has_next || s->dead)
         return;
-    s->dirty = true;
-    s->dirty_next = m->dirty;
-    m->dirty = s;
+    for (size_t i = 0; i < s->version_count; i++)
+        spec_unref(m, s->versions[i]);
+    s->version_count = 0;
+    timer_clear(&m->timers, &s->backoff_timer);
+    timer_clear(&m->timers, &s->rollout_timer);
+    every_free(m, s);
+    launch_unwait(m, s);
+    if (s->failure.has && m->out != NULL)
+        (void)step_store(m, STORE_FAILURE_DELETE, s->id);
+    HASH_DEL(m->slots, s);
+    s->dead = true;
+    LL_PREPEND2(m->dead_slots, s, wait_next);
 }
 
 void slot_set_spec(struct marathon *m, struct slot *s, struct spec *spec)
@@ -37,8 +46,7 @@ struct rolling_counts slot_counts(const struct slot *s)
                                     .new_ready = s->ready[0] };
 }
 
-/* --- choosing victims ------------------------------------------------------------------------------------
- */
+/* --- choosing victims ---------------------------------------------------------------------------------- */
 static int state_rank(enum instance_state s)
 {
     switch (s) {
@@ -202,8 +210,7 @@ static void kill_old(struct marathon *m, struct slot *s, int64_t count, bool cou
     free(v);
 }
 
-/* --- actions ---------------------------------------------------------------------------------------------
- */
+/* --- actions ------------------------------------------------------------------------------------------- */
 /* Instances that wait are made as far as they can soon be launched: a definition may ask for two thousand
  * million of them. More follow when these have been placed, or with the next refill of launch tokens. */
 enum { WAITING_PER_APP_MAX = 20000, INSTANCES_MAX = 1000000 };

@@ -137,7 +137,7 @@ int64_t slot_queued(const struct slot *s)
     return n;
 }
 
-/* --- specs ---------------------------------------------------------------------------------------------- */
+/* --- specs --------------------------------------------------------------------------------------------- */
 struct spec *spec_new(const struct app *a, struct wall version, struct wall scaling_at, struct wall config_at)
 {
     char *mem = xcalloc(1, ((sizeof(struct spec) + 15) & ~(size_t)15) + schema_bytes(&schema_app, a));
@@ -174,7 +174,16 @@ void spec_unref(struct marathon *m, struct spec *s)
     m->dead_specs[m->dead_spec_count++] = s;
 }
 
-/* --- slots ---------------------------------------------------------------------------------------------- */
+/* --- slots --------------------------------------------------------------------------------------------- */
+void slot_mark(struct marathon *m, struct slot *s)
+{
+    if (s->dirty || s->dead)
+        return;
+    s->dirty = true;
+    s->dirty_next = m->dirty;
+    m->dirty = s;
+}
+
 struct slot *slot_get(struct marathon *m, struct str id)
 {
     struct slot *s = slot_find(m, id);
@@ -197,24 +206,6 @@ void slot_add_version(struct marathon *m, struct slot *s, struct spec *spec)
         spec_unref(m, s->versions[0]);
         memmove(s->versions, s->versions + 1, --s->version_count * sizeof *s->versions);
     }
-}
-
-void slot_maybe_free(struct marathon *m, struct slot *s)
-{
-    if (s->spec != NULL || s->job != NULL || s->instance_count != 0 || s->deployment != NULL || s->has_next || s->dead)
-        return;
-    for (size_t i = 0; i < s->version_count; i++)
-        spec_unref(m, s->versions[i]);
-    s->version_count = 0;
-    timer_clear(&m->timers, &s->backoff_timer);
-    timer_clear(&m->timers, &s->rollout_timer);
-    every_free(m, s);
-    launch_unwait(m, s);
-    if (s->failure.has && m->out != NULL)
-        (void)step_store(m, STORE_FAILURE_DELETE, s->id);
-    HASH_DEL(m->slots, s);
-    s->dead = true;
-    LL_PREPEND2(m->dead_slots, s, wait_next);
 }
 
 void failure_clear(struct task_failure *f)
@@ -253,16 +244,7 @@ void queue_stats_free(struct queue_stats *q)
     free(q);
 }
 
-static void slot_free(struct slot *s)
-{
-    queue_stats_free(s->queue);
-    failure_clear(&s->failure);
-    free(s->versions);
-    text_free(s->id);
-    free(s);
-}
-
-/* --- groups --------------------------------------------------------------------------------------------- */
+/* --- groups -------------------------------------------------------------------------------------------- */
 struct group *group_get(struct marathon *m, struct str path)
 {
     struct group *g = group_find(m, path);
@@ -285,32 +267,4 @@ void group_free(struct marathon *m, struct group *g)
     free(g);
 }
 
-/* --- the dead ------------------------------------------------------------------------------------------- */
-void marathon_free_dead(struct marathon *m)
-{
-    struct slot *s, *st;
-
-    for (struct instance *i = m->graves, *next; i != NULL; i = next) {
-        next = i->queue_next;
-        every_unpin(i);
-        seen_agent_unref(m, i->agent);
-        instance_free(i);
-    }
-    m->graves = NULL;
-    seen_agents_free_dead(m);
-    for (struct deployment *d = m->dead_deployments, *next; d != NULL; d = next) {
-        next = d->queue_next;
-        deployment_free(m, d);
-    }
-    m->dead_deployments = NULL;
-    jobs_free_dead(m);
-    deleted_free_dead(m);
-    for (size_t i = 0; i < m->dead_spec_count; i++) {
-        free(m->dead_specs[i]->json);
-        free(m->dead_specs[i]);
-    }
-    m->dead_spec_count = 0;
-    LL_FOREACH_SAFE2(m->dead_slots, s, st, wait_next)
-    slot_free(s);
-    m->dead_slots = NULL;
-}
+/* --- the dead ------------------------------------------------------------------------------------------ */

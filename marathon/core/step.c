@@ -1,71 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The machine: dispatch, what a step gives out, and recovery's last act. */
+/* The machine: events to those who handle them, and recovery's last act. */
 #include "marathon/core/internal.h"
 #include "marathon/core/job_int.h"
-
-enum { ACTIONS_ARENA_BYTES_MAX = 1 << 30 };
-
-static const char *const bus_names[BUS_TYPE_COUNT] = {
-#define X(sym, text) text,
-    BUS_EVENTS(X)
-#undef X
-};
-
-const char *bus_type_name(enum bus_type t)
-{
-    return bus_names[t];
-}
-
-/* --- output ----------------------------------------------------------------------------------------------
- */
-struct marathon_action *step_action(struct marathon *m, enum action_type t)
-{
-    struct marathon_actions *out = m->out;
-
-    ARRAY_ROOM(out->v, out->n, out->cap);
-    out->v[out->n] = (struct marathon_action){ .type = t };
-    return &out->v[out->n++];
-}
-
-struct bus_event *bus_emit(struct marathon *m, enum bus_type t)
-{
-    struct bus_event *e = &step_action(m, DO_EVENT)->event;
-
-    e->type = t;
-    e->at = m->wall;
-    return e;
-}
-
-struct str step_keep(struct marathon *m, struct str s)
-{
-    if (s.p == NULL)
-        return s;
-    s = arena_str(&m->out->arena, s);
-    ASSERT(s.p != NULL);
-    return s;
-}
-
-struct store_op *step_store(struct marathon *m, enum store_kind k, struct str id)
-{
-    struct marathon_actions *out = m->out;
-
-    ARRAY_ROOM(out->stores, out->store_count, out->store_cap);
-    out->stores[out->store_count] = (struct store_op){ .kind = k, .id = step_keep(m, id) };
-    return &out->stores[out->store_count++];
-}
-
-void marathon_actions_init(struct marathon_actions *a)
-{
-    *a = (struct marathon_actions){ .wake_at = MONO_NEVER };
-    arena_init(&a->arena, ACTIONS_ARENA_BYTES_MAX);
-}
-
-void marathon_actions_done(struct marathon_actions *a)
-{
-    free(a->stores);
-    free(a->v);
-    arena_done(&a->arena);
-}
 
 static void flush_instances(struct marathon *m)
 {
@@ -80,80 +16,7 @@ static void flush_instances(struct marathon *m)
     m->store_dirty = NULL;
 }
 
-/* --- life ------------------------------------------------------------------------------------------------
- */
-struct marathon *marathon_new(const struct marathon_config *c)
-{
-    struct marathon *m = xcalloc(1, sizeof *m);
-
-    m->config = *c;
-    m->service_ports = xcalloc(65536, sizeof *m->service_ports);
-    m->token_timer = (struct timer){ .kind = TIMER_TOKENS, .owner = m };
-    m->revive_timer = (struct timer){ .kind = TIMER_REVIVE, .owner = m };
-    m->deleted_timer = (struct timer){ .kind = TIMER_DELETED, .owner = m };
-    m->reconcile_timer = (struct timer){ .kind = TIMER_RECONCILE, .owner = m };
-    return m;
-}
-
-void marathon_free(struct marathon *m)
-{
-    if (m == NULL)
-        return;
-    m->out = NULL;
-    marathon_free_dead(m);
-    jobs_free(m);
-    deleted_free(m);
-    for (struct instance *i = m->instances, *next; i != NULL; i = next) {
-        next = i->hh.next;
-        HASH_DEL(m->instances, i);
-        spec_unref(m, i->spec);
-        free(i->checks);
-        i->checks = NULL;
-        i->queue_next = m->graves;
-        m->graves = i;
-    }
-    for (struct deployment *d = m->deployments, *next; d != NULL; d = next) {
-        next = d->hh.next;
-        HASH_DEL(m->deployments, d);
-        deployment_free(m, d);
-    }
-    for (size_t i = 0; i < m->change_count; i++)
-        change_free(m, m->changes[i]);
-    for (struct slot *s = m->slots, *next; s != NULL; s = next) {
-        next = s->hh.next;
-        every_free(m, s);
-        HASH_DEL(m->slots, s);
-        for (size_t i = 0; i < s->version_count; i++)
-            spec_unref(m, s->versions[i]);
-        spec_unref(m, s->spec);
-        s->wait_next = m->dead_slots;
-        m->dead_slots = s;
-    }
-    for (struct group *g = m->groups, *next; g != NULL; g = next) {
-        next = g->hh.next;
-        group_free(m, g);
-    }
-    for (struct probe *p = m->probes, *next; p != NULL; p = next) {
-        next = p->hh.next;
-        HASH_DEL(m->probes, p);
-        free(p);
-    }
-    seen_agents_free(m);
-    while (m->garbage != NULL)
-        garbage_free(m, m->garbage);
-    marathon_free_dead(m);
-    free(m->dead_specs);
-    free(m->changes);
-    free(m->check_queue);
-    free(m->timers.heap);
-    free(m->service_ports);
-    free(m->framework_id);
-    free(m->master);
-    free(m);
-}
-
-/* --- events ----------------------------------------------------------------------------------------------
- */
+/* --- events -------------------------------------------------------------------------------------------- */
 static void started(struct marathon *m)
 {
     struct slot *s, *tmp;
