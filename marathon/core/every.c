@@ -22,9 +22,29 @@
 #define PATIENCE_NS (30 * NS_PER_S)
 
 /* --- life ------------------------------------------------------------------------------------------------- */
+/* The app is another now: what waits for its agent may go to any. */
+static void release_pins(struct marathon *m, struct slot *s)
+{
+    for (struct instance *i = s->instances; i != NULL; i = i->next) {
+        if (!i->pinned)
+            continue;
+        every_unpin(i);
+        if (i->state != INSTANCE_SCHEDULED)
+            continue;
+        instance_change_begin(i);
+        i->unplaced = false;
+        instance_change_end(m, i);
+        timer_clear(&m->timers, &i->timer);
+        seen_agent_unref(m, i->agent);
+        i->agent = NULL;
+    }
+}
+
 void every_set(struct marathon *m, struct slot *s)
 {
     if (s->spec == NULL || !app_is_every(&s->spec->app) || s->spec->app.instances.v == 0) {
+        if (s->every != NULL)
+            release_pins(m, s);
         every_free(m, s);
         return;
     }
