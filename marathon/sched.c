@@ -213,6 +213,17 @@ static struct check_result check_of(const struct stoa_status *st)
     return (struct check_result){ .kind = CHECK_RESULT_NONE };
 }
 
+/* A container is in a network once, and the agent tells them in the order in which they were asked for. */
+static uint8_t network_number(const struct stoa_status *st, size_t index)
+{
+    uint8_t n = 0;
+    for (size_t i = 1; i <= index; i++) {
+        const char *a = st->ip_addresses[i - 1].network, *b = st->ip_addresses[i].network;
+        n = (uint8_t)(n + (a != NULL && b != NULL && strcmp(a, b) != 0));
+    }
+    return n;
+}
+
 static void on_update(struct stoa_scheduler *s, const struct stoa_status *st, void *user)
 {
     struct marathon_event ev = { .type = EVENT_STATUS };
@@ -225,7 +236,8 @@ static void on_update(struct stoa_scheduler *s, const struct stoa_status *st, vo
         if (t.n == 0 || t.n >= sizeof ips[n].text)
             continue;
         memcpy(ips[n].text, t.p, t.n + 1);
-        ips[n++].v6 = st->ip_addresses[i].is_v6;
+        ips[n].v6 = st->ip_addresses[i].is_v6;
+        ips[n++].network = network_number(st, i);
     }
     if ((int)st->state < 0 || (int)st->state >= TASK_STATE_COUNT) {
         log_warn("update_ignored", "task=" LOG_Q " state=%d", LOG_QARG(str_of(st->task_id)), (int)st->state);

@@ -256,15 +256,30 @@ static void render_container(struct jsonw *w, const struct instance *i, size_t k
     jsonw_close(w);
 }
 
-static void render_networks(struct jsonw *w, const struct instance *i)
+/* The name of the pod's network of this number; empty: the host's. */
+static struct str network_name(const struct call *c, const struct pod *p, unsigned number)
+{
+    LIST_EACH(p->networks, struct network, n)
+    {
+        if (n->mode.v != NET_HOST && number-- == 0)
+            return n->mode.v == NET_BRIDGE ? c->m->config.bridge_name : n->name;
+    }
+    return (struct str){ NULL, 0 };
+}
+
+static void render_networks(const struct call *c, struct jsonw *w, const struct instance *i)
 {
     jsonw_key_array(w, "networks");
-    if (i->ip_count != 0) {
+    for (unsigned k = 0; k < i->ip_count;) {
+        unsigned number = i->ips[k].network;
         jsonw_open(w);
         jsonw_key_array(w, "addresses");
-        for (unsigned k = 0; k < i->ip_count; k++)
+        for (; k < i->ip_count && i->ips[k].network == number; k++)
             jsonw_c(w, i->ips[k].text);
         jsonw_array_close(w);
+        struct str name = network_name(c, i->spec->app.pod, number);
+        if (name.n != 0)
+            jsonw_key_s(w, "name", name);
         jsonw_close(w);
     }
     jsonw_array_close(w);
@@ -276,7 +291,6 @@ static void render_instance_status(struct call *c, struct jsonw *w, const struct
     struct pod_resources sum = { a->cpus, a->mem, a->disk, a->gpus };
     struct sbuf b = SBUF_INIT(8192);
 
-    (void)c;
     jsonw_open(w);
     jsonw_key_s(w, "id", i->id);
     jsonw_key_c(w, "status", instance_status(i));
@@ -296,7 +310,7 @@ static void render_instance_status(struct call *c, struct jsonw *w, const struct
             jsonw_key_s(w, "agentZone", i->agent->zone);
     }
     render_resources(w, &sum);
-    render_networks(w, i);
+    render_networks(c, w, i);
     jsonw_key_array(w, "containers");
     for (size_t k = 0; k < i->container_count; k++)
         render_container(w, i, k);

@@ -71,8 +71,12 @@ static void put_instance(struct jsonw *w, const struct instance *i)
     numbers(w, "ports", i->ports, i->port_count);
     numbers(w, "containerPorts", i->container_ports, i->port_count);
     jsonw_key_array(w, "ips");
-    for (unsigned k = 0; k < i->ip_count; k++)
-        jsonw_c(w, i->ips[k].text);
+    for (unsigned k = 0; k < i->ip_count; k++) {
+        if (i->ips[k].network == 0)
+            jsonw_c(w, i->ips[k].text);
+        else
+            jsonw_fmt(w, "%s#%u", i->ips[k].text, i->ips[k].network);
+    }
     jsonw_array_close(w);
     if (i->reservation == RESERVATION_NONE)
         return;
@@ -441,10 +445,15 @@ static void load_ips(struct load *l, const cJSON *array, struct stored_instance 
 
     cJSON_ArrayForEach(e, array)
     {
-        struct str t = cJSON_IsString(e) ? str_of(e->valuestring) : STR("");
+        struct str rest = cJSON_IsString(e) ? str_of(e->valuestring) : STR(""), t;
+        uint64_t network = 0;
+        if (str_cut(&rest, '#', &t))
+            (void)str_u64(&rest, UINT8_MAX, &network);
         if (t.n == 0 || t.n >= sizeof v->text || si->ip_count == 4 || v == NULL)
             continue;
-        memcpy(v[si->ip_count].text, t.p, t.n + 1);
+        memcpy(v[si->ip_count].text, t.p, t.n);
+        v[si->ip_count].text[t.n] = 0;
+        v[si->ip_count].network = (uint8_t)network;
         v[si->ip_count++].v6 = str_contains(t, STR(":"));
     }
     si->ips = v;

@@ -97,6 +97,7 @@ struct leftover {
 struct ip_addr {
     char text[46];
     bool v6;
+    uint8_t network; /* of the container's networks that are not the host's, from 0 */
 };
 
 struct check {

@@ -16,7 +16,7 @@ if not MISSING and os.environ.get("STOA_OWN_NETWORK") != "1":
     os.environ["STOA_OWN_NETWORK"] = "1"
     os.execvp("unshare", ["unshare", "-n", sys.executable, *sys.argv])
 
-dev = conf = state = None
+dev = conf = state = own = None
 
 
 def sh(*args):
@@ -69,7 +69,7 @@ def sandbox(id, file):
 
 @case("a task on a bridge network gets an address, is reached at it, and says so in every place")
 def _():
-    global dev, conf, state
+    global dev, conf, state, own
     if MISSING:
         raise Skip(MISSING)
     sh("ip", "link", "set", "lo", "up")
@@ -77,10 +77,13 @@ def _():
     sh("ip", "addr", "add", HOST + "/24", "dev", "host0")
     for name in ("host0", "peer0"):
         sh("ip", "link", "set", name, "up")
-    conf, state = tempfile.mkdtemp(dir=scratch()), tempfile.mkdtemp(dir=scratch())
+    conf, state, own = (tempfile.mkdtemp(dir=scratch()) for _ in range(3))
     network("one", 77)
+    network("two", 78, ipMasq=True)
     open(f"{conf}/broken", "w").write("{")
-    dev = Dev(agent_flags=["ip=0.0.0.0", f"advertise_ip={HOST}", f"network_cni_config_dir={conf}", f"network_cni_plugins_dir=/nowhere:{PLUGINS}"],
+    dns = {"mesos": [{"network_mode": "CNI", "network_name": "two", "dns": {"nameservers": ["10.78.0.53"], "search": ["example.org"]}}]}
+    dev = Dev(agent_flags=["ip=0.0.0.0", f"advertise_ip={HOST}", f"network_cni_config_dir={conf}", f"network_cni_plugins_dir={own},{PLUGINS}",
+                           "default_container_dns=" + json.dumps(dns), "recovery_timeout=30secs"],
               marathon_flags=["mesos_bridge_name=bridged"])
     dev.deploy(app("/a", 'cat /etc/hosts /etc/hostname > files; hostname > name; exec "$STOA" hello --port=8080',
                    container={"type": "MESOS", "portMappings": [{"containerPort": 8080, "name": "web"}]}))
@@ -102,6 +105,118 @@ def _():
     if MISSING:
         raise Skip(MISSING)
     remove("/a")
+    nothing_left()
+
+
+def plugin(name, text):
+    open(f"{own}/{name}", "w").write("#!/bin/sh\n" + text)
+    os.chmod(f"{own}/{name}", 0o755)
+
+
+def failure(id):
+    return wait_for(f"{id} fails", lambda: dev.app(id)["lastTaskFailure"])["message"]
+
+
+@case("two networks are eth0 and eth1; DNS comes from the flag where no plugin says it; a check is run inside")
+def _():
+    if MISSING:
+        raise Skip(MISSING)
+    dev.deploy(app("/two", 'ip -o addr > addr; cp /etc/resolv.conf .; exec "$STOA" hello --ip=127.0.0.1 --port=7000',
+                   networks=[{"mode": "container", "name": "one"}, {"mode": "container", "name": "two"}],
+                   healthChecks=[{"protocol": "MESOS_HTTP", "path": "/", "port": 7000, "intervalSeconds": 1, "gracePeriodSeconds": 20,
+                                  "delaySeconds": 0}]))
+    ips = [a["ipAddress"] for a in get(dev.marathon, "/v2/apps/two/tasks").json["tasks"][0]["ipAddresses"]]
+    equal([i[:6] for i in ips], ["10.77.", "10.78."], "addresses")
+    addr = sandbox("two", "addr")
+    check(re.search(rf"eth0 +inet {ips[0]}/", addr) and re.search(rf"eth1 +inet {ips[1]}/", addr), "interfaces: " + addr)
+    equal(sandbox("two", "resolv.conf"), "search example.org\nnameserver 10.78.0.53\n", "resolv.conf")
+
+
+@case("the agent killed with -9 finds container and address again, and still gives all of it back")
+def _():
+    if MISSING:
+        raise Skip(MISSING)
+    before = get(dev.agents[0], "/containers").json[0]["status"]["network_infos"]
+    os.kill(dev.pid_of("agent1"), signal.SIGKILL)
+    c = wait_for("the agent is back", lambda: get(dev.agents[0], "/containers").json, 30)
+    equal(c[0]["status"]["network_infos"], before, "network_infos after recovery")
+    remove("/two")
+    nothing_left()
+
+
+@case("container/bridge: a host port leads to the container's, by the original's port mapper")
+def _():
+    if MISSING:
+        raise Skip(MISSING)
+    d = network("bridged", 79)
+    del d["name"]
+    open(f"{conf}/bridged.conf", "w").write(json.dumps({"name": "bridged", "type": "mesos-cni-port-mapper", "chain": "X", "excludeDevices": ["x"],
+                                                         "delegate": {**d, "isDefaultGateway": True}}))
+    dev.deploy(app("/b", 'env > env; exec "$STOA" hello --port=8080', networks=[{"mode": "container/bridge"}],
+                   container={"type": "MESOS", "portMappings": [{"containerPort": 8080, "hostPort": 0, "name": "web"}]},
+                   healthChecks=[{"protocol": "MESOS_HTTP", "path": "/", "portIndex": 0, "intervalSeconds": 1, "gracePeriodSeconds": 20, "delaySeconds": 0}]))
+    t = get(dev.marathon, "/v2/apps/b/tasks").json["tasks"][0]
+    check(31000 <= t["ports"][0] <= 32000, f"ports {t['ports']}")
+    check(f"PORT0={t['ports'][0]}\n" in sandbox("b", "env"), "PORT0")
+    check("LIBPROCESS_IP=0.0.0.0\n" in sandbox("b", "env"), "LIBPROCESS_IP")
+    wait_for("it answers at the host's port", lambda: get(t["ports"][0], "/", host=HOST).status == 200)
+    remove("/b")
+    nothing_left()
+    rules = sh("iptables", "-t", "nat", "-S")
+    check(str(t["ports"][0]) not in rules, "rules left: " + rules)
+
+
+@case("containers of a pod share the pod's network; its status tells the address")
+def _():
+    if MISSING:
+        raise Skip(MISSING)
+    c = {"resources": {"cpus": 0.1, "mem": 32}, "environment": {"STOA": STOA}}
+    pod = {"id": "/pod", "networks": [{"mode": "container", "name": "one"}], "scaling": {"kind": "fixed", "instances": 1}, "containers": [
+        {"name": "server", "exec": {"command": {"shell": 'exec "$STOA" hello --port=7001'}}, "endpoints": [{"name": "web", "containerPort": 7001}],
+         "healthCheck": {"http": {"endpoint": "web", "path": "/"}, "intervalSeconds": 2, "timeoutSeconds": 1, "gracePeriodSeconds": 20, "delaySeconds": 0}, **c},
+        {"name": "client", "exec": {"command": {"shell": "cat /etc/hosts /etc/hostname; readlink /proc/self/ns/net; sleep 1000"}}, **c}]}
+    equal(post(dev.marathon, "/v2/pods", pod).status, 201, "POST /v2/pods")
+    st = wait_for("the pod is stable", lambda: (lambda p: p["status"] == "STABLE" and p)(get(dev.marathon, "/v2/pods/pod::status").json))
+    nets = st["instances"][0]["networks"]
+    ip = nets[0]["addresses"][0]
+    check(nets[0]["name"] == "one" and ip.startswith("10.77.0."), f"networks {nets}")
+    wait_for("it answers", lambda: get(7001, "/", host=ip).status == 200)
+    out = open(glob.glob(f"{dev.work_dir}/agent*/slaves/*/frameworks/*/executors/*/runs/latest/tasks/*client*/stdout")[0]).read()
+    check(f"{ip} " in out and os.readlink("/proc/self/ns/net") not in out, "what the client sees: " + out)
+    http_request("DELETE", dev.marathon, "/v2/pods/pod?force=true")
+    nothing_left()
+
+
+@case("a network that is unknown, a plugin that fails or is missing: the task fails with the reason, and nothing is left")
+def _():
+    if MISSING:
+        raise Skip(MISSING)
+    plugin("picky", """cat > /dev/null; [ $CNI_COMMAND = DEL ] || { echo '{"code":7,"msg":"no vacancy","details":"all rooms taken"}'; exit 1; }""")
+    network("picky", 80, type="picky")
+    network("absent", 81, type="no-such-plugin")
+    for name, want in (("nowhere", "Unknown CNI network 'nowhere'"), ("absent", "CNI plugin 'no-such-plugin' is not in"),
+                       ("picky", "to CNI network 'picky': no vacancy: all rooms taken")):
+        equal(post(dev.marathon, "/v2/apps", app("/bad", "true", networks=[{"mode": "container", "name": name}], backoffSeconds=60)).status, 201)
+        check(want in failure("/bad"), failure("/bad"))
+        remove("/bad")
+    nothing_left()
+
+
+@case("the agent killed with -9 while a plugin runs: what it began is taken away, and the task runs at last")
+def _():
+    if MISSING:
+        raise Skip(MISSING)
+    plugin("slow", f"""if [ $CNI_COMMAND = ADD ]; then touch {own}/began; while [ -e {own}/hold ]; do sleep 0.05; done; fi; exec {PLUGINS}/bridge""")
+    network("one", 77, type="slow")
+    open(own + "/hold", "w").close()
+    post(dev.marathon, "/v2/apps", app("/slow", "sleep 1000"))
+    wait_for("the plugin runs", lambda: os.path.exists(own + "/began"))
+    os.kill(dev.pid_of("agent1"), signal.SIGKILL)
+    wait_for("the agent is back", lambda: get(dev.agents[0], "/health").status == 200)
+    os.unlink(own + "/hold")
+    dev.settled("/slow")
+    equal(len(addresses()), 1, f"addresses {addresses()}")
+    remove("/slow")
     nothing_left()
 
 
