@@ -123,6 +123,22 @@ void every_unpin(struct instance *i)
     i->pinned = false;
 }
 
+void every_release(struct marathon *m, struct instance *i)
+{
+    ASSERT(i->state == INSTANCE_SCHEDULED);
+    if (!i->pinned)
+        return;
+    every_unpin(i);
+    timer_clear(&m->timers, &i->timer);
+    instance_change_begin(i);
+    i->unplaced = false;
+    instance_change_end(m, i);
+    if (i->reservation != RESERVATION_NONE)
+        return;
+    seen_agent_unref(m, i->agent);
+    i->agent = NULL;
+}
+
 void every_restore(struct instance *i)
 {
     if (app_is_every(&i->spec->app) && !i->pinned)

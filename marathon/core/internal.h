@@ -56,6 +56,7 @@ bool every_scaled(struct marathon *m, struct slot *s);
 void every_make(struct marathon *m, struct slot *s, int64_t start_max);
 bool every_restarted(const struct marathon *m, const struct slot *s);
 void every_unpin(struct instance *i);
+void every_release(struct marathon *m, struct instance *i); /* SCHEDULED, and may go to any agent from now on */
 void every_restore(struct instance *i); /* its place is known */
 bool every_keeps(const struct instance *i); /* its task ended: it waits for its agent */
 void every_waits(struct marathon *m, struct instance *i);

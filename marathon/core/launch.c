@@ -351,6 +351,7 @@ static void use_offer_for(struct marathon *m, struct slot *s, struct offer *o, s
         next = i->sched_next;
         if (m->tokens <= 0 || b->n >= m->config.instances_per_offer_max)
             break;
+        every_release(m, i); /* the app was one with an instance on every agent when this one was made */
         if (i->reservation == RESERVATION_NONE && alike_refused)
             continue;
         match = (struct match){ .reason = REJECT_NONE };

@@ -39,14 +39,28 @@ static bool removal_allowed(struct master *m)
     return true;
 }
 
-static void store_unreachable(struct master *m, struct str id, const struct drain *d, bool deactivated, const char *reason)
+/* What an operator asked for and is still on its way to the registry: this record is written after it and has to say it too. */
+static void take_pending_activity(const struct master *m, struct str id, struct registry_record *rec)
 {
-    struct pending *p = pending_add(m, PENDING_UNREACHABLE);
-    struct registry_record recs[2] = {
-        { .kind = RECORD_AGENT, .deleted = true, .id = id },
-        { .kind = RECORD_UNREACHABLE, .id = id, .time = m->wall, .drain = *d, .deactivated = deactivated },
-    };
+    for (const struct pending *p = m->pendings; p != NULL; p = p->next)
+        if ((p->kind == PENDING_DRAIN || p->kind == PENDING_ACTIVATION) && str_is(id, p->agent_id)) {
+            rec->drain = p->kind == PENDING_DRAIN || p->flag ? p->drain : rec->drain;
+            rec->deactivated = p->kind == PENDING_DRAIN || !p->flag;
+            if (p->kind == PENDING_DRAIN)
+                rec->drain_start = p->time;
+        }
+}
 
+/* activity: drain, deactivated and drain_start are those of the agent as it is known now. */
+static void store_unreachable(struct master *m, struct str id, const struct registry_record *activity, const char *reason)
+{
+    struct registry_record recs[2] = { { .kind = RECORD_AGENT, .deleted = true, .id = id }, *activity };
+
+    recs[1].kind = RECORD_UNREACHABLE;
+    recs[1].id = id;
+    recs[1].time = m->wall;
+    take_pending_activity(m, id, &recs[1]);
+    struct pending *p = pending_add(m, PENDING_UNREACHABLE);
     p->agent_id = text_copy(id);
     p->reason = reason;
     p->time = m->wall;
@@ -68,7 +82,8 @@ static void mark_unreachable(struct master *m, struct agent *a, const char *reas
     m->removals_waiting--;
     m->metrics.unreachable_completed++;
     a->change = AGENT_CHANGE_UNREACHABLE;
-    store_unreachable(m, agent_id_str(a), &a->drain, a->deactivated, reason);
+    struct registry_record activity = { .drain = a->drain, .deactivated = a->deactivated, .drain_start = a->drain_start };
+    store_unreachable(m, agent_id_str(a), &activity, reason);
 }
 
 static void ping_due(struct master *m, struct agent *a)
@@ -110,7 +125,8 @@ static void recovered_due(struct master *m)
         }
         m->metrics.recovery_removals++;
         l->change = AGENT_CHANGE_UNREACHABLE;
-        store_unreachable(m, str_of(l->id), &l->drain, l->deactivated, "agent did not re-register after master failover");
+        struct registry_record activity = { .drain = l->drain, .deactivated = l->deactivated, .drain_start = l->drain_start };
+        store_unreachable(m, str_of(l->id), &activity, "agent did not re-register after master failover");
     }
 }
 

@@ -126,12 +126,12 @@ static void activation_stored(struct master *m, struct pending *p)
 
     if (l != NULL) {
         l->deactivated = !p->flag;
-        l->drain = p->drain;
+        l->drain = p->flag ? p->drain : l->drain; /* it may be drained meanwhile */
     }
     if (a != NULL) {
         bool was = agent_is_active(a);
         a->deactivated = !p->flag;
-        a->drain = p->drain;
+        a->drain = p->flag ? p->drain : a->drain;
         if (was && !agent_is_active(a)) {
             allocator_agent_deactivate(m->allocator, a->ref);
             offers_rescind_agent(m, a);

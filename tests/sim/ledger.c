@@ -128,6 +128,12 @@ void ledger_task_ended(struct sim *s, struct str framework, struct str task)
     entry_of(s, framework, task)->running--;
 }
 
+void ledger_run_sent(struct sim *s, struct str framework, struct task_info *const *tasks, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        (void)entry_of(s, framework, tasks[i]->id.s);
+}
+
 void ledger_run_arrived(struct sim *s, unsigned agent, struct str framework, struct task_info *const *tasks,
                         size_t n)
 {

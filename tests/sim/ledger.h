@@ -40,6 +40,7 @@ void ledger_acknowledged(struct sim *s, struct str framework, struct str task, c
 
 /* --- master and agents --- */
 void ledger_agent_told(struct sim *s, struct str agent_id);
+void ledger_run_sent(struct sim *s, struct str framework, struct task_info *const *tasks, size_t n);
 void ledger_run_arrived(struct sim *s, unsigned agent, struct str framework, struct task_info *const *tasks,
                         size_t n);
 /* durable: it is in the agent's log. */

@@ -161,6 +161,8 @@ static void do_send(struct proc *p, const struct master_action *a)
     if (a->send.kind == MSG_SHUTDOWN_FRAMEWORK && !p->dying)
         ledger_framework_removed(p->sim, a->send.framework_id);
     if (a->send.kind == MSG_RUN_TASK || a->send.kind == MSG_RUN_TASK_GROUP)
+        ledger_run_sent(p->sim, a->send.framework->id.s, a->send.tasks, a->send.task_count);
+    if (a->send.kind == MSG_RUN_TASK || a->send.kind == MSG_RUN_TASK_GROUP)
         operator_saw_launch(p->sim, p, a->send.agent != NULL ? agent_id_str(a->send.agent) : a->send.agent_id);
     if ((a->send.kind == MSG_AGENT_REGISTERED || a->send.kind == MSG_AGENT_REREGISTERED) && !p->dying)
         operator_saw_admission(p->sim, p, a->send.agent != NULL ? agent_id_str(a->send.agent) : a->send.agent_id);

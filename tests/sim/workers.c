@@ -88,11 +88,13 @@ static void work(struct board *board, struct worker *w, const struct sim_options
         uint64_t i = __atomic_fetch_add(&board->next, 1, __ATOMIC_RELAXED);
         if (i >= r->seeds)
             break;
-        o.seed = w->seed = options->seed + i;
-        w->busy = true;
+        o.seed = options->seed + i;
+        /* Atomic, or the compiler sees that nobody here reads it, and leaves it out. */
+        __atomic_store_n(&w->seed, o.seed, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&w->busy, true, __ATOMIC_SEQ_CST);
         if (run_seed(&o, r, &w->t) && r->until_failure)
             __atomic_store_n(&board->stop, true, __ATOMIC_RELAXED);
-        w->busy = false;
+        __atomic_store_n(&w->busy, false, __ATOMIC_SEQ_CST);
     }
 }
 
@@ -115,7 +117,7 @@ static void ended(struct board *board, struct worker *w, int status, const struc
     struct sim_options o = *options;
 
     w->pid = 0;
-    if (!w->busy)
+    if (!__atomic_load_n(&w->busy, __ATOMIC_SEQ_CST))
         return;
     o.seed = w->seed;
     printf("seed %llu crashed: the simulator ended with %s %d\n", (unsigned long long)w->seed,
@@ -156,6 +158,7 @@ void workers_run(const struct sim_options *o, const struct run_options *r, struc
                     ended(board, &board->w[i], status, o, r);
         for (unsigned i = 0; i < jobs; i++)
             add(ret, &board->w[i].t);
+        ASSERT(board->stop || ret->passed + ret->failed + ret->crashed >= r->seeds); /* none was left out in silence */
     }
     (void)munmap(board, sizeof *board);
 }
