@@ -56,7 +56,18 @@ static const struct flag flags[] = {
     FLAG_BOOL(T, http_command_executor, "http_command_executor", "false", "The command executor speaks HTTP either way."),
     FLAG_PATH(T, executor_environment_variables, "executor_environment_variables", NULL, "JSON object: environment of executors."),
     { .name = "containerizers", .type = FLAG_TYPE_STRING, .offset = offsetof(T, containerizers), .default_value = "mesos",
-      .help = "Only mesos is built." },
+      .help = "mesos, or docker,mesos: containers of type DOCKER too. Both are run by this agent, without a Docker daemon." },
+    { .name = "image_providers", .type = FLAG_TYPE_STRING, .offset = offsetof(T, image_providers), .choices = "docker",
+      .help = "docker: containers may have images (isolation filesystem/linux and docker/runtime)." },
+    FLAG_STRING(T, docker_registry, "docker_registry", "https://registry-1.docker.io", "Where images without a registry in their name come "
+                "from; http:// is taken too, and a folder (a path or file://) with the archives of docker save."),
+    FLAG_PATH(T, docker_config, "docker_config", NULL, "Credentials of registries (JSON), as in ~/.docker/config.json."),
+    FLAG_STRING(T, docker_store_dir, "docker_store_dir", "/tmp/mesos/store/docker", "Where images are kept."),
+    FLAG_STRING(T, image_provisioner_backend, "image_provisioner_backend", NULL, "overlay or copy; overlay where the file system takes it."),
+    FLAG_PATH(T, image_gc_config, "image_gc_config", NULL, "When unused images are removed (JSON): {\"image_disk_headroom\":0.1,"
+              "\"image_disk_watch_interval\":{\"nanoseconds\":..},\"excluded_images\":[..]}."),
+    FLAG_BOOL(T, docker_ignore_runtime, "docker_ignore_runtime", "false", "Nothing that an image says about its command counts."),
+    FLAG_DURATION(T, docker_pull_timeout, "docker_pull_timeout", "10mins", "An image that takes longer to get is given up."),
     FLAG_BOOL(T, disallow_sharing_agent_ipc_namespace, "disallow_sharing_agent_ipc_namespace", "false", "See namespaces/ipc."),
     FLAG_BOOL(T, disallow_sharing_agent_pid_namespace, "disallow_sharing_agent_pid_namespace", "false", "See namespaces/pid."),
     FLAG_BYTES(T, default_container_shm_size, "default_container_shm_size", NULL, "Size of a container's /dev/shm (isolator "
@@ -130,15 +141,11 @@ static const struct flag flags[] = {
     UNUSED(14, "csi_plugin_config_dir", NULL),
     UNUSED(17, "disk_profile_adaptor", NULL),
     UNUSED(18, "docker", "docker"),
-    UNUSED(19, "docker_config", NULL),
-    UNUSED_BOOL(4, "docker_ignore_runtime", "false"),
     UNUSED_BOOL(5, "docker_kill_orphans", "true"),
     UNUSED(20, "docker_mesos_image", NULL),
-    UNUSED(21, "docker_registry", "https://registry-1.docker.io"),
     UNUSED_DURATION(4, "docker_remove_delay", "6hrs"),
     UNUSED(22, "docker_socket", "/var/run/docker.sock"),
     UNUSED_DURATION(5, "docker_stop_timeout", "0secs"),
-    UNUSED(23, "docker_store_dir", "/tmp/mesos/store/docker"),
     UNUSED(24, "docker_volume_checkpoint_dir", "/var/run/mesos/isolators/docker/volume"),
     UNUSED_BOOL(6, "docker_volume_chown", "false"),
     UNUSED(25, "domain_socket_location", NULL),
@@ -158,9 +165,6 @@ static const struct flag flags[] = {
     UNUSED(38, "http_authenticators", NULL),
     UNUSED_BOOL(9, "http_executor_domain_sockets", "false"),
     FLAG_DURATION(T, http_heartbeat_interval, "http_heartbeat_interval", "30secs", "Heartbeats on streams of containers' output."),
-    UNUSED(40, "image_gc_config", NULL),
-    UNUSED(41, "image_providers", NULL),
-    UNUSED(42, "image_provisioner_backend", NULL),
     UNUSED(43, "ingress_burst", NULL),
     UNUSED(44, "ingress_ceil_limit", NULL),
     UNUSED_BOOL(10, "ingress_isolate_existing_containers", NULL),
@@ -219,14 +223,14 @@ const struct flags_spec agent_flags_spec = {
 
 /* Flags without which the agent is less safe, less bounded or another one than its operator thinks: refused, not ignored. */
 static const char *const refused[] = {
-    "image_providers", "modules", "modules_dir", "seccomp_profile_name",
+    "modules", "modules_dir", "seccomp_profile_name",
     "resource_provider_config_dir", "hooks", "secret_resolver", "master_detector", "nvidia_gpu_devices",
     "allowed_devices", "container_logger", "qos_controller", "resource_estimator",
     "disk_profile_adaptor", "csi_plugin_config_dir", "cgroups_net_cls_primary_handle",
     "cgroups_net_cls_secondary_handles", "volume_gid_range", "ip6", "ip6_discovery_command", "ip_discovery_command",
     "domain_socket_location", "container_ports_isolated_range", "perf_events", "xfs_kill_containers",
     "egress_rate_limit_per_container", "egress_rate_per_cpu", "ingress_rate_limit_per_container",
-    "ingress_rate_per_cpu", "image_gc_config", "host_path_volume_force_creation", "agent_features",
+    "ingress_rate_per_cpu", "host_path_volume_force_creation", "agent_features",
 };
 
 static bool is_refused(const char *name)
@@ -279,10 +283,32 @@ static int check_auth(const struct agent_flags *v, struct error *err)
     return 0;
 }
 
+static int check_containers(const struct agent_flags *v, struct error *err)
+{
+    struct str rest = str_of(v->containerizers), name;
+    for (bool more = true; more;) {
+        more = str_cut(&rest, ',', &name);
+        if (!str_is(str_trim(name), "mesos") && !str_is(str_trim(name), "docker"))
+            return error_set(err, ERR_INVALID, "--containerizers=%s: mesos and docker are built", v->containerizers);
+    }
+    struct str isolation = str_of(v->isolation);
+    if (v->image_providers != NULL &&
+        (!str_contains(isolation, STR("docker/runtime")) || !str_contains(isolation, STR("filesystem/linux"))))
+        return error_set(err, ERR_INVALID, "--image_providers=docker needs docker/runtime and filesystem/linux in --isolation");
+    if (v->image_gc_config != NULL && !agent_flags_have_images(v))
+        return error_set(err, ERR_INVALID, "--image_gc_config needs --image_providers=docker");
+    return 0;
+}
+
+bool agent_flags_have_images(const struct agent_flags *v)
+{
+    return v->image_providers != NULL || str_contains(str_of(v->containerizers), STR("docker"));
+}
+
 int agent_flags_check(const struct flags *f, const struct agent_flags *v, struct sbuf *ignored, struct error *err)
 {
-    if (strcmp(v->containerizers, "mesos") != 0)
-        return error_set(err, ERR_INVALID, "--containerizers=%s: only mesos is built", v->containerizers);
+    if (check_containers(v, err) != 0)
+        return -(int)err->code;
     if (v->work_dir[0] != '/')
         return error_set(err, ERR_INVALID, "--work_dir=%s: give an absolute path", v->work_dir);
     if (v->runtime_dir != NULL && v->runtime_dir[0] != '/')

@@ -22,6 +22,9 @@ struct agent_flags {
     char *containerizers, *default_container_info;
     char *network_cni_config_dir, *network_cni_plugins_dir, *default_container_dns;
     bool network_cni_root_dir_persist;
+    char *image_providers, *docker_registry, *docker_config, *docker_store_dir, *image_provisioner_backend, *image_gc_config;
+    bool docker_ignore_runtime;
+    int64_t docker_pull_timeout;
     bool switch_user, cgroups_enable_cfs, cgroups_limit_swap, cgroups_cpu_enable_pids_and_tids_count;
     bool revocable_cpu_low_priority, enforce_container_disk_quota, http_command_executor;
     bool disallow_sharing_agent_ipc_namespace, disallow_sharing_agent_pid_namespace;
@@ -59,5 +62,8 @@ extern const struct flags_spec agent_flags_spec;
 /* Values that cannot work together or need what is not built: an error. Then one line per flag that is accepted but
  * has no effect yet goes to `ignored`. */
 int agent_flags_check(const struct flags *f, const struct agent_flags *v, struct sbuf *ignored, struct error *err);
+
+/* Containers with images: asked for by --image_providers, or as part of --containerizers=docker,mesos. */
+bool agent_flags_have_images(const struct agent_flags *v);
 
 #endif

@@ -354,10 +354,32 @@ static bool container_was_ours(void *ctx, const char *id)
     return rc == 0;
 }
 
+/* Containers with images, and what --containerizers=docker asks for without saying it. */
+static int set_images(struct shell *s, struct containerizer_options *o, struct sbuf *isolation, struct sbuf *config, struct error *err)
+{
+    const struct agent_flags *f = &s->flags;
+
+    if (!agent_flags_have_images(f))
+        return 0;
+    sbuf_fmt(isolation, "%s,filesystem/linux,docker/runtime", f->isolation);
+    o->isolation = isolation->p;
+    o->docker_store_dir = f->docker_store_dir;
+    o->docker_registry = f->docker_registry;
+    o->image_provisioner_backend = f->image_provisioner_backend;
+    o->docker_pull_timeout_ns = f->docker_pull_timeout;
+    o->docker_ignore_runtime = f->docker_ignore_runtime;
+    if (f->docker_config == NULL)
+        return 0;
+    int rc = flag_json_text("docker_config", f->docker_config, config, err);
+    o->docker_config = config->p;
+    return rc;
+}
+
 static int start_containers(struct shell *s, struct error *err)
 {
     struct containerizer_callbacks cb = { s, on_launched, on_exited, on_left_behind };
     struct agent_flags *f = &s->flags;
+    struct path provisioner = path_fmt("%s/provisioner", s->work_dir);
     struct containerizer_options o = {
         .runtime_dir = s->runtime_dir,
         .launcher_dir = s->launcher_dir,
@@ -383,9 +405,14 @@ static int start_containers(struct shell *s, struct error *err)
         .frameworks_home = f->frameworks_home != NULL && f->frameworks_home[0] != 0 ? f->frameworks_home : NULL,
         .sandbox_directory = f->sandbox_directory,
         .pids_default_max = f->pids_max,
+        .provisioner_dir = provisioner.p,
     };
 
     CLEANUP(arena_done_p) struct arena arena = ARENA_INIT(1 << 20);
+    CLEANUP(sbuf_done_p) struct sbuf isolation = SBUF_INIT(8192);
+    CLEANUP(sbuf_done_p) struct sbuf config = SBUF_INIT(1 << 20);
+    if (set_images(s, &o, &isolation, &config, err) != 0)
+        return -(int)err->code;
     int rc = spec_capabilities("effective_capabilities", f->effective_capabilities, &arena, &o.effective_caps, err);
     if (rc == 0)
         rc = spec_capabilities("bounding_capabilities", f->bounding_capabilities, &arena, &o.bounding_caps, err);

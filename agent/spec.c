@@ -2,7 +2,7 @@
 /* From ExecutorInfo, CommandInfo and ContainerInfo to what the containerizer takes. What it cannot do is refused here,
  * by name, so that a task fails with a reason instead of running with less than it asked for.
  * Source: reference, §5 (environment), §10, §18.2. */
-#include "agent/shell.h"
+#include "agent/spec.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/isolation/containerizer.h"
 #include "agent/paths.h"
+#include "agent/shell.h"
 #include "agent/wire/command.h"
 #include "common/base/cleanup.h"
 #include "common/io/beneath.h"
@@ -19,13 +19,7 @@
 #include "common/wire/json.h"
 #include "proto/mesos_v1.pb-c.h"
 
-struct env_list {
-    struct container_env *v;
-    size_t n, cap;
-    struct arena *arena;
-};
-
-static void env_put(struct env_list *l, const char *name, const char *value)
+void spec_env_put(struct spec_env *l, const char *name, const char *value)
 {
     if (l->n < l->cap && name != NULL && value != NULL)
         l->v[l->n++] = (struct container_env){ name, value };
@@ -46,14 +40,13 @@ static const char *duration_text(struct arena *arena, int64_t ns)
     return text(arena, sbuf_view(&b));
 }
 
-static int env_init(struct env_list *l, struct arena *arena, size_t cap, struct error *err)
+static int env_init(struct spec_env *l, struct arena *arena, size_t cap, struct error *err)
 {
-    *l = (struct env_list){ .v = arena_array(arena, cap, sizeof *l->v), .cap = cap, .arena = arena };
+    *l = (struct spec_env){ .v = arena_array(arena, cap, sizeof *l->v), .cap = cap, .arena = arena };
     return l->v != NULL ? 0 : error_set(err, ERR_NOMEM, "out of memory for an environment");
 }
 
-/* Of a secret that carries its value. what is its owner's kind and name in the error. */
-static int secret_of(const Mesos__V1__Secret *s, const char *kind, const char *name, struct str *ret, struct error *err)
+int spec_secret(const Mesos__V1__Secret *s, const char *kind, const char *name, struct str *ret, struct error *err)
 {
     if (s != NULL && s->reference != NULL)
         return error_set(err, ERR_INVALID, "%s %s refers to the secret '%s'; this agent resolves no references: send the secret "
@@ -64,7 +57,7 @@ static int secret_of(const Mesos__V1__Secret *s, const char *kind, const char *n
     return 0;
 }
 
-static int env_of_command(struct env_list *l, const Mesos__V1__CommandInfo *c, struct error *err)
+static int env_of_command(struct spec_env *l, const Mesos__V1__CommandInfo *c, struct error *err)
 {
     if (c->environment == NULL)
         return 0;
@@ -72,46 +65,47 @@ static int env_of_command(struct env_list *l, const Mesos__V1__CommandInfo *c, s
         const Mesos__V1__Environment__Variable *v = c->environment->variables[i];
         if (v->has_type && v->type == MESOS__V1__ENVIRONMENT__VARIABLE__TYPE__SECRET) {
             struct str secret;
-            int rc = secret_of(v->secret, "environment variable", v->name, &secret, err);
+            int rc = spec_secret(v->secret, "environment variable", v->name, &secret, err);
             if (rc != 0)
                 return rc;
-            env_put(l, v->name, text(l->arena, secret));
+            spec_env_put(l, v->name, text(l->arena, secret));
             continue;
         }
-        env_put(l, v->name, v->value != NULL ? v->value : "");
+        spec_env_put(l, v->name, v->value != NULL ? v->value : "");
     }
     return 0;
 }
 
-static void env_of_executor(struct shell *s, const struct agent_executor *e, struct env_list *l, const char *sandbox)
+/* inside: the sandbox as the executor finds it. */
+static void env_of_executor(struct shell *s, const struct agent_executor *e, struct spec_env *l, const char *sandbox, const char *inside)
 {
     const char *ip = getenv("LIBPROCESS_IP");
     int64_t grace = e->info->shutdown_grace_ns >= 0 ? e->info->shutdown_grace_ns
                                                    : s->flags.executor_shutdown_grace_period;
 
-    env_put(l, "LIBPROCESS_IP", ip);
+    spec_env_put(l, "LIBPROCESS_IP", ip);
     for (char **p = s->executor_env; p != NULL && p[0] != NULL; p += 2)
-        env_put(l, p[0], p[1]);
-    env_put(l, "LIBPROCESS_PORT", "0");
-    env_put(l, "MESOS_FRAMEWORK_ID", text(l->arena, str_of(e->framework->id)));
-    env_put(l, "MESOS_EXECUTOR_ID", text(l->arena, str_of(e->id)));
-    env_put(l, "MESOS_DIRECTORY", sandbox);
-    env_put(l, "MESOS_SANDBOX", sandbox);
-    env_put(l, "MESOS_AGENT_ENDPOINT", s->endpoint);
-    env_put(l, "MESOS_SLAVE_PID", s->pid_text);
-    env_put(l, "MESOS_SLAVE_ID", text(l->arena, str_of(s->core->id)));
-    env_put(l, "MESOS_CHECKPOINT", e->checkpoint ? "1" : "0");
+        spec_env_put(l, p[0], p[1]);
+    spec_env_put(l, "LIBPROCESS_PORT", "0");
+    spec_env_put(l, "MESOS_FRAMEWORK_ID", text(l->arena, str_of(e->framework->id)));
+    spec_env_put(l, "MESOS_EXECUTOR_ID", text(l->arena, str_of(e->id)));
+    spec_env_put(l, "MESOS_DIRECTORY", sandbox);
+    spec_env_put(l, "MESOS_SANDBOX", inside);
+    spec_env_put(l, "MESOS_AGENT_ENDPOINT", s->endpoint);
+    spec_env_put(l, "MESOS_SLAVE_PID", s->pid_text);
+    spec_env_put(l, "MESOS_SLAVE_ID", text(l->arena, str_of(s->core->id)));
+    spec_env_put(l, "MESOS_CHECKPOINT", e->checkpoint ? "1" : "0");
     if (e->checkpoint) {
-        env_put(l, "MESOS_RECOVERY_TIMEOUT", duration_text(l->arena, s->flags.recovery_timeout));
-        env_put(l, "MESOS_SUBSCRIPTION_BACKOFF_MAX",
+        spec_env_put(l, "MESOS_RECOVERY_TIMEOUT", duration_text(l->arena, s->flags.recovery_timeout));
+        spec_env_put(l, "MESOS_SUBSCRIPTION_BACKOFF_MAX",
                 duration_text(l->arena, s->flags.executor_reregistration_timeout));
     }
-    env_put(l, "MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", duration_text(l->arena, grace));
-    env_put(l, "MESOS_HTTP_COMMAND_EXECUTOR", s->flags.http_command_executor ? "1" : "0");
+    spec_env_put(l, "MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", duration_text(l->arena, grace));
+    spec_env_put(l, "MESOS_HTTP_COMMAND_EXECUTOR", s->flags.http_command_executor ? "1" : "0");
     CLEANUP(sbuf_done_p) struct sbuf token = SBUF_INIT(16384);
     access_token(s, e, &token);
     if (token.n != 0)
-        env_put(l, "MESOS_EXECUTOR_AUTHENTICATION_TOKEN", text(l->arena, sbuf_view(&token)));
+        spec_env_put(l, "MESOS_EXECUTOR_AUTHENTICATION_TOKEN", text(l->arena, sbuf_view(&token)));
 }
 
 static int uris_of_command(const Mesos__V1__CommandInfo *c, struct arena *arena, struct container_command *ret,
@@ -256,16 +250,18 @@ static int volume_of(const Mesos__V1__Volume *v, const char *sandbox, struct are
 {
     const char *host = v->host_path;
 
-    if (v->image != NULL)
-        return error_set(err, ERR_INVALID, "volume %s comes from an image; images are not built in this version",
-                         v->container_path);
+    if (v->image != NULL) {
+        *ret = (struct container_volume){ .container_path = v->container_path,
+                                          .flags = v->mode == MESOS__V1__VOLUME__MODE__RO ? CONTAINER_VOLUME_RO : 0 };
+        return spec_image(v->image, arena, &ret->image, err);
+    }
     if (host == NULL && v->source != NULL && v->source->host_path != NULL)
         host = v->source->host_path->path;
     if (host == NULL && v->source != NULL && v->source->sandbox_path != NULL && sandbox != NULL)
         return sandbox_volume(v, sandbox, arena, ret, err);
     if (host == NULL && v->source != NULL && v->source->has_type && v->source->type == MESOS__V1__VOLUME__SOURCE__TYPE__SECRET) {
         *ret = (struct container_volume){ .container_path = v->container_path, .flags = CONTAINER_VOLUME_RO | CONTAINER_VOLUME_SECRET };
-        return secret_of(v->source->secret, "volume", v->container_path, &ret->secret, err);
+        return spec_secret(v->source->secret, "volume", v->container_path, &ret->secret, err);
     }
     if (host == NULL && v->source != NULL)
         return error_set(err, ERR_INVALID, "volume %s: only host paths, sandbox paths and secrets are built in this version",
@@ -365,11 +361,30 @@ static int linux_of(const Mesos__V1__LinuxInfo *l, struct arena *arena, struct c
     return 0;
 }
 
-static int fill_container(const Mesos__V1__ContainerInfo *c, size_t more_volumes, struct arena *arena,
-                          struct container_spec *ret, struct error *err)
+/* Root file system and kind. */
+static int fill_image(const struct shell *s, const Mesos__V1__ContainerInfo *c, struct spec_env *env, struct container_volume *volumes,
+                      struct arena *arena, struct container_spec *ret, struct error *err)
+{
+    if (c->type == MESOS__V1__CONTAINER_INFO__TYPE__MESOS)
+        return c->mesos != NULL && c->mesos->image != NULL ? spec_image(c->mesos->image, arena, &ret->image, err) : 0;
+    if (!str_contains(str_of(s->flags.containerizers), STR("docker")))
+        return error_set(err, ERR_INVALID, "No container is created: this agent runs no containers of type DOCKER; start it with "
+                         "--containerizers=docker,mesos or use type MESOS");
+    if (c->docker == NULL)
+        return error_set(err, ERR_INVALID, "No container is created: type is DOCKER and docker is missing");
+    return spec_docker(c->docker, env, volumes, arena, ret, err);
+}
+
+static size_t parameter_count(const Mesos__V1__ContainerInfo *c)
+{
+    return c != NULL && c->docker != NULL ? c->docker->n_parameters : 0;
+}
+
+static int fill_container(const struct shell *s, const Mesos__V1__ContainerInfo *c, size_t more_volumes, struct spec_env *env,
+                          struct arena *arena, struct container_spec *ret, struct error *err)
 {
     size_t n = c != NULL ? c->n_volumes : 0;
-    struct container_volume *v = arena_array(arena, n + more_volumes, sizeof *v);
+    struct container_volume *v = arena_array(arena, n + more_volumes + parameter_count(c), sizeof *v);
     int rc = 0;
 
     if (v == NULL && n + more_volumes != 0)
@@ -377,11 +392,6 @@ static int fill_container(const Mesos__V1__ContainerInfo *c, size_t more_volumes
     ret->volumes = v;
     if (c == NULL)
         return 0;
-    if (c->type != MESOS__V1__CONTAINER_INFO__TYPE__MESOS)
-        return error_set(err, ERR_INVALID, "No container is created: Docker containers are not built in this version; "
-                         "use type MESOS");
-    if (c->mesos != NULL && c->mesos->image != NULL)
-        return error_set(err, ERR_INVALID, "No container is created: container images are not built in this version");
     rc = networks_of(c, arena, ret, err);
     for (size_t i = 0; i < n && rc == 0; i++)
         rc = volume_of(c->volumes[i], ret->sandbox, arena, &v[ret->volume_count++], err);
@@ -395,7 +405,7 @@ static int fill_container(const Mesos__V1__ContainerInfo *c, size_t more_volumes
     }
     if (rc == 0 && c->linux_info != NULL)
         rc = linux_of(c->linux_info, arena, ret, err);
-    return rc;
+    return rc == 0 ? fill_image(s, c, env, v, arena, ret, err) : rc;
 }
 
 /* Persistent volumes among the resources are linked or mounted into the sandbox. */
@@ -432,12 +442,33 @@ static int unpack_container(struct shell *s, struct arena *arena, Mesos__V1__Con
     return WIRE_UNPACK(mesos__v1__container_info, s->container_info, arena, ret, err);
 }
 
+static bool has_image(const Mesos__V1__ContainerInfo *c)
+{
+    return c != NULL && (c->type == MESOS__V1__CONTAINER_INFO__TYPE__MESOS ? c->mesos != NULL && c->mesos->image != NULL : c->docker != NULL);
+}
+
+/* What the executor of a command task is to run: only where there is an image does the agent have a say in it. */
+static int fill_task_command(const struct agent_executor *e, struct arena *arena, struct container_spec *ret, struct error *err)
+{
+    Mesos__V1__TaskInfo *task = NULL;
+    struct container_command *c = arena_alloc(arena, sizeof *c);
+
+    ret->command.is_builtin = true;
+    if (c == NULL || e->order == NULL)
+        return c == NULL ? error_set(err, ERR_NOMEM, "out of memory for a command") : 0;
+    int rc = WIRE_UNPACK(mesos__v1__task_info, blob_str(e->order->info->raw), arena, &task, err);
+    if (rc == 0 && task->command != NULL)
+        rc = fill_command(task->command, arena, c, err);
+    ret->task_command = c;
+    return rc;
+}
+
 int spec_executor(struct shell *s, const struct agent_executor *e, struct arena *arena, struct container_spec *ret,
                   struct error *err)
 {
     CLEANUP(resources_done_p) struct resources total = RESOURCES_INIT;
     Mesos__V1__ExecutorInfo *m = NULL;
-    struct env_list env;
+    struct spec_env env;
     int64_t cpus, mem;
     const char *sandbox = text(arena, str_of(path_run(s->work_dir, s->core->id, e).p));
 
@@ -453,10 +484,13 @@ int spec_executor(struct shell *s, const struct agent_executor *e, struct arena 
     size_t given = 0;
     while (s->executor_env != NULL && s->executor_env[given] != NULL)
         given += 2;
-    rc = env_init(&env, arena, own + given / 2 + 32, err);
+    rc = unpack_container(s, arena, &m->container, err);
+    if (rc == 0)
+        rc = env_init(&env, arena, own + given / 2 + 32 + parameter_count(m->container), err);
     if (rc != 0)
         return rc;
-    env_of_executor(s, e, &env, sandbox);
+    env_of_executor(s, e, &env, sandbox, has_image(m->container) ? s->flags.sandbox_directory : sandbox);
+    ret->command.env_agent_count = env.n;
     if (m->command != NULL) {
         rc = env_of_command(&env, m->command, err);
         if (rc == 0)
@@ -471,13 +505,14 @@ int spec_executor(struct shell *s, const struct agent_executor *e, struct arena 
     ret->command.user = user_of(s, m->command != NULL ? m->command->user : NULL, e->framework->info->user);
     ret->command.env = env.v;
     ret->command.env_count = env.n;
-    rc = unpack_container(s, arena, &m->container, err);
+    if (e->generated && has_image(m->container))
+        rc = fill_task_command(e, arena, ret, err);
     if (rc == 0)
-        rc = fill_container(m->container, total.n, arena, ret, err);
+        rc = fill_container(s, m->container, total.n, &env, arena, ret, err);
     if (rc != 0)
         return rc;
     if (ret->network_count != 0)
-        env_put(&env, "LIBPROCESS_IP", "0.0.0.0"); /* the agent's address is not one of the container's */
+        spec_env_put(&env, "LIBPROCESS_IP", "0.0.0.0"); /* the agent's address is not one of the container's */
     ret->command.env_count = env.n;
     add_persistent_volumes(s, &total, arena, ret);
     if (e->checkpoint)
@@ -490,17 +525,18 @@ int spec_container(struct shell *s, const char *id, const char *sandbox, const M
                    const Mesos__V1__ContainerInfo *container, struct arena *arena, struct container_spec *ret,
                    struct error *err)
 {
-    struct env_list env;
+    struct spec_env env;
 
     *ret = (struct container_spec){
         .id = text(arena, str_of(id)), .class = CONTAINER_CLASS_DEFAULT, .sandbox = text(arena, str_of(sandbox)),
         .resources = { 0, CONTAINER_NONE, 0, CONTAINER_NONE, CONTAINER_NONE, CONTAINER_NONE, false },
     };
     size_t own = command != NULL && command->environment != NULL ? command->environment->n_variables : 0;
-    int rc = env_init(&env, arena, own + 4, err);
+    int rc = env_init(&env, arena, own + 4 + parameter_count(container), err);
     if (rc != 0)
         return rc;
-    env_put(&env, "MESOS_SANDBOX", ret->sandbox);
+    spec_env_put(&env, "MESOS_SANDBOX", has_image(container) ? s->flags.sandbox_directory : ret->sandbox);
+    ret->command.env_agent_count = env.n;
     if (command != NULL) {
         rc = env_of_command(&env, command, err);
         if (rc == 0)
@@ -510,6 +546,7 @@ int spec_container(struct shell *s, const char *id, const char *sandbox, const M
         ret->command.user = user_of(s, command->user, NULL);
     }
     ret->command.env = env.v;
+    rc = fill_container(s, container, 0, &env, arena, ret, err);
     ret->command.env_count = env.n;
-    return fill_container(container, 0, arena, ret, err);
+    return rc;
 }

@@ -9,13 +9,15 @@
 #include "executor/sdk/client.h"
 
 int executor_main(int argc, char **argv);
-int command_executor_main(void);
+int command_executor_main(char **command); /* NULL terminated, instead of the task's; NULL: the task's */
 int pod_executor_main(void);
 
 /* --- spawn.c ------------------------------------------------------------------------------------------ */
 /* Starts CommandInfo in a session of its own. The environment is this process's, then that of task_command, then that of
  * command (a check's, say; may be the same), then MESOS_ALLOCATION_ROLE; later ones win. */
 int spawn_command(struct str command, struct str task_command, struct str role, pid_t *ret_pid, struct error *err);
+/* The task's with these arguments, argv[0] looked up in PATH, and its environment. */
+int spawn_task_argv(char *const argv[], struct str task_command, struct str role, pid_t *ret_pid, struct error *err);
 /* argv given literally; the environment is this process's. */
 int spawn_argv(char *const argv[], int out_fd, pid_t *ret_pid, struct error *err);
 

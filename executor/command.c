@@ -26,6 +26,7 @@ struct shell {
     bool killing_state;
     int health_state;           /* of the last verdict; -1: none */
     pid_t pid;                  /* of the task; 0: none */
+    char **command;             /* instead of the task's own; NULL: that */
 };
 
 static void feed(struct shell *s, const struct command_event *e);
@@ -64,7 +65,9 @@ static int do_spawn(struct shell *s)
 {
     struct error err;
     struct str command = task_command_of(s->task);
-    if (spawn_command(command, command, task_allocation_role(s->task), &s->pid, &err) == 0)
+    struct str role = task_allocation_role(s->task);
+    if ((s->command != NULL ? spawn_task_argv(s->command, command, role, &s->pid, &err)
+                            : spawn_command(command, command, role, &s->pid, &err)) == 0)
         return 0;
     s->pid = 0;
     char text[160];
@@ -240,12 +243,13 @@ static void on_timer(void *arg)
 
 static const struct builtin_ops ops = { "command executor", on_event, on_shutdown, on_disconnected, on_child, on_timer };
 
-int command_executor_main(void)
+int command_executor_main(char **command)
 {
     static struct shell s;
 
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     s.health_state = -1;
+    s.command = command != NULL && command[0] != NULL ? command : NULL;
     command_init(&s.core);
     return builtin_init(&s.b, &ops, &s) ? builtin_run(&s.b) : 1;
 }

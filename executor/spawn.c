@@ -70,8 +70,11 @@ static void env_own(struct env *e)
 static void add_terminal(posix_spawn_file_actions_t *fa, bool is_task)
 {
     char path[64];
-    if (ttyname_r(0, path, sizeof path) != 0)
-        return;
+    if (ttyname_r(0, path, sizeof path) != 0) {
+        if (!isatty(0))
+            return;
+        (void)snprintf(path, sizeof path, "/dev/console"); /* in a root of its own the terminal is found there */
+    }
     (void)posix_spawn_file_actions_addopen(fa, 0, is_task ? path : "/dev/null", is_task ? O_RDWR : O_RDONLY, 0);
     if (!is_task)
         return;
@@ -149,6 +152,18 @@ int spawn_command(struct str command, struct str task_command, struct str role, 
     int r = spawn(argv, file, env.v, -1, task_command.p == command.p, ret_pid, err);
     for (size_t i = 0; i < argc; i++)
         free(argv[i]);
+    env_done(&env);
+    return r;
+}
+
+int spawn_task_argv(char *const argv[], struct str task_command, struct str role, pid_t *ret_pid, struct error *err)
+{
+    struct env env = { .n = 0 };
+    env_own(&env);
+    command_each_env(task_command, env_set, &env);
+    if (role.n != 0)
+        env_set(&env, STR("MESOS_ALLOCATION_ROLE"), role);
+    int r = spawn(argv, argv[0], env.v, -1, true, ret_pid, err);
     env_done(&env);
     return r;
 }

@@ -17,7 +17,7 @@ $(B)/stoa-launcher: $(filter-out $(PAUSE_OBJ),$(LAUNCHER_OBJ))
 	$(Q)$(CC) $(CFLAGS) $(STATIC_FLAGS) -o $@ $^
 
 # Tests with real containers; libisolation is what the agent links, without the agent.
-ISOLATION_SRC := $(wildcard agent/isolation/*.c)
+ISOLATION_SRC := $(wildcard agent/isolation/*.c agent/images/*.c)
 ISOLATION_TEST_SRC := $(wildcard tests/integration/isolation/*.c)
 $(L)/libisolation.a: $(call obj,$(ISOLATION_SRC))
 $(B)/tests/integration/isolation: $(call obj,$(ISOLATION_TEST_SRC) tests/support/test.c) \
@@ -61,6 +61,14 @@ all: $(B)/stoa-network
 $(B)/stoa-network: $(call obj,$(NETWORK_SRC)) $(call libs,io wire proto model base)
 	@$(if $(Q),echo "  LD $@")
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ -Wl,--start-group $^ -Wl,--end-group $(PKG_LIBS)
+
+# What reads images: beside the agent, and only on the host.
+IMAGE_SRC := $(wildcard agent/images/helper/*.c) $(addprefix agent/images/,reference.c record.c config.c layer.c)
+$(call obj,$(IMAGE_SRC)): | $(GEN_H)
+all: $(B)/stoa-image
+$(B)/stoa-image: $(call obj,$(IMAGE_SRC)) $(call libs,io wire proto model base)
+	@$(if $(Q),echo "  LD $@")
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group -larchive $(PKG_LIBS)
 
 $(B)/tests/bench/bench_containers: $(call obj,tests/bench/bench_containers.c) $(call libs,isolation io wire proto model base) \
   | $(B)/stoa-launcher $(B)/tests/bench/pause

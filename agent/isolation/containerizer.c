@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The life of a container:
  *
- *     launch() -> [FETCHING] -> [CONNECTING] -> LAUNCHING -> RUNNING -> ENDING -> gone, or ENDED (nested, standalone: result kept)
- *                     \______________\_____________\___________________/ any failure, exit, limit or destroy()
+ *     launch() -> [PROVISIONING] -> [FETCHING] -> [CONNECTING] -> LAUNCHING -> RUNNING -> ENDING -> gone, or ENDED (nested, standalone:
+ *                       \_______________\______________\____________\____________/ any failure, exit, limit or destroy()   result kept)
  *
  * ENDING is one way for every cause: container_end marks it, kill.c kills what is left and waits, finish() lets the
  * isolators look (was it a limit?), removes cgroups, gives networks back, and settle() makes the one callback that is due. Since
@@ -128,6 +128,7 @@ static void release_running(struct container *c)
             c->iso->ops[i]->cleanup(c);
     }
     release_launch(c);
+    provision_free(c);
     loop_watch_free(c->pid_watch);
     loop_watch_free(c->first_watch);
     loop_watch_free(c->fetch_watch);
@@ -155,6 +156,7 @@ void container_free(struct container *c)
     free(c->cg_path);
     free(c->forked_pid_path);
     free(c->fail_text);
+    free(c->root_workdir);
     free(c->limit_message);
     free(c);
 }
@@ -214,6 +216,7 @@ static void settle(struct container *c, const struct error *detach_error)
     struct containerizer *owner = c->iso->owner;
     (void)detach_error; /* told by cb.warn, and tried again */
     find_status(c);
+    provision_remove(c);
     CLEANUP(free_p) char *id = xstrdup(c->id);
     CLEANUP(free_p) char *message = c->limit_message != NULL ? xstrdup(c->limit_message) : NULL;
     struct error launch_error = c->launch_error;
@@ -260,6 +263,8 @@ void container_end(struct container *c)
         fetch_cancel(c);
     else if (c->state == CONTAINER_CONNECTING)
         cni_cancel(c);
+    else if (c->state == CONTAINER_PROVISIONING)
+        provision_cancel(c);
     c->state = CONTAINER_ENDING;
     for (struct container *child = c->children; child != NULL; child = child->next_sibling) {
         if (child->state != CONTAINER_ENDED) {
@@ -524,11 +529,13 @@ static int make_cgroups(struct container *c, struct launch *l, struct error *err
 static int prepare(struct container *c, const struct container_spec *spec, struct error *err)
 {
     struct launch *l = c->launch;
-    if (runtime_make(c, err) != 0 || launch_files(c, spec, l, err) != 0 || input_prepare(c, spec, l, err) != 0 || launch_command(c, spec, l, err) != 0 ||
+    if (image_prepare(c, spec, err) != 0 || runtime_make(c, err) != 0 || launch_files(c, spec, l, err) != 0 || input_prepare(c, spec, l, err) != 0 || launch_command(c, spec, l, err) != 0 ||
         sandbox_make(c, err) != 0 || prepare_isolators(c, spec, l, err) != 0)
         return -(int)err->code;
     if (c->parent != NULL && c->iso->root && (l->flags & LAUNCH_ENTER_PID) == 0) {
         uint32_t enter = foreign_namespaces(c->parent->pid);
+        if (c->parent->root_workdir != NULL && c->class != CONTAINER_CLASS_DEBUG)
+            enter &= ~(uint32_t)LAUNCH_ENTER_MNT; /* another one's image is no place for it */
         if ((l->flags & LAUNCH_NEW_PID_NS) != 0)
             enter &= ~(uint32_t)LAUNCH_ENTER_PID; /* the kernel makes no pid namespace inside one that was only entered */
         if (c->cni != NULL)
@@ -561,21 +568,11 @@ static int check_spec(const struct containerizer *c, const struct container_spec
     return 0;
 }
 
-int containerizer_launch(struct containerizer *owner, const struct container_spec *spec, struct error *err)
+static void prepare_and_start(struct container *c, const struct container_spec *spec)
 {
-    if (check_spec(owner, spec, err) != 0)
-        return -(int)err->code;
-    bool own = owner->iso.linux_launcher && (strchr(spec->id, '.') == NULL || spec->own_cgroups);
-    struct container *c = container_new(owner, spec->id, spec->sandbox, spec->class, own, err);
-    if (c == NULL)
-        return -(int)err->code;
-    c->res = spec->resources;
-    c->io = spec->io;
-    c->standalone = spec->standalone;
-    c->command_task = spec->command_task;
+    struct error failed;
     c->launch = xcalloc(1, sizeof *c->launch);
     launch_init(c->launch);
-    struct error failed;
     if (prepare(c, spec, &failed) != 0) {
         fail_launch(c, &failed);
     } else if (spec->command.uri_count > 0) {
@@ -588,6 +585,40 @@ int containerizer_launch(struct containerizer *owner, const struct container_spe
     } else {
         connect_and_spawn(c);
     }
+}
+
+static void on_provisioned(struct container *c, const struct container_spec *spec, const struct error *err)
+{
+    c->alive = false;
+    if (c->state == CONTAINER_ENDING)
+        kill_poke(c->kill);
+    else if (err != NULL)
+        fail_launch(c, err);
+    else
+        prepare_and_start(c, spec);
+    provision_free(c); /* what was got is in place; spec was its */
+}
+
+int containerizer_launch(struct containerizer *owner, const struct container_spec *spec, struct error *err)
+{
+    if (check_spec(owner, spec, err) != 0)
+        return -(int)err->code;
+    bool own = owner->iso.linux_launcher && (strchr(spec->id, '.') == NULL || spec->own_cgroups);
+    struct container *c = container_new(owner, spec->id, spec->sandbox, spec->class, own, err);
+    if (c == NULL)
+        return -(int)err->code;
+    c->res = spec->resources;
+    c->io = spec->io;
+    c->standalone = spec->standalone;
+    c->command_task = spec->command_task;
+    struct error failed;
+    if (!provision_is_needed(spec)) {
+        prepare_and_start(c, spec);
+        return 0;
+    }
+    c->state = CONTAINER_PROVISIONING;
+    if (provision_start(c, spec, on_provisioned, &failed) != 0)
+        fail_launch(c, &failed);
     return 0;
 }
 

@@ -59,6 +59,12 @@ struct container_env {
     const char *name, *value;
 };
 
+struct container_image {
+    const char *name;
+    bool force_pull;    /* ask the registry although the image is here */
+    const char *config; /* JSON with credentials; NULL: the agent's */
+};
+
 struct container_command {
     bool shell;                  /* true: /bin/sh -c value; false: execvp-like of value with argv */
     const char *value;           /* NULL is an error unless argv is given */
@@ -69,7 +75,9 @@ struct container_command {
     const struct container_env *env; /* complete: nothing is inherited (DEBUG: the parent's comes first).
                                         Later entries win. PATH is added when it is missing */
     size_t env_count;
-    const char *working_dir;     /* NULL: the sandbox */
+    size_t env_agent_count;      /* so many of them are the agent's: an image's own variables come after these */
+    const char *working_dir;     /* NULL: the image's, or the sandbox */
+    bool is_builtin;             /* value is a static program of the host, and runs in the root of an image too */
 };
 
 struct container_resources {
@@ -85,7 +93,8 @@ struct container_resources {
 enum container_volume_flags { CONTAINER_VOLUME_RO = 1, CONTAINER_VOLUME_PERSISTENT = 2, CONTAINER_VOLUME_SECRET = 4 };
 
 struct container_volume {
-    const char *host_path;      /* absolute; NULL for a secret */
+    const char *host_path;      /* absolute; NULL for a secret and for an image */
+    const struct container_image *image; /* its content */
     struct str secret;          /* content of the file that only the container's user may read */
     size_t host_trusted;        /* bytes of it that no task can bend (links are refused behind them); 0: all */
     const char *container_path; /* absolute, or relative to the sandbox */
@@ -119,6 +128,12 @@ struct container_spec {
     struct container_resources resources;
     const struct container_volume *volumes;
     size_t volume_count;
+    const struct container_image *image; /* NULL: the host's root file system */
+    const struct container_command *task_command; /* of a command task with an image: what its executor is to run */
+    bool docker;             /* as Docker runs it: user of the image, few capabilities, processes of its own, host paths are made */
+    bool privileged;         /* with docker */
+    const char *docker_user; /* with docker; NULL: the image's */
+    const char *entrypoint;  /* with docker: instead of the image's; NULL: not given */
     const struct container_rlimit *rlimits;
     size_t rlimit_count;
     const uint64_t *effective_caps; /* bit n: capability n of <linux/capability.h>; NULL: not set */
@@ -211,6 +226,12 @@ struct containerizer_options {
     int64_t fetcher_cache_bytes;              /* 0: 2 GB */
     const char *frameworks_home;              /* for relative URIs; NULL: refuse them */
     const char *sandbox_directory;            /* NULL: /mnt/mesos/sandbox */
+    /* Images: with a docker_store_dir only. */
+    const char *docker_store_dir, *docker_registry, *docker_config; /* config NULL: no credentials */
+    const char *provisioner_dir;              /* root file systems of containers */
+    const char *image_provisioner_backend;    /* overlay or copy; NULL: overlay where the file system takes it */
+    int64_t docker_pull_timeout_ns;           /* 0: 10 min */
+    bool docker_ignore_runtime;               /* nothing of an image's configuration counts */
     const uint64_t *effective_caps, *bounding_caps;
     /* Container networks; both folders or none. Plugin folders are separated by ':'. */
     const char *cni_config_dir, *cni_plugins_dir;
@@ -271,6 +292,13 @@ int containerizer_wait_result(struct containerizer *c, const char *id, struct co
                               struct error *err);
 /* Forgets a terminated container: its runtime entry and its sandbox. ERR_CONFLICT while it runs; 0 when unknown. */
 int containerizer_remove(struct containerizer *c, const char *id, struct error *err);
+
+/* Removes images and layers that nobody uses and excluded does not name. ERR_UNAVAILABLE: there are no images here; ERR_CONFLICT: not
+ * now. ERR_OK, and how many layers went. */
+int containerizer_prune_images(struct containerizer *c, const char *const *excluded, size_t count, size_t *ret_layers, struct error *err);
+/* Milliseconds that pulls took, oldest first, of the latest 256; *ret_total counts all. */
+size_t containerizer_pull_times(const struct containerizer *c, double ret[256], uint64_t *ret_total);
+size_t containerizer_new_rootfs_count(const struct containerizer *c); /* containers with a root of their own, ever */
 
 /* Every live container: f(ctx, id). f must not call back into this module but to read. */
 void containerizer_each(const struct containerizer *c, void (*f)(void *ctx, const char *id), void *ctx);

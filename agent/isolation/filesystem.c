@@ -14,6 +14,7 @@
 
 #include "common/base/cleanup.h"
 #include "common/io/beneath.h"
+#include "common/io/fs.h"
 
 /* A path inside the sandbox must stay there. */
 static bool has_dotdot(const char *path)
@@ -27,14 +28,15 @@ static bool has_dotdot(const char *path)
     return false;
 }
 
-static int volume_target(const struct container_spec *spec, const struct container_volume *v, char *ret, size_t size,
+/* box: the sandbox, as the mounts are made in it. */
+static int volume_target(const char *box, const struct container_volume *v, char *ret, size_t size,
                          struct error *err)
 {
     bool absolute = v->container_path[0] == '/';
     if (has_dotdot(v->container_path))
         return error_set(err, ERR_INVALID, "volume '%s': the container path must not contain '..'", v->container_path);
     int n = absolute ? snprintf(ret, size, "%s", v->container_path)
-                     : snprintf(ret, size, "%s/%s", spec->sandbox, v->container_path);
+                     : snprintf(ret, size, "%s/%s", box, v->container_path);
     if (n < 0 || (size_t)n >= size)
         return error_set(err, ERR_LIMIT, "volume '%.64s...': the path is over %zu bytes", v->container_path, size - 1);
     return 0;
@@ -50,7 +52,7 @@ static int link_volume(struct container *c, const struct container_spec *spec, c
     if ((v->flags & CONTAINER_VOLUME_PERSISTENT) == 0 || v->container_path[0] == '/')
         return error_set(err, ERR_INVALID, "volume '%s' of '%s' needs a mount: add filesystem/linux to --isolation",
                          v->container_path, v->host_path);
-    if (volume_target(spec, v, target, sizeof target, err) != 0)
+    if (volume_target(spec->sandbox, v, target, sizeof target, err) != 0)
         return -(int)err->code;
     (void)c;
     const char *last;
@@ -105,37 +107,84 @@ static int secret_file(struct container *c, size_t number, struct str secret, ch
     return fchown(fd, c->uid, (gid_t)-1) == 0 ? 0 : error_set_errno(err, errno, "secret: owner of %s", ret);
 }
 
+/* Where the content of a volume is now. buf has 4096 bytes. */
+static int volume_source(struct container *c, const struct container_spec *spec, size_t number, struct launch *l, char *buf,
+                         const char **ret, struct error *err)
+{
+    const struct container_volume *v = &spec->volumes[number];
+    *ret = v->host_path != NULL ? v->host_path : buf;
+    if (v->image != NULL) {
+        if (provision_mount(c, (int)number, l, err) != 0 || provision_path(c, (int)number, buf, 4096, err) != 0)
+            return -(int)err->code;
+        size_t n = strlen(buf);
+        if (snprintf(buf + n, 4096 - n, "/rootfs") >= (int)(4096 - n))
+            return error_set(err, ERR_LIMIT, "volume '%s': its path is too long", v->container_path);
+    }
+    if ((v->flags & CONTAINER_VOLUME_SECRET) != 0)
+        return secret_file(c, number, v->secret, buf, err);
+    return 0;
+}
+
+static int mount_volume(struct container *c, const struct container_spec *spec, size_t number, const char *box, struct launch *l,
+                        struct error *err)
+{
+    const struct container_volume *v = &spec->volumes[number];
+    char target[4096], buf[4096];
+    const char *from;
+    struct stat st;
+    if (volume_target(box, v, target, sizeof target, err) != 0 || volume_source(c, spec, number, l, buf, &from, err) != 0)
+        return -(int)err->code;
+    if (spec->docker && v->host_path != NULL && stat(from, &st) != 0 && errno == ENOENT && fs_mkdirs(from, 0755, err) != 0)
+        return error_wrap(err, "volume '%s'", v->container_path);
+    if (stat(from, &st) != 0)
+        return error_set_errno(err, errno, "volume '%s': host path %s", v->container_path, from);
+    bool absolute = v->container_path[0] == '/', keep = absolute && spec->image == NULL;
+    if (keep && access(target, F_OK) != 0)
+        return error_set(err, ERR_NOT_FOUND, "Absolute container path '%s' does not exist", target);
+    uint64_t ro = (v->flags & CONTAINER_VOLUME_RO) != 0 ? MS_RDONLY : 0;
+    launch_mount(l, &(struct launch_mount_spec){
+                        .source = from,
+                        .source_trusted = v->host_trusted,
+                        .target = target,
+                        .target_trusted = absolute ? 0 : spec->image != NULL ? strlen(box) : sandbox_trusted(spec->sandbox),
+                        .flags = MS_BIND | MS_REC | ro,
+                        .make = keep ? LAUNCH_MAKE_NOTHING : S_ISDIR(st.st_mode) ? LAUNCH_MAKE_DIRECTORY : LAUNCH_MAKE_FILE,
+                    });
+    return 0;
+}
+
+/* The image, the sandbox in it, and how names of the network are found: as on the host, unless the container's networks say
+ * otherwise later. */
+static int mount_root(struct container *c, const struct container_spec *spec, const char *box, struct launch *l, struct error *err)
+{
+    static const char *const names[] = { "/etc/hosts", "/etc/hostname", "/etc/resolv.conf" };
+    char root[4096];
+    if (provision_mount(c, -1, l, err) != 0 || provision_path(c, -1, root, sizeof root - 8, err) != 0)
+        return -(int)err->code;
+    memcpy(root + strlen(root), "/rootfs", sizeof "/rootfs");
+    launch_text(l, LAUNCH_ROOT, root);
+    launch_mount(l, &(struct launch_mount_spec){ .source = spec->sandbox, .source_trusted = sandbox_trusted(spec->sandbox), .target = box,
+                                                 .flags = MS_BIND | MS_REC, .make = LAUNCH_MAKE_DIRECTORY });
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (access(names[i], F_OK) == 0)
+            launch_mount(l, &(struct launch_mount_spec){ .source = names[i], .target = names[i], .flags = MS_BIND | MS_RDONLY,
+                                                         .make = LAUNCH_MAKE_FILE_ANEW });
+    }
+    c->iso->new_rootfs_count++;
+    return 0;
+}
+
 static int linux_prepare(struct container *c, const struct container_spec *spec, struct launch *l, struct error *err)
 {
-    if (spec->volume_count == 0)
+    const char *box = spec->image != NULL ? c->iso->o.sandbox_directory : spec->sandbox;
+    if (spec->volume_count == 0 && spec->image == NULL)
         return 0;
     l->flags |= LAUNCH_NEW_MNT_NS;
+    if (spec->image != NULL && mount_root(c, spec, box, l, err) != 0)
+        return -(int)err->code;
     for (size_t i = 0; i < spec->volume_count; i++) {
-        const struct container_volume *v = &spec->volumes[i];
-        char target[4096], secret[4096];
-        const char *from = v->host_path;
-        struct stat st;
-        if (volume_target(spec, v, target, sizeof target, err) != 0)
+        if (mount_volume(c, spec, i, box, l, err) != 0)
             return -(int)err->code;
-        if ((v->flags & CONTAINER_VOLUME_SECRET) != 0) {
-            if (secret_file(c, i, v->secret, secret, err) != 0)
-                return -(int)err->code;
-            from = secret;
-        }
-        if (stat(from, &st) != 0)
-            return error_set_errno(err, errno, "volume '%s': host path %s", v->container_path, from);
-        bool absolute = v->container_path[0] == '/';
-        if (absolute && access(target, F_OK) != 0)
-            return error_set(err, ERR_NOT_FOUND, "Absolute container path '%s' does not exist", target);
-        uint64_t ro = (v->flags & CONTAINER_VOLUME_RO) != 0 ? MS_RDONLY : 0;
-        launch_mount(l, &(struct launch_mount_spec){
-                            .source = from,
-                            .source_trusted = v->host_trusted,
-                            .target = target,
-                            .target_trusted = absolute ? 0 : sandbox_trusted(spec->sandbox),
-                            .flags = MS_BIND | MS_REC | ro,
-                            .make = absolute ? LAUNCH_MAKE_NOTHING : S_ISDIR(st.st_mode) ? LAUNCH_MAKE_DIRECTORY : LAUNCH_MAKE_FILE,
-                        });
     }
     return 0;
 }

@@ -13,11 +13,14 @@
 #include "agent/isolation/cgroup.h"
 #include "agent/isolation/containerizer.h"
 #include "agent/launcher/instructions.h"
+#include "common/base/arena.h"
 #include "common/base/hash.h"
 #include "common/base/sbuf.h"
 #include "common/io/loop.h"
 
 enum container_state {
+    CONTAINER_PREPARING,    /* within containerizer_launch */
+    CONTAINER_PROVISIONING, /* its images are got */
     CONTAINER_FETCHING,   /* stoa-fetcher runs */
     CONTAINER_CONNECTING, /* stoa-network attaches it to its networks */
     CONTAINER_LAUNCHING,  /* stoa-launcher was started, its report is awaited */
@@ -32,6 +35,8 @@ struct kill_task; /* kill.c */
 struct cni;       /* cni.c */
 struct cni_job;
 struct cJSON;
+struct provision; /* provision.c */
+struct images;
 
 struct container {
     char *id;
@@ -60,6 +65,9 @@ struct container {
     int reaped_status;
     uid_t uid;
     gid_t gid;
+
+    struct provision *provision;      /* from the request until the end; NULL: no images */
+    char *root_workdir;               /* it has a root of its own: where its command starts in it; NULL: the host's root */
 
     struct launch *launch;            /* until RUNNING */
     char *forked_pid_path;
@@ -121,6 +129,9 @@ struct isolation {
     bool linux_launcher;              /* cgroups for killing, namespaces possible */
     bool new_mount_ns;                /* filesystem/linux or namespaces/pid */
     bool namespaces_pid;
+    struct images *images;            /* NULL: no images on this agent */
+    size_t new_rootfs_count;
+    bool overlay;                     /* root file systems are overlays, not copies */
     int64_t host_mem_bytes;
     uint64_t nofile_soft, nofile_hard; /* before they were raised for the agent itself: what containers get */
     const struct isolator_ops *ops[ISOLATORS_MAX];
@@ -148,7 +159,7 @@ struct launch_mount_spec {
     const char *source, *target, *type, *data;
     size_t source_trusted, target_trusted;
     uint64_t flags; /* mount(2) */
-    enum { LAUNCH_MAKE_NOTHING, LAUNCH_MAKE_DIRECTORY, LAUNCH_MAKE_FILE } make; /* the mount point, with folders above it */
+    enum launch_mount_make make;
 };
 
 /* launch.c */
@@ -163,6 +174,41 @@ int launch_command(struct container *c, const struct container_spec *spec, struc
 int launch_spawn(struct isolation *iso, const char *id, struct launch *l, pid_t *ret_pid, int *ret_report,
                  struct error *err);
 
+/* spec_copy.c */
+int spec_copy(const struct container_spec *spec, struct arena *arena, struct container_spec *ret, struct error *err);
+
+/* provision.c: from images to root file systems, <provisioner_dir>/containers/<id>[/containers/<nested>]/{root,volume<n>}/. They
+ * are mounted in the container's own mount namespace only, so with its last process no mount is left. */
+typedef void provision_done_fn(struct container *c, const struct container_spec *spec, const struct error *err);
+int provision_init(struct isolation *iso, struct error *err);
+bool provision_is_needed(const struct container_spec *spec);
+/* Keeps a copy of spec, which done gets; c->alive until then. An error: done is not called. */
+int provision_start(struct container *c, const struct container_spec *spec, provision_done_fn *done, struct error *err);
+void provision_cancel(struct container *c);
+/* After the end: what was provisioned, also in an earlier run of the agent. */
+void provision_remove(struct container *c);
+void provision_free(struct container *c);
+/* Those of containers that are no more. */
+void provision_recover(struct containerizer *owner);
+struct image;
+const struct image *provision_image(const struct container *c); /* of the root; NULL: none */
+/* The directory that holds "rootfs"; volume: index into the spec's volumes, -1: the root. */
+int provision_path(const struct container *c, int volume, char *ret, size_t size, struct error *err);
+/* The overlay of the root or of a volume, for the launcher; nothing with the copy backend. */
+int provision_mount(const struct container *c, int volume, struct launch *l, struct error *err);
+
+/* image.c: what an image changes about the command. For containers without one these do nothing. */
+int image_prepare(struct container *c, const struct container_spec *spec, struct error *err); /* fills root_workdir */
+int image_launch_command(const struct container *c, const struct container_spec *spec, struct launch *l, struct error *err);
+/* The image's variables; NULL: none. */
+char *const *image_environment(const struct container *c);
+/* The user as the image knows it. ERR_NOT_FOUND: it does not. */
+int image_launch_user(struct container *c, const struct container_spec *spec, struct launch *l, struct error *err);
+/* Where a path of the sandbox is found by the container's processes. */
+int image_sandbox_path(const struct container *c, const char *path, char *ret, size_t size, struct error *err);
+/* launch.c */
+void launch_user_record(struct container *c, uint32_t uid, uint32_t gid, const uint32_t *groups, size_t count, struct launch *l);
+
 /* input.c: tells the launcher what the standard input is. */
 int input_prepare(const struct container *c, const struct container_spec *spec, struct launch *l, struct error *err);
 
@@ -174,6 +220,11 @@ void kill_again(struct kill_task *k); /* from done: not yet, once more (the cgro
 void kill_poke(struct kill_task *k); /* something ended: look at once; NULL is fine */
 void kill_free(struct kill_task *k); /* NULL is fine */
 
+/* <base>/containers/<id>[/containers/<nested>][/<file>] */
+int container_path(const char *base, const char *id, const char *file, char *ret, size_t size, struct error *err);
+/* Every one below base, parents before children. */
+void container_path_each(const char *base, void (*f)(void *arg, const char *id), void *arg);
+
 /* runtime.c: <runtime_dir>/containers/<id>[/containers/<nested>]/{pid,status,config} */
 int runtime_path(const struct isolation *iso, const char *id, const char *file, char *ret, size_t size, struct error *err);
 int runtime_make(struct container *c, struct error *err);
@@ -183,6 +234,7 @@ bool runtime_status(const struct isolation *iso, const char *id, int *ret);
 /* The config of an entry. */
 struct runtime_config {
     char *sandbox; /* malloc'ed; NULL: not known */
+    char *root_workdir; /* malloc'ed; NULL: no root of its own */
     enum container_class class;
     enum container_io io;
     bool own_cgroups, standalone;
@@ -227,6 +279,6 @@ extern const struct isolator_ops isolator_posix_cpu, isolator_posix_mem, isolato
     isolator_cgroups_pids, isolator_cgroups_devices, isolator_cgroups_blkio, isolator_cgroups_cpuset,
     isolator_cgroups_hugetlb, isolator_cgroups_perf_event, isolator_posix_rlimits, isolator_linux_capabilities,
     isolator_linux_nnp, isolator_namespaces_pid, isolator_namespaces_ipc, isolator_filesystem_posix,
-    isolator_filesystem_linux, isolator_disk_du, isolator_network_cni;
+    isolator_filesystem_linux, isolator_disk_du, isolator_network_cni, isolator_docker_runtime;
 
 #endif

@@ -14,7 +14,7 @@ static const struct isolator_ops *const all[] = {
     &isolator_posix_cpu,          &isolator_posix_mem,          &isolator_cgroups_cpu,    &isolator_cgroups_mem,
     &isolator_cgroups_pids,       &isolator_cgroups_devices,    &isolator_cgroups_blkio,  &isolator_cgroups_cpuset,
     &isolator_cgroups_hugetlb,    &isolator_cgroups_perf_event, &isolator_posix_rlimits,  &isolator_linux_capabilities,
-    &isolator_linux_nnp,          &isolator_disk_du, &isolator_network_cni,
+    &isolator_linux_nnp,          &isolator_disk_du,           &isolator_docker_runtime, &isolator_network_cni,
 };
 
 const struct isolator_ops *isolator_find(struct str name)

@@ -105,6 +105,17 @@ static int find_user(const char *user, struct passwd *pw, char *buf, size_t size
     return 0;
 }
 
+void launch_user_record(struct container *c, uint32_t uid, uint32_t gid, const uint32_t *groups, size_t count, struct launch *l)
+{
+    char rec[sizeof(struct launch_user) + sizeof(uint32_t) * LAUNCH_GROUPS_MAX];
+    struct launch_user u = { .uid = uid, .gid = gid, .group_count = (uint32_t)count };
+    memcpy(rec, &u, sizeof u);
+    memcpy(rec + sizeof u, groups, count * sizeof *groups);
+    launch_raw(l, LAUNCH_USER, rec, sizeof u + count * sizeof *groups);
+    c->uid = uid;
+    c->gid = gid;
+}
+
 static int launch_user(struct container *c, const char *user, struct launch *l, struct error *err)
 {
     c->uid = geteuid();
@@ -128,26 +139,24 @@ static int launch_user(struct container *c, const char *user, struct launch *l, 
     } else if (getgrouplist(pw.pw_name, pw.pw_gid, groups, &n) < 0) {
         return error_set(err, ERR_LIMIT, "user '%s' is in more than %d groups", user, LAUNCH_GROUPS_MAX);
     }
-    char rec[sizeof(struct launch_user) + sizeof(uint32_t) * LAUNCH_GROUPS_MAX];
-    struct launch_user u = { .uid = pw.pw_uid, .gid = pw.pw_gid, .group_count = (uint32_t)n };
-    memcpy(rec, &u, sizeof u);
-    for (int i = 0; i < n; i++) {
-        uint32_t g = groups[i];
-        memcpy(rec + sizeof u + (size_t)i * sizeof g, &g, sizeof g);
-    }
-    launch_raw(l, LAUNCH_USER, rec, sizeof u + (size_t)n * sizeof(uint32_t));
-    c->uid = pw.pw_uid;
-    c->gid = pw.pw_gid;
+    uint32_t numbers[LAUNCH_GROUPS_MAX];
+    for (int i = 0; i < n; i++)
+        numbers[i] = groups[i];
+    launch_user_record(c, pw.pw_uid, pw.pw_gid, numbers, (size_t)n, l);
     return 0;
 }
 
-static void launch_log_paths(const char *sandbox, struct launch *l)
+/* As the container's processes find them: the launcher opens them with the container's own root. */
+static int launch_log_paths(const struct container *c, struct launch *l, struct error *err)
 {
-    char path[4096];
-    (void)snprintf(path, sizeof path, "%s/stdout", sandbox);
+    char box[4096], path[4200];
+    if (image_sandbox_path(c, c->sandbox, box, sizeof box, err) != 0)
+        return -(int)err->code;
+    (void)snprintf(path, sizeof path, "%s/stdout", box);
     launch_text(l, LAUNCH_STDOUT, path);
-    (void)snprintf(path, sizeof path, "%s/stderr", sandbox);
+    (void)snprintf(path, sizeof path, "%s/stderr", box);
     launch_text(l, LAUNCH_STDERR, path);
+    return 0;
 }
 
 /* The environment of the parent container's command, for DEBUG containers. The command is the supervisor's first child. */
@@ -180,23 +189,52 @@ static void launch_parent_env(const struct container *parent, struct launch *l)
     }
 }
 
-/* A later entry of the same name wins: the earlier ones are left out. */
-static void launch_environment(const struct container_command *cmd, struct launch *l)
+/* A list of variables in which a later one of the same name wins: the earlier ones are left out. */
+struct variables {
+    struct container_env *v;
+    size_t n;
+};
+
+static void launch_variables(const struct variables *list, struct launch *l)
 {
-    for (size_t i = 0; i < cmd->env_count; i++) {
+    for (size_t i = 0; i < list->n; i++) {
         bool again = false;
-        for (size_t j = i + 1; j < cmd->env_count && !again; j++)
-            again = strcmp(cmd->env[i].name, cmd->env[j].name) == 0;
+        for (size_t j = i + 1; j < list->n && !again; j++)
+            again = strcmp(list->v[i].name, list->v[j].name) == 0;
         if (!again)
-            launch_env(l, cmd->env[i].name, cmd->env[i].value != NULL ? cmd->env[i].value : "");
+            launch_env(l, list->v[i].name, list->v[i].value != NULL ? list->v[i].value : "");
     }
     if (!l->has_path)
         launch_env(l, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 }
 
-int launch_command(struct container *c, const struct container_spec *spec, struct launch *l, struct error *err)
+/* The agent's variables, the image's, the command's own. */
+static void launch_environment(const struct container *c, const struct container_command *cmd, struct launch *l)
 {
-    const struct container_command *cmd = &spec->command;
+    char *const *image = image_environment(c);
+    size_t count = 0, first = cmd->env_agent_count < cmd->env_count ? cmd->env_agent_count : cmd->env_count;
+    while (image != NULL && image[count] != NULL)
+        count++;
+    CLEANUP(free_p) char **names = xcalloc(count + 1, sizeof *names);
+    CLEANUP(free_p) struct container_env *v = xcalloc(cmd->env_count + count + 1, sizeof *v);
+    struct variables list = { .v = v };
+    for (size_t i = 0; i < first; i++)
+        v[list.n++] = cmd->env[i];
+    for (size_t i = 0; i < count; i++) {
+        struct str value = str_of(image[i]), name;
+        (void)str_cut(&value, '=', &name);
+        names[i] = xstrndup(name);
+        v[list.n++] = (struct container_env){ names[i], name.n < strlen(image[i]) ? image[i] + name.n + 1 : "" };
+    }
+    for (size_t i = first; i < cmd->env_count; i++)
+        v[list.n++] = cmd->env[i];
+    launch_variables(&list, l);
+    for (size_t i = 0; i < count; i++)
+        free(names[i]);
+}
+
+static int launch_arguments(const struct container_command *cmd, struct launch *l, struct error *err)
+{
     if (cmd->shell) {
         if (cmd->value == NULL)
             return error_set(err, ERR_INVALID, "Shell specified but no command value provided");
@@ -204,25 +242,42 @@ int launch_command(struct container *c, const struct container_spec *spec, struc
         launch_text(l, LAUNCH_ARG, "sh");
         launch_text(l, LAUNCH_ARG, "-c");
         launch_text(l, LAUNCH_ARG, cmd->value);
-    } else {
-        const char *exec = cmd->value != NULL ? cmd->value : cmd->argv != NULL ? cmd->argv[0] : NULL;
-        if (exec == NULL)
-            return error_set(err, ERR_INVALID, "No executable specified: CommandInfo needs 'value', or 'shell' with a value");
-        launch_text(l, LAUNCH_EXEC, exec);
-        for (const char *const *a = cmd->argv; a != NULL && *a != NULL; a++)
-            launch_text(l, LAUNCH_ARG, *a);
-        if (l->arg_count == 0)
-            launch_text(l, LAUNCH_ARG, exec);
+        return 0;
     }
+    const char *exec = cmd->value != NULL ? cmd->value : cmd->argv != NULL ? cmd->argv[0] : NULL;
+    if (exec == NULL)
+        return error_set(err, ERR_INVALID, "No executable specified: CommandInfo needs 'value', or 'shell' with a value");
+    launch_text(l, LAUNCH_EXEC, exec);
+    for (const char *const *a = cmd->argv; a != NULL && *a != NULL; a++)
+        launch_text(l, LAUNCH_ARG, *a);
+    if (l->arg_count == 0)
+        launch_text(l, LAUNCH_ARG, exec);
+    return 0;
+}
+
+/* Who looks into a task looks at the task's files; what is written goes to the container's own. */
+static const char *workdir_of(const struct container *c, const struct container_spec *spec)
+{
     bool is_debug = spec->class == CONTAINER_CLASS_DEBUG && c->parent != NULL;
-    if (is_debug)
+    if (spec->command.working_dir != NULL)
+        return spec->command.working_dir;
+    return c->root_workdir != NULL ? c->root_workdir : is_debug ? c->parent->sandbox : spec->sandbox;
+}
+
+int launch_command(struct container *c, const struct container_spec *spec, struct launch *l, struct error *err)
+{
+    const struct container_command *cmd = &spec->command;
+    int r = spec->image != NULL ? image_launch_command(c, spec, l, err) : launch_arguments(cmd, l, err);
+    if (r != 0)
+        return r;
+    if (spec->class == CONTAINER_CLASS_DEBUG && c->parent != NULL)
         launch_parent_env(c->parent, l);
-    launch_environment(cmd, l);
-    /* Who looks into a task looks at the task's files; what is written goes to the container's own. */
-    const char *here = is_debug ? c->parent->sandbox : spec->sandbox;
-    launch_text(l, LAUNCH_WORKDIR, cmd->working_dir != NULL ? cmd->working_dir : here);
-    launch_log_paths(spec->sandbox, l);
-    return launch_user(c, cmd->user, l, err);
+    launch_environment(c, cmd, l);
+    launch_text(l, LAUNCH_WORKDIR, workdir_of(c, spec));
+    if (launch_log_paths(c, l, err) != 0)
+        return -(int)err->code;
+    r = spec->image != NULL ? image_launch_user(c, spec, l, err) : launch_user(c, cmd->user, l, err);
+    return r == -(int)ERR_NOT_FOUND && spec->image != NULL && !spec->docker ? launch_user(c, cmd->user, l, err) : r;
 }
 
 /* --- starting ----------------------------------------------------------------------------------------- */

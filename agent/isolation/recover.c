@@ -64,6 +64,7 @@ static int adopt(struct containerizer *owner, const char *id, const char *sandbo
     c->io = config->io;
     c->standalone = config->standalone;
     c->res = config->res;
+    c->root_workdir = config->root_workdir != NULL ? xstrdup(config->root_workdir) : NULL;
     existing_groups(c, config->own_cgroups);
     watch_again(c, pid);
     *ret = c;
@@ -98,6 +99,7 @@ static void scan_entry(void *arg, const char *id)
         return;
     struct runtime_config config;
     (void)runtime_config(&owner->iso, id, &config);
+    CLEANUP(free_p) char *workdir = config.root_workdir;
     CLEANUP(free_p) char *sandbox = config.sandbox != NULL ? config.sandbox : xstrdup("/");
     struct container *c = NULL;
     s->result = adopt(owner, id, sandbox, &config, runtime_pid(&owner->iso, id), &c, s->err);
@@ -141,6 +143,7 @@ int containerizer_recover(struct containerizer *owner, const struct container_kn
         if (!container_id_valid(k->id) || container_find(owner, k->id) != NULL)
             return error_set(err, ERR_INVALID, "recovered container id '%.80s' is not valid or there twice", k->id);
         (void)runtime_config(&owner->iso, k->id, &config);
+        CLEANUP(free_p) char *workdir = config.root_workdir;
         free(config.sandbox);
         pid_t pid = k->pid > 0 ? k->pid : runtime_pid(&owner->iso, k->id);
         if (adopt(owner, k->id, k->sandbox, &config, pid, &c, err) != 0)
@@ -154,6 +157,7 @@ int containerizer_recover(struct containerizer *owner, const struct container_kn
     if (owner->iso.root)
         cg_each_group(&owner->iso.cg, scan_group, &s);
     s.orphans += cni_recover(owner);
+    provision_recover(owner);
     struct container *c, *next;
     HASH_ITER(hh, owner->table, c, next) {
         if (!c->alive || c->silent)

@@ -16,10 +16,10 @@
 #include "common/base/alloc.h"
 #include "common/base/cleanup.h"
 
-int runtime_path(const struct isolation *iso, const char *id, const char *file, char *ret, size_t size, struct error *err)
+int container_path(const char *base, const char *id, const char *file, char *ret, size_t size, struct error *err)
 {
     CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(size - 1);
-    sbuf_c(&b, iso->o.runtime_dir);
+    sbuf_c(&b, base);
     struct str rest = str_of(id), part;
     for (bool more = true; more;) {
         more = str_cut(&rest, '.', &part);
@@ -31,10 +31,15 @@ int runtime_path(const struct isolation *iso, const char *id, const char *file, 
         sbuf_c(&b, file);
     }
     if (!sbuf_ok(&b))
-        return error_set(err, ERR_LIMIT, "the runtime path of container %.40s... is over %zu bytes; use a shorter --runtime_dir",
-                         id, size - 1);
+        return error_set(err, ERR_LIMIT, "the path of container %.40s... below %.60s is over %zu bytes; use a shorter directory",
+                         id, base, size - 1);
     memcpy(ret, b.p, b.n + 1);
     return 0;
+}
+
+int runtime_path(const struct isolation *iso, const char *id, const char *file, char *ret, size_t size, struct error *err)
+{
+    return container_path(iso->o.runtime_dir, id, file, ret, size, err) == 0 ? 0 : error_wrap(err, "--runtime_dir");
 }
 
 static const char *const io_names[] = { [CONTAINER_IO_NULL] = "none", [CONTAINER_IO_PIPE] = "pipe",
@@ -63,6 +68,8 @@ int runtime_make(struct container *c, struct error *err)
     (void)fprintf(f, "resources %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %d\n",
                   c->res.cpus_milli, c->res.cpus_limit_milli, c->res.mem_bytes, c->res.mem_limit_bytes, c->res.disk_bytes,
                   c->res.pids_max, c->res.cpus_revocable);
+    if (c->root_workdir != NULL)
+        (void)fprintf(f, "root %s\n", c->root_workdir);
     if (fflush(f) != 0)
         return error_set_errno(err, errno, "%s", path);
     return 0;
@@ -168,6 +175,8 @@ bool runtime_config(const struct isolation *iso, const char *id, struct runtime_
             ret->standalone = str_is(line, "yes");
         else if (str_is(word, "resources"))
             parse_resources(line, &ret->res);
+        else if (str_is(word, "root") && ret->root_workdir == NULL)
+            ret->root_workdir = xstrndup(line);
         else if (str_is(word, "sandbox") && ret->sandbox == NULL)
             ret->sandbox = xstrndup(line);
     }
@@ -192,9 +201,14 @@ static void each_below(const char *dir, const char *prefix, unsigned depth, void
     (void)closedir(d);
 }
 
-void runtime_each(const struct isolation *iso, void (*f)(void *arg, const char *id), void *arg)
+void container_path_each(const char *base, void (*f)(void *arg, const char *id), void *arg)
 {
     char dir[4096];
-    if (snprintf(dir, sizeof dir, "%s/containers", iso->o.runtime_dir) < (int)sizeof dir)
+    if (snprintf(dir, sizeof dir, "%s/containers", base) < (int)sizeof dir)
         each_below(dir, "", 0, f, arg);
+}
+
+void runtime_each(const struct isolation *iso, void (*f)(void *arg, const char *id), void *arg)
+{
+    container_path_each(iso->o.runtime_dir, f, arg);
 }

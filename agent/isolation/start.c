@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/images/images.h"
 #include "agent/isolation/cni.h"
 #include "common/base/alloc.h"
 #include "common/base/cleanup.h"
@@ -52,6 +53,12 @@ static void own_options(struct containerizer_options *o)
     own_text(&o->cni_plugins_dir, NULL);
     own_text(&o->cni_root_dir, NULL);
     own_text(&o->default_container_dns, NULL);
+    own_text(&o->docker_store_dir, NULL);
+    own_text(&o->docker_registry, "https://registry-1.docker.io");
+    own_text(&o->docker_config, NULL);
+    own_text(&o->provisioner_dir, NULL);
+    own_text(&o->image_provisioner_backend, NULL);
+    own_number(&o->docker_pull_timeout_ns, 600 * NS_PER_S);
     own_caps(&o->effective_caps);
     own_caps(&o->bounding_caps);
     own_number(&o->container_disk_watch_interval_ns, 15 * NS_PER_S);
@@ -64,7 +71,8 @@ static void free_options(struct containerizer_options *o)
 {
     const void *all[] = { o->runtime_dir, o->launcher_dir, o->isolation, o->launcher, o->cgroups_hierarchy, o->cgroups_root,
                           o->fetcher_cache_dir, o->frameworks_home, o->sandbox_directory, o->effective_caps,
-                          o->bounding_caps, o->cni_config_dir, o->cni_plugins_dir, o->cni_root_dir, o->default_container_dns };
+                          o->bounding_caps, o->cni_config_dir, o->cni_plugins_dir, o->cni_root_dir, o->default_container_dns,
+                          o->docker_store_dir, o->docker_registry, o->docker_config, o->provisioner_dir, o->image_provisioner_backend };
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         free((void *)(uintptr_t)all[i]);
 }
@@ -83,6 +91,8 @@ static const struct {
     /* Parts of filesystem/linux here. */
     { "volume/host_path", "filesystem/linux" },
     { "volume/sandbox_path", "filesystem/linux" },
+    { "volume/image", "filesystem/linux" },
+    { "volume/secret", "filesystem/linux" },
 };
 
 static int add_isolator(struct isolation *iso, struct str name, struct error *err)
@@ -234,6 +244,8 @@ static int start(struct containerizer *c, struct error *err)
         add_isolators(iso, str_of(iso->o.isolation), 0, err) != 0 || add_isolator(iso, STR("filesystem/posix"), err) != 0 ||
         add_isolator(iso, STR("network/cni"), err) != 0)
         return -(int)err->code;
+    if (iso->o.docker_store_dir != NULL && provision_init(iso, err) != 0)
+        return -(int)err->code;
     for (size_t i = 0; i < iso->op_count; i++)
         used |= iso->ops[i]->controllers;
     if (iso->linux_launcher)
@@ -278,6 +290,7 @@ void containerizer_free(struct containerizer *c)
         container_free(top);
     }
     json_free(c->iso.default_dns);
+    images_free(c->iso.images);
     tree_remove_stop(c->iso.loop);
     free_options(&c->iso.o);
     for (size_t i = 0; i < c->iso.line_count; i++)

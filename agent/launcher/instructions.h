@@ -33,6 +33,8 @@ enum launch_tag {
     LAUNCH_PID_PATH,     /* text, repeated: gets the supervisor's pid before the command runs */
     LAUNCH_CGROUP_PROCS, /* text, repeated: cgroup v1 cgroup.procs to join */
     LAUNCH_IO_DIR,       /* text: the command has an input (or a terminal); its socket goes into this directory */
+    LAUNCH_ROOT,         /* text: directory that becomes the root; with LAUNCH_NEW_MNT_NS. Later paths are inside of it */
+    LAUNCH_HOST_EXEC,    /* text: instead of LAUNCH_EXEC, a static program of the host that runs in the root */
     LAUNCH_CGROUP_DIR,   /* text: cgroup v2 directory to be cloned into */
     LAUNCH_NETNS,        /* text: file of the network namespace to live in */
     LAUNCH_HOSTNAME,     /* text: with LAUNCH_NEW_UTS_NS */
@@ -57,6 +59,7 @@ enum launch_flag {
     LAUNCH_ENTER_UTS = 1 << 9,
     LAUNCH_TTY = 1 << 10,        /* with LAUNCH_IO_DIR: the input is a terminal, which is the output too */
     LAUNCH_NEW_UTS_NS = 1 << 12,
+    LAUNCH_PRIVILEGED = 1 << 13, /* in a root of its own: nothing of /proc and /sys is held back */
     LAUNCH_TTY_INPUT = 1 << 11,  /* the command finds the terminal as standard input only and hands it on: an executor */
 };
 
@@ -89,10 +92,19 @@ struct launch_window {
     uint16_t rows, columns;
 };
 
+/* What is done about the mount point. In a root of its own, missing directories above it are made too. */
+enum launch_mount_make {
+    LAUNCH_MAKE_NOTHING,
+    LAUNCH_MAKE_DIRECTORY, /* made when it is missing */
+    LAUNCH_MAKE_FILE,
+    LAUNCH_MAKE_OVERLAY,   /* no mount point: an overlay at "rootfs" in the directory target, before everything else */
+    LAUNCH_MAKE_FILE_ANEW,      /* as FILE; a link in its place is replaced */
+};
+
 struct launch_mount {
     uint64_t flags;        /* mount(2) */
     uint32_t source, target, type, data; /* offsets of the texts after this struct */
-    uint32_t make;         /* 1: make the target directory first, 2: make it as a file */
+    uint32_t make;         /* enum launch_mount_make */
     uint32_t source_trusted, target_trusted; /* bytes of the paths behind which links are refused; 0: they are not */
     uint32_t pad;
 };

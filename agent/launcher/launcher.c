@@ -57,11 +57,12 @@ static int open_file(const char *path, int flags, const char *what, int *ret, st
     return *ret >= 0 ? 0 : error_set_errno(err, errno, "%s %s", what, path);
 }
 
-static int open_host_files(const struct plan *p, struct host_files *h, struct error *err)
+static int open_host_files(struct plan *p, struct host_files *h, struct error *err)
 {
     size_t pos = 0;
     const char *status = plan_text(p, LAUNCH_STATUS_PATH), *dir = plan_text(p, LAUNCH_CGROUP_DIR);
     const char *netns = plan_text(p, LAUNCH_NETNS);
+    const char *program = plan_text(p, LAUNCH_HOST_EXEC);
     const int make = O_WRONLY | O_CREAT | O_TRUNC;
     *h = (struct host_files){ .cgroup = -1, .netns = -1 };
     if (io_open(p, &h->io, err) != 0)
@@ -71,6 +72,8 @@ static int open_host_files(const struct plan *p, struct host_files *h, struct er
     if (dir != NULL && open_file(dir, O_RDONLY | O_DIRECTORY, "cgroup", &h->cgroup, err) != 0)
         return -(int)err->code;
     if (netns != NULL && open_file(netns, O_RDONLY, "network namespace", &h->netns, err) != 0)
+        return -(int)err->code;
+    if (program != NULL && open_file(program, O_PATH, "program", &p->host_exec, err) != 0)
         return -(int)err->code;
     for (const char *path; h->pid_count < PID_FILES_MAX && (path = plan_next(p, LAUNCH_PID_PATH, &pos, NULL)) != NULL;) {
         h->pid_path[h->pid_count] = path;

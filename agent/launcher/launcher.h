@@ -16,6 +16,7 @@ struct plan {
     const char *p;
     size_t n;
     const struct launch_header *header;
+    int host_exec; /* LAUNCH_HOST_EXEC, opened; -1: none */
 };
 
 /* The next record of this tag after *pos (0 to begin); NULL at the end. *ret_size may be NULL. */
@@ -42,7 +43,11 @@ int setup_join_cgroups(const struct plan *p, struct error *err);                
 int setup_enter_namespaces(const struct plan *p, struct error *err);
 int setup_enter_network(int fd, struct error *err);                              /* -1: stay */
 int setup_hostname(const struct plan *p, struct error *err);
-int setup_mounts(const struct plan *p, struct error *err);
+int setup_mounts(const struct plan *p, struct error *err); /* mounts.c */
+/* root.c: makes dir the root, with /proc, /sys and /dev in it; what is left once the container's mounts are there. */
+int root_enter(const struct plan *p, const char *dir, struct error *err);
+int root_complete(const struct plan *p, struct error *err);
+int root_make_parents(const char *path, struct error *err); /* missing directories above path */
 int setup_write_number(int fd, const char *path, long n, struct error *err);     /* closes fd */
 /* Appends to a file of the sandbox with the user's own rights; io_open_log gives them back. -1: err. */
 int setup_open_log(const struct plan *p, const char *path, struct error *err);

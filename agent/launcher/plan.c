@@ -88,6 +88,6 @@ int plan_map(struct plan *ret, int fd, struct error *err)
     void *m = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (m == MAP_FAILED)
         return error_set_errno(err, errno, "launch instructions: mmap");
-    *ret = (struct plan){ .p = m, .n = (size_t)st.st_size };
+    *ret = (struct plan){ .p = m, .n = (size_t)st.st_size, .host_exec = -1 };
     return plan_check(ret, err);
 }

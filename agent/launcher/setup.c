@@ -12,14 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include "common/io/beneath.h"
 
 static size_t number_text(long v, char buf[24])
 {
@@ -110,89 +107,6 @@ int setup_hostname(const struct plan *p, struct error *err)
     const char *name = plan_text(p, LAUNCH_HOSTNAME);
     if (name != NULL && (p->header->flags & LAUNCH_NEW_UTS_NS) != 0 && sethostname(name, strlen(name)) != 0)
         return error_set_errno(err, errno, "host name '%s'", name);
-    return 0;
-}
-
-static const char *mount_text(const struct launch_mount *m, uint32_t size, uint32_t offset)
-{
-    const char *base = (const char *)(m + 1);
-    return offset < size - sizeof *m ? base + offset : base + (size - sizeof *m - 1); /* else the last 0: "" */
-}
-
-/* The mount point, made when it is to be. */
-static int open_target(const char *path, const struct launch_mount *m, struct error *err)
-{
-    size_t trusted = m->target_trusted != 0 ? m->target_trusted : SIZE_MAX;
-    const char *last;
-    int at = beneath_parent(path, trusted, m->make != 0 ? 0755 : 0, &last, err);
-    if (at < 0)
-        return error_wrap(err, "mount point");
-    int e = m->make == 1 && mkdirat(at, last, 0755) != 0 && errno != EEXIST ? errno : 0;
-    int made = m->make == 2 ? openat(at, last, O_RDONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644) : -1;
-    if (m->make == 2 && made < 0)
-        e = errno;
-    if (made >= 0)
-        (void)close(made);
-    int fd = e == 0 ? openat(at, last, O_PATH | O_CLOEXEC | (m->target_trusted != 0 ? O_NOFOLLOW : 0)) : -1;
-    if (fd < 0)
-        (void)error_set_errno(err, e != 0 ? e : errno, "mount point %s", path);
-    (void)close(at);
-    return fd;
-}
-
-/* A copy of the mount at the source, put where the mount point's descriptor is: no path is looked up twice, and no /proc is
- * needed, which may be that of another pid namespace here. */
-static int bind_at(const struct launch_mount *m, const char *source, int at, struct error *err)
-{
-    int from = m->source_trusted != 0 ? beneath_open(source, m->source_trusted, O_PATH, 0, err) : open(source, O_PATH | O_CLOEXEC);
-    if (from < 0)
-        return m->source_trusted != 0 ? from : error_set_errno(err, errno, "mount of %s", source);
-    int tree = open_tree(from, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | ((m->flags & MS_REC) != 0 ? AT_RECURSIVE : 0));
-    struct mount_attr ro = { .attr_set = MOUNT_ATTR_RDONLY };
-    int e = tree < 0 ? errno : 0;
-    if (e == 0 && (m->flags & MS_RDONLY) != 0 && mount_setattr(tree, "", AT_EMPTY_PATH, &ro, sizeof ro) != 0)
-        e = errno;
-    if (e == 0 && move_mount(tree, "", at, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) != 0)
-        e = errno;
-    if (tree >= 0)
-        (void)close(tree);
-    (void)close(from);
-    return e != 0 ? error_set_errno(err, e, "mount of %s", source) : 0;
-}
-
-static int mount_one(const struct launch_mount *m, uint32_t size, struct error *err)
-{
-    const char *source = mount_text(m, size, m->source), *target = mount_text(m, size, m->target);
-    const char *type = mount_text(m, size, m->type), *data = mount_text(m, size, m->data);
-    if ((m->flags & MS_BIND) == 0) {
-        if (mount(source, target, type, (unsigned long)m->flags, data) != 0)
-            return error_set_errno(err, errno, "mount of %s at %s", source, target);
-        return 0;
-    }
-    int at = open_target(target, m, err);
-    if (at < 0)
-        return at;
-    int r = bind_at(m, source, at, err);
-    (void)close(at);
-    return r == 0 ? 0 : error_wrap(err, "%s", target);
-}
-
-int setup_mounts(const struct plan *p, struct error *err)
-{
-    if ((p->header->flags & LAUNCH_NEW_MNT_NS) == 0)
-        return 0;
-    /* The host's mounts come in, ours do not go out. */
-    if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) != 0)
-        return error_set_errno(err, errno, "making the mounts of the container slaves of the host's");
-    size_t pos = 0;
-    uint32_t size;
-    for (const struct launch_mount *m; (m = plan_next(p, LAUNCH_MOUNT, &pos, &size)) != NULL;) {
-        if (mount_one(m, size, err) != 0)
-            return -(int)err->code;
-    }
-    if ((p->header->flags & LAUNCH_MOUNT_PROC) != 0 &&
-        mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0)
-        return error_set_errno(err, errno, "mount of /proc");
     return 0;
 }
 
@@ -371,6 +285,10 @@ int setup_exec(const struct plan *p, int sandbox, char **argv, char **envp, stru
     if (dir != NULL && chdir(dir) != 0 && (errno != EACCES || sandbox < 0 || fchdir(sandbox) != 0))
         return error_set_errno(err, errno, "working directory %s", dir);
     (void)umask(0022);
+    if (p->host_exec >= 0) {
+        (void)syscall(SYS_execveat, p->host_exec, "", argv, envp, AT_EMPTY_PATH);
+        return error_set_errno(err, errno, "Failed to execute '%s'", plan_text(p, LAUNCH_HOST_EXEC));
+    }
     if (strchr(file, '/') != NULL) {
         (void)execve(file, argv, envp);
         return error_set_errno(err, errno, "Failed to execute '%s'", file);

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One pull: skopeo into staging, layers unpacked in staging, everything moved into the store at the end. */
+#include "agent/images/helper/helper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "common/base/alloc.h"
+#include "common/base/cleanup.h"
+#include "common/io/fs.h"
+
+enum { DOCUMENT_MAX = 8 << 20, STAGING_PATH_MAX = 3072 };
+
+static int read_blob(const char *dir, const char *hex, struct sbuf *b, struct error *err)
+{
+    char path[4096];
+    (void)snprintf(path, sizeof path, "%s/oci/blobs/sha256/%s", dir, hex);
+    return fs_read(path, b, err);
+}
+
+static int read_image(const char *dir, struct image *i, struct error *err)
+{
+    CLEANUP(sbuf_done_p) struct sbuf index = SBUF_INIT(DOCUMENT_MAX);
+    CLEANUP(sbuf_done_p) struct sbuf manifest = SBUF_INIT(DOCUMENT_MAX);
+    CLEANUP(sbuf_done_p) struct sbuf config = SBUF_INIT(DOCUMENT_MAX);
+    char path[4096], digest[IMAGE_DIGEST_SIZE], config_digest[IMAGE_DIGEST_SIZE], text[80];
+    (void)snprintf(path, sizeof path, "%s/oci/index.json", dir);
+    if (fs_read(path, &index, err) != 0 || image_index_parse(sbuf_view(&index), digest, err) != 0 ||
+        read_blob(dir, digest, &manifest, err) != 0 || image_manifest_parse(sbuf_view(&manifest), i, config_digest, err) != 0 ||
+        read_blob(dir, config_digest, &config, err) != 0 || image_config_parse(sbuf_view(&config), i, err) != 0)
+        return -(int)err->code;
+    (void)snprintf(text, sizeof text, "sha256:%s", digest);
+    free(i->digest);
+    i->digest = xstrdup(text);
+    return 0;
+}
+
+static void budget_of(const char *dir, struct unpack_budget *ret)
+{
+    struct statvfs v;
+    ret->bytes = LAYER_BYTES_MAX;
+    if (statvfs(dir, &v) != 0)
+        return;
+    int64_t room = (int64_t)v.f_bavail * (int64_t)v.f_frsize / 10 * 9; /* the machine has to live on */
+    if (room < ret->bytes)
+        ret->bytes = room;
+}
+
+static bool is_there(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0;
+}
+
+/* Those that the store lacks, into dir/layers. A blob goes as soon as it is unpacked. */
+static int unpack_layers(const struct pull_input *in, const char *dir, const struct image *i, struct error *err)
+{
+    struct unpack_budget budget;
+    char path[4096], blob[4096];
+    budget_of(dir, &budget);
+    (void)snprintf(path, sizeof path, "%s/layers", dir);
+    if (mkdir(path, 0700) != 0)
+        return error_set_errno(err, errno, "%s", path);
+    for (size_t n = 0; n < i->layer_count; n++) {
+        (void)snprintf(path, sizeof path, "%s/layers/%s", in->store, i->layers[n]);
+        if (is_there(path))
+            continue;
+        (void)snprintf(path, sizeof path, "%s/layers/%s", dir, i->layers[n]);
+        (void)snprintf(blob, sizeof blob, "%s/oci/blobs/sha256/%s", dir, i->layers[n]);
+        if (is_there(path)) /* an image may have a layer twice */
+            continue;
+        if (mkdir(path, 0755) != 0)
+            return error_set_errno(err, errno, "%s", path);
+        if (layer_unpack(blob, path, &budget, err) != 0)
+            return error_wrap(err, "layer %zu of %zu (%.12s)", n + 1, i->layer_count, i->layers[n]);
+        (void)unlink(blob);
+    }
+    return 0;
+}
+
+static int move_layers(const struct pull_input *in, const char *dir, const struct image *i, struct error *err)
+{
+    for (size_t n = 0; n < i->layer_count; n++) {
+        char from[4096], to[4096];
+        (void)snprintf(from, sizeof from, "%s/layers/%s", dir, i->layers[n]);
+        (void)snprintf(to, sizeof to, "%s/layers/%s", in->store, i->layers[n]);
+        /* Somebody else may have been faster: one is as good as the other. */
+        if (is_there(from) && rename(from, to) != 0 && errno != EEXIST && errno != ENOTEMPTY)
+            return error_set_errno(err, errno, "layer %s into the store", i->layers[n]);
+    }
+    return 0;
+}
+
+static int put_into_store(const struct pull_input *in, const char *dir, int dir_fd, const struct image *i, struct error *err)
+{
+    CLEANUP(sbuf_done_p) struct sbuf record = SBUF_INIT(IMAGE_RECORD_MAX);
+    image_record_write(i, &record);
+    if (!sbuf_ok(&record))
+        return error_set(err, ERR_LIMIT, "the image's configuration is over %d bytes", IMAGE_RECORD_MAX);
+    /* A machine that crashes must not wake up with names of layers whose content was never written. */
+    if (syncfs(dir_fd) != 0)
+        return error_set_errno(err, errno, "writing of the layers");
+    if (move_layers(in, dir, i, err) != 0)
+        return -(int)err->code;
+    return fs_write(in->record, sbuf_view(&record), 0600, FS_SYNC, err);
+}
+
+static int pull_into(const struct pull_input *in, const char *dir, int dir_fd, struct error *err)
+{
+    struct image *i = image_new(in->name);
+    int r = skopeo_fetch(in, dir, err);
+    if (r == 0)
+        r = read_image(dir, i, err);
+    if (r == 0)
+        r = unpack_layers(in, dir, i, err);
+    if (r == 0)
+        r = put_into_store(in, dir, dir_fd, i, err);
+    image_unref(i);
+    return r;
+}
+
+int image_pull(const struct pull_input *in, struct error *err)
+{
+    char dir[STAGING_PATH_MAX];
+    struct error ignored;
+    if (snprintf(dir, sizeof dir, "%s/staging/XXXXXX", in->store) >= (int)sizeof dir || mkdtemp(dir) == NULL)
+        return error_set_errno(err, errno, "staging in %.150s", in->store);
+    CLEANUP(fd_close_p) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0)
+        return error_set_errno(err, errno, "staging folder %.150s", dir);
+    int r = pull_into(in, dir, fd, err);
+    (void)fs_remove_tree(dir, &ignored); /* what stays goes when the agent starts next */
+    return r;
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Runs skopeo. It verifies every digest, chooses the platform from an index, and turns every kind of manifest into OCI's.
+ * Credentials go into a file that only root reads and that is removed with the staging folder: not into arguments. */
+#include "agent/images/helper/helper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cjson/cJSON.h>
+
+#include "common/base/base64.h"
+#include "common/base/cleanup.h"
+#include "common/io/fs.h"
+#include "common/wire/json.h"
+#include "common/wire/jsonw.h"
+
+enum { SAID_MAX = 65536, ARGS_MAX = 32 };
+
+/* A name and a password, for the registry of this image. */
+static void put_login(struct jsonw *w, const char *registry, const char *user, const char *password)
+{
+    CLEANUP(sbuf_done_p) struct sbuf login = SBUF_INIT(65536);
+    CLEANUP(sbuf_done_p) struct sbuf code = SBUF_INIT(131072);
+    sbuf_fmt(&login, "%s:%s", user, password);
+    base64_encode(&code, sbuf_view(&login));
+    jsonw_open(w);
+    jsonw_key(w, "auths");
+    jsonw_open(w);
+    jsonw_key_str(w, str_of(registry));
+    jsonw_open(w);
+    jsonw_key_s(w, "auth", sbuf_view(&code));
+    jsonw_close(w);
+    jsonw_close(w);
+    jsonw_close(w);
+}
+
+/* The format of ~/.docker/config.json; of an old ~/.dockercfg, with what is missing around it; or {"username", "password"}. */
+static int write_credentials(const struct pull_input *in, const char *path, struct error *err)
+{
+    CLEANUP(json_free_p) cJSON *tree = NULL;
+    CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(2 << 20);
+    struct jsonw w = JSONW(&b);
+    if (in->config == NULL)
+        return fs_write(path, STR("{\"auths\":{}}"), 0600, 0, err); /* not those that root may have at home */
+    if (json_parse(str_of(in->config), &tree, err) != 0)
+        return error_wrap(err, "the credentials for registries are no JSON");
+    const char *user = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(tree, "username"));
+    const char *password = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(tree, "password"));
+    bool whole = cJSON_GetObjectItemCaseSensitive(tree, "auths") != NULL;
+    if (user != NULL && password != NULL) {
+        put_login(&w, in->registry, user, password);
+    } else {
+        sbuf_c(&b, whole ? "" : "{\"auths\":");
+        sbuf_c(&b, in->config);
+        sbuf_c(&b, whole ? "" : "}");
+    }
+    return fs_write(path, sbuf_view(&b), 0600, 0, err);
+}
+
+/* skopeo says why in its last line, as logrus writes it: time="..." level=fatal msg="..." */
+static void explain(const struct pull_input *in, char *said, size_t n, struct error *err)
+{
+    said[n] = 0;
+    while (n > 0 && (said[n - 1] == '\n' || said[n - 1] == ' '))
+        said[--n] = 0;
+    char *line = strrchr(said, '\n');
+    line = line != NULL ? line + 1 : said;
+    char *msg = strstr(line, "msg=\"");
+    if (msg != NULL) {
+        line = msg + 5;
+        size_t end = strlen(line);
+        if (end > 0 && line[end - 1] == '"')
+            line[end - 1] = 0;
+    }
+    size_t to = 0;
+    for (size_t i = 0; line[i] != 0; i++) {
+        if (line[i] == '\\' && line[i + 1] == '"')
+            continue;
+        unsigned char c = (unsigned char)line[i];
+        line[to++] = line[i];
+        if (c < ' ' || c == 127)
+            line[to - 1] = ' ';
+    }
+    line[to] = 0;
+    /* Its end tells the cause. */
+    const char *tail = to > 150 ? line + to - 150 : line;
+    (void)error_set(err, ERR_IO, "registry %.40s: %s%.150s", in->archive != NULL ? in->archive : in->registry, to > 150 ? "..." : "",
+                    to != 0 ? tail : "skopeo failed without a word");
+}
+
+_Noreturn static void become_skopeo(const struct pull_input *in, char *const *argv, int out, const char *dir)
+{
+    char tmp[4096 + 8];
+    int null = open("/dev/null", O_RDWR);
+    die_with_parent();
+    (void)umask(022);
+    (void)snprintf(tmp, sizeof tmp, "TMPDIR=%s", dir);
+    const char *path = getenv("PATH"), *proxies[] = { "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+                                                      "SSL_CERT_FILE", "SSL_CERT_DIR" };
+    static char kept[8][4096];
+    char path_text[4096], home[] = "HOME=/nonexistent";
+    char *envp[12];
+    size_t n = 0;
+    (void)snprintf(path_text, sizeof path_text, "PATH=%s", path != NULL ? path : "/usr/bin:/bin");
+    envp[n++] = path_text;
+    envp[n++] = home;
+    envp[n++] = tmp;
+    for (size_t i = 0; i < sizeof proxies / sizeof proxies[0]; i++) {
+        const char *v = getenv(proxies[i]);
+        if (v != NULL && snprintf(kept[i], sizeof kept[i], "%s=%s", proxies[i], v) < (int)sizeof kept[i])
+            envp[n++] = kept[i];
+    }
+    envp[n] = NULL;
+    if (null >= 0 && dup2(null, 0) >= 0 && dup2(out, 1) >= 0 && dup2(out, 2) >= 0)
+        (void)execve(in->skopeo, argv, envp);
+    (void)dprintf(2, "%s: %s\n", in->skopeo, strerror(errno));
+    _exit(127);
+}
+
+static int run(const struct pull_input *in, char *const *argv, const char *dir, struct error *err)
+{
+    static char said[SAID_MAX + 1];
+    int pipe_fd[2], status = -1;
+    size_t n = 0;
+    if (pipe2(pipe_fd, O_CLOEXEC) != 0)
+        return error_set_errno(err, errno, "pipe of skopeo");
+    pid_t pid = fork();
+    if (pid == 0)
+        become_skopeo(in, argv, pipe_fd[1], dir);
+    (void)close(pipe_fd[1]);
+    for (ssize_t r; pid > 0;) {
+        if (n == SAID_MAX) { /* the end is what counts */
+            memmove(said, said + SAID_MAX / 2, SAID_MAX / 2);
+            n = SAID_MAX / 2;
+        }
+        r = read(pipe_fd[0], said + n, SAID_MAX - n);
+        if (r <= 0)
+            break;
+        n += (size_t)r;
+    }
+    (void)close(pipe_fd[0]);
+    if (pid < 0 || waitpid(pid, &status, 0) != pid)
+        return error_set_errno(err, errno, "skopeo");
+    if (status == 0)
+        return 0;
+    explain(in, said, n, err);
+    return -(int)err->code;
+}
+
+int skopeo_fetch(const struct pull_input *in, const char *dir, struct error *err)
+{
+    char auth[4096], source[4200], to[4096 + 16];
+    const char *v[ARGS_MAX];
+    size_t n = 0;
+    (void)snprintf(auth, sizeof auth, "%s/auth.json", dir);
+    (void)snprintf(to, sizeof to, "oci:%s/oci:image", dir);
+    if (write_credentials(in, auth, err) != 0)
+        return -(int)err->code;
+    if (in->archive != NULL) { /* by a name without a colon, which skopeo would cut the path at */
+        char link[4096];
+        (void)snprintf(link, sizeof link, "%s/archive", dir);
+        (void)snprintf(source, sizeof source, "docker-archive:%s", link);
+        if (symlink(in->archive, link) != 0)
+            return error_set_errno(err, errno, "%s", link);
+    }
+    v[n++] = "skopeo";
+    /* An operator's policy of signatures counts where there is one. */
+    if (access("/etc/containers/policy.json", R_OK) != 0)
+        v[n++] = "--insecure-policy";
+    v[n++] = "copy";
+    v[n++] = "--quiet";
+    v[n++] = "--src-authfile";
+    v[n++] = auth;
+    if (in->plain)
+        v[n++] = "--src-tls-verify=false";
+    v[n++] = in->archive != NULL ? source : in->source;
+    v[n++] = to;
+    v[n] = NULL;
+    int r = run(in, (char *const *)(uintptr_t)v, dir, err);
+    (void)unlink(auth);
+    return r;
+}
