@@ -88,10 +88,13 @@ static void explain(const struct pull_input *in, char *said, size_t n, struct er
             line[to - 1] = ' ';
     }
     line[to] = 0;
-    /* Its end tells the cause. */
-    const char *tail = to > 150 ? line + to - 150 : line;
-    (void)error_set(err, ERR_IO, "registry %.40s: %s%.150s", in->archive != NULL ? in->archive : in->registry, to > 150 ? "..." : "",
-                    to != 0 ? tail : "skopeo failed without a word");
+    /* "initializing source docker://NAME: why" and the like: the name is told already, and the end tells the cause. */
+    const char *cause = strstr(line, in->name);
+    cause = in->archive == NULL && cause != NULL && strncmp(cause + strlen(in->name), ": ", 2) == 0 ? cause + strlen(in->name) + 2 : line;
+    size_t n_cause = strlen(cause);
+    const char *tail = n_cause > 120 ? cause + n_cause - 120 : cause;
+    (void)error_set(err, ERR_IO, "%s%.40s: %s%.120s", in->archive != NULL ? "" : "registry ", in->archive != NULL ? in->archive : in->registry,
+                    n_cause > 120 ? "..." : "", n_cause != 0 ? tail : "skopeo failed without a word");
 }
 
 _Noreturn static void become_skopeo(const struct pull_input *in, char *const *argv, int out, const char *dir)
