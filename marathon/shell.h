@@ -74,6 +74,7 @@ struct shell {
     struct bigread *bigreads;       /* large answers that a child writes */
     size_t bigread_readers;
     struct stream *streams;
+    struct ring *ring; /* of events; NULL: nobody has listened yet */
     size_t requests_open;
     struct http_client *client, *proxy_client; /* proxy_client: to the leader, with timeouts of its own */
     struct ssl_ctx_st *tls; /* of HTTPS checks */

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* /v2/events: server-sent events. A frame is rendered once for all streams, at the moment of the step, and
- * sent when the step's records are durable. A reader that lets too much pile up is dropped. Source:
- * marathon-api §11. */
+ * sent when the step's records are durable. A reader that lets too much pile up is dropped and counted. Source:
+ * marathon-api §11.
+ *
+ * Events are numbered, an addition of ours: "id: <start>-<number>" behind the data. The latest are kept (ring.c) while
+ * somebody listens and five minutes longer, so that who comes back with Last-Event-ID gets what was missed, and an event of
+ * its own when that is not all there any more. */
 #include <stdlib.h>
 
 #include "common/base/alloc.h"
 #include "common/base/log.h"
 #include "marathon/api/events.h"
+#include "marathon/ring.h"
 #include "marathon/shell.h"
 
 enum {
@@ -32,16 +37,16 @@ struct stream {
 
 struct publication {
     struct output o;
-    enum bus_type type;
-    struct http_blob *light, *full; /* full is NULL when it would be the same, or nobody wants it */
-    bool full_is_big;
+    struct ring_event e;
 };
 
-static struct http_blob *form_for(const struct publication *p, enum plan_format f)
+static void send_to(struct stream *s, const struct ring_event *e)
 {
-    if (p->full == NULL || f == PLANS_LIGHT || (f == PLANS_USUAL && p->full_is_big))
-        return p->light;
-    return p->full;
+    bool light = e->full == NULL || s->plans == PLANS_LIGHT || (s->plans == PLANS_USUAL && e->full_is_big);
+
+    if ((s->wanted & (UINT64_C(1) << e->type)) != 0)
+        (void)http_stream_write_blob(s->r, light ? e->light : e->full);
+    /* Over the cap the bytes are not sent, and the gone callback follows. */
 }
 
 static void send_to_all(struct shell *sh, struct output *o, bool run)
@@ -50,21 +55,26 @@ static void send_to_all(struct shell *sh, struct output *o, bool run)
 
     for (struct stream *s = sh->streams, *next; run && s != NULL; s = next) {
         next = s->next;
-        if ((s->wanted & (UINT64_C(1) << p->type)) != 0)
-            (void)http_stream_write_blob(s->r, form_for(p, s->plans));
-        /* Over the cap the bytes are not sent, and the gone callback follows. */
+        send_to(s, &p->e);
     }
-    http_blob_unref(p->light);
-    http_blob_unref(p->full);
+    if (run && sh->ring != NULL)
+        ring_add(sh->ring, &p->e);
+    http_blob_unref(p->e.light);
+    http_blob_unref(p->e.full);
     free(p);
 }
 
-static struct http_blob *frame(const struct bus_event *e, bool full, bool *ret_big)
+static struct http_blob *frame(const struct ring *ring, const struct bus_event *e, bool full, bool *ret_big)
 {
     struct sbuf b = SBUF_INIT(FRAME_BYTES_MAX);
     struct http_blob *blob;
 
     event_frame(&b, e, full);
+    if (b.n >= 2)
+        b.n -= 2; /* the empty line that ends it */
+    sbuf_c(&b, "id: ");
+    ring_id(ring, &b, ring->last);
+    sbuf_c(&b, "\r\n\r\n");
     *ret_big = b.n > EVENT_BYTES_MAX;
     blob = http_blob_new(&b);
     if (blob == NULL) {
@@ -99,15 +109,18 @@ void streams_publish(struct shell *sh, const struct bus_event *e)
     struct http_blob *light;
     bool big;
 
-    if (sh->streams == NULL)
+    if (sh->ring == NULL)
+        return; /* nobody has listened yet */
+    sh->ring->last++;
+    if (sh->streams == NULL && !ring_is_wanted(sh->ring, loop_now(sh->loop)))
         return;
-    light = frame(e, false, &big);
+    light = frame(sh->ring, e, false, &big);
     if (light == NULL)
         return;
     p = xcalloc(1, sizeof *p);
-    *p = (struct publication){ .o = { .fn = send_to_all }, .type = e->type, .light = light };
+    *p = (struct publication){ .o = { .fn = send_to_all }, .e = { .number = sh->ring->last, .type = e->type, .light = light } };
     if (full_is_wanted(sh, e))
-        p->full = frame(e, true, &p->full_is_big);
+        p->e.full = frame(sh->ring, e, true, &p->e.full_is_big);
     marathon_shell_output(sh, &p->o);
 }
 
@@ -140,7 +153,10 @@ static void gone(void *arg, struct http_req *r, enum http_gone why)
     (void)r;
     memcpy(client, s->client, sizeof client);
     log_info("event_stream_detached", "client=%s slow=%s", client, why == HTTP_GONE_SLOW ? "true" : "false");
+    sh->api.streams_dropped += why == HTTP_GONE_SLOW;
     forget(s);
+    if (sh->streams == NULL)
+        ring_left(sh->ring, loop_now(sh->loop));
     if (why == HTTP_GONE_SHUTDOWN)
         return;
     e.client = str_of(client);
@@ -163,7 +179,10 @@ static uint64_t wanted_types(struct str query)
         }
         sbuf_done(&b);
     }
-    return any ? bits : UINT64_MAX;
+    for (int t = 0; t < BUS_TYPE_COUNT && !any; t++)
+        if (!bus_type_is_ours((enum bus_type)t))
+            bits |= UINT64_C(1) << t;
+    return bits;
 }
 
 static enum plan_format wanted_plans(struct str query)
@@ -173,10 +192,27 @@ static enum plan_format wanted_plans(struct str query)
     return str_contains(query, STR("plan-format=full")) ? PLANS_FULL : PLANS_USUAL;
 }
 
+/* What it has missed, as far as that is there. */
+static void catch_up(struct stream *s, struct str last_id)
+{
+    const struct ring *ring = s->sh->ring;
+    struct sbuf b = SBUF_INIT(4096);
+    size_t first;
+
+    if (!ring_find(ring, last_id, &first)) {
+        event_gap_frame(&b, str_sub(last_id, 0, 100), loop_wall(s->sh->loop));
+        (void)http_stream_write(s->r, sbuf_view(&b));
+        sbuf_done(&b);
+    }
+    for (size_t i = first; i < ring->n; i++)
+        send_to(s, ring_at(ring, i));
+}
+
 void streams_open(struct shell *sh, struct http_req *r)
 {
     struct stream *s;
     struct bus_event e = { .type = BUS_STREAM_ATTACHED, .at = loop_wall(sh->loop) };
+    struct str last_id = http_req_header(r, "last-event-id");
 
     if (sh->api.streams >= STREAMS_MAX) {
         http_reply(r, 503, "application/json",
@@ -194,6 +230,10 @@ void streams_open(struct shell *sh, struct http_req *r)
     http_req_on_gone(r, gone, s);
     http_stream_begin(r, 200, "text/event-stream;charset=utf-8");
     http_stream_set_cap(r, (size_t)sh->flags.event_stream_max_outstanding_messages * EVENT_BYTES_ASSUMED);
+    if (sh->ring == NULL)
+        sh->ring = ring_new(loop_wall(sh->loop));
+    if (last_id.n != 0)
+        catch_up(s, last_id);
     DL_APPEND(sh->streams, s);
     sh->api.streams++;
     if (sh->heartbeat.fn == NULL)
@@ -212,6 +252,8 @@ void streams_close(struct shell *sh)
         forget(s);
         http_stream_end(r);
     }
+    ring_free(sh->ring);
+    sh->ring = NULL;
     if (sh->heartbeat.fn != NULL)
         loop_timer_done(&sh->heartbeat);
 }

@@ -33,7 +33,7 @@ struct api {
     void *ctx;
     /* Counters of the HTTP side, for /metrics. */
     uint64_t requests[HTTP_VERB_OTHER + 1], responses[6], response_bytes;
-    uint64_t streams;
+    uint64_t streams, streams_dropped; /* event streams: open, and ended for being too slow */
 };
 
 struct api_request {

@@ -152,6 +152,25 @@ static void api_post(struct jsonw *w, const struct bus_event *e)
     jsonw_close(w);
 }
 
+static void run_changed(struct jsonw *w, const struct bus_event *e)
+{
+    const struct job_run *r = e->run;
+
+    jsonw_key_s(w, "jobId", e->job->id);
+    jsonw_key_c(w, "runId", r->id);
+    jsonw_key_c(w, "state", e->state);
+    if (r->scheduled_for.has)
+        jsonw_key_wall(w, "scheduledFor", r->scheduled_for.v);
+    jsonw_key_u64(w, "attempt", r->attempt);
+    jsonw_key_u64(w, "failures", r->failures);
+    if (e->task_id.n != 0) {
+        jsonw_key_s(w, "taskId", e->task_id);
+        jsonw_key_s(w, "host", e->host);
+    }
+    if (e->reason.n != 0)
+        jsonw_key_s(w, "message", e->reason);
+}
+
 static void keys(struct jsonw *w, const struct bus_event *e, bool full)
 {
     switch (e->type) {
@@ -241,6 +260,20 @@ static void keys(struct jsonw *w, const struct bus_event *e, bool full)
     case BUS_SCHEDULER_REREGISTERED:
         jsonw_key_s(w, "master", e->master);
         return;
+    case BUS_JOB_CREATED:
+    case BUS_JOB_UPDATED:
+    case BUS_JOB_DELETED:
+        jsonw_key_s(w, "jobId", e->job->id);
+        jsonw_key_wall(w, "version", e->version);
+        return;
+    case BUS_JOB_RUN_CHANGED:
+        run_changed(w, e);
+        return;
+    case BUS_JOB_RUN_SKIPPED:
+        jsonw_key_s(w, "jobId", e->job->id);
+        jsonw_key_wall(w, "scheduledFor", e->version);
+        jsonw_key_s(w, "reason", e->reason);
+        return;
     case BUS_SCHEDULER_DISCONNECTED:
     case BUS_TYPE_COUNT:
         return;
@@ -259,6 +292,19 @@ void event_frame(struct sbuf *b, const struct bus_event *e, bool full)
     keys(&w, e, full);
     jsonw_key_c(&w, "eventType", bus_type_name(e->type));
     jsonw_key_wall(&w, "timestamp", e->at);
+    jsonw_close(&w);
+    sbuf_c(b, "\r\n\r\n");
+}
+
+void event_gap_frame(struct sbuf *b, struct str last_id, struct wall at)
+{
+    struct jsonw w = JSONW(b);
+
+    sbuf_c(b, "event: event_stream_gap\r\ndata: ");
+    jsonw_open(&w);
+    jsonw_key_s(&w, "lastEventId", last_id);
+    jsonw_key_c(&w, "eventType", "event_stream_gap");
+    jsonw_key_wall(&w, "timestamp", at);
     jsonw_close(&w);
     sbuf_c(b, "\r\n\r\n");
 }

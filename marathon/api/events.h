@@ -12,6 +12,8 @@
 enum { EVENT_BYTES_MAX = 64 * 1024 };
 void event_frame(struct sbuf *b, const struct bus_event *e, bool full);
 /* Whether the two forms differ. */
+/* To a stream that comes back with Last-Event-ID, in the place of events that are not kept any more. */
+void event_gap_frame(struct sbuf *b, struct str last_id, struct wall at);
 bool event_has_plan(enum bus_type t);
 
 #endif

@@ -135,6 +135,15 @@ struct metric_row {
 
 enum { ROWS_MAX = 64 };
 
+static size_t active_runs(const struct marathon *m)
+{
+    size_t n = 0;
+
+    for (const struct job *j = m->jobs; j != NULL; j = j->hh.next)
+        n += j->active;
+    return n;
+}
+
 static size_t rows(struct call *c, struct metric_row *v)
 {
     const struct marathon *m = c->m;
@@ -189,7 +198,15 @@ static size_t rows(struct call *c, struct metric_row *v)
     ROW("mesos.task-updates.task-gone.counter", true, k->task_updates[TASK_GONE]);
     ROW("mesos.task-updates.task-unreachable.counter", true, k->task_updates[TASK_UNREACHABLE]);
     ROW("mesos.task-updates.task-unknown.counter", true, k->task_updates[TASK_UNKNOWN]);
+    ROW("jobs.active.gauge", false, HASH_COUNT(m->jobs));
+    ROW("jobs.runs.active.gauge", false, active_runs(m));
+    ROW("jobs.runs.started.counter", true, k->runs_started);
+    ROW("jobs.runs.succeeded.counter", true, k->runs_succeeded);
+    ROW("jobs.runs.failed.counter", true, k->runs_failed);
+    ROW("jobs.runs.killed.counter", true, k->runs_killed);
+    ROW("jobs.runs.skipped.counter", true, k->runs_skipped);
     ROW("http.event-streams.active.gauge", false, c->api->streams);
+    ROW("http.event-streams.dropped.counter", true, c->api->streams_dropped);
     ROW("http.responses.size.counter.bytes", true, c->api->response_bytes);
 #undef ROW
     ASSERT(n <= ROWS_MAX);

@@ -70,8 +70,22 @@ static struct opt_time due_after(const struct job *j, struct wall at)
     return t;
 }
 
-void job_skip(struct marathon *m, struct job *j, const char *reason)
+static void emit(struct marathon *m, enum bus_type t, const struct job *j)
 {
+    struct bus_event *e = bus_emit(m, t);
+
+    e->job = j;
+    e->version = j->spec->version;
+}
+
+void job_skip(struct marathon *m, struct job *j, struct opt_time due_at, const char *reason)
+{
+    struct bus_event *e = bus_emit(m, BUS_JOB_RUN_SKIPPED);
+
+    e->job = j;
+    e->reason = str_of(reason);
+    e->version = due_at.has ? due_at.v : m->wall;
+    m->counters.runs_skipped++;
     j->skipped++;
     j->last_skip = (struct opt_time){ true, m->wall };
     (void)snprintf(j->skip_reason, sizeof j->skip_reason, "%s", reason);
@@ -84,7 +98,7 @@ static void due(struct marathon *m, struct job *j)
     struct opt_time latest = j->next, t;
 
     if (latest.v.ms + deadline_ms < m->wall.ms) {
-        job_skip(m, j, "the starting deadline had passed");
+        job_skip(m, j, latest, "the starting deadline had passed");
         latest = due_after(j, (struct wall){ m->wall.ms - deadline_ms - 1 });
         if (!latest.has || latest.v.ms > m->wall.ms)
             latest.has = false;
@@ -93,7 +107,7 @@ static void due(struct marathon *m, struct job *j)
         t = due_after(j, latest.v);
         if (!t.has || t.v.ms > m->wall.ms)
             break;
-        job_skip(m, j, "a later one was due as well");
+        job_skip(m, j, latest, "a later one was due as well");
         latest = t;
     }
     j->covered = (struct opt_time){ true, m->wall };
@@ -172,7 +186,8 @@ int job_put(struct marathon *m, const struct job_update *u, struct error *err)
         return error_set(err, ERR_NOT_FOUND, "Job '%.*s' does not exist", STR_ARG(u->def->id));
     if (j == NULL && HASH_COUNT(m->jobs) >= JOBS_MAX)
         return error_set(err, ERR_LIMIT, "there are %d jobs, which is the limit", JOBS_MAX);
-    if (j == NULL) {
+    bool is_new = j == NULL;
+    if (is_new) {
         j = job_new(m, u->def->id);
         j->created_at = m->wall;
     }
@@ -183,6 +198,7 @@ int job_put(struct marathon *m, const struct job_update *u, struct error *err)
     arm(m, j);
     runs_trim(m, j);
     job_store(m, j);
+    emit(m, is_new ? BUS_JOB_CREATED : BUS_JOB_UPDATED, j);
     return 0;
 }
 
@@ -211,6 +227,7 @@ int job_delete(struct marathon *m, struct str id, bool stop_runs, struct error *
     for (struct job_run *r = j->runs; r != NULL; r = r->next)
         (void)step_store(m, STORE_RUN_DELETE, run_key(m, r));
     (void)step_store(m, STORE_JOB_DELETE, j->id);
+    emit(m, BUS_JOB_DELETED, j);
     job_bury(m, j);
     return 0;
 }

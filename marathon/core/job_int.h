@@ -10,7 +10,7 @@ int job_put(struct marathon *m, const struct job_update *u, struct error *err);
 int job_delete(struct marathon *m, struct str id, bool stop_runs, struct error *err);
 void job_timer(struct marathon *m, struct job *j);
 void job_store(struct marathon *m, struct job *j);
-void job_skip(struct marathon *m, struct job *j, const char *reason); /* the caller stores */
+void job_skip(struct marathon *m, struct job *j, struct opt_time due_at, const char *reason); /* the caller stores */
 void jobs_started(struct marathon *m);
 void jobs_free_dead(struct marathon *m);
 void jobs_free(struct marathon *m);

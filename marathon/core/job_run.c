@@ -44,6 +44,20 @@ static void store(struct marathon *m, struct job_run *r)
     step_store(m, STORE_RUN, run_key(m, r))->run = r;
 }
 
+/* Its state has changed: stored and told. */
+static void tell(struct marathon *m, struct job_run *r)
+{
+    struct bus_event *e = bus_emit(m, BUS_JOB_RUN_CHANGED);
+
+    e->job = r->job;
+    e->run = r;
+    e->state = run_state_name(r->state);
+    e->reason = step_keep(m, str_of(r->message));
+    e->task_id = step_keep(m, str_of(r->task_id));
+    e->host = step_keep(m, str_of(r->host));
+    store(m, r);
+}
+
 static void set_text(char **to, struct str s)
 {
     free(*to);
@@ -99,6 +113,9 @@ static void over(struct marathon *m, struct job_run *r, enum run_state state)
     r->retry_at.has = false;
     j->active--;
     timer_clear(&m->timers, &r->timer);
+    m->counters.runs_succeeded += state == RUN_SUCCEEDED;
+    m->counters.runs_failed += state == RUN_FAILED;
+    m->counters.runs_killed += state == RUN_KILLED;
     if (state == RUN_SUCCEEDED) {
         j->succeeded++;
         j->last_success = r->finished_at;
@@ -106,7 +123,7 @@ static void over(struct marathon *m, struct job_run *r, enum run_state state)
         j->failed++;
         j->last_failure = r->finished_at;
     }
-    store(m, r);
+    tell(m, r);
     job_store(m, j);
     runs_trim(m, j);
 }
@@ -123,7 +140,7 @@ static void retry(struct marathon *m, struct job_run *r)
     r->state = RUN_RETRYING;
     r->attempt++;
     r->retry_at = (struct opt_time){ true, { m->wall.ms + retry_delay_ms(r->job, r->failures) } };
-    store(m, r);
+    tell(m, r);
     arm(m, r);
 }
 
@@ -180,7 +197,7 @@ void run_instance_changed(struct marathon *m, struct instance *i)
         r->state = RUN_RUNNING;
         if (!r->started_at.has)
             r->started_at = (struct opt_time){ true, m->wall };
-        store(m, r);
+        tell(m, r);
     }
 }
 
@@ -207,7 +224,7 @@ void run_timer(struct marathon *m, struct job_run *r)
     if (r->state == RUN_RETRYING && m->wall.ms >= r->retry_at.v.ms) {
         r->state = RUN_PENDING;
         r->retry_at.has = false;
-        store(m, r);
+        tell(m, r);
         schedule_attempt(m, r);
     }
     arm(m, r);
@@ -264,12 +281,12 @@ int run_start(struct marathon *m, struct job *j, struct opt_time scheduled_for, 
 
     if (j->active >= JOB_ACTIVE_RUNS_MAX) {
         if (scheduled_for.has)
-            job_skip(m, j, "too many runs are active");
+            job_skip(m, j, scheduled_for, "too many runs are active");
         return error_set(err, ERR_LIMIT, "Job '%.*s' has %d active runs, which is the limit", STR_ARG(j->id), JOB_ACTIVE_RUNS_MAX);
     }
     if (!make_room(m, j)) {
         if (scheduled_for.has)
-            job_skip(m, j, "another run was active (FORBID)");
+            job_skip(m, j, scheduled_for, "another run was active (FORBID)");
         return error_set(err, ERR_CONFLICT, "Job '%.*s' has an active run, and its concurrencyPolicy is FORBID", STR_ARG(j->id));
     }
     run_id(m, j, id);
@@ -280,7 +297,8 @@ int run_start(struct marathon *m, struct job *j, struct opt_time scheduled_for, 
     r->created_at = m->wall;
     r->attempt = 1;
     j->active++;
-    store(m, r);
+    m->counters.runs_started++;
+    tell(m, r);
     schedule_attempt(m, r);
     arm(m, r);
     if (ret != NULL)

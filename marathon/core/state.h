@@ -384,6 +384,7 @@ struct counters {
         launch_operations, reserve_operations;
     uint64_t deployments, deployments_dismissed, task_updates[TASK_STATE_COUNT], oom;
     uint64_t kills_in_flight;
+    uint64_t runs_started, runs_succeeded, runs_failed, runs_killed, runs_skipped;
 };
 
 struct job;

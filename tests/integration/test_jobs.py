@@ -50,6 +50,81 @@ def _():
     check("FAILED after 2 attempt(s)" in says and "3" in says, says)
 
 
+class Events:
+    """A stream of /v2/events; next() answers (type, data, id)."""
+
+    def __init__(self, query="", last_id=None):
+        self.s = socket.create_connection(("127.0.0.1", dev.marathon), 20)
+        more = f"Last-Event-ID: {last_id}\r\n" if last_id is not None else ""
+        self.s.sendall(f"GET /v2/events{query} HTTP/1.0\r\nHost: x\r\nAccept: text/event-stream\r\n{more}\r\n".encode())
+        self.f = self.s.makefile("rb")
+        check(b" 200 " in self.f.readline(), "status")
+        while self.f.readline().strip():
+            pass
+
+    def next(self):
+        lines = []
+        while not lines or lines[-1]:
+            line = self.f.readline()
+            check(line, "the stream goes on")
+            line = line.decode().strip()
+            if line or lines:
+                lines.append(line)
+        e = dict(l.split(": ", 1) for l in lines if l)
+        return e["event"], json.loads(e["data"]), e.get("id")
+
+    def until(self, type, **keys):
+        while True:
+            e = self.next()
+            if e[0] == type and all(e[1].get(k) == v for k, v in keys.items()):
+                return e
+
+    def close(self):
+        self.f.close()
+        self.s.close()
+
+
+def run_once(id):
+    run = call("POST", f"{JOBS}{id}/runs", want=201)["id"]
+    wait_for("it is over", lambda: [r["state"] for r in runs(id) if r["id"] == run] == ["SUCCEEDED"], 30)
+    return run
+
+
+@case("events of jobs go to streams that name them, numbered; Last-Event-ID brings what was missed, and a gap is told")
+def _():
+    mine = Events("?event_type=job_run_changed_event&event_type=job_created_event&event_type=job_deleted_event")
+    everybody = Events()
+    call("POST", JOBS, job("/told", "true"), 201)
+    equal(mine.next()[1]["jobId"], "/told", "created")
+    run = run_once("/told")
+    states = [mine.until("job_run_changed_event", runId=run, state=s) for s in ("PENDING", "RUNNING", "SUCCEEDED")]
+    numbers = [int(e[2].split("-")[1]) for e in states]
+    check(numbers == sorted(set(numbers)), str(numbers))
+    check("taskId" in states[1][1] and states[1][1]["attempt"] == 1, str(states[1]))
+    mine.close()
+    missed = run_once("/told")
+    back = Events("?event_type=job_run_changed_event", states[2][2])
+    equal(back.next()[1]["runId"], missed, "the first that was missed")
+    back.until("job_run_changed_event", runId=missed, state="SUCCEEDED")
+    back.close()
+    for id in ("1-1", "x", states[2][2] + "0000"):
+        gap = Events("?event_type=job_run_changed_event", id)
+        e = gap.next()
+        equal((e[0], e[1]["lastEventId"]), ("event_stream_gap", id), "gap")
+        equal(gap.next()[1]["runId"], run, "what there is")
+        gap.close()
+    call("DELETE", f"{JOBS}/told", want=204)
+    dev.deploy({"id": "/marker", "cmd": "sleep 1000", "cpus": 0.01, "mem": 16})
+    types = set()
+    while "deployment_success" not in types:
+        types.add(everybody.next()[0])
+    check(not [t for t in types if t.startswith("job_")], str(types))
+    everybody.close()
+    http_request("DELETE", dev.marathon, "/v2/apps/marker")
+    text = get(dev.marathon, "/metrics/prometheus").text
+    check(re.search(r"marathon_jobs_runs_succeeded_counter [3-9]", text), text)
+
+
 @case("a schedule is carried out; nothing of it is in /v2")
 def _():
     call("POST", JOBS, job("/tick", "sleep 1", schedule={"cron": "* * * * *", "timeZone": "Europe/Berlin"}), 201)

@@ -343,10 +343,19 @@ def _():
     check(set(kept) <= set(running()), "a task was replaced")
 
 
-@case("kill -9 of the leading marathon: the other takes the app over, no task is touched")
+def job_runs(port):
+    r = get(port, "/stoa/v1/jobs/batch/runs")
+    return [(x["id"], x["state"]) for x in r.json["runs"]] if r.status == 200 else []
+
+
+@case("kill -9 of the leading marathon: the other takes the app over, no task is touched; so it does with a job's run")
 def _():
     kept = running()
     a, b = marathons
+    job = {"id": "/batch", "run": {"cmd": f"sleep {TIMEOUT + 3}", "cpus": 0.01, "mem": 16}, "schedule": {"cron": "0 0 1 1 *"}}
+    equal(post(a.port, "/stoa/v1/jobs", job).status, 201, "a job")
+    run = post(a.port, "/stoa/v1/jobs/batch/runs").json["id"]
+    wait_for("it runs", lambda: job_runs(a.port) == [(run, "RUNNING")], 30)
     begin = time.monotonic()
     a.kill().wait()
     wait_for("the other leads", lambda: get(b.port, "/v2/leader").json == {"leader": f"127.0.0.1:{b.port}"}, 60, 0.02)
@@ -356,6 +365,9 @@ def _():
     wait_for("it is subscribed", framework_is_back, 30, 0.02)
     print(f"# kill -9 of marathon, session {TIMEOUT} s: API serves {led - begin:.2f} s, tasks known {known - begin:.2f} s, "
           f"subscribed {time.monotonic() - begin:.2f} s")
+    wait_for("the run ends well", lambda: job_runs(b.port) == [(run, "SUCCEEDED")], 30)
+    check("nextRunAt" in get(b.port, "/stoa/v1/jobs/batch").json, "the schedule goes on")
+    equal(http_request("DELETE", b.port, "/stoa/v1/jobs/batch").status, 204, "the job goes")
     equal(http_request("PUT", b.port, "/v2/apps/kept", {"instances": 6}).status, 200, "scaling")
     wait_for("six run", lambda: len(running()) == 6, 60)
     check(set(kept) <= set(running()), "a task was replaced")
