@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HTTP basic authentication by realm, and master_endpoints that are disabled. Source: operator API, sections 1 and 11. */
+/* HTTP basic authentication by realm, and endpoints that are disabled. Source: operator API, sections 1 and 11. */
 #include <string.h>
 
 #include "common/wire/acls.h"

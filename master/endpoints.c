@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The routes and the unversioned master_endpoints. Source: operator API, sections 7 and 9. */
+/* The routes and the unversioned endpoints. Source: operator API, sections 7 and 9. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

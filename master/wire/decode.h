@@ -60,7 +60,7 @@ int decode_scheduler_call(const struct master *m, struct str bytes, struct str p
  * something for the shell). */
 int decode_operator_call(const struct master *m, struct str bytes, struct str principal, struct decoded *d,
                          struct error *err);
-/* RESERVE and so on of the form master_endpoints: number is the type of Offer.Operation, resources a JSON array. */
+/* RESERVE and so on of the form endpoints: number is the type of Offer.Operation, resources a JSON array. */
 int decode_operator_form(const struct master *m, int type, struct str agent_id, struct str resources, struct str source,
                          struct str principal, struct decoded *d, struct error *err);
 int decode_weights_json(struct str body, struct decoded *d, struct error *err);

@@ -299,7 +299,7 @@ int decode_operator_call(const struct master *m, struct str bytes, struct str pr
     }
 }
 
-/* --- forms and JSON master_endpoints --- */
+/* --- forms and JSON endpoints --- */
 
 int decode_operator_form(const struct master *m, int type, struct str agent, struct str resources, struct str source,
                          struct str principal, struct decoded *d, struct error *err)

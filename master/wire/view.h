@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Answers to questions, written straight from the books: the v1 operator calls (JSON and protobuf) and the unversioned JSON
- * master_endpoints. Pure; nothing is changed. */
+ * endpoints. Pure; nothing is changed. */
 #ifndef STOA_MASTER_WIRE_VIEW_H
 #define STOA_MASTER_WIRE_VIEW_H
 
@@ -52,7 +52,7 @@ bool view_v1_has(int call_type);
 /* The SUBSCRIBED event of the operator stream. */
 void view_subscribed(const struct view *v, bool json, struct sbuf *b);
 
-struct view_query { /* of the unversioned master_endpoints; empty: not given */
+struct view_query { /* of the unversioned endpoints; empty: not given */
     struct str slave_id, framework_id, task_id;
     int64_t limit, offset; /* limit negative: all */
     bool ascending;
