@@ -72,6 +72,9 @@ static const struct flag flags[] = {
     FLAG_BOOL(T, disallow_sharing_agent_pid_namespace, "disallow_sharing_agent_pid_namespace", "false", "See namespaces/pid."),
     FLAG_BYTES(T, default_container_shm_size, "default_container_shm_size", NULL, "Size of a container's /dev/shm (isolator "
                "namespaces/ipc); half of the memory unless set."),
+    FLAG_STRING(T, seccomp_config_dir, "seccomp_config_dir", NULL, "Folder of seccomp profiles in Docker's format (isolator linux/seccomp)."),
+    FLAG_STRING(T, seccomp_profile_name, "seccomp_profile_name", NULL, "Profile of containers that name none; `default` comes with "
+                "the agent."),
     FLAG_STRING(T, network_cni_config_dir, "network_cni_config_dir", NULL, "Folder of the configurations of container networks."),
     FLAG_STRING(T, network_cni_plugins_dir, "network_cni_plugins_dir", NULL, "Folders of CNI plugins, separated by ':' or ','."),
     FLAG_BOOL(T, network_cni_root_dir_persist, "network_cni_root_dir_persist", "false", "Keep the state of container networks in the "
@@ -201,8 +204,6 @@ static const struct flag flags[] = {
     UNUSED_DURATION(11, "qos_correction_interval_min", "0secs"),
     UNUSED(68, "resource_estimator", NULL),
     UNUSED(69, "resource_provider_config_dir", NULL),
-    UNUSED(70, "seccomp_config_dir", NULL),
-    UNUSED(71, "seccomp_profile_name", NULL),
     UNUSED(72, "secret_resolver", NULL),
     UNUSED_BOOL(19, "systemd_enable_support", "true"),
     UNUSED(73, "systemd_runtime_directory", "/run/systemd/system"),
@@ -280,6 +281,8 @@ static int check_auth(const struct agent_flags *v, struct error *err)
     if ((v->effective_capabilities != NULL || v->bounding_capabilities != NULL) &&
         !str_contains(str_of(v->isolation), STR("linux/capabilities")))
         return error_set(err, ERR_INVALID, "--effective_capabilities and --bounding_capabilities need linux/capabilities in --isolation");
+    if ((v->seccomp_profile_name != NULL || v->seccomp_config_dir != NULL) && !str_contains(str_of(v->isolation), STR("linux/seccomp")))
+        return error_set(err, ERR_INVALID, "--seccomp_profile_name and --seccomp_config_dir need linux/seccomp in --isolation");
     return 0;
 }
 

@@ -25,6 +25,7 @@ struct agent_flags {
     char *image_providers, *docker_registry, *docker_config, *docker_store_dir, *image_provisioner_backend, *image_gc_config;
     bool docker_ignore_runtime;
     int64_t docker_pull_timeout;
+    char *seccomp_config_dir, *seccomp_profile_name;
     bool switch_user, cgroups_enable_cfs, cgroups_limit_swap, cgroups_cpu_enable_pids_and_tids_count;
     bool revocable_cpu_low_priority, enforce_container_disk_quota, http_command_executor;
     bool disallow_sharing_agent_ipc_namespace, disallow_sharing_agent_pid_namespace;

@@ -406,6 +406,8 @@ static int start_containers(struct shell *s, struct error *err)
         .sandbox_directory = f->sandbox_directory,
         .pids_default_max = f->pids_max,
         .provisioner_dir = provisioner.p,
+        .seccomp_config_dir = f->seccomp_config_dir,
+        .seccomp_profile_name = f->seccomp_profile_name,
     };
 
     CLEANUP(arena_done_p) struct arena arena = ARENA_INIT(1 << 20);

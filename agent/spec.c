@@ -334,13 +334,14 @@ int spec_capabilities(const char *flag, const char *value, struct arena *arena, 
     return 0;
 }
 
-static int linux_of(const Mesos__V1__LinuxInfo *l, struct arena *arena, struct container_spec *ret, struct error *err)
+static void linux_of(const Mesos__V1__LinuxInfo *l, struct arena *arena, struct container_spec *ret)
 {
     const Mesos__V1__CapabilityInfo *effective = l->effective_capabilities;
 
-    if (l->seccomp != NULL && l->seccomp->profile_name != NULL)
-        return error_set(err, ERR_INVALID, "seccomp profile %s: profiles are not built in this version",
-                         l->seccomp->profile_name);
+    if (l->seccomp != NULL) {
+        ret->seccomp_profile = l->seccomp->profile_name;
+        ret->seccomp_unconfined = l->seccomp->has_unconfined && l->seccomp->unconfined;
+    }
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations" /* old frameworks still send it */
     if (effective == NULL)
@@ -358,7 +359,6 @@ static int linux_of(const Mesos__V1__LinuxInfo *l, struct arena *arena, struct c
         ret->ipc = CONTAINER_IPC_SHARE_PARENT;
     if (l->has_shm_size)
         ret->shm_bytes = (int64_t)l->shm_size << 20;
-    return 0;
 }
 
 /* Root file system and kind. */
@@ -404,7 +404,7 @@ static int fill_container(const struct shell *s, const Mesos__V1__ContainerInfo 
         ret->tty_columns = (uint16_t)c->tty_info->window_size->columns;
     }
     if (rc == 0 && c->linux_info != NULL)
-        rc = linux_of(c->linux_info, arena, ret, err);
+        linux_of(c->linux_info, arena, ret);
     return rc == 0 ? fill_image(s, c, env, v, arena, ret, err) : rc;
 }
 

@@ -503,8 +503,18 @@ static int launch_files(struct container *c, const struct container_spec *spec, 
     return 0;
 }
 
+/* What a container asks for and no isolator of this agent does. */
+static int check_isolators(const struct container *c, const struct container_spec *spec, struct error *err)
+{
+    if (spec->seccomp_profile != NULL && !iso_has(c->iso, "linux/seccomp"))
+        return error_set(err, ERR_INVALID, "seccomp profile '%.80s' needs linux/seccomp in --isolation", spec->seccomp_profile);
+    return 0;
+}
+
 static int prepare_isolators(struct container *c, const struct container_spec *spec, struct launch *l, struct error *err)
 {
+    if (check_isolators(c, spec, err) != 0)
+        return -(int)err->code;
     for (size_t i = 0; i < c->iso->op_count; i++) {
         const struct isolator_ops *op = c->iso->ops[i];
         if (op->prepare != NULL && (!op->needs_cgroup || c->group.controllers != 0) && op->prepare(c, spec, l, err) != 0)

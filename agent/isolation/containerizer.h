@@ -138,6 +138,8 @@ struct container_spec {
     size_t rlimit_count;
     const uint64_t *effective_caps; /* bit n: capability n of <linux/capability.h>; NULL: not set */
     const uint64_t *bounding_caps;
+    const char *seccomp_profile; /* NULL: the agent's */
+    bool seccomp_unconfined; /* not even the agent's */
     bool own_cgroups;        /* nested: linux_info.share_cgroups is false */
     bool own_pid_namespace;  /* ignored without the namespaces/pid isolator; nested default: as configured */
     bool share_pid_namespace;/* linux_info.share_pid_namespace: use the parent's (the agent's for a top one) */
@@ -233,6 +235,7 @@ struct containerizer_options {
     int64_t docker_pull_timeout_ns;           /* 0: 10 min */
     bool docker_ignore_runtime;               /* nothing of an image's configuration counts */
     const uint64_t *effective_caps, *bounding_caps;
+    const char *seccomp_config_dir, *seccomp_profile_name; /* NULL: none */
     /* Container networks; both folders or none. Plugin folders are separated by ':'. */
     const char *cni_config_dir, *cni_plugins_dir;
     const char *cni_root_dir;                 /* state of containers with networks */

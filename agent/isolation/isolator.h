@@ -139,6 +139,7 @@ struct isolation {
     char *lines[CAPABILITY_LINES_MAX];
     size_t line_count;
     struct cni_job *cni_jobs;         /* utlist */
+    struct seccomp_filters *seccomp;  /* seccomp.c */
     struct cJSON *default_dns;        /* --default_container_dns; NULL: not given */
     struct containerizer *owner;
 };
@@ -274,11 +275,16 @@ typedef void fetch_done_fn(struct container *c, int wait_status);
 int fetch_start(struct container *c, const struct container_spec *spec, fetch_done_fn *done, struct error *err);
 void fetch_cancel(struct container *c);
 
+/* seccomp.c */
+struct seccomp_filters;
+void seccomp_filters_free(struct seccomp_filters *f); /* NULL is fine */
+
 /* The isolators. */
 extern const struct isolator_ops isolator_posix_cpu, isolator_posix_mem, isolator_cgroups_cpu, isolator_cgroups_mem,
     isolator_cgroups_pids, isolator_cgroups_devices, isolator_cgroups_blkio, isolator_cgroups_cpuset,
     isolator_cgroups_hugetlb, isolator_cgroups_perf_event, isolator_posix_rlimits, isolator_linux_capabilities,
     isolator_linux_nnp, isolator_namespaces_pid, isolator_namespaces_ipc, isolator_filesystem_posix,
-    isolator_filesystem_linux, isolator_disk_du, isolator_network_cni, isolator_docker_runtime;
+    isolator_filesystem_linux, isolator_disk_du, isolator_network_cni, isolator_docker_runtime,
+    isolator_linux_seccomp;
 
 #endif

@@ -49,6 +49,8 @@ static void own_options(struct containerizer_options *o)
     own_text(&o->fetcher_cache_dir, cache);
     own_text(&o->frameworks_home, NULL);
     own_text(&o->sandbox_directory, "/mnt/mesos/sandbox");
+    own_text(&o->seccomp_config_dir, NULL);
+    own_text(&o->seccomp_profile_name, NULL);
     own_text(&o->cni_config_dir, NULL);
     own_text(&o->cni_plugins_dir, NULL);
     own_text(&o->cni_root_dir, NULL);
@@ -72,7 +74,8 @@ static void free_options(struct containerizer_options *o)
     const void *all[] = { o->runtime_dir, o->launcher_dir, o->isolation, o->launcher, o->cgroups_hierarchy, o->cgroups_root,
                           o->fetcher_cache_dir, o->frameworks_home, o->sandbox_directory, o->effective_caps,
                           o->bounding_caps, o->cni_config_dir, o->cni_plugins_dir, o->cni_root_dir, o->default_container_dns,
-                          o->docker_store_dir, o->docker_registry, o->docker_config, o->provisioner_dir, o->image_provisioner_backend };
+                          o->docker_store_dir, o->docker_registry, o->docker_config, o->provisioner_dir, o->image_provisioner_backend,
+                          o->seccomp_config_dir, o->seccomp_profile_name };
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         free((void *)(uintptr_t)all[i]);
 }
@@ -291,6 +294,7 @@ void containerizer_free(struct containerizer *c)
     }
     json_free(c->iso.default_dns);
     images_free(c->iso.images);
+    seccomp_filters_free(c->iso.seccomp);
     tree_remove_stop(c->iso.loop);
     free_options(&c->iso.o);
     for (size_t i = 0; i < c->iso.line_count; i++)

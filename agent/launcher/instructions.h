@@ -44,6 +44,7 @@ enum launch_tag {
     LAUNCH_MOUNT,        /* struct launch_mount followed by texts source, target, type, data; repeated */
     LAUNCH_OOM_ADJ,      /* i32 */
     LAUNCH_WINDOW,       /* struct launch_window: first size of the terminal */
+    LAUNCH_SECCOMP,      /* struct sock_filter, one after the other: the program of a filter of system calls */
 };
 
 enum launch_flag {

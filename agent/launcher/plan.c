@@ -24,6 +24,8 @@ static bool tag_size_ok(uint32_t tag, uint32_t size)
         return size == sizeof(struct launch_caps);
     if (tag == LAUNCH_OOM_ADJ)
         return size == sizeof(int32_t);
+    if (tag == LAUNCH_SECCOMP)
+        return size != 0 && size % 8 == 0 && size / 8 <= 4096; /* BPF_MAXINSNS */
     if (tag == LAUNCH_WINDOW)
         return size == sizeof(struct launch_window);
     return size >= (tag == LAUNCH_MOUNT ? sizeof(struct launch_mount) + 1 : 1);

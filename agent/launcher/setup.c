@@ -6,7 +6,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
 #include <linux/openat2.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -244,6 +246,20 @@ static int set_user(const struct launch_user *u, bool keep_caps, struct error *e
     return 0;
 }
 
+static int set_filter(const struct plan *p, struct error *err)
+{
+    size_t pos = 0;
+    uint32_t size = 0;
+    const void *program = plan_next(p, LAUNCH_SECCOMP, &pos, &size);
+    struct sock_fprog filter = { .len = (unsigned short)(size / sizeof(struct sock_filter)),
+                                 .filter = (struct sock_filter *)(uintptr_t)program };
+    if (program != NULL && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0) != 0)
+        return error_set_errno(err, errno, "filter of system calls (seccomp)");
+    return 0;
+}
+
+/* Without no_new_privs only who may do anything may set a filter, so it comes before privileges are dropped, and the profile must let that
+ * happen, as with Docker. */
 int setup_privileges(const struct plan *p, struct error *err)
 {
     size_t a = 0, b = 0, c = 0;
@@ -254,12 +270,15 @@ int setup_privileges(const struct plan *p, struct error *err)
     int fd = oom != NULL ? open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC) : -1;
     if (fd >= 0)
         (void)setup_write_number(fd, "oom_score_adj", *oom, &ignored); /* lowering may be refused; it is a hint */
-    if (set_rlimits(p, err) != 0 || (caps != NULL && drop_bounding(caps->bounding, err) != 0) ||
+    const bool no_new_privs = (p->header->flags & LAUNCH_NO_NEW_PRIVS) != 0;
+    if (set_rlimits(p, err) != 0 || (!no_new_privs && set_filter(p, err) != 0) || (caps != NULL && drop_bounding(caps->bounding, err) != 0) ||
         set_user(u, caps != NULL, err) != 0 || (caps != NULL && set_caps(caps->effective, err) != 0))
         return -(int)err->code;
-    if ((p->header->flags & LAUNCH_NO_NEW_PRIVS) != 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+    if (!no_new_privs)
+        return 0;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return error_set_errno(err, errno, "no_new_privs");
-    return 0;
+    return set_filter(p, err);
 }
 
 static const char *env_path(char **envp)

@@ -488,6 +488,32 @@ TEST("linux/capabilities: the task has these and no others")
     fixture_stop(&f);
 }
 
+TEST("linux/seccomp: the agent's profile holds for root and for others, with and without no_new_privs; unconfined goes free")
+{
+    for (int nnp = 0; nnp < 2; nnp++) {
+        struct fixture f;
+        struct containerizer_options o = { .isolation = nnp != 0 ? "cgroups/cpu,linux/seccomp,linux/nnp" : "cgroups/cpu,linux/seccomp",
+                                           .seccomp_profile_name = "default" };
+        if (fixture_start_options(&f, &o)) {
+            static const uint64_t none = 0;
+            static const char command[] = "grep Seccomp: /proc/self/status | tr -s '\\t\\n' ' '; unshare -U true 2>/dev/null; echo $?";
+            struct container_spec s = fixture_shell(&f, "c1", command), free = fixture_shell(&f, "c2", command), bad = fixture_shell(&f, "c3", "true");
+            s.bounding_caps = &none; /* the profile asks for it; nobody takes it away without linux/capabilities */
+            s.command.user = nnp != 0 ? "nobody" : "root";
+            free.seccomp_unconfined = true;
+            bad.seccomp_profile = "../x";
+            if (fixture_launch(&f, &s) && fixture_wait(&f, "c1", EVENT_EXITED) != NULL)
+                CHECK_CSTR(fixture_file(&f, "c1", "stdout"), "Seccomp: 2 1");
+            if (fixture_launch(&f, &free) && fixture_wait(&f, "c2", EVENT_EXITED) != NULL)
+                CHECK(strncmp(fixture_file(&f, "c2", "stdout"), "Seccomp: 0 ", 11) == 0);
+            struct error err;
+            struct fixture_event *e = containerizer_launch(f.c, &bad, &err) == 0 ? fixture_wait(&f, "c3", EVENT_FAILED) : NULL;
+            CHECK(e != NULL && strstr(e->err.msg, "'../x'") != NULL);
+        }
+        fixture_stop(&f);
+    }
+}
+
 TEST("filesystem/linux: volumes are mounted in the task and nowhere else")
 {
     struct fixture f;
