@@ -11,8 +11,14 @@ EMBED(webui_style_css, "webui/shared/style.css");
 EMBED(webui_dom_js, "webui/shared/dom.js");
 EMBED(webui_marathon_html, "webui/marathon/index.html");
 EMBED(webui_marathon_js, "webui/marathon/app.js");
+EMBED(webui_marathon_state_js, "webui/marathon/state.js");
+EMBED(webui_marathon_list_js, "webui/marathon/list.js");
+EMBED(webui_marathon_detail_js, "webui/marathon/detail.js");
+EMBED(webui_marathon_form_js, "webui/marathon/form.js");
+EMBED(webui_marathon_pages_js, "webui/marathon/pages.js");
 EMBED(webui_marathon_jobs_js, "webui/marathon/jobs.js");
 EMBED(webui_master_html, "webui/master/index.html");
+EMBED(webui_master_files_js, "webui/master/files.js");
 EMBED(webui_master_js, "webui/master/cluster.js");
 
 static const char html[] = "text/html; charset=utf-8", js[] = "text/javascript; charset=utf-8",
@@ -26,8 +32,14 @@ static const struct {
 } files[] = {
     { SITE_MARATHON, "index.html", webui_marathon_html, webui_marathon_html_end, html },
     { SITE_MARATHON, "app.js", webui_marathon_js, webui_marathon_js_end, js },
+    { SITE_MARATHON, "state.js", webui_marathon_state_js, webui_marathon_state_js_end, js },
+    { SITE_MARATHON, "list.js", webui_marathon_list_js, webui_marathon_list_js_end, js },
+    { SITE_MARATHON, "detail.js", webui_marathon_detail_js, webui_marathon_detail_js_end, js },
+    { SITE_MARATHON, "form.js", webui_marathon_form_js, webui_marathon_form_js_end, js },
+    { SITE_MARATHON, "pages.js", webui_marathon_pages_js, webui_marathon_pages_js_end, js },
     { SITE_MARATHON, "jobs.js", webui_marathon_jobs_js, webui_marathon_jobs_js_end, js },
     { SITE_MASTER, "index.html", webui_master_html, webui_master_html_end, html },
+    { SITE_MASTER, "files.js", webui_master_files_js, webui_master_files_js_end, js },
     { SITE_MASTER, "cluster.js", webui_master_js, webui_master_js_end, js },
     { SITE_MARATHON | SITE_MASTER, "style.css", webui_style_css, webui_style_css_end, css },
     { SITE_MARATHON | SITE_MASTER, "dom.js", webui_dom_js, webui_dom_js_end, js },

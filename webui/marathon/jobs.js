@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Jobs: the list, one job with its runs, and their dialogs. app.js polls and draws.
+// Jobs: the list, one job with its runs, and their dialogs. state.js asks, app.js draws.
 'use strict';
 
 const jobPath = id => `stoa/v1/jobs${enc(id)}`;
 const jobLink = id => `#/jobs/${encodeURIComponent(id)}`;
 const runClass = { RUNNING: 'good', SUCCEEDED: 'good', PENDING: 'wait', RETRYING: 'wait', FAILED: 'bad', KILLED: 'idle' };
-const runState = r => h('span', {}, h('i', { class: 'dot ' + (runClass[r.state] || 'idle') }), r.state[0] + r.state.slice(1).toLowerCase());
+const runState = r => h('span', {}, h('i', { class: 'dot ' + (runClass[r.state] || 'idle') }), capital(r.state));
 
 async function pollJobs(r) {
   if (!r.id) { state.jobs = (await get(api('stoa/v1/jobs'))).jobs; return; }
@@ -24,7 +24,7 @@ function jobDialog(job) {
   if (job) {
     const json = h('textarea', { spellcheck: 'false' });
     json.value = JSON.stringify(def, null, 2);
-    openDialog(`Edit ${job.id}`, json, 'Change', () => change('PUT', jobPath(job.id), JSON.parse(json.value)));
+    openDialog(`Edit ${job.id}`, json, 'Change', () => change('PUT', jobPath(job.id), JSON.parse(json.value)), { wide: true });
     return;
   }
   const field = (label, props) => { const i = h('input', props); return [i, h('label', { class: props.wide ? 'wide' : '' }, label, i)]; };
@@ -41,11 +41,11 @@ function jobDialog(job) {
 }
 
 const jobDialogs = {
-  run: j => change('POST', jobPath(j.id) + '/runs').catch(e => alert(e.message)),
-  toggle: j => change('PATCH', jobPath(j.id), { schedule: { enabled: !j.schedule.enabled } }).catch(e => alert(e.message)),
+  run: j => change('POST', jobPath(j.id) + '/runs').catch(e => say(e.message)),
+  toggle: j => change('PATCH', jobPath(j.id), { schedule: { enabled: !j.schedule.enabled } }).catch(e => say(e.message)),
   remove: j => openDialog(`Delete ${j.id}?`, h('p', {}, j.activeRuns.length ? 'Its active runs are killed, and its history is deleted.' : 'Its history is deleted.'), 'Delete',
-    async () => { await change('DELETE', jobPath(j.id) + '?stopRuns=true'); location.hash = '#/jobs'; }, true),
-  kill: (j, r) => openDialog(`Kill run ${r.id}?`, h('p', {}, 'Its task is killed; there is no further attempt.'), 'Kill', () => change('DELETE', `${jobPath(j.id)}/runs/${r.id}`), true),
+    async () => { await change('DELETE', jobPath(j.id) + '?stopRuns=true'); location.hash = '#/jobs'; }, { danger: true }),
+  kill: (j, r) => openDialog(`Kill run ${r.id}?`, h('p', {}, 'Its task is killed; there is no further attempt.'), 'Kill', () => change('DELETE', `${jobPath(j.id)}/runs/${r.id}`), { danger: true }),
 };
 const jobButtons = j => [h('button', { class: 'small', onclick: () => jobDialogs.run(j) }, 'Run now'), ' ',
   j.schedule && h('button', { class: 'small', onclick: () => jobDialogs.toggle(j) }, j.schedule.enabled ? 'Switch off' : 'Switch on'), ' ',
@@ -53,7 +53,7 @@ const jobButtons = j => [h('button', { class: 'small', onclick: () => jobDialogs
 
 const until = time => {
   const s = (Date.parse(time) - Date.now()) / 1000;
-  return h('span', { title: time }, s < 0 ? 'now' : s < 120 ? `in ${Math.round(s)} s` : s < 7200 ? `in ${Math.round(s / 60)} min` : s < 172800 ? `in ${Math.round(s / 3600)} h` : `in ${Math.round(s / 86400)} days`);
+  return h('span', { title: time }, s < 0 ? 'now' : 'in ' + ago(s));
 };
 const schedule = j => !j.schedule ? h('span', { class: 'soft' }, 'on request') : [h('code', {}, j.schedule.cron), h('div', { class: 'soft' }, j.schedule.timeZone)];
 const nextRun = j => j.problem ? h('span', { class: 'bad' }, j.problem) : j.nextRunAt ? until(j.nextRunAt) : j.schedule ? 'off' : '–';
