@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -15,7 +16,9 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include "common/base/alloc.h"
 #include "common/base/assert.h"
+#include "common/base/cleanup.h"
 
 enum { WRITE_AT_ONCE = 512 << 10 };
 
@@ -26,6 +29,42 @@ char *conn_scratch(void)
 }
 
 /* --- readiness ---------------------------------------------------------------------------------------- */
+static void arm(struct conn *c);
+
+static void read_now(void *arg)
+{
+    struct conn *c = arg;
+    free(TAKE(c->herd));
+    arm(c);
+    if (c->wanted & LOOP_READ)
+        c->on_ready(c, LOOP_READ);
+}
+
+static void put_off_reading(struct conn *c)
+{
+    c->herd = xmalloc(sizeof *c->herd);
+    *c->herd = LOOP_WORK(LOOP_HERD, read_now, c);
+    loop_defer(c->loop, c->herd);
+    arm(c);
+}
+
+static void let_owner(struct conn *c, int ready)
+{
+    struct loop *loop = c->loop; /* c may be another connection afterwards */
+    bool of_herd = c->is_of_herd && (ready & LOOP_READ);
+    if (of_herd && (c->herd != NULL || !loop_herd_begin(loop))) {
+        of_herd = false;
+        ready &= ~LOOP_READ;
+        if (c->herd == NULL)
+            put_off_reading(c);
+    }
+    if (ready != 0)
+        c->on_ready(c, ready);
+    if (of_herd)
+        loop_herd_end(loop);
+    loop_handled(loop);
+}
+
 static void on_event(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
@@ -44,9 +83,7 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
         c->tls_wants_read = false;
         ready |= LOOP_WRITE;
     }
-    struct loop *loop = c->loop; /* c may be another connection afterwards */
-    c->on_ready(c, ready);
-    loop_handled(loop);
+    let_owner(c, ready);
 }
 
 static void arm(struct conn *c)
@@ -56,6 +93,8 @@ static void arm(struct conn *c)
         armed |= LOOP_WRITE;
     if (c->tls_wants_read)
         armed |= LOOP_READ;
+    if (c->herd != NULL)
+        armed &= (unsigned char)~LOOP_READ;
     if (armed == c->armed)
         return;
     if (c->armed != 0)
@@ -86,6 +125,9 @@ void conn_done(struct conn *c)
     if (c->fd < 0 || c->loop == NULL)
         return;
     (void)event_del(&c->ev);
+    if (c->herd != NULL)
+        loop_undefer(c->loop, c->herd);
+    free(TAKE(c->herd));
     if (c->ssl != NULL)
         SSL_free(c->ssl);
     if (c->out != NULL)
@@ -102,6 +144,11 @@ void conn_done(struct conn *c)
 void conn_one_way(struct conn *c)
 {
     (void)setsockopt(c->fd, IPPROTO_TCP, TCP_QUICKACK, &(int){ 0 }, sizeof(int)); /* no effect on unix sockets */
+}
+
+void conn_herd(struct conn *c)
+{
+    c->is_of_herd = true;
 }
 
 void conn_want(struct conn *c, int what)

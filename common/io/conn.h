@@ -36,6 +36,8 @@ struct conn {
     bool tls_wants_write;     /* reading (or the handshake) waits for writability */
     bool tls_wants_read;      /* writing waits for readability */
     bool is_closed_for_write; /* shutdown was done */
+    bool is_of_herd;          /* conn_herd */
+    struct loop_work *herd;   /* reading has been put off; NULL otherwise */
 };
 
 /* Takes over fd (non-blocking). Nothing is wanted at first. */
@@ -47,6 +49,8 @@ void conn_done(struct conn *c);
 int conn_start_tls(struct conn *c, struct ssl_ctx_st *ctx, bool server, const char *host, struct error *err);
 /* What matters on this connection goes one way: TCP need not confirm each piece that is read by a packet of its own. */
 void conn_one_way(struct conn *c);
+/* The peer is one of very many that may all send at once: reading is work of a herd (io/loop.h). */
+void conn_herd(struct conn *c);
 void conn_want(struct conn *c, int what); /* sets the wanted readiness */
 
 enum { CONN_AGAIN = -1, CONN_FAILED = -2 };

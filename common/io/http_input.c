@@ -20,6 +20,9 @@
 #include "common/base/assert.h"
 #include "common/base/hash.h"
 
+/* Of a connection that has said nothing yet, so that it is known who it is before there is much to do. */
+enum { FIRST_READ_SIZE = 512 };
+
 static void parse_input(struct http_conn *k, const char *p, size_t n);
 
 /* --- writing ------------------------------------------------------------------------------------------- */
@@ -415,7 +418,7 @@ static void on_ready(struct conn *c, int what)
         char *buf = conn_scratch();
         unsigned rounds = 0;
         do {
-            ssize_t n = conn_read(c, buf, CONN_READ_SIZE);
+            ssize_t n = conn_read(c, buf, k->has_spoken ? CONN_READ_SIZE : FIRST_READ_SIZE);
             if (n == CONN_AGAIN)
                 break;
             if (n <= 0) {
@@ -425,6 +428,7 @@ static void on_ready(struct conn *c, int what)
                     http_conn_kill(k, HTTP_GONE_CLOSED);
                 break;
             }
+            k->has_spoken = true;
             take_input(k, buf, (size_t)n);
         } while (k->state != CONN_DEAD && (k->c.wanted & LOOP_READ) && conn_has_pending(c) && ++rounds < 16);
         if (k->state != CONN_DEAD && conn_has_pending(c) && (k->c.wanted & LOOP_READ))

@@ -84,8 +84,10 @@ bool http_req_is_tls(const struct http_req *r)
 void http_req_keep_connection(struct http_req *r)
 {
     struct http_conn *k = r->conn;
-    if (!k->is_kept)
+    if (!k->is_kept) {
         conn_one_way(&k->c);
+        conn_herd(&k->c);
+    }
     k->is_kept = true;
 }
 

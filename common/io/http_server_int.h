@@ -77,6 +77,7 @@ struct http_conn {
     const char *fail_text;
     enum conn_state state;
     bool dirty, paused, close_when_flushed, unread_input, tls_undecided, has_drop, is_kept;
+    bool has_spoken;         /* something has come from the peer */
     bool is_unawaited;       /* it has asked on while an unhurried answer was put off: it waits for none */
     enum http_gone drop_why; /* with has_drop: to be killed at the end of the turn */
 };

@@ -23,6 +23,9 @@
 #define P_PIDFD 3
 #endif
 
+/* Others may take long: herds still get no more than this. */
+#define HERD_NS_MAX (5 * NS_PER_MS)
+
 struct loop {
     struct event_base *base;
     bool owns_base, stopped, has_now, has_wall, in_turn_end;
@@ -32,6 +35,9 @@ struct loop {
     struct loop_work *work[LOOP_PHASE_COUNT];
     unsigned count[LOOP_PHASE_COUNT];
     unsigned handled, cuts; /* connections since the last end of a turn, or cut; cuts in this turn */
+    int64_t began_ns;       /* this turn, when the clock was first asked; 0: not yet */
+    int64_t herd_ns;        /* spent on herds in it */
+    int64_t piece_ns;       /* when the piece under way began */
     bool busy;              /* there were cuts in the last */
 };
 
@@ -61,6 +67,48 @@ static void run_phase(struct loop *loop, enum loop_phase phase)
     }
 }
 
+/* --- herds --- */
+
+static int64_t herd_left(struct loop *loop, int64_t now_ns)
+{
+    int64_t others = loop->began_ns != 0 ? now_ns - loop->began_ns - loop->herd_ns : 0;
+    int64_t share = others < LOOP_HERD_NS ? LOOP_HERD_NS : others > HERD_NS_MAX ? HERD_NS_MAX : others;
+    return share - loop->herd_ns;
+}
+
+bool loop_herd_begin(struct loop *loop)
+{
+    if (loop->count[LOOP_HERD] != 0)
+        return false;
+    (void)loop_now(loop);
+    loop->piece_ns = loop_clock().ns;
+    return herd_left(loop, loop->piece_ns) > 0;
+}
+
+void loop_herd_end(struct loop *loop)
+{
+    loop->herd_ns += loop_clock().ns - loop->piece_ns;
+}
+
+bool loop_herd_is_over(struct loop *loop)
+{
+    return herd_left(loop, loop->piece_ns) <= loop_clock().ns - loop->piece_ns;
+}
+
+static void run_herd(struct loop *loop)
+{
+    (void)loop_now(loop);
+    for (unsigned n = loop->count[LOOP_HERD]; n != 0 && loop->work[LOOP_HERD] != NULL; n--) {
+        loop->piece_ns = loop_clock().ns;
+        if (herd_left(loop, loop->piece_ns) <= 0)
+            return;
+        struct loop_work *w = loop->work[LOOP_HERD];
+        loop_undefer(loop, w);
+        w->fn(w->arg);
+        loop_herd_end(loop);
+    }
+}
+
 static unsigned work_count(const struct loop *loop)
 {
     unsigned n = 0;
@@ -72,7 +120,9 @@ static unsigned work_count(const struct loop *loop)
 static void run_phases(struct loop *loop, int end)
 {
     loop->in_turn_end = true;
-    for (int p = 0; p < end; p++)
+    if (loop->count[LOOP_HERD] != 0)
+        run_herd(loop);
+    for (int p = LOOP_HERD + 1; p < end; p++)
         run_phase(loop, (enum loop_phase)p);
     loop->in_turn_end = false;
     loop->has_now = loop->has_wall = false;
@@ -85,8 +135,9 @@ static void on_turn_end(int fd, short what, void *arg)
     (void)what;
     struct loop *loop = arg;
     run_phases(loop, LOOP_PHASE_COUNT);
-    loop->busy = loop->cuts != 0;
+    loop->busy = loop->cuts != 0 || loop->count[LOOP_HERD] != 0;
     loop->cuts = 0;
+    loop->began_ns = loop->herd_ns = 0;
     static const struct timeval at_once;
     if (work_count(loop) != 0)
         (void)evtimer_add(loop->turn_next, &at_once);
@@ -122,14 +173,26 @@ static void want_turn_end(struct loop *loop)
         event_active(loop->turn_end, EV_TIMEOUT, 0);
 }
 
-void loop_defer(struct loop *loop, struct loop_work *w)
+static bool defer(struct loop *loop, struct loop_work *w)
 {
     if (w->queued)
-        return;
+        return false;
     w->queued = true;
-    DL_APPEND(loop->work[w->phase], w);
     loop->count[w->phase]++;
     want_turn_end(loop);
+    return true;
+}
+
+void loop_defer(struct loop *loop, struct loop_work *w)
+{
+    if (defer(loop, w))
+        DL_APPEND(loop->work[w->phase], w);
+}
+
+void loop_defer_first(struct loop *loop, struct loop_work *w)
+{
+    if (defer(loop, w))
+        DL_PREPEND(loop->work[w->phase], w);
 }
 
 void loop_undefer(struct loop *loop, struct loop_work *w)
@@ -232,6 +295,8 @@ struct mono loop_now(struct loop *loop)
     if (!loop->has_now) {
         loop->now = loop_clock();
         loop->has_now = true;
+        if (loop->began_ns == 0)
+            loop->began_ns = loop->now.ns;
         want_turn_end(loop);
     }
     return loop->now;

@@ -3,7 +3,7 @@
  * timers, signals and children, and runs the deferred work of a turn in a fixed order.
  *
  * A turn: callbacks of ready descriptors, signals and timers run first; they decode, queue, and call
- * loop_defer. Then the deferred work runs, phase by phase: STEP (shells step their cores), STORE (records
+ * loop_defer. Then the deferred work runs, phase by phase: HERD (below), STEP (shells step their cores), STORE (records
  * are handed to the store, once per turn: group commit), SEND (one write per connection), FREE (what
  * died in this turn is released). Work deferred for a phase that is over runs at the end of the next
  * turn, which does not wait for anything but lets sockets be looked at in between.
@@ -49,7 +49,7 @@ struct wall loop_wall(struct loop *loop);
 struct mono loop_clock(void);
 
 /* --- deferred work ------------------------------------------------------------------------------------ */
-enum loop_phase { LOOP_STEP, LOOP_STORE, LOOP_SEND, LOOP_FREE, LOOP_PHASE_COUNT };
+enum loop_phase { LOOP_HERD, LOOP_STEP, LOOP_STORE, LOOP_SEND, LOOP_FREE, LOOP_PHASE_COUNT };
 
 /* Embedded in its owner. Initialise with LOOP_WORK; it must not move or go away while queued. */
 struct loop_work {
@@ -63,6 +63,8 @@ struct loop_work {
 
 /* Runs w->fn once at the end of this turn, in its phase, in the order of deferring. No effect when queued. */
 void loop_defer(struct loop *loop, struct loop_work *w);
+/* The same before all others of its phase. */
+void loop_defer_first(struct loop *loop, struct loop_work *w);
 void loop_undefer(struct loop *loop, struct loop_work *w); /* no effect when not queued */
 
 /* To be called at the end of the callback of a connection, with nothing of it under way: after LOOP_HANDLED_MAX of
@@ -70,8 +72,19 @@ void loop_undefer(struct loop *loop, struct loop_work *w); /* no effect when not
  * the peers of a thousand connections that are ready together go on while the rest of the turn is worked off. */
 enum { LOOP_HANDLED_MAX = 64 };
 void loop_handled(struct loop *loop);
-/* Whether the last turn was a long one, with LOOP_HANDLED_MAX connections or more. */
+/* Whether the last turn was a long one, with LOOP_HANDLED_MAX connections or more, or left some of a herd waiting. */
 bool loop_is_busy(const struct loop *loop);
+
+/* --- herds --------------------------------------------------------------------------------------------- */
+/* Work that may come from very many peers at once, as from all agents to a new leader. A turn does LOOP_HERD_NS of it, or as
+ * much as everything else of the turn took; the rest waits in the order of deferring (phase LOOP_HERD), while
+ * descriptors are looked at in between. So whoever asks something small meanwhile is answered at once. */
+#define LOOP_HERD_NS NS_PER_MS
+/* Begins a piece of such work: false when it has to be deferred, as the time is used up or others wait. */
+bool loop_herd_begin(struct loop *loop);
+void loop_herd_end(struct loop *loop); /* of a piece that was begun; deferred ones are measured by the loop */
+/* Within a long piece: whether it should be ended and the rest deferred. */
+bool loop_herd_is_over(struct loop *loop);
 
 /* --- timers ------------------------------------------------------------------------------------------- */
 /* Embedded in its owner. timer_init before anything else; timer_done before the memory goes away. */

@@ -22,7 +22,7 @@
 #include "common/io/conn.h"
 #include "common/io/expiry.h"
 
-enum { ANSWER_BYTES_AT_ONCE = 2048, LATER_MS = 20 };
+enum { ANSWER_BYTES_AT_ONCE = 2048, LATER_MS = 20, EXITS_AT_ONCE = 32 };
 enum peer_state { PEER_CLOSED, PEER_CONNECTING, PEER_OPEN };
 
 struct link {
@@ -161,12 +161,13 @@ static void free_closed(struct msg *m)
     }
 }
 
-/* One at a time, as the handler may link and unlink; exits that it causes wait for the next turn. */
+/* One at a time, as the handler may link and unlink; exits that it causes wait for the next turn, as do those above a number: a
+ * rack may go at once. */
 static void report(void *arg)
 {
     struct msg *m = arg;
     free_closed(m);
-    for (unsigned n = m->exit_count; n != 0 && m->exits != NULL; n--) {
+    for (unsigned n = EXITS_AT_ONCE; n != 0 && m->exits != NULL; n--) {
         struct link *l = m->exits;
         DL_DELETE(m->exits, l);
         m->exit_count--;

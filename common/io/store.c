@@ -19,7 +19,8 @@ struct store {
     const struct store_backend *backend;
     void *data;
     struct store_op *queue;
-    struct loop_work work;
+    struct store_op *done; /* what is still to be told */
+    struct loop_work work, tell_work;
     bool busy, closing;
     size_t pending;
     struct store_stats stats;
@@ -173,15 +174,39 @@ static void tell(struct store *s, struct store_op *op)
     }
 }
 
-void store_group_done(struct store *s, struct store_op *group, unsigned syncs)
+static void tell_done(struct store *s)
 {
-    struct store_op *op, *next;
-    s->stats.syncs += syncs;
-    DL_FOREACH_SAFE(group, op, next)
-    {
+    while (s->done != NULL) {
+        struct store_op *op = s->done;
+        DL_DELETE(s->done, op);
         s->pending--;
         tell(s, op);
         op_free(op);
+        if (!s->closing && s->done != NULL && loop_herd_is_over(s->loop)) {
+            loop_defer_first(s->loop, &s->tell_work);
+            return;
+        }
+    }
+}
+
+static void tell_more(void *arg)
+{
+    tell_done(arg);
+}
+
+/* A group may have thousands of commits, and what is done about each is the work of a herd: agents that register. It comes before
+ * what is still to be read from them, so that what is under way does not grow. */
+void store_group_done(struct store *s, struct store_op *group, unsigned syncs)
+{
+    s->stats.syncs += syncs;
+    DL_CONCAT(s->done, group);
+    if (s->closing) {
+        tell_done(s);
+    } else if (!s->tell_work.queued && loop_herd_begin(s->loop)) {
+        tell_done(s);
+        loop_herd_end(s->loop);
+    } else {
+        loop_defer_first(s->loop, &s->tell_work);
     }
     s->busy = false;
     if (s->queue != NULL)
@@ -263,6 +288,7 @@ struct store *store_new(struct loop *loop, const struct store_backend *backend, 
     s->backend = backend;
     s->data = data;
     s->work = LOOP_WORK(LOOP_STORE, submit, s);
+    s->tell_work = LOOP_WORK(LOOP_HERD, tell_more, s);
     return s;
 }
 
@@ -276,7 +302,9 @@ void store_close(struct store *s)
         if (s->busy)
             s->backend->wait(s->data);
     }
+    tell_done(s);
     s->backend->close(s->data);
     loop_undefer(s->loop, &s->work);
+    loop_undefer(s->loop, &s->tell_work);
     free(s);
 }

@@ -122,7 +122,9 @@ static int apply_entry(struct backend *b, struct store_op *op, size_t i)
 /* A conflict is the batch's own matter (answer 0, op->rc set); anything else ends the group. */
 static int commit(struct backend *b, struct store_op *op, struct error *err)
 {
-    if (run(b, SQL_SAVE, err) != 0)
+    bool is_one = op->batch->count == 1; /* a conflict is found before anything is written: nothing to undo */
+
+    if (!is_one && run(b, SQL_SAVE, err) != 0)
         return -ERR_IO;
     for (size_t i = 0; i < op->batch->count && op->rc == 0; i++)
         op->rc = apply_entry(b, op, i);
@@ -130,6 +132,8 @@ static int commit(struct backend *b, struct store_op *op, struct error *err)
         *err = op->err;
         return op->rc;
     }
+    if (is_one)
+        return 0;
     if (op->rc != 0 && run(b, SQL_UNDO, err) != 0)
         return -ERR_IO;
     return run(b, SQL_RELEASE, err);

@@ -135,6 +135,59 @@ TEST("the turn of a crowd is cut: what waits is sent meanwhile, nothing is freed
     loop_free(loop);
 }
 
+static void spend(int64_t ns)
+{
+    for (int64_t until = loop_clock().ns + ns; loop_clock().ns < until;)
+        ;
+}
+
+/* More than a turn has for herds, even if it was held up by something else: so each piece takes a turn. */
+#define TOO_LONG (6 * LOOP_HERD_NS)
+
+static void on_piece(void *arg)
+{
+    note(arg);
+    spend(TOO_LONG);
+}
+
+TEST("a herd gets its share of a turn, in order, and descriptors are looked at in between")
+{
+    trace[0] = 0;
+    CHECK(loop_new(&loop, NULL, NULL) == 0);
+    int fds[2];
+    CHECK(pipe(fds) == 0);
+    struct loop_watch *w = loop_fd(loop, fds[0], LOOP_READ, on_pipe, NULL);
+    struct loop_work piece[3];
+    static const char *const names[] = { "1", "2", "0" };
+    for (int i = 0; i < 3; i++)
+        piece[i] = LOOP_WORK(LOOP_HERD, on_piece, (void *)(uintptr_t)names[i]);
+    loop_defer(loop, &piece[0]);
+    loop_defer(loop, &piece[1]);
+    loop_defer_first(loop, &piece[2]);
+    CHECK(!loop_herd_begin(loop)); /* others wait */
+    loop_turn(loop, 0);
+    CHECK_CSTR(trace, "0");
+    CHECK(loop_is_busy(loop));
+    CHECK(write(fds[1], "x", 1) == 1);
+    loop_turn(loop, 0);
+    CHECK_CSTR(trace, "0r1");
+    loop_turn(loop, 0);
+    CHECK_CSTR(trace, "0r12");
+    CHECK(!loop_is_busy(loop));
+    CHECK(loop_herd_begin(loop));
+    spend(TOO_LONG);
+    CHECK(loop_herd_is_over(loop));
+    loop_herd_end(loop);
+    CHECK(!loop_herd_begin(loop)); /* used up */
+    loop_turn(loop, 0);
+    CHECK(loop_herd_begin(loop));
+    loop_herd_end(loop);
+    loop_watch_free(w);
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+    loop_free(loop);
+}
+
 static struct mono fired_at;
 static void on_timer(void *arg)
 {

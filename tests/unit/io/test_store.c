@@ -218,6 +218,38 @@ static void contract_many(void)
     CHECK(kind == MEMORY || st.syncs < 400); /* group commit */
 }
 
+static unsigned turns, turn_of_last;
+static void on_slow(void *arg, const struct store_result *r)
+{
+    on_commit(arg, r);
+    turn_of_last = turns;
+    for (int64_t until = loop_clock().ns + 6 * LOOP_HERD_NS; loop_clock().ns < until;) /* more than a turn has for herds */
+        ;
+}
+
+static void contract_slices(void)
+{
+    static const char *const names[] = { "0", "1", "2", "3" };
+    start();
+    for (int i = 0; i < 4; i++) {
+        struct store_batch *b = store_batch_new();
+        store_batch_put(b, str_of(names[i]), STR("v"), STORE_ANY_VERSION);
+        store_commit(store, b, on_slow, (void *)(uintptr_t)names[i]);
+    }
+    unsigned first = 0;
+    for (turns = 0; calls < 4 && turns < 100000; turns++) {
+        unsigned before = calls;
+        loop_turn(loop, NS_PER_MS);
+        if (before == 0 && calls != 0) {
+            first = turns;
+            put("z", "z", "v", STORE_ANY_VERSION); /* told after all of them */
+        }
+    }
+    CHECK(turn_of_last - first >= 3);
+    wait_calls(5);
+    CHECK_CSTR(seen, "0:1 1:1 2:1 3:1 z:1 ");
+}
+
 static void contract_close(void)
 {
     start();
@@ -261,6 +293,7 @@ CONTRACT("a batch is all or nothing, and others do not suffer", contract_atomic)
 CONTRACT("records are listed by prefix, sorted", contract_list)
 CONTRACT("limits are errors of that commit", contract_limits)
 CONTRACT("many commits share syncs and keep their order", contract_many)
+CONTRACT("what takes long to do about a group's results is spread over turns, in order", contract_slices)
 CONTRACT("closing finishes what was asked for and calls nobody back", contract_close)
 
 /* --- the disk ----------------------------------------------------------------------------------------- */
