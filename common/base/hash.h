@@ -11,4 +11,9 @@
 #include <uthash.h>
 #include <utlist.h>
 
+/* A table grows when one of its buckets has this many, which in a table of 100,000 is so when there are 0.7 to a bucket. With
+ * uthash's own ten there are twice to three times as many, and each that a lookup passes by is a miss of the cache. */
+#undef HASH_BKT_CAPACITY_THRESH
+#define HASH_BKT_CAPACITY_THRESH 7U
+
 #endif

@@ -97,27 +97,6 @@ static bool admissible(struct master *m, const struct agent_report *r)
     return true;
 }
 
-static bool admission_pending(const struct master *m, struct str pid)
-{
-    for (const struct pending *p = m->pendings; p != NULL; p = p->next) {
-        if (p->kind == PENDING_ADMIT && str_is(pid, p->agent->pid))
-            return true;
-        if ((p->kind == PENDING_READMIT || p->kind == PENDING_UPDATE_AGENT) && str_eq(pid, p->report->pid))
-            return true;
-    }
-    return false;
-}
-
-bool agent_change_pending(const struct master *m, struct str id)
-{
-    for (const struct pending *p = m->pendings; p != NULL; p = p->next)
-        if ((p->kind == PENDING_READMIT || p->kind == PENDING_UPDATE_AGENT || p->kind == PENDING_DRAIN ||
-             p->kind == PENDING_ACTIVATION) &&
-            str_is(id, p->agent_id))
-            return true;
-    return false;
-}
-
 /* --- registration --- */
 
 static void send_registered(struct master *m, const struct agent *a, enum agent_message kind)
@@ -271,15 +250,6 @@ static void use_add(struct master *m, struct slot *s, const struct resources *r)
     allocator_use_add(m->allocator, s->agent->ref, &use);
 }
 
-/* Agents tell the allocation role of everything; one that does not gets the framework's first role. */
-static struct resources with_roles(const struct framework *f, const struct resources *r)
-{
-    struct resources copy = resources_copy(r);
-
-    resources_allocate_missing(&copy, f->info->role_count != 0 ? f->info->roles[0] : NAME_STAR);
-    return copy;
-}
-
 static bool has_roles(const struct resources *r)
 {
     for (uint32_t i = 0; i < r->n; i++)
@@ -288,19 +258,24 @@ static bool has_roles(const struct resources *r)
     return true;
 }
 
+/* The task in the slot. The allocator has still to hear of what it holds. */
 static struct task *task_of_report(struct master *m, struct agent *a, struct framework *f, const struct task_report *r)
 {
     struct slot *s = agent_slot_get(m, f, a);
     struct task *old = framework_task_unreachable(f, r->id.s);
-    CLEANUP(resources_done_p) struct resources resources = with_roles(f, &r->resources);
+    CLEANUP(resources_done_p) struct resources copy = RESOURCES_INIT;
+    const struct resources *resources = r->resources;
 
+    if (!has_roles(resources)) { /* agents tell the allocation role of everything; one that does not gets the framework's first */
+        copy = resources_copy(resources);
+        resources_allocate_missing(&copy, f->info->role_count != 0 ? f->info->roles[0] : NAME_STAR);
+        resources = &copy;
+    }
     if (old != NULL)
         task_from_unreachable(m, old);
-    struct task *t = task_new(m, f, s, r->id.s, r->executor.s, agent_id_str(a), &resources, r->record);
-    if (!task_state_is_terminal(r->state)) {
-        use_add(m, s, &t->bundle->r);
+    struct task *t = task_new(m, f, s, r->id.s, r->executor.s, agent_id_str(a), resources, r->record);
+    if (!task_state_is_terminal(r->state))
         task_hold(m, t);
-    }
     task_set_state(m, t, r->state);
     for (size_t i = 0; i < r->status_count; i++)
         task_add_status(m, t, r->status_states[i], r->statuses[i]);
@@ -318,7 +293,8 @@ static struct task *task_of_report(struct master *m, struct agent *a, struct fra
     return t;
 }
 
-static void executors_of_report(struct master *m, struct agent *a, const struct agent_report *r)
+/* tell: the allocator hears of each now; else its caller tells all of the slot at once. */
+static void executors_of_report(struct master *m, struct agent *a, const struct agent_report *r, bool tell)
 {
     for (size_t i = 0; i < r->executor_count; i++) {
         struct executor_info *info = r->executors[i];
@@ -333,7 +309,8 @@ static void executors_of_report(struct master *m, struct agent *a, const struct 
         e->slot = s;
         DL_APPEND(s->executors, e);
         resources_add_all(&s->used, &info->resources);
-        use_add(m, s, &info->resources);
+        if (tell)
+            use_add(m, s, &info->resources);
     }
 }
 
@@ -349,7 +326,7 @@ static void completed_of_report(struct master *m, const struct agent_report *r)
         for (size_t j = 0; j < c->task_count; j++) { /* through a slot that never holds anything */
             struct slot s = { .framework = f };
             struct task *t = task_new(m, f, &s, c->tasks[j].id.s, c->tasks[j].executor.s, r->info->id.s,
-                                      &c->tasks[j].resources, c->tasks[j].record);
+                                      c->tasks[j].resources, c->tasks[j].record);
             for (size_t k = 0; k < c->tasks[j].status_count; k++)
                 task_add_status(m, t, c->tasks[j].status_states[k], c->tasks[j].statuses[k]);
             task_set_state(m, t, c->tasks[j].state);
@@ -404,9 +381,11 @@ void agent_readmit(struct master *m, struct pending *p)
     m->metrics.slave_reregistrations++;
     for (size_t i = 0; i < r->framework_count; i++)
         (void)framework_for_report(m, r, r->frameworks[i]->id);
-    executors_of_report(m, a, r);
+    executors_of_report(m, a, r, false);
+    struct framework *f = NULL; /* of the task before, mostly of the next one too */
     for (size_t i = 0; i < r->task_count; i++) {
-        struct framework *f = framework_for_report(m, r, r->tasks[i].framework);
+        if (f == NULL || !framework_id_eq(f->id, r->tasks[i].framework))
+            f = framework_for_report(m, r, r->tasks[i].framework);
         if (f == NULL || framework_task_find(f, r->tasks[i].id.s) != NULL)
             continue;
         struct task *t = task_of_report(m, a, f, &r->tasks[i]);
@@ -419,6 +398,9 @@ void agent_readmit(struct master *m, struct pending *p)
         };
         send_update(m, f, status_make(m, &v));
     }
+    for (struct slot *s = a->slots; s != NULL; s = s->a_next)
+        if (s->used.n != 0)
+            use_add(m, s, &s->used);
     completed_of_report(m, r);
     if (a->drain.state == DRAINING)
         agent_send_drain(m, a);
@@ -568,13 +550,15 @@ void agent_returned(struct master *m, struct agent *a, struct agent_report *r)
     returned_tasks(m, a, r, NULL, answer);
     for (size_t i = 0; i < r->framework_count; i++)
         (void)framework_for_report(m, r, r->frameworks[i]->id);
-    executors_of_report(m, a, r);
+    executors_of_report(m, a, r, true);
     for (size_t i = 0; i < r->task_count; i++) { /* forgotten here, or never known: ask_for_books() */
         struct framework *f = framework_for_report(m, r, r->tasks[i].framework);
         if (f == NULL || framework_task_find(f, r->tasks[i].id.s) != NULL || has_ended_here(f, &r->tasks[i]))
             continue;
         offers_rescind_agent(m, a); /* they may have what the task holds */
         struct task *k = task_of_report(m, a, f, &r->tasks[i]);
+        if ((k->flags & TASK_FLAG_HOLDS) != 0)
+            use_add(m, k->slot, &k->bundle->r);
         /* Without checkpointing it was given up, and its framework told so, when the connection broke: that must come true. */
         if (!f->info->checkpoint && !task_state_is_terminal(k->state))
             k->flags |= TASK_FLAG_KILL_WANTED;

@@ -39,6 +39,11 @@ struct agent *agent_of_ref(const struct master *m, struct agent_ref r);
 
 /* --- pending.c --- */
 struct pending *pending_add(struct master *m, enum pending_kind kind);
+void pending_take(struct master *m, struct pending *p); /* out of the tables: the caller's from now on */
+/* Whether an agent of this pid is being let in. */
+bool admission_pending(const struct master *m, struct str pid);
+/* Whether a change of its record is on its way into the registry: another one now would rest on what was before, and undo it. */
+bool agent_change_pending(const struct master *m, struct str id);
 void pending_free(struct pending *p);
 /* A store action of these records; completes the pending when it is confirmed. The array is copied, texts must be kept. */
 void pending_store(struct master *m, struct pending *p, const struct registry_record *records, size_t count);
@@ -51,8 +56,6 @@ void agent_queue_ping(struct master *m, struct agent *a); /* the next one, an in
 void agent_stop_pings(struct master *m, struct agent *a);
 void agent_set_link(struct master *m, struct agent *a, enum agent_link link);
 /* By a ping that calls it disconnected: it reports again, with all it has. */
-/* Whether a change of its record is on its way into the registry: another one now would rest on what was before, and undo it. */
-bool agent_change_pending(const struct master *m, struct str id);
 void agent_ask_again(struct master *m, struct agent *a);
 /* The same because of what the books lack: at most once in a ping interval; until then the wish waits for the next ping. */
 void agent_ask_for_books(struct master *m, struct agent *a);

@@ -127,7 +127,7 @@ void master_free(struct master *m)
         return;
     while (m->pendings != NULL) {
         struct pending *p = m->pendings;
-        DL_DELETE(m->pendings, p);
+        pending_take(m, p);
         if (p->agent != NULL)
             agent_free(m, p->agent);
         pending_free(p);

@@ -20,6 +20,42 @@ struct pending *pending_add(struct master *m, enum pending_kind kind)
     return p;
 }
 
+static void list(struct master *m, struct pending *p)
+{
+    p->is_admission = p->kind == PENDING_ADMIT || p->kind == PENDING_READMIT || p->kind == PENDING_UPDATE_AGENT;
+    p->is_change = p->kind == PENDING_READMIT || p->kind == PENDING_UPDATE_AGENT || p->kind == PENDING_DRAIN ||
+                   p->kind == PENDING_ACTIVATION;
+    if (p->is_admission) {
+        struct str pid = p->kind == PENDING_ADMIT ? str_of(p->agent->pid) : p->report->pid;
+        HASH_ADD_KEYPTR(hh_pid, m->admissions, pid.p, pid.n, p);
+    }
+    if (p->is_change)
+        HASH_ADD_KEYPTR(hh_agent, m->changes, p->agent_id, strlen(p->agent_id), p);
+}
+
+bool admission_pending(const struct master *m, struct str pid)
+{
+    struct pending *p = NULL;
+    HASH_FIND(hh_pid, m->admissions, pid.p, pid.n, p);
+    return p != NULL;
+}
+
+bool agent_change_pending(const struct master *m, struct str id)
+{
+    struct pending *p = NULL;
+    HASH_FIND(hh_agent, m->changes, id.p, id.n, p);
+    return p != NULL;
+}
+
+void pending_take(struct master *m, struct pending *p)
+{
+    DL_DELETE(m->pendings, p);
+    if (p->is_admission)
+        HASH_DELETE(hh_pid, m->admissions, p);
+    if (p->is_change)
+        HASH_DELETE(hh_agent, m->changes, p);
+}
+
 static void machines_free(struct machine_id *v, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -57,6 +93,7 @@ void pending_store(struct master *m, struct pending *p, const struct registry_re
     if (count != 0)
         memcpy(v, records, count * sizeof *v);
     p->version = ++m->version;
+    list(m, p);
     struct master_action *a = act(m, MASTER_ACT_STORE);
     a->store.version = p->version;
     a->store.records = v;

@@ -110,7 +110,7 @@ void on_stored(struct master *m, uint64_t version)
 {
     while (m->pendings != NULL && m->pendings->version != 0 && m->pendings->version <= version) {
         struct pending *p = m->pendings;
-        DL_DELETE(m->pendings, p);
+        pending_take(m, p);
         pending_complete(m, p);
         pending_free(p);
     }

@@ -12,12 +12,6 @@ struct agent_report *agent_report_new(size_t budget_bytes)
     return r;
 }
 
-static void tasks_done(struct task_report *v, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        resources_done(&v[i].resources);
-}
-
 void agent_report_unref(struct agent_report *r)
 {
     if (r == NULL || --r->refs > 0)
@@ -28,11 +22,10 @@ void agent_report_unref(struct agent_report *r)
         executor_info_unref(r->executors[i]);
     for (size_t i = 0; i < r->framework_count; i++)
         framework_info_unref(r->frameworks[i]);
-    tasks_done(r->tasks, r->task_count);
-    for (size_t i = 0; i < r->completed_count; i++) {
+    for (size_t i = 0; i < r->completed_count; i++)
         framework_info_unref(r->completed[i].info);
-        tasks_done(r->completed[i].tasks, r->completed[i].task_count);
-    }
+    for (struct report_shape *s = r->shapes; s != NULL; s = s->next)
+        resources_done(&s->resources);
     arena_done(&r->arena);
     free(r);
 }

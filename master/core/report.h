@@ -25,7 +25,7 @@ struct task_report {
     bool has_update_state, has_update_uuid;
     enum task_state update_state;
     struct uuid update_uuid;
-    struct resources resources;    /* owned by the report */
+    const struct resources *resources; /* one of the report's shapes */
     struct str record;             /* as struct master_codec.task_record makes it */
     struct str *statuses;          /* packed, in order */
     enum task_state *status_states;
@@ -58,6 +58,12 @@ struct operation_update {          /* UpdateOperationStatusMessage */
     struct operation_status_value latest;
 };
 
+/* Most tasks have the same resources as others of their agent. */
+struct report_shape {
+    struct report_shape *next;
+    struct resources resources;
+};
+
 struct completed_report {
     struct framework_info *info;
     struct task_report *tasks;
@@ -75,6 +81,7 @@ struct agent_report {
     struct resources checkpointed; /* owned */
     struct executor_info **executors; /* one reference each */
     size_t executor_count;
+    struct report_shape *shapes;   /* of the arena; their content is owned */
     struct task_report *tasks;
     size_t task_count;
     struct framework_info **frameworks; /* one reference each */

@@ -295,6 +295,9 @@ struct pending { /* owned by master->pendings, in the order of their versions */
     struct machine_id *machines;    /* owned, texts too */
     size_t machine_count;
     struct pending *next, *prev;
+    bool is_admission, is_change;   /* listed in master->admissions, ->changes */
+    UT_hash_handle hh_pid;          /* ADMIT, READMIT, UPDATE_AGENT: by the agent's pid; one at a time */
+    UT_hash_handle hh_agent;        /* READMIT, UPDATE_AGENT, DRAIN, ACTIVATION: by agent_id; one at a time */
 };
 
 struct master_metrics {
@@ -362,6 +365,8 @@ struct master {
     struct quota *quotas;
 
     struct pending *pendings;
+    struct pending *admissions;   /* hash by pid: those of pendings that let an agent in */
+    struct pending *changes;      /* hash by agent id: those that change an agent's record */
     uint64_t version;             /* of the last store action */
 
     struct master_metrics metrics;

@@ -4,6 +4,7 @@
 #include "common/wire/guard.h"
 #include "master/core/state.h"
 #include "master/wire/decode.h"
+#include "master/wire/decode_report.h"
 #include "proto/mesos_internal.pb-c.h"
 
 struct decoding {
@@ -67,121 +68,25 @@ static int decode_register(struct decoding *x)
                         msg->resource_version_uuid);
 }
 
-/* What is kept of a Task: fields 1, 2 and those above 10. */
-static struct str task_record_of(struct agent_report *r, struct str task)
-{
-    struct sbuf b = SBUF_INIT(DECODE_BUDGET);
-    struct str rest = task;
-    struct wire_field f;
-
-    while (wire_field_next(&rest, &f) == 1)
-        if (f.number < 3 || f.number > 10)
-            sbuf_str(&b, f.raw);
-    struct str s = arena_str(&r->arena, sbuf_view(&b));
-    sbuf_done(&b);
-    return s;
-}
-
-static int report_task(struct decoding *x, struct agent_report *r, const Mesos__V1__Task *t, struct task_report *ret)
-{
-    struct sbuf raw = SBUF_INIT(DECODE_BUDGET);
-    CLEANUP(sbuf_done_p) struct sbuf status = SBUF_INIT(DECODE_BUDGET);
-    int rc = convert_resources(t->resources, t->n_resources, &ret->resources, x->err);
-
-    if (rc != 0)
-        return rc;
-    ret->id = task_id(arena_str(&r->arena, str_of(t->task_id->value)));
-    ret->framework = framework_id(arena_str(&r->arena, str_of(t->framework_id->value)));
-    if (t->executor_id != NULL)
-        ret->executor = executor_id(arena_str(&r->arena, str_of(t->executor_id->value)));
-    ret->state = (enum task_state)t->state;
-    ret->has_update_state = t->has_status_update_state;
-    ret->update_state = (enum task_state)t->status_update_state;
-    ret->has_update_uuid = t->has_status_update_uuid && uuid_of(t->status_update_uuid, &ret->update_uuid);
-    (void)WIRE_PACK(&raw, t); /* it was unpacked: it is complete */
-    ret->record = task_record_of(r, sbuf_view(&raw));
-    sbuf_done(&raw);
-    ret->statuses = arena_array(&r->arena, t->n_statuses + 1, sizeof *ret->statuses);
-    ret->status_states = arena_array(&r->arena, t->n_statuses + 1, sizeof *ret->status_states);
-    if (ret->statuses == NULL || ret->status_states == NULL)
-        return error_set(x->err, ERR_NOMEM, "task %s: too many statuses", t->task_id->value);
-    for (size_t i = 0; i < t->n_statuses; i++) {
-        sbuf_clear(&status);
-        (void)WIRE_PACK(&status, t->statuses[i]);
-        ret->statuses[i] = arena_str(&r->arena, sbuf_view(&status));
-        ret->status_states[i] = (enum task_state)t->statuses[i]->state;
-    }
-    ret->status_count = t->n_statuses;
-    if (ret->id.s.n == 0 || ret->id.s.n > ID_SIZE_MAX)
-        return error_set(x->err, ERR_INVALID, "a task id has %zu bytes; 1 to %d are allowed", ret->id.s.n, ID_SIZE_MAX);
-    return 0;
-}
-
-static int report_tasks(struct decoding *x, struct agent_report *r, Mesos__V1__Task **v, size_t n,
-                        struct task_report **ret, size_t *ret_count)
-{
-    struct task_report *tasks = arena_array(&r->arena, n + 1, sizeof *tasks);
-
-    if (tasks == NULL)
-        return error_set(x->err, ERR_NOMEM, "%zu tasks are more than one registration may have", n);
-    *ret = tasks;
-    for (size_t i = 0; i < n; i++) {
-        int rc = report_task(x, r, v[i], &tasks[i]);
-        *ret_count = i + 1;
-        if (rc != 0)
-            return rc;
-    }
-    return 0;
-}
-
-static int report_frameworks(struct decoding *x, struct agent_report *r, const Mesos__Internal__ReregisterSlaveMessage *msg)
-{
-    r->frameworks = arena_array(&r->arena, msg->n_frameworks + 1, sizeof *r->frameworks);
-    r->executors = arena_array(&r->arena, msg->n_executor_infos + 1, sizeof *r->executors);
-    r->completed = arena_array(&r->arena, msg->n_completed_frameworks + 1, sizeof *r->completed);
-    if (r->frameworks == NULL || r->executors == NULL || r->completed == NULL)
-        return error_set(x->err, ERR_NOMEM, "the registration is too large");
-    for (size_t i = 0; i < msg->n_frameworks; i++) {
-        struct framework_info *f;
-        if (convert_framework_info(msg->frameworks[i], &f, x->err) != 0)
-            continue; /* an agent of another version may know more: the rest counts */
-        r->frameworks[r->framework_count++] = f;
-    }
-    for (size_t i = 0; i < msg->n_executor_infos; i++) {
-        struct task_context ctx = { .is_trusted = true };
-        struct executor_info *e;
-        if (convert_executor(msg->executor_infos[i], &ctx, &x->d->arena, &e, x->err) == 0)
-            r->executors[r->executor_count++] = e;
-    }
-    for (size_t i = 0; i < msg->n_completed_frameworks; i++) {
-        const Mesos__Internal__Archive__Framework *a = msg->completed_frameworks[i];
-        struct completed_report *c = &r->completed[r->completed_count];
-        if (convert_framework_info(a->framework_info, &c->info, x->err) != 0)
-            continue;
-        r->completed_count++;
-        int rc = report_tasks(x, r, a->tasks, a->n_tasks, &c->tasks, &c->task_count);
-        if (rc != 0)
-            return rc;
-    }
-    return 0;
-}
-
 static int decode_reregister(struct decoding *x)
 {
     Mesos__Internal__ReregisterSlaveMessage *msg;
-    int rc = WIRE_UNPACK(mesos__internal__reregister_slave_message, x->body, &x->d->arena, &msg, x->err);
+    struct str rest = { NULL, 0 };
+    int rc = wire_check(&mesos__internal__reregister_slave_message__descriptor, x->body, x->err);
 
+    if (rc != 0)
+        return rc;
+    struct agent_report *r = x->d->ev.report = agent_report_new(DECODE_BUDGET);
+    x->d->ev.type = MASTER_EV_AGENT_REREGISTER;
+    rc = decode_report(x->m, x->body, r, &x->d->arena, &rest, x->err);
+    if (rc == 0)
+        rc = WIRE_UNPACK(mesos__internal__reregister_slave_message, rest, &x->d->arena, &msg, x->err);
     if (rc != 0)
         return rc;
     if (msg->slave->id == NULL)
         return error_set(x->err, ERR_INVALID, "ReregisterSlaveMessage without an agent id");
-    struct agent_report *r = x->d->ev.report = agent_report_new(DECODE_BUDGET);
-    x->d->ev.type = MASTER_EV_AGENT_REREGISTER;
-    rc = report_infos(x, r, msg->slave, msg->agent_capabilities, msg->n_agent_capabilities, msg->checkpointed_resources,
-                      msg->n_checkpointed_resources, msg->version, msg->resource_version_uuid);
-    if (rc == 0)
-        rc = report_tasks(x, r, msg->tasks, msg->n_tasks, &r->tasks, &r->task_count);
-    return rc != 0 ? rc : report_frameworks(x, r, msg);
+    return report_infos(x, r, msg->slave, msg->agent_capabilities, msg->n_agent_capabilities, msg->checkpointed_resources,
+                        msg->n_checkpointed_resources, msg->version, msg->resource_version_uuid);
 }
 
 static int decode_unregister(struct decoding *x)

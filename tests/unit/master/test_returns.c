@@ -111,3 +111,35 @@ TEST("a task whose end was acknowledged while the agent's report was on its way 
     }
     scene_done(&s);
 }
+
+#define CPUS_MEM(cpus) "{\"name\":\"cpus\",\"type\":\"SCALAR\",\"scalar\":{\"value\":" cpus "}},{\"name\":\"mem\",\"type\":\"SCALAR\",\"scalar\":{\"value\":32}}"
+#define REPORTED(id, cpus, more) "{\"name\":\"n\",\"task_id\":{\"value\":\"" id "\"},\"framework_id\":{\"value\":\"" FRAMEWORK0 "\"}," \
+    "\"agent_id\":{\"value\":\"" AGENT0 "\"},\"state\":\"TASK_RUNNING\",\"resources\":[" CPUS_MEM(cpus) "]" more "}"
+
+TEST("what tasks of a returning agent hold is each one's own, though most have the same; labels and statuses are kept")
+{
+    struct scene s;
+
+    scene_new(&s);
+    s.store_at_once = true;
+    (void)agent_says(&s, PID0, "ReregisterSlaveMessage", &mesos__internal__reregister_slave_message__descriptor,
+        "{\"slave\":" AGENT_INFO("\"id\":{\"value\":\"" AGENT0 "\"},") ",\"version\":\"1.12.0\"," AGENT_CAPS
+        ",\"frameworks\":[" FRAMEWORK_INFO("\"id\":{\"value\":\"" FRAMEWORK0 "\"},") "],\"tasks\":["
+        REPORTED("a", "0.5", "") "," REPORTED("b", "0.25", "") "," REPORTED("c", "0.5", ",\"labels\":{\"labels\":[{\"key\":\"k\"}]},"
+        "\"statuses\":[{\"task_id\":{\"value\":\"c\"},\"state\":\"TASK_STARTING\"},{\"task_id\":{\"value\":\"c\"},\"state\":\"TASK_RUNNING\"}]") "]}");
+    struct framework *f = framework_find(s.m, STR(FRAMEWORK0));
+    CHECK(f != NULL);
+    struct task *a = framework_task_find(f, STR("a")), *b = framework_task_find(f, STR("b")), *c = framework_task_find(f, STR("c"));
+    CHECK(a != NULL && b != NULL && c != NULL);
+    CHECK(a->bundle == c->bundle);
+    CHECK(a->bundle != b->bundle);
+    CHECK_INT(resources_milli(&a->bundle->r, NAME_CPUS), 500);
+    CHECK_INT(resources_milli(&b->bundle->r, NAME_CPUS), 250);
+    CHECK_INT(resources_milli(&b->bundle->r, NAME_MEM), 32000);
+    CHECK_INT(resources_milli(&a->slot->used, NAME_CPUS), 1250);
+    CHECK(c->record_n > a->record_n);
+    CHECK_INT(c->state, TASK_RUNNING);
+    CHECK(task_last_status(c).n != 0);
+    CHECK(c->statuses.last != 0); /* two of them */
+    scene_done(&s);
+}
