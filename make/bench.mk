@@ -4,7 +4,7 @@
 SIZE       ?= std
 BENCH_NET  := $(call obj,tests/bench/net.c)
 BENCH_BIN  := $(B)/tests/bench/driver $(B)/tests/bench/probe_launch $(B)/tests/bench/probe_spawn $(B)/tests/bench/probe_http \
-  $(B)/tests/bench/bench_model $(B)/tests/bench/sim_agents $(B)/tests/bench/probe_service \
+  $(B)/tests/bench/bench_model $(B)/tests/bench/sim_agents $(B)/tests/bench/probe_service $(B)/tests/bench/probe_failover \
   $(B)/tests/bench/failover
 BENCH_LIBS := $(call libs,wire proto model base)
 

@@ -63,7 +63,7 @@ uint16_t net_listen(uint32_t ip, conn_accept_fn *fn, void *owner)
     socklen_t n = sizeof a;
 
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (c->fd < 0 || bind(c->fd, (struct sockaddr *)&a, sizeof a) != 0 || listen(c->fd, 128) != 0 ||
+    if (c->fd < 0 || bind(c->fd, (struct sockaddr *)&a, sizeof a) != 0 || listen(c->fd, 4096) != 0 ||
         getsockname(c->fd, (struct sockaddr *)&a, &n) != 0)
         bench_die("listen: %s", strerror(errno));
     c->is_listener = true;
