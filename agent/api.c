@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "agent/files.h"
+#include "agent/image_gc.h"
 #include "agent/wire/call.h"
 #include "agent/wire/encode.h"
 #include "agent/wire/state_json.h"
@@ -579,7 +580,23 @@ static void provider_remove(struct api_call *c)
 
 static void nothing_to_do(struct api_call *c)
 {
-    api_reply_empty(c->req, 200); /* no such provider, no unused image layer */
+    api_reply_empty(c->req, 200); /* no such provider */
+}
+
+static void prune_images(struct api_call *c)
+{
+    const Mesos__V1__Agent__Call__PruneImages *m = c->msg->prune_images;
+    size_t n = m != NULL ? m->n_excluded_images : 0, named = 0;
+    const char **names = arena_array(&c->arena, n + 1, sizeof *names);
+    struct error err;
+
+    for (size_t i = 0; i < n && names != NULL; i++)
+        if (m->excluded_images[i]->docker != NULL)
+            names[named++] = m->excluded_images[i]->docker->name;
+    if (names == NULL || image_gc_prune(c->shell->image_gc, names, named, &err) != 0)
+        http_reply_text(c->req, names == NULL ? 500u : (unsigned)err_code_http_status(err.code), "%s", names == NULL ? "out of memory" : err.msg);
+    else
+        api_reply_empty(c->req, 200);
 }
 
 static const struct call_entry calls[] = {
@@ -619,7 +636,7 @@ static const struct call_entry calls[] = {
       provider_remove, false, 1 + ACL_MODIFY_PROVIDERS },
     { T(MARK_RESOURCE_PROVIDER_GONE), "MARK_RESOURCE_PROVIDER_GONE", SUB(mark_resource_provider_gone), nothing_to_do,
       false, 1 + ACL_PROVIDERS_GONE },
-    { T(PRUNE_IMAGES), "PRUNE_IMAGES", NULL, 0, nothing_to_do, false, 1 + ACL_PRUNE_IMAGES },
+    { T(PRUNE_IMAGES), "PRUNE_IMAGES", NULL, 0, prune_images, false, 1 + ACL_PRUNE_IMAGES },
 };
 #pragma GCC diagnostic pop
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "agent/gc.h"
+#include "agent/isolation/containerizer.h"
 #include "common/base/alloc.h"
 
 enum gauge_id {
@@ -19,6 +20,7 @@ enum gauge_id {
     G_VALID_UPDATES, G_INVALID_UPDATES, G_VALID_MESSAGES, G_INVALID_MESSAGES, G_MAX_AGE, G_LAUNCH_ERRORS,
     G_GC_SUCCEEDED, G_GC_FAILED, G_GC_PENDING,
     G_CPUS_TOTAL, G_LOAD_1, G_LOAD_5, G_LOAD_15, G_MEM_TOTAL, G_MEM_FREE, G_CACHE_SIZE,
+    G_NEW_ROOTFS,
     G_ZERO,
 };
 
@@ -68,7 +70,7 @@ static const struct {
     { "containerizer/mesos/container_destroy_errors", G_ZERO },
     { "containerizer/mesos/disk/project_ids_free", G_ZERO },
     { "containerizer/mesos/disk/project_ids_total", G_ZERO },
-    { "containerizer/mesos/filesystem/containers_new_rootfs", G_ZERO },
+    { "containerizer/mesos/filesystem/containers_new_rootfs", G_NEW_ROOTFS },
     { "containerizer/mesos/provisioner/bind/remove_rootfs_errors", G_ZERO },
     { "containerizer/mesos/provisioner/remove_container_errors", G_ZERO },
     { "resource_provider_manager/events/disconnect", G_ZERO },
@@ -170,6 +172,7 @@ static double value(struct shell *s, enum gauge_id id)
     case G_MEM_TOTAL: return memory(true);
     case G_MEM_FREE: return memory(false);
     case G_CACHE_SIZE: return (double)s->flags.fetcher_cache_size;
+    case G_NEW_ROOTFS: return s->containers != NULL ? (double)containerizer_new_rootfs_count(s->containers) : 0;
     case G_ZERO: return 0;
     }
     return 0;
@@ -233,6 +236,8 @@ int gauges_init(struct shell *s, struct error *err)
         g[i] = (struct gauge){ s, gauges[i].id };
         (void)metrics_gauge_call(s->metrics, gauges[i].name, NULL, ask, &g[i]);
     }
+    if (agent_flags_have_images(&s->flags))
+        s->pull_timer = metrics_timer(s->metrics, "containerizer/mesos/provisioner/docker_store/image_pull", NULL, 1000);
     recovery = (struct gauge){ s, G_ZERO };
     (void)metrics_gauge_call(s->metrics, "slave/recovery_time_secs", NULL, ask_recovery_time, &recovery);
     for (size_t i = 0; i < 4; i++)

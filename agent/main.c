@@ -14,6 +14,7 @@
 
 #include "agent/files.h"
 #include "agent/gc.h"
+#include "agent/image_gc.h"
 #include "agent/isolation/containerizer.h"
 #include "agent/paths.h"
 #include "agent/shell.h"
@@ -354,6 +355,14 @@ static bool container_was_ours(void *ctx, const char *id)
     return rc == 0;
 }
 
+static void on_pulled(void *ctx, int64_t ns)
+{
+    struct shell *s = ctx;
+
+    if (s->pull_timer != NULL)
+        metric_observe(s->pull_timer, ns);
+}
+
 /* Containers with images, and what --containerizers=docker asks for without saying it. */
 static int set_images(struct shell *s, struct containerizer_options *o, struct sbuf *isolation, struct sbuf *config, struct error *err)
 {
@@ -377,7 +386,7 @@ static int set_images(struct shell *s, struct containerizer_options *o, struct s
 
 static int start_containers(struct shell *s, struct error *err)
 {
-    struct containerizer_callbacks cb = { s, on_launched, on_exited, on_left_behind };
+    struct containerizer_callbacks cb = { s, on_launched, on_exited, on_left_behind, on_pulled };
     struct agent_flags *f = &s->flags;
     struct path provisioner = path_fmt("%s/provisioner", s->work_dir);
     struct containerizer_options o = {
@@ -415,7 +424,9 @@ static int start_containers(struct shell *s, struct error *err)
     CLEANUP(sbuf_done_p) struct sbuf config = SBUF_INIT(1 << 20);
     if (set_images(s, &o, &isolation, &config, err) != 0)
         return -(int)err->code;
-    int rc = spec_capabilities("effective_capabilities", f->effective_capabilities, &arena, &o.effective_caps, err);
+    int rc = image_gc_new(&s->image_gc, s, err);
+    if (rc == 0)
+        rc = spec_capabilities("effective_capabilities", f->effective_capabilities, &arena, &o.effective_caps, err);
     if (rc == 0)
         rc = spec_capabilities("bounding_capabilities", f->bounding_capabilities, &arena, &o.bounding_caps, err);
     if (rc == 0)
@@ -695,6 +706,7 @@ static void stop(struct shell *s)
     msg_free(s->msg); /* flushes what was said last */
     containerizer_free(s->containers);
     gc_free(s->gc);
+    image_gc_free(s->image_gc);
     loop_timer_done(&s->wake);
     loop_timer_done(&s->relink);
     loop_timer_done(&s->log_revert);

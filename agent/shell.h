@@ -20,6 +20,8 @@ struct containerizer;
 struct exec_stream;
 struct files;
 struct gc;
+struct image_gc;
+struct metric;
 struct wait_list;
 struct follow;
 
@@ -56,6 +58,8 @@ struct shell {
     struct files *files;
     struct metrics *metrics;
     struct gc *gc;
+    struct image_gc *image_gc;
+    struct metric *pull_timer;         /* how long pulls take; NULL: no images */
     struct follow *follow_head, *follow_tail;
     bool stepping, exiting;
     int exit_status;

@@ -367,12 +367,12 @@ static int fill_image(const struct shell *s, const Mesos__V1__ContainerInfo *c, 
 {
     if (c->type == MESOS__V1__CONTAINER_INFO__TYPE__MESOS)
         return c->mesos != NULL && c->mesos->image != NULL ? spec_image(c->mesos->image, arena, &ret->image, err) : 0;
-    if (!str_contains(str_of(s->flags.containerizers), STR("docker")))
+    if (!agent_flags_have_images(&s->flags))
         return error_set(err, ERR_INVALID, "No container is created: this agent runs no containers of type DOCKER; start it with "
                          "--containerizers=docker,mesos or use type MESOS");
     if (c->docker == NULL)
         return error_set(err, ERR_INVALID, "No container is created: type is DOCKER and docker is missing");
-    return spec_docker(c->docker, env, volumes, arena, ret, err);
+    return spec_docker(c, env, volumes, arena, ret, err);
 }
 
 static size_t parameter_count(const Mesos__V1__ContainerInfo *c)

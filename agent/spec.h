@@ -19,7 +19,7 @@ int spec_secret(const Mesos__V1__Secret *s, const char *kind, const char *name, 
 
 int spec_image(const Mesos__V1__Image *m, struct arena *arena, const struct container_image **ret, struct error *err);
 /* Type DOCKER. volumes: the spec's, with room for one more per parameter; env the same. */
-int spec_docker(const Mesos__V1__ContainerInfo__DockerInfo *d, struct spec_env *env, struct container_volume *volumes,
+int spec_docker(const Mesos__V1__ContainerInfo *container, struct spec_env *env, struct container_volume *volumes,
                 struct arena *arena, struct container_spec *ret, struct error *err);
 
 #endif

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 
 #include "common/base/cleanup.h"
+#include "common/wire/guard.h"
 #include "common/wire/jsonw.h"
 
 static const char *text(struct arena *arena, struct str s)
@@ -202,19 +203,54 @@ static int take_parameter(struct filling *f, const Mesos__V1__Parameter *p)
                                     "pid, ipc, privileged, entrypoint, label");
 }
 
-static int take_network(const Mesos__V1__ContainerInfo__DockerInfo *d, struct error *err)
+/* The network that stands for Docker's bridge: the name that Marathon has for it (--mesos_bridge_name). */
+#define BRIDGE_NETWORK "mesos-bridge"
+
+/* The networks of Docker become those of a container of type MESOS; a plugin maps the ports. */
+static int take_network(const Mesos__V1__ContainerInfo *c, struct arena *arena, struct container_spec *ret, struct error *err)
 {
-    if (d->has_network && d->network != MESOS__V1__CONTAINER_INFO__DOCKER_INFO__NETWORK__HOST)
-        return error_set(err, ERR_INVALID, "No container is created: Docker's network %s is not built in this version; use HOST, or a "
-                         "container network by its name with type MESOS",
-                         d->network == MESOS__V1__CONTAINER_INFO__DOCKER_INFO__NETWORK__BRIDGE ? "BRIDGE"
-                         : d->network == MESOS__V1__CONTAINER_INFO__DOCKER_INFO__NETWORK__NONE ? "NONE" : "USER");
+    const Mesos__V1__ContainerInfo__DockerInfo *d = c->docker;
+    Mesos__V1__NetworkInfo info = MESOS__V1__NETWORK_INFO__INIT;
+    CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(1 << 20);
+    struct container_network *n = arena_alloc(arena, sizeof *n);
+    bool is_bridge = d->network == MESOS__V1__CONTAINER_INFO__DOCKER_INFO__NETWORK__BRIDGE;
+
+    if (!d->has_network || d->network == MESOS__V1__CONTAINER_INFO__DOCKER_INFO__NETWORK__HOST)
+        return 0;
+    if (d->network == MESOS__V1__CONTAINER_INFO__DOCKER_INFO__NETWORK__NONE)
+        return error_set(err, ERR_INVALID, "No container is created: Docker's network NONE is not built in this version");
+    if (!is_bridge && (c->n_network_infos != 1 || c->network_infos[0]->name == NULL))
+        return error_set(err, ERR_INVALID, "No container is created: Docker's network USER needs one network_infos with a name");
+    if (!is_bridge)
+        info = *c->network_infos[0];
+    info.name = is_bridge ? (char[]){ BRIDGE_NETWORK } : info.name;
+    Mesos__V1__NetworkInfo__PortMapping *ports = arena_array(arena, d->n_port_mappings + 1, sizeof *ports);
+    Mesos__V1__NetworkInfo__PortMapping **list = arena_array(arena, d->n_port_mappings + 1, sizeof *list);
+    if (n == NULL || ports == NULL || list == NULL)
+        return error_set(err, ERR_NOMEM, "out of memory for ports");
+    for (size_t i = 0; i < d->n_port_mappings; i++) {
+        ports[i] = (Mesos__V1__NetworkInfo__PortMapping)MESOS__V1__NETWORK_INFO__PORT_MAPPING__INIT;
+        ports[i].host_port = d->port_mappings[i]->host_port;
+        ports[i].container_port = d->port_mappings[i]->container_port;
+        ports[i].protocol = d->port_mappings[i]->protocol;
+        list[i] = &ports[i];
+    }
+    if (d->n_port_mappings != 0) {
+        info.port_mappings = list;
+        info.n_port_mappings = d->n_port_mappings;
+    }
+    if (!WIRE_PACK(&b, &info))
+        return error_set(err, ERR_LIMIT, "network '%.80s': its description is over %zu bytes", info.name, b.max);
+    *n = (struct container_network){ text(arena, str_of(info.name)), arena_str(arena, sbuf_view(&b)) };
+    ret->networks = n;
+    ret->network_count = 1;
     return 0;
 }
 
-int spec_docker(const Mesos__V1__ContainerInfo__DockerInfo *d, struct spec_env *env, struct container_volume *volumes,
+int spec_docker(const Mesos__V1__ContainerInfo *container, struct spec_env *env, struct container_volume *volumes,
                 struct arena *arena, struct container_spec *ret, struct error *err)
 {
+    const Mesos__V1__ContainerInfo__DockerInfo *d = container->docker;
     struct filling f = { .arena = arena, .spec = ret, .env = env, .volumes = volumes, .err = err };
     struct container_image *i = new_image(d->image, arena, err);
 
@@ -228,7 +264,7 @@ int spec_docker(const Mesos__V1__ContainerInfo__DockerInfo *d, struct spec_env *
     ret->image = i;
     ret->docker = true;
     ret->privileged = d->has_privileged && d->privileged;
-    if (take_network(d, err) != 0)
+    if (take_network(container, arena, ret, err) != 0)
         return -(int)err->code;
     for (size_t n = 0; n < d->n_parameters; n++) {
         if (take_parameter(&f, d->parameters[n]) != 0)

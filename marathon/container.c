@@ -2,7 +2,23 @@
 /* Source: marathon-behaviour §2 and §5 (networks, port mappings); names of the fields: mesos.v1.ContainerInfo. */
 #include "marathon/container.h"
 
-void container_put_image(struct jsonw *w, struct str image, bool force_pull)
+/* A Secret by value under this key. */
+static void put_secret(struct jsonw *w, const char *key, struct str name, const struct list *secrets)
+{
+    struct str data = { NULL, 0 };
+    LIST_EACH(*secrets, struct kv, s)
+    if (str_eq(s->k, name))
+        data = s->v;
+    jsonw_key_open(w, key);
+    jsonw_key_c(w, "type", "VALUE");
+    jsonw_key_open(w, "value");
+    jsonw_key(w, "data");
+    jsonw_base64(w, data);
+    jsonw_close(w);
+    jsonw_close(w);
+}
+
+void container_put_image(struct jsonw *w, struct str image, bool force_pull, struct str pull_secret, const struct list *secrets)
 {
     jsonw_key_open(w, "mesos");
     jsonw_key_open(w, "image");
@@ -10,6 +26,8 @@ void container_put_image(struct jsonw *w, struct str image, bool force_pull)
     jsonw_key_bool(w, "cached", !force_pull);
     jsonw_key_open(w, "docker");
     jsonw_key_s(w, "name", image);
+    if (pull_secret.n != 0)
+        put_secret(w, "config", pull_secret, secrets);
     jsonw_close(w);
     jsonw_close(w);
     jsonw_close(w);
@@ -114,16 +132,42 @@ void container_put_secret(struct jsonw *w, struct str name, const struct list *s
 {
     jsonw_key_open(w, "source");
     jsonw_key_c(w, "type", "SECRET");
-    jsonw_key_open(w, "secret");
-    jsonw_key_c(w, "type", "VALUE");
-    jsonw_key_open(w, "value");
-    jsonw_key(w, "data");
-    struct str data = { NULL, 0 };
-    LIST_EACH(*secrets, struct kv, s)
-    if (str_eq(s->k, name))
-        data = s->v;
-    jsonw_base64(w, data);
+    put_secret(w, "secret", name, secrets);
     jsonw_close(w);
-    jsonw_close(w);
+}
+
+static const char *docker_network(const struct list *networks)
+{
+    LIST_EACH(*networks, struct network, n)
+    {
+        if (n->mode.v == NET_BRIDGE)
+            return "BRIDGE";
+        if (n->mode.v == NET_CONTAINER)
+            return "USER";
+    }
+    return "HOST";
+}
+
+void container_put_docker(struct jsonw *w, const struct docker *d, const struct list *networks, const struct container_port *ports,
+                          size_t port_count)
+{
+    jsonw_key_open(w, "docker");
+    jsonw_key_s(w, "image", d->image);
+    jsonw_key_c(w, "network", docker_network(networks));
+    jsonw_key_array(w, "port_mappings");
+    for (size_t i = 0; i < port_count; i++)
+        put_mapping(w, &ports[i]);
+    jsonw_array_close(w);
+    jsonw_key_bool(w, "privileged", d->privileged.v);
+    jsonw_key_array(w, "parameters");
+    LIST_EACH(d->parameters, struct docker_parameter, p)
+    {
+        jsonw_open(w);
+        jsonw_key_s(w, "key", p->key);
+        jsonw_key_s(w, "value", p->value);
+        jsonw_close(w);
+    }
+    jsonw_array_close(w);
+    jsonw_key_bool(w, "force_pull_image", d->force_pull.v);
     jsonw_close(w);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The mesos.v1.ContainerInfo of a task or executor as JSON: image, volumes, networks, terminal and what there is to say about the
- * kernel. It is always of type MESOS: Docker images run there too, without a Docker daemon. What an agent cannot do of it the agent
- * says, by failing the task. */
+ * kernel. Type and engine are what the app says. What an agent cannot do of it the agent says, by failing the task. */
 #ifndef STOA_MARATHON_CONTAINER_H
 #define STOA_MARATHON_CONTAINER_H
 
@@ -16,7 +15,11 @@ struct container_port {
 };
 
 /* Keys of an open ContainerInfo object; each writes nothing when there is nothing to say. */
-void container_put_image(struct jsonw *w, struct str image, bool force_pull);
+/* pull_secret: name of the secret with the registry's credentials; empty: none. */
+void container_put_image(struct jsonw *w, struct str image, bool force_pull, struct str pull_secret, const struct list *secrets);
+/* The key "docker" for the Docker engine; its network is that of the app's first one, ports those that lead into the container. */
+void container_put_docker(struct jsonw *w, const struct docker *d, const struct list *networks, const struct container_port *ports,
+                          size_t port_count);
 void container_put_linux(struct jsonw *w, const struct linux_info *l);
 void container_put_terminal(struct jsonw *w, bool tty);
 /* One NetworkInfo for each network that is not the host's. */

@@ -289,7 +289,8 @@ static const struct stoa_command *command(const struct launch *l, const struct m
         LIST_EACH(app->args, struct str, arg)
         argv[cmd->argc++] = text(a, *arg);
         cmd->argv = argv;
-        cmd->value = argv[0];
+        if (app->container == NULL || app->container->docker == NULL)
+            cmd->value = argv[0]; /* else they are the image's to complete */
     } else {
         cmd->no_shell = true; /* the image's own command */
     }
@@ -348,9 +349,13 @@ static const char *container(const struct launch *l, const struct marathon_confi
         return NULL;
     const struct container_port *ports = mapped_ports(l, a, &n);
     jsonw_open(&w);
-    jsonw_key_c(&w, "type", "MESOS");
-    if (ct != NULL && ct->docker != NULL)
-        container_put_image(&w, ct->docker->image, ct->docker->force_pull.v);
+    bool is_docker = ct != NULL && ct->docker != NULL && ct->type.v == ENGINE_DOCKER;
+    jsonw_key_c(&w, "type", is_docker ? "DOCKER" : "MESOS");
+    if (is_docker)
+        container_put_docker(&w, ct->docker, &app->networks, ports, n);
+    else if (ct != NULL && ct->docker != NULL)
+        container_put_image(&w, ct->docker->image, ct->docker->force_pull.v,
+                            ct->docker->pull_config != NULL ? ct->docker->pull_config->secret : STR(""), secrets);
     container_put_linux(&w, ct != NULL ? ct->linux_info : NULL);
     container_put_terminal(&w, app->tty.v);
     container_put_networks(&w, &app->networks, c->bridge_name, ports, n);

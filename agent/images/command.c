@@ -7,7 +7,10 @@
  *       0     1      0      | v                                (whatever the image says)
  *       0     1      1      | v + a
  *       1     0      *      | error
- *       1     1      *      | /bin/sh -c v */
+ *       1     1      *      | /bin/sh -c v
+ *
+ * In "v + a" an a[0] that repeats v is left out: senders give it as argv[0], as they have to without an image.
+ * Type DOCKER is as `docker run [--entrypoint /bin/sh] IMAGE [v] [a]`: E + v + a, and C where neither v nor a is given. */
 #include "agent/images/images.h"
 
 struct list {
@@ -30,12 +33,24 @@ static void add_all(struct list *l, const char *const *texts)
         add(l, *texts);
 }
 
+static int nothing(const struct image *i, struct error *err)
+{
+    return error_set(err, ERR_INVALID, "No executable specified: neither the command nor image %.100s (Entrypoint, Cmd) names one", i->name);
+}
+
+static const char *const *own_arguments(const struct image_command *c)
+{
+    bool repeats = c->value != NULL && c->arguments != NULL && c->arguments[0] != NULL && strcmp(c->arguments[0], c->value) == 0;
+    return repeats ? c->arguments + 1 : c->arguments;
+}
+
 int image_command_merge(const struct image *i, const struct image_command *c, const char **ret_argv, size_t max,
                         struct error *err)
 {
     struct list l = { .v = ret_argv, .max = max };
     const char *const *entrypoint = (const char *const *)i->entrypoint, *const *cmd = (const char *const *)i->cmd;
-    bool has_arguments = c->arguments != NULL && c->arguments[0] != NULL;
+    const char *const *arguments = c->arguments;
+    bool has_arguments = arguments != NULL && arguments[0] != NULL;
 
     if (c->shell && c->value == NULL)
         return error_set(err, ERR_INVALID, "Shell specified but no command value provided");
@@ -43,22 +58,29 @@ int image_command_merge(const struct image *i, const struct image_command *c, co
         add(&l, "/bin/sh");
         add(&l, "-c");
         add(&l, c->value);
+    } else if (c->docker) {
+        add_all(&l, entrypoint);
+        if (c->value != NULL)
+            add(&l, c->value);
+        add_all(&l, c->value != NULL || has_arguments ? own_arguments(c) : cmd);
     } else if (c->value != NULL) {
         add(&l, c->value);
-        add_all(&l, c->arguments);
+        add_all(&l, own_arguments(c));
     } else if (entrypoint[0] != NULL) {
         add_all(&l, entrypoint);
-        add_all(&l, has_arguments ? c->arguments : cmd);
+        add_all(&l, has_arguments ? arguments : cmd);
     } else if (cmd[0] != NULL) {
         if (has_arguments) {
             add(&l, cmd[0]);
-            add_all(&l, c->arguments);
+            add_all(&l, arguments);
         } else {
             add_all(&l, cmd);
         }
     } else {
-        return error_set(err, ERR_INVALID, "No executable specified: neither the command nor image %.100s (Entrypoint, Cmd) names one", i->name);
+        return nothing(i, err);
     }
+    if (l.n == 0)
+        return nothing(i, err);
     if (l.full)
         return error_set(err, ERR_LIMIT, "the command has over %zu arguments", max - 1);
     l.v[l.n] = NULL;

@@ -90,7 +90,8 @@ enum layer_entry_kind layer_entry_of(const char *path, char *ret, size_t size);
 struct image_command {
     bool shell;
     const char *value;            /* NULL: none */
-    const char *const *arguments; /* NULL or NULL terminated; without an image's "argv[0]" */
+    const char *const *arguments; /* NULL or NULL terminated */
+    bool docker;                  /* as `docker run` has it: value and arguments follow the entrypoint */
 };
 /* Fills ret_argv (room for max with the NULL) with borrowed texts; argv[0] is what runs, looked up in PATH. */
 int image_command_merge(const struct image *i, const struct image_command *c, const char **ret_argv, size_t max,
@@ -114,6 +115,8 @@ struct images_options {
     const char *config;           /* --docker_config: JSON with the registries' credentials; NULL: none */
     const char *helper;           /* path of stoa-image */
     int64_t pull_timeout_ns;
+    void (*pulled)(void *ctx, int64_t ns); /* a pull has ended, well or not; may be NULL */
+    void *ctx;
 };
 /* Makes the store and removes what earlier pulls left. ERR_IO. */
 int images_new(struct images **ret, struct loop *loop, const struct images_options *o, struct error *err);
@@ -138,9 +141,5 @@ void images_cancel(struct images_wait *w); /* fn will not be called; NULL is fin
  * is large goes on in the background. ERR_CONFLICT: another agent uses the store. */
 int images_prune(struct images *im, const char *const *excluded, size_t excluded_count, char *const *in_use, size_t in_use_count,
                  size_t *ret_layers, struct error *err);
-
-/* How long pulls took, in ms, oldest first (at most IMAGE_TIMES_MAX are kept); total counts all. */
-enum { IMAGE_TIMES_MAX = 256 };
-size_t images_pull_times(const struct images *im, double ret[IMAGE_TIMES_MAX], uint64_t *ret_total);
 
 #endif

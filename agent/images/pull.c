@@ -137,7 +137,8 @@ static void on_end(void *arg, pid_t pid, int status)
     p->child = NULL;
     (void)read_said(p);
     struct images *im = p->im;
-    im->times_ms[im->time_count++ % IMAGE_TIMES_MAX] = (double)(loop_clock().ns - p->began.ns) / 1e6;
+    if (im->pulled != NULL)
+        im->pulled(im->ctx, loop_clock().ns - p->began.ns);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
         finish(p, NULL);
         return;
@@ -380,6 +381,8 @@ int images_new(struct images **ret, struct loop *loop, const struct images_optio
     im->config = o->config != NULL ? xstrdup(o->config) : NULL;
     im->helper = xstrdup(o->helper);
     im->pull_timeout_ns = o->pull_timeout_ns;
+    im->pulled = o->pulled;
+    im->ctx = o->ctx;
     im->lock = -1;
     im->start = LOOP_WORK(LOOP_STEP, start_later, im);
     if (im->store[0] != '/') {
@@ -416,13 +419,4 @@ void images_free(struct images *im)
     free(im->config);
     free(im->helper);
     free(im);
-}
-
-size_t images_pull_times(const struct images *im, double ret[IMAGE_TIMES_MAX], uint64_t *ret_total)
-{
-    size_t n = im->time_count < IMAGE_TIMES_MAX ? (size_t)im->time_count : IMAGE_TIMES_MAX;
-    for (size_t i = 0; i < n; i++)
-        ret[i] = im->times_ms[(im->time_count - n + i) % IMAGE_TIMES_MAX];
-    *ret_total = im->time_count;
-    return n;
 }

@@ -199,7 +199,7 @@ static size_t prune_layers(struct images *im, const struct names *keep)
         if (e->d_name[0] == '.' || names_have(keep, e->d_name))
             continue;
         if (snprintf(from, sizeof from, "%s/layers/%s", im->store, e->d_name) >= (int)sizeof from ||
-            snprintf(to, sizeof to, "%s/staging/removed.%d.%zu.%s", im->store, (int)getpid(), (size_t)im->time_count, e->d_name) >= (int)sizeof to ||
+            snprintf(to, sizeof to, "%s/staging/removed.%d.%u.%s", im->store, (int)getpid(), im->removed_count++, e->d_name) >= (int)sizeof to ||
             rename(from, to) != 0)
             continue;
         tree_remove_later(im->loop, AT_FDCWD, to, NULL, NULL);

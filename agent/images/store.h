@@ -19,8 +19,9 @@ struct images {
     struct pull *pulls;          /* under way, then in line */
     size_t waiting_count;
     struct loop_work start;      /* of pulls in line */
-    double times_ms[IMAGE_TIMES_MAX];
-    uint64_t time_count;
+    void (*pulled)(void *ctx, int64_t ns);
+    void *ctx;
+    unsigned removed_count;      /* for names in staging */
 };
 
 /* store.c */

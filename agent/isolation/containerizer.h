@@ -203,6 +203,7 @@ struct containerizer_callbacks {
     void (*exited)(void *ctx, const char *id, const struct container_termination *t);
     /* Something of a container is left behind and is tried again; may be NULL. */
     void (*warn)(void *ctx, const char *id, const struct error *err);
+    void (*pulled)(void *ctx, int64_t ns); /* an image was got, or not, and it took so long; may be NULL */
 };
 
 /* The flags of the agent, already read; strings are copied. Zero means the default where one is named. */
@@ -299,9 +300,7 @@ int containerizer_remove(struct containerizer *c, const char *id, struct error *
 /* Removes images and layers that nobody uses and excluded does not name. ERR_UNAVAILABLE: there are no images here; ERR_CONFLICT: not
  * now. ERR_OK, and how many layers went. */
 int containerizer_prune_images(struct containerizer *c, const char *const *excluded, size_t count, size_t *ret_layers, struct error *err);
-/* Milliseconds that pulls took, oldest first, of the latest 256; *ret_total counts all. */
-size_t containerizer_pull_times(const struct containerizer *c, double ret[256], uint64_t *ret_total);
-size_t containerizer_new_rootfs_count(const struct containerizer *c); /* containers with a root of their own, ever */
+size_t containerizer_new_rootfs_count(const struct containerizer *c); /* containers with a root of their own */
 
 /* Every live container: f(ctx, id). f must not call back into this module but to read. */
 void containerizer_each(const struct containerizer *c, void (*f)(void *ctx, const char *id), void *ctx);

@@ -170,7 +170,6 @@ static int mount_root(struct container *c, const struct container_spec *spec, co
             launch_mount(l, &(struct launch_mount_spec){ .source = names[i], .target = names[i], .flags = MS_BIND | MS_RDONLY,
                                                          .make = LAUNCH_MAKE_FILE_ANEW });
     }
-    c->iso->new_rootfs_count++;
     return 0;
 }
 

@@ -57,7 +57,7 @@ static int merge(const struct container *c, const struct container_spec *spec, c
     char *entrypoint[] = { (char *)(uintptr_t)spec->entrypoint, NULL };
     struct image use = { .name = provision_image(c)->name, .entrypoint = none, .cmd = none };
     const struct image *i = runtime_of(c);
-    struct image_command m = { .shell = cmd->shell, .value = cmd->value, .arguments = cmd->argv };
+    struct image_command m = { .shell = cmd->shell, .value = cmd->value, .arguments = cmd->argv, .docker = spec->docker };
     if (i != NULL)
         use = *i;
     if (spec->entrypoint != NULL) {
@@ -121,15 +121,27 @@ int image_sandbox_path(const struct container *c, const char *path, char *ret, s
     return r >= 0 && (size_t)r < size ? 0 : error_set(err, ERR_LIMIT, "the sandbox's path is over %zu bytes", size - 1);
 }
 
-static int runtime_prepare(struct container *c, const struct container_spec *spec, struct launch *l, struct error *err)
+/* What Docker does by itself, whatever isolators the agent has. */
+static int as_docker(struct container *c, const struct container_spec *spec, struct launch *l, struct error *err)
 {
-    const struct containerizer_options *o = &c->iso->o;
-    (void)err;
-    if (spec->image == NULL || !spec->docker)
-        return 0;
     l->flags |= spec->privileged ? LAUNCH_PRIVILEGED : 0u;
     if (c->parent == NULL && !spec->share_pid_namespace)
         l->flags |= LAUNCH_NEW_PID_NS;
+    if (!iso_has(c->iso, isolator_namespaces_ipc.name) && spec->ipc != CONTAINER_IPC_SHARE_PARENT &&
+        isolator_namespaces_ipc.prepare(c, spec, l, err) != 0)
+        return -(int)err->code;
+    if (!iso_has(c->iso, isolator_posix_rlimits.name) && isolator_posix_rlimits.prepare(c, spec, l, err) != 0)
+        return -(int)err->code;
+    return 0;
+}
+
+static int runtime_prepare(struct container *c, const struct container_spec *spec, struct launch *l, struct error *err)
+{
+    const struct containerizer_options *o = &c->iso->o;
+    if (spec->image == NULL || !spec->docker)
+        return 0;
+    if (as_docker(c, spec, l, err) != 0)
+        return -(int)err->code;
     bool said = spec->effective_caps != NULL || spec->bounding_caps != NULL || o->effective_caps != NULL || o->bounding_caps != NULL;
     if (spec->privileged || said)
         return 0;

@@ -130,7 +130,6 @@ struct isolation {
     bool new_mount_ns;                /* filesystem/linux or namespaces/pid */
     bool namespaces_pid;
     struct images *images;            /* NULL: no images on this agent */
-    size_t new_rootfs_count;
     bool overlay;                     /* root file systems are overlays, not copies */
     int64_t host_mem_bytes;
     uint64_t nofile_soft, nofile_hard; /* before they were raised for the agent itself: what containers get */

@@ -422,16 +422,14 @@ int containerizer_prune_images(struct containerizer *c, const char *const *exclu
     return r;
 }
 
-size_t containerizer_pull_times(const struct containerizer *c, double ret[256], uint64_t *ret_total)
-{
-    _Static_assert(IMAGE_TIMES_MAX == 256, "as the header says");
-    *ret_total = 0;
-    return c->iso.images != NULL ? images_pull_times(c->iso.images, ret, ret_total) : 0;
-}
-
 size_t containerizer_new_rootfs_count(const struct containerizer *c)
 {
-    return c->iso.new_rootfs_count;
+    size_t n = 0;
+    struct container *i, *next;
+    HASH_ITER(hh, c->table, i, next) {
+        n += i->root_workdir != NULL && i->class != CONTAINER_CLASS_DEBUG && i->state != CONTAINER_ENDED;
+    }
+    return n;
 }
 
 /* --- start ---------------------------------------------------------------------------------------------- */
@@ -467,7 +465,7 @@ int provision_init(struct isolation *iso, struct error *err)
     struct error why;
     (void)snprintf(helper, sizeof helper, "%s/stoa-image", o->launcher_dir);
     struct images_options images = { .store_dir = o->docker_store_dir, .registry = o->docker_registry, .config = o->docker_config,
-                                     .helper = helper, .pull_timeout_ns = o->docker_pull_timeout_ns };
+                                     .helper = helper, .pull_timeout_ns = o->docker_pull_timeout_ns, .pulled = iso->owner->cb.pulled, .ctx = iso->owner->cb.ctx };
     if (images_new(&iso->images, iso->loop, &images, err) != 0 || fs_mkdirs(o->provisioner_dir, 0711, err) != 0)
         return -(int)err->code;
     const char *backend = o->image_provisioner_backend;

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Containers with images: pulled from a registry on loopback, unpacked once, run, and cleaned up after; what an image says about the
 command; users, volumes, sessions in it; hostile layers; kills of the agent."""
-import os, sys
+import base64, os, sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from hostile import *
 from registry import *
@@ -27,6 +27,32 @@ def run(what, command, name, *states, container=None, **more):
 
 def provisioned():
     return glob.glob(f"{scratch()}/{c.port}/a/provisioner/containers/*")
+
+
+def agent_api(type, **body):
+    return post(c.agent_port, "/api/v1", {"type": type, **body}, headers={"Accept": "application/json"})
+
+
+def executor_pid(id):
+    """The supervisor of this task's container."""
+    box = sandbox(id).rsplit("/", 1)[1]
+    return next(x["container_status"]["executor_pid"] for x in agent_api("GET_CONTAINERS").json["get_containers"]["containers"] if x["container_id"]["value"] == box)
+
+
+def look_into(id, command):
+    """What a session in the container of this task says."""
+    box = sandbox(id).rsplit("/", 1)[1]
+    body = {"type": "LAUNCH_NESTED_CONTAINER_SESSION", "launch_nested_container_session": {
+        "container_id": {"value": f"look{time.monotonic_ns()}", "parent": {"value": box}}, "command": {"value": command}}}
+    r = post(c.agent_port, "/api/v1", body, headers={"Accept": "application/json"})
+    equal(r.status, 200, r.text)
+    out, rest = b"", r.body
+    while rest:
+        size, _, rest = rest.partition(b"\n")
+        m, rest = json.loads(rest[:int(size)]), rest[int(size):]
+        if m["type"] == "DATA":
+            out += base64.b64decode(m["data"]["data"])
+    return out.decode()
 
 
 if not IS_ROOT or not all(shutil.which(p) for p in ("skopeo", "docker-registry", "busybox")):
@@ -154,6 +180,154 @@ def _():
         check(line in out.split("\n"), f"{line!r} is not in {out!r}")
     check(os.path.exists(host + "/y") and not os.path.exists(host + "/x"), "what was written")
     all_is_well()
+
+
+@case("type DOCKER: user, entrypoint, parameters, few capabilities, its own processes; what is not built is named")
+def _():
+    host = f"{scratch()}/made/by/docker"
+    name = r.push("test/docker", [base_layer()], Entrypoint=["/bin/sh", "-c"], Cmd=["echo only cmd"], Env=["PATH=/bin"], User="app", WorkingDir="/tmp")
+    docker = lambda **more: {"type": "DOCKER", "docker": {"image": name, **more}}
+    t = task("docker", container={**docker(parameters=[{"key": "env", "value": "P=param"}, {"key": "volume", "value": f"{host}:/v:ro"}, {"key": "label", "value": "a=b"},
+                                                       {"key": "ulimit", "value": "nofile=77:88"}])})
+    t["command"] = {"shell": False, "arguments": ["id -u; echo $P; ps | wc -l; grep CapBnd /proc/self/status; ulimit -n; pwd; echo x > /v/x"]}
+    c.fw.launch(t, cpus=2)
+    equal(c.fw.update("docker", "TASK_FINISHED", "TASK_FAILED")["state"], "TASK_FAILED")
+    out = open(sandbox("docker") + "/stdout").read()
+    for line in ["4711", "param", "CapBnd:\t00000000a80425fb", "77", "/tmp"]:
+        check(line in out.split("\n"), f"{line!r} is not in {out!r}")
+    check(int(out.split("\n")[2]) < 12, out)
+    for id, command, container, want in [("d-cmd", {"shell": False}, docker(), "only cmd"), ("d-shell", {"value": "id -u; echo $0"}, docker(parameters=[{"key": "user", "value": "root"}]), "0"),
+                                         ("d-priv", {"value": "grep CapBnd /proc/self/status"}, docker(privileged=True, parameters=[{"key": "u", "value": "0"}]), "CapBnd")]:
+        t = task(id, container=container)
+        t["command"] = command
+        c.fw.launch(t, cpus=2)
+        st = c.fw.update(id, "TASK_FINISHED", "TASK_FAILED")
+        out = open(sandbox(id) + "/stdout").read()
+        check(st["state"] == "TASK_FINISHED" and want in out and "00000000a80425fb" not in out, f"{id}: {st.get('message')} {out}")
+    for more, text in [({"parameters": [{"key": "gpus", "value": "all"}]}, "gpus=all"), ({"network": "NONE"}, "NONE"), ({"network": "BRIDGE"}, "mesos-bridge")]:
+        _, st = run("refused", "true", name, "TASK_FAILED", "TASK_ERROR", container=docker(**more))
+        check(text in st["message"], st["message"])
+    all_is_well()
+
+
+@case("pods: each container its image, a volume between them, a session in the one asked for")
+def _():
+    other = r.push("test/other", [base_layer(), layer(entry("other", b"other"))], Env=["PATH=/bin"])
+    share = {"container_path": "share", "mode": "RW", "source": {"type": "SANDBOX_PATH", "sandbox_path": {"type": "PARENT", "path": "share"}}}
+    one = task("one", "echo said > $MESOS_SANDBOX/share/said; sleep 1000", container={**image(base), "volumes": [share]})
+    two = task("two", "while ! test -e share/said; do sleep 0.1; done; cat share/said /other; test -e /srv || echo apart; sleep 1000", container={**image(other), "volumes": [share]})
+    three = task("three", "test -e /usr/bin/python3 && echo host; sleep 1000")
+    three["command"]["value"] = "test -e /usr/bin/python3 && echo host; sleep 1000"
+    executor = {"type": "DEFAULT", "executor_id": {"value": "pod"}, "framework_id": {"value": c.fw.id},
+                "resources": RES(0.1, 32) + [{"name": "disk", "type": "SCALAR", "scalar": {"value": 10}}]}
+    c.fw.accept({"type": "LAUNCH_GROUP", "launch_group": {"executor": executor, "task_group": {"tasks": [one, two, three]}}}, cpus=2)
+    running = lambda: {x["task_id"]["value"] for x in c.fw.statuses if x["state"] == "TASK_RUNNING"}
+    try:
+        c.fw.until("all run", lambda e: {"one", "two", "three"} <= running(), 10)
+    except Failed:
+        raise Failed(str(c.fw.statuses[-3:]))
+    box = {t: next(x for x in c.fw.statuses if x["task_id"]["value"] == t and x["state"] == "TASK_RUNNING")["container_status"]["container_id"] for t in ("one", "two", "three")}
+    out = lambda t: open(f"{sandbox('pod')}/containers/{box[t]['value']}/stdout").read()
+    wait_for("what two says", lambda: out("two") == "said\notherapart\n")
+    wait_for("what three says", lambda: out("three") == "host\n")
+    equal(len(provisioned()), 1, "provisioned")
+    c.fw.kill("one")
+    c.fw.update("one", "TASK_KILLED")
+    c.fw.until("all are gone", lambda e: {"two", "three"} <= {x["task_id"]["value"] for x in c.fw.statuses if x["state"] in ("TASK_KILLED", "TASK_FAILED")}, 30)
+    all_is_well()
+    equal(provisioned(), [], "provisioned")
+
+
+@case("sessions are in the task's root; the agent killed and restarted finds its containers, and pulls that were cut leave nothing")
+def _():
+    c.fw.launch(task("stays", "touch /in-image; sleep 1000", container=image(base)), cpus=2)
+    c.fw.update("stays", "TASK_RUNNING")
+    look = "test -e /in-image && echo inside; echo $FOO; test -e /usr/bin/python3 || echo apart; pwd"
+    wait_for("the session sees the task's root", lambda: look_into("stays", look) == "inside\nimage\napart\n/srv/made\n")
+    pid = executor_pid("stays")
+    slow = r.push("test/slow", [base_layer(), layer(entry("big", os.urandom(24 << 20)))], Env=["PATH=/bin"])
+    c.fw.launch(task("cut", "cat /big | wc -c", container=image(slow)), cpus=2)
+    wait_for("the pull is under way", lambda: os.listdir(store + "/staging"), pause=0.001)
+    c.agent.kill().wait()
+    c.agent.start()
+    c.fw.update("cut", "TASK_FAILED", "TASK_LOST", "TASK_DROPPED", "TASK_GONE")
+    wait_for("the agent is back", lambda: executor_pid("stays") == pid)
+    wait_for("staging is empty", lambda: not os.listdir(store + "/staging"))
+    equal(look_into("stays", look), "inside\nimage\napart\n/srv/made\n", "session")
+    check(run("again", "cat /big | wc -c", slow)[0].strip().endswith(str(24 << 20)), "the image is whole")
+    c.agent.kill().wait()
+    os.kill(pid, signal.SIGKILL)
+    c.agent.start()
+    c.fw.update("stays", "TASK_FAILED", "TASK_LOST", "TASK_DROPPED", "TASK_GONE")
+    wait_for("what was provisioned is gone", lambda: not provisioned())
+    all_is_well()
+
+
+@case("PRUNE_IMAGES spares what runs and what is named; metrics count")
+def _():
+    keep = r.push("test/keep", [base_layer(), layer(entry("keep", b"1"))], Env=["PATH=/bin"])
+    run("keep", "true", keep)
+    run("goes", "true", r.push("test/goes", [base_layer(), layer(entry("goes", b"1"))], Env=["PATH=/bin"]))
+    c.fw.launch(task("uses", "sleep 1000", container=image(base)), cpus=2)
+    c.fw.update("uses", "TASK_RUNNING")
+    before = len(os.listdir(store + "/layers"))
+    m = get(c.agent_port, "/metrics/snapshot").json
+    check(m["containerizer/mesos/provisioner/docker_store/image_pull_ms/count"] >= 1 and m["containerizer/mesos/filesystem/containers_new_rootfs"] == 1, m)
+    equal(agent_api("PRUNE_IMAGES", prune_images={"excluded_images": [{"type": "DOCKER", "docker": {"name": keep}}]}).status, 200)
+    equal((before > 2, len(os.listdir(store + "/layers"))), (True, 2), "layers")
+    asked = r.requests("/manifests/")
+    run("kept", "true", keep)
+    equal(r.requests("/manifests/"), asked, "requests after pruning")
+    c.fw.kill("uses")
+    c.fw.update("uses", "TASK_KILLED")
+    all_is_well()
+
+
+@case("credentials: of the agent's file, of the image; wrong ones are told")
+def _():
+    hashed = subprocess.run(["htpasswd", "-Bbn", "user", "secret"], capture_output=True, text=True) if shutil.which("htpasswd") else None
+    if hashed is None or hashed.returncode != 0:
+        raise Skip("needs htpasswd")
+    private = Registry(hashed.stdout)
+    login = base64.b64encode(b"user:secret").decode()
+    private.headers = {"Authorization": "Basic " + login}
+    name = private.push("private/x", [base_layer()], Env=["PATH=/bin"])
+    config = base64.b64encode(json.dumps({"auths": {private.host: {"auth": login}}}).encode()).decode()
+    _, st = run("nobody", "true", name, "TASK_FAILED")
+    check("unauthorized" in st["message"] or "authentication" in st["message"], st["message"])
+    with_config = {"type": "MESOS", "mesos": {"image": {"type": "DOCKER", "cached": False, "docker": {"name": name, "config": {"type": "VALUE", "value": {"data": config}}}}}}
+    with_login = {"type": "MESOS", "mesos": {"image": {"type": "DOCKER", "cached": False, "docker": {"name": name, "credential": {"principal": "user", "secret": "secret"}}}}}
+    for container in (with_config, with_login):
+        check("in" in run("somebody", "echo in", name, container=container)[0].split("\n"), container)
+    check("secret" not in open(c.agent.log_path).read() and login not in open(c.agent.log_path).read(), "the log")
+
+
+@case("Marathon: apps of both types and a pod run in their images")
+def _():
+    finish()
+    dev = Dev(agent_flags=["containerizers=docker,mesos", f"docker_store_dir={store}", f"docker_registry=http://{r.host}"])
+    web = r.push("test/web", [base_layer(), layer(entry("www"), entry("www/index.html", b"served from the image"))], Entrypoint=["/bin/httpd", "-f", "-h", "/www", "-p"], Cmd=["1"],
+                 Env=["PATH=/bin"])
+    small = {"cpus": 0.1, "mem": 32}
+    app = lambda id, type, **more: {"id": id, **small, "args": ["$PORT0"], "container": {"type": type, "docker": {"image": "test/web"}}, "portDefinitions": [{"port": 0}], **more}
+    apps = {"/docker": app("/docker", "DOCKER"), "/mesos": app("/mesos", "MESOS")}
+    (port,) = free_ports(1)
+    for id, a in apps.items():
+        a["args"] = [str(port)] if id == "/docker" else [str(port + 1)]
+        equal(post(dev.marathon, "/v2/apps", a).status, 201, id)
+    pod = {"id": "/pod", "containers": [{"name": "c", "image": {"kind": "DOCKER", "id": web}, "exec": {"command": {"shell": "cat /www/index.html > $MESOS_SANDBOX/out; sleep 1000"}}, "resources": small}]}
+    equal(post(dev.marathon, "/v2/pods", pod).status, 201, "pod")
+    for p in (port, port + 1):
+        wait_for("the app serves what is in its image", lambda: get(p, "/").text == "served from the image", 30)
+    wait_for("the pod's file", lambda: any(open(f).read() == "served from the image" for f in glob.glob(f"{dev.work_dir}/*/slaves/*/frameworks/*/executors/*/runs/*/containers/*/out")))
+    task_of = lambda id: dev.app(id)["tasks"][0]["id"]
+    out = dev.cli("exec", task_of("/docker"), "/bin/sh", "-c", "cat /www/index.html; test -e /usr/bin/python3 || echo apart")
+    check("served from the image" in out.stdout and "apart" in out.stdout, out.stdout + out.stderr)
+    equal(post(dev.marathon, "/v2/apps", {"id": "/bad", **small, "container": {"type": "DOCKER", "docker": {"image": "test/missing"}}}).status, 201, "bad")
+    failure = wait_for("the failure", lambda: dev.app("/bad").get("lastTaskFailure"))
+    check("test/missing" in failure["message"] and r.host in failure["message"], failure)
+    dev.stop()
+    equal([l for l in open("/proc/self/mounts") if dev.work_dir in l], [], "mounts")
 
 
 main(log_lines=3)
