@@ -47,7 +47,15 @@ class OnDemand(Framework):
 
     def __init__(self, **more):
         super().__init__(c.port, **more)
+        self.failures = []
         self.call("SUPPRESS")
+
+    def until(self, what, fn, seconds=30):
+        def noted(e):
+            if e["type"] == "FAILURE":
+                self.failures.append(e["failure"])
+            return fn(e)
+        return super().until(what, noted, seconds)
 
     def accept(self, *operations, cpus=0):
         self.offers = []
