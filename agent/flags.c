@@ -81,6 +81,10 @@ static const struct flag flags[] = {
               "work directory instead of the runtime directory."),
     FLAG_PATH(T, default_container_dns, "default_container_dns", NULL, "JSON ContainerDNSInfo: DNS of containers on networks whose "
               "plugins say none."),
+    FLAG_STRING(T, container_logger, "container_logger", NULL, "org_apache_mesos_LogrotateContainerLogger: stdout and stderr "
+                "of containers have a limit; none unless set."),
+    FLAG_PATH(T, modules, "modules", NULL, "Parameters of --container_logger, as JSON {\"libraries\":[{\"modules\":[{\"name\":..,"
+              "\"parameters\":[{\"key\":..,\"value\":..}]}]}]}; no other module is built."),
     FLAG_PATH(T, default_container_info, "default_container_info", NULL, "JSON ContainerInfo of executors without one."),
     /* executors and recovery */
     { .name = "recover", .type = FLAG_TYPE_STRING, .offset = offsetof(T, recover), .default_value = "reconnect",
@@ -138,7 +142,6 @@ static const struct flag flags[] = {
     UNUSED(9, "cgroups_net_cls_primary_handle", NULL),
     UNUSED(10, "cgroups_net_cls_secondary_handles", NULL),
     UNUSED_BOOL(3, "check_agent_port_range_only", "false"),
-    UNUSED(11, "container_logger", NULL),
     UNUSED(12, "container_ports_isolated_range", NULL),
     UNUSED_DURATION(3, "container_ports_watch_interval", "30secs"),
     UNUSED(14, "csi_plugin_config_dir", NULL),
@@ -185,7 +188,6 @@ static const struct flag flags[] = {
     UNUSED(55, "minimum_egress_rate_limit", NULL),
     UNUSED(56, "minimum_ingress_rate_limit", NULL),
     UNUSED(57, "maximum_ingress_rate_limit", NULL),
-    UNUSED(58, "modules", NULL),
     UNUSED(59, "modules_dir", NULL),
     UNUSED_BOOL(13, "network_cni_metrics", "true"),
     UNUSED_BOOL(15, "network_enable_rate_statistics", NULL),
@@ -224,9 +226,9 @@ const struct flags_spec agent_flags_spec = {
 
 /* Flags without which the agent is less safe, less bounded or another one than its operator thinks: refused, not ignored. */
 static const char *const refused[] = {
-    "modules", "modules_dir", "seccomp_profile_name",
+    "modules_dir", "seccomp_profile_name",
     "resource_provider_config_dir", "hooks", "secret_resolver", "master_detector", "nvidia_gpu_devices",
-    "allowed_devices", "container_logger", "qos_controller", "resource_estimator",
+    "allowed_devices", "qos_controller", "resource_estimator",
     "disk_profile_adaptor", "csi_plugin_config_dir", "cgroups_net_cls_primary_handle",
     "cgroups_net_cls_secondary_handles", "volume_gid_range", "ip6", "ip6_discovery_command", "ip_discovery_command",
     "domain_socket_location", "container_ports_isolated_range", "perf_events", "xfs_kill_containers",

@@ -432,6 +432,8 @@ static int start_containers(struct shell *s, struct error *err)
     if (rc == 0)
         rc = networks_options(s, &arena, &o, err);
     if (rc == 0)
+        rc = logger_init(&s->logger, f, err);
+    if (rc == 0)
         rc = containerizer_new(&s->containers, s->loop, &o, &cb, err);
     for (size_t i = 0; rc == 0 && i < containerizer_capability_count(s->containers); i++)
         log_info("capability", "text=" LOG_Q, LOG_QARG(str_of(containerizer_capability(s->containers, i))));

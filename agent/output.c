@@ -77,7 +77,7 @@ static int news_of(struct shell *s, const char *path)
         if (notify_fd >= 0)
             notify_watch = loop_fd(s->loop, notify_fd, LOOP_READ, on_news, NULL);
     }
-    return notify_fd >= 0 ? inotify_add_watch(notify_fd, path, IN_MODIFY) : -1;
+    return notify_fd >= 0 ? inotify_add_watch(notify_fd, path, IN_MODIFY | IN_MOVE_SELF | IN_ATTRIB) : -1;
 }
 
 static void no_news_of(int watch)
@@ -220,6 +220,32 @@ static void open_file(struct output *o, unsigned i)
         f->at = st.st_size;
 }
 
+/* A file with a limit has been put aside when it was full (launcher/logs.c): what comes is in the next one. A reader that is
+ * slower than a whole file misses what was in between. */
+static bool follow_rotation(struct output *o, unsigned i)
+{
+    struct file *f = &o->files[i];
+    struct file old = *f;
+    struct stat before, now;
+
+    if (!o->shell->logger.on || fstat(old.fd, &before) != 0 || before.st_size == 0)
+        return false;
+    f->fd = f->watch = -1;
+    open_file(o, i);
+    bool is_next = f->fd >= 0 && fstat(f->fd, &now) == 0 && (now.st_ino != before.st_ino || now.st_dev != before.st_dev);
+    if (!is_next) {
+        if (f->fd >= 0)
+            (void)close(f->fd); /* the same watch */
+        *f = old;
+        return false;
+    }
+    f->at = 0;
+    (void)close(old.fd);
+    if (old.watch >= 0)
+        no_news_of(old.watch);
+    return true;
+}
+
 /* Passes on a piece of each file; false when nothing was new. */
 static bool follow(struct output *o)
 {
@@ -236,8 +262,10 @@ static bool follow(struct output *o)
         if (fstat(f->fd, &st) == 0 && st.st_size < f->at)
             f->at = 0; /* cut by somebody who rotates logs: what is there now is new */
         ssize_t n = pread(f->fd, buf, sizeof buf, f->at);
-        if (n <= 0)
+        if (n <= 0) {
+            any = follow_rotation(o, i) || any;
             continue;
+        }
         f->at += n;
         write_data(o, i, str_mem(buf, (size_t)n));
         any = true;

@@ -171,6 +171,7 @@ void session_start(struct api_call *c)
     struct path sandbox = path_fmt("%s/containers/%.*s", st.sandbox, STR_ARG(container_id_leaf(container_id(id))));
     int rc = spec_container(s, id.p, sandbox.p, m->command, m->container, &c->arena, &spec, &err);
     spec.class = CONTAINER_CLASS_DEBUG;
+    spec.logs[0].size_max = spec.logs[1].size_max = 0; /* its client is to get all of it, and its sandbox goes with it */
     if (spec.io == CONTAINER_IO_NULL)
         spec.io = CONTAINER_IO_PIPE;
     if (rc == 0 && spec.command.user == NULL && s->flags.switch_user && geteuid() == 0)

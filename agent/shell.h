@@ -10,6 +10,7 @@
 #include "agent/checkpoint.h"
 #include "agent/core/state.h"
 #include "agent/flags.h"
+#include "agent/logger.h"
 #include "agent/wire/env.h"
 #include "common/io/http.h"
 #include "common/io/loop.h"
@@ -34,6 +35,7 @@ struct shell {
     struct agent *core;
     struct agent_env env;
     struct access access;
+    struct logger logger;
     struct agent_flags flags;
     struct flags parsed;
     struct checkpoint checkpoint;

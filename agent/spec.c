@@ -514,6 +514,9 @@ int spec_executor(struct shell *s, const struct agent_executor *e, struct arena 
     if (ret->network_count != 0)
         spec_env_put(&env, "LIBPROCESS_IP", "0.0.0.0"); /* the agent's address is not one of the container's */
     ret->command.env_count = env.n;
+    rc = logger_of(&s->logger, env.v, env.n, ret->logs, err);
+    if (rc != 0)
+        return rc;
     add_persistent_volumes(s, &total, arena, ret);
     if (e->checkpoint)
         ret->forked_pid_path = text(arena, str_of(path_fmt("%s/pids/forked.pid",
@@ -548,5 +551,5 @@ int spec_container(struct shell *s, const char *id, const char *sandbox, const M
     ret->command.env = env.v;
     rc = fill_container(s, container, 0, &env, arena, ret, err);
     ret->command.env_count = env.n;
-    return rc;
+    return rc != 0 ? rc : logger_of(&s->logger, env.v, env.n, ret->logs, err);
 }

@@ -120,6 +120,12 @@ enum container_io {
     CONTAINER_IO_TERMINAL, /* a terminal; what it shows goes to the file stdout */
 };
 
+/* A file of output. */
+struct container_log {
+    uint64_t size_max; /* 0: no limit, the command writes it itself */
+    unsigned keep;     /* full ones kept beside it: stdout.1 is the newest */
+};
+
 struct container_spec {
     const char *id;
     enum container_class class;
@@ -151,6 +157,7 @@ struct container_spec {
     const struct container_network *networks; /* interfaces eth0, eth1, ... in this order */
     size_t network_count;
     const char *hostname;    /* with networks; NULL: the container's id */
+    struct container_log logs[2]; /* stdout, stderr */
     bool standalone;         /* nobody's: survives every restart of the agent, its end is remembered */
     const char *forked_pid_path; /* checkpoint: written with the pid before the command runs; NULL: none */
 };

@@ -276,6 +276,11 @@ int launch_command(struct container *c, const struct container_spec *spec, struc
     launch_text(l, LAUNCH_WORKDIR, workdir_of(c, spec));
     if (launch_log_paths(c, l, err) != 0)
         return -(int)err->code;
+    for (uint32_t i = 0; i < 2; i++)
+        if (spec->logs[i].size_max != 0) {
+            struct launch_rotate rotate = { .stream = i, .keep = spec->logs[i].keep, .size_max = spec->logs[i].size_max };
+            launch_raw(l, LAUNCH_ROTATE, &rotate, sizeof rotate);
+        }
     r = spec->image != NULL ? image_launch_user(c, spec, l, err) : launch_user(c, cmd->user, l, err);
     return r == -(int)ERR_NOT_FOUND && spec->image != NULL && !spec->docker ? launch_user(c, cmd->user, l, err) : r;
 }

@@ -13,7 +13,7 @@
 #include "common/base/error.h"
 
 enum {
-    LAUNCH_VERSION = 4,
+    LAUNCH_VERSION = 5,
     LAUNCH_FD_INSTRUCTIONS = 3,
     LAUNCH_FD_REPORT = 4,
     LAUNCH_SIZE_MAX = 4 << 20, /* bytes of instructions: environment and arguments, mostly */
@@ -45,6 +45,7 @@ enum launch_tag {
     LAUNCH_OOM_ADJ,      /* i32 */
     LAUNCH_WINDOW,       /* struct launch_window: first size of the terminal */
     LAUNCH_SECCOMP,      /* struct sock_filter, one after the other: the program of a filter of system calls */
+    LAUNCH_ROTATE,       /* struct launch_rotate, one per stream: the file has a limit */
 };
 
 enum launch_flag {
@@ -100,6 +101,12 @@ enum launch_mount_make {
     LAUNCH_MAKE_FILE,
     LAUNCH_MAKE_OVERLAY,   /* no mount point: an overlay at "rootfs" in the directory target, before everything else */
     LAUNCH_MAKE_FILE_ANEW,      /* as FILE; a link in its place is replaced */
+};
+
+struct launch_rotate {
+    uint32_t stream;       /* 0: stdout, 1: stderr */
+    uint32_t keep;         /* files beside the current one */
+    uint64_t size_max;     /* of each */
 };
 
 struct launch_mount {

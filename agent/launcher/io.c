@@ -4,9 +4,9 @@
  * with a socket, and gets it on that. There is no connection and so nothing to wait for: an agent that hangs cannot stop
  * the command, nor one container the next.
  *
- * Without a terminal the command writes its output to its files itself. A terminal's output is copied from the master side
- * to the file of standard output, where its readers find it like that of every other container. A command that writes
- * faster than the file takes waits, as before any terminal. */
+ * Without a terminal the command writes its output to its files itself, unless they have a limit (logs.c). A terminal's
+ * output is copied from the master side to the file of standard output, where its readers find it like that of every other
+ * container. A command that writes faster than the file takes waits, as before any terminal. */
 #include "agent/launcher/launcher.h"
 
 #include <errno.h>
@@ -68,7 +68,7 @@ int io_open(const struct plan *p, struct io *ret, struct error *err)
 {
     const char *dir = plan_text(p, LAUNCH_IO_DIR);
     int pipe_fd[2];
-    *ret = (struct io){ .socket = -1, .input = -1, .command = -1, .log = -1 };
+    *ret = (struct io){ .socket = -1, .input = -1, .command = -1, .logs = { { .fd = -1, .dir = -1, .from = -1, .to = -1 }, { .fd = -1, .dir = -1, .from = -1, .to = -1 } } };
     if (dir == NULL)
         return 0;
     ret->socket = bind_socket(dir, err);
@@ -86,21 +86,23 @@ int io_open(const struct plan *p, struct io *ret, struct error *err)
 int io_open_log(const struct plan *p, struct io *io, struct error *err)
 {
     const char *out = plan_text(p, LAUNCH_STDOUT), *errors = plan_text(p, LAUNCH_STDERR);
-    int other = -1;
-    if (!io->is_tty || out == NULL)
-        return 0;
-    io->log = setup_open_log(p, out, err);
-    if (io->log >= 0 && errors != NULL)
-        other = setup_open_log(p, errors, err); /* made, so that readers of both find both */
+    int other = -1, rc = 0;
+    if (logs_limited(p))
+        rc = logs_open(p, io, err);
+    else if (io->is_tty && out != NULL)
+        rc = (io->logs[0].fd = setup_open_log(p, out, NULL, err)) >= 0 ? 0 : -(int)err->code;
+    if (rc == 0 && io->is_tty && errors != NULL && io->logs[1].fd < 0)
+        other = setup_open_log(p, errors, NULL, err); /* made, so that readers of both find both */
     (void)syscall(SYS_setfsuid, geteuid());
     (void)syscall(SYS_setfsgid, getegid());
     if (other >= 0)
         (void)close(other);
-    return io->log >= 0 ? 0 : -(int)err->code;
+    return rc;
 }
 
 void io_started(struct io *io)
 {
+    logs_started(io);
     /* The command's side of a terminal stays open: without anybody there a terminal reports its end again and again. */
     if (io->is_tty || io->command < 0)
         return;
@@ -120,7 +122,7 @@ void io_copy(struct io *io)
         io->is_hung = n == 0 || (n < 0 && errno != EAGAIN);
         if (n <= 0)
             return;
-        (void)!write(io->log, buf, (size_t)n); /* a full disk loses it */
+        logs_write(&io->logs[0], 0, buf, (size_t)n);
     }
 }
 

@@ -160,7 +160,11 @@ static void close_all_but(int *status_fd, struct io *io)
     keep(&io->socket, &highest);
     keep(&io->input, &highest);
     keep(&io->command, &highest);
-    keep(&io->log, &highest);
+    for (unsigned i = 0; i < 2; i++) {
+        keep(&io->logs[i].fd, &highest);
+        keep(&io->logs[i].dir, &highest);
+        keep(&io->logs[i].from, &highest);
+    }
     (void)syscall(SYS_close_range, 0, KEPT_FD_MIN - 1, 0);
     (void)syscall(SYS_close_range, (unsigned)highest + 1, ~0u, 0);
 }

@@ -24,12 +24,21 @@ const void *plan_next(const struct plan *p, uint32_t tag, size_t *pos, uint32_t 
 const char *plan_text(const struct plan *p, uint32_t tag); /* the first one; NULL: not there */
 int plan_map(struct plan *ret, int fd, struct error *err);
 
-/* The command's input, and its terminal's output. Descriptors; -1: none. */
+/* A file of output that the supervisor writes. Descriptors; -1: none. */
+struct log {
+    int fd, dir;        /* the file, the folder it is in */
+    int from, to;       /* ends of the pipe that the command writes to */
+    uint64_t written, size_max; /* 0: no limit */
+    unsigned keep;
+    uint32_t uid, gid;  /* whose it is */
+};
+
+/* The command's input, and what of its output the supervisor copies. Descriptors; -1: none. */
 struct io {
     int socket;         /* where the agent asks for the input */
     int input;          /* writing end: of a pipe, or the terminal's master side */
     int command;        /* what becomes the command's standard input */
-    int log;            /* terminal: where its output goes */
+    struct log logs[2]; /* stdout: a terminal's, or with a limit; stderr: with a limit */
     bool is_tty, is_hung; /* hung: nobody has the terminal open */
 };
 int io_open(const struct plan *p, struct io *ret, struct error *err); /* in the host's namespaces */
@@ -37,6 +46,13 @@ int io_open_log(const struct plan *p, struct io *io, struct error *err);
 void io_started(struct io *io);   /* the command has what it needs */
 void io_copy(struct io *io);      /* what the terminal has to say now, to the log */
 void io_answer(struct io *io);    /* a datagram has come */
+
+/* Output with a limit (logs.c). */
+bool logs_limited(const struct plan *p);
+int logs_open(const struct plan *p, struct io *io, struct error *err);
+void logs_started(struct io *io);
+void logs_write(struct log *l, unsigned stream, const char *p, size_t n);
+void logs_copy(struct io *io, bool last); /* what the pipes hold now; last: the writers are gone */
 
 /* Steps of the supervisor before it starts the command. */
 int setup_join_cgroups(const struct plan *p, struct error *err);                 /* v1 */
@@ -49,8 +65,9 @@ int root_enter(const struct plan *p, const char *dir, struct error *err);
 int root_complete(const struct plan *p, struct error *err);
 int root_make_parents(const char *path, struct error *err); /* missing directories above path */
 int setup_write_number(int fd, const char *path, long n, struct error *err);     /* closes fd */
-/* Appends to a file of the sandbox with the user's own rights; io_open_log gives them back. -1: err. */
-int setup_open_log(const struct plan *p, const char *path, struct error *err);
+/* Appends to a file of the sandbox with the user's own rights; io_open_log gives them back. -1: err. ret_dir, unless it is
+ * NULL, gets its folder, or -1. */
+int setup_open_log(const struct plan *p, const char *path, int *ret_dir, struct error *err);
 /* Steps of the command's process; the last does not return on success. */
 int setup_stdio(const struct plan *p, const struct io *io, struct error *err);
 int setup_privileges(const struct plan *p, struct error *err);

@@ -127,13 +127,13 @@ static int open_folder(const char *path)
 }
 
 /* Opened with the user's own rights: a sandbox file must not become a way to write elsewhere as root. */
-int setup_open_log(const struct plan *p, const char *path, struct error *err)
+int setup_open_log(const struct plan *p, const char *path, int *ret_dir, struct error *err)
 {
     size_t pos = 0;
     const struct launch_user *u = plan_next(p, LAUNCH_USER, &pos, NULL);
     if (u != NULL) /* the rights of the log before are the user's still */
         (void)syscall(SYS_setfsuid, geteuid());
-    int at = u != NULL ? open_folder(path) : -1;
+    int at = u != NULL || ret_dir != NULL ? open_folder(path) : -1;
     if (u != NULL) {
         (void)syscall(SYS_setfsgid, u->gid);
         (void)syscall(SYS_setfsuid, u->uid);
@@ -142,7 +142,9 @@ int setup_open_log(const struct plan *p, const char *path, struct error *err)
     int fd = openat(at >= 0 ? at : AT_FDCWD, at >= 0 ? strrchr(path, '/') + 1 : path,
                     O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0644);
     const int saved = errno;
-    if (at >= 0)
+    if (ret_dir != NULL)
+        *ret_dir = at;
+    else if (at >= 0)
         (void)close(at);
     errno = saved;
     if (fd < 0)
@@ -159,10 +161,17 @@ static int use_log(const struct plan *p, const char *path, int target, struct er
 {
     if (path == NULL)
         return 0;
-    int fd = setup_open_log(p, path, err);
+    int fd = setup_open_log(p, path, NULL, err);
     if (fd < 0)
         return -(int)err->code;
     return dup2(fd, target) >= 0 ? 0 : error_set_errno(err, errno, "%s as descriptor %d", path, target);
+}
+
+static int use_output(const struct plan *p, const struct log *l, const char *path, int target, struct error *err)
+{
+    if (l->to < 0)
+        return use_log(p, path, target, err);
+    return dup2(l->to, target) >= 0 ? 0 : error_set_errno(err, errno, "the pipe to %s as descriptor %d", path, target);
 }
 
 static int use_terminal(const struct io *io, struct error *err)
@@ -184,8 +193,8 @@ int setup_stdio(const struct plan *p, const struct io *io, struct error *err)
     if (in < 0 || dup2(in, 0) < 0)
         return error_set_errno(err, errno, "standard input");
     /* stdout is what the terminal shows: an executor that hands it on has no place there. */
-    int r = use_log(p, io->is_tty ? errors : out, 1, err);
-    return r == 0 ? use_log(p, errors, 2, err) : r;
+    int r = use_output(p, &io->logs[io->is_tty ? 1 : 0], io->is_tty ? errors : out, 1, err);
+    return r == 0 ? use_output(p, &io->logs[1], errors, 2, err) : r;
 }
 
 static int set_rlimits(const struct plan *p, struct error *err)

@@ -2,7 +2,7 @@
 /* The long life of the supervisor: it waits for signals with all of them blocked. SIGCHLD: reap. Any other: pass it on
  * to the command's process group. When the command ends, its wait status is written first (from then on it cannot be
  * lost), then whatever is left below is killed. Below is everything: this process is a subreaper (or pid 1 of its own
- * namespace), so a grandchild that made its own session and lost its parent is still a child here. With an input or a terminal (io.c) it waits for those too. */
+ * namespace), so a grandchild that made its own session and lost its parent is still a child here. With an input, a terminal (io.c) or output with a limit (logs.c) it waits for those too. */
 #include "agent/launcher/launcher.h"
 
 #include <errno.h>
@@ -62,8 +62,10 @@ _Noreturn static void finish(struct io *io)
         if (round > 0)
             (void)nanosleep(&pause, NULL);
         io_copy(io);
+        logs_copy(io, false);
     }
     io_copy(io);
+    logs_copy(io, true);
     _exit(0);
 }
 
@@ -76,14 +78,17 @@ static int next_signal(const sigset_t *all, int signals, struct io *io)
     }
     struct signalfd_siginfo info;
     struct pollfd w[] = { { .fd = signals, .events = POLLIN }, { .fd = io->socket, .events = POLLIN },
-                          { .fd = io->is_tty && !io->is_hung ? io->input : -1, .events = POLLIN } };
+                          { .fd = io->is_tty && !io->is_hung ? io->input : -1, .events = POLLIN },
+                          { .fd = io->logs[0].from, .events = POLLIN }, { .fd = io->logs[1].from, .events = POLLIN } };
     /* A terminal that nobody has open is looked at now and then: somebody may open it again. */
-    if (poll(w, 3, io->is_hung ? 1000 : -1) < 0)
+    if (poll(w, sizeof w / sizeof w[0], io->is_hung ? 1000 : -1) < 0)
         return 0;
     if (w[1].revents != 0)
         io_answer(io);
     if (w[2].revents != 0 || io->is_hung)
         io_copy(io);
+    if (w[3].revents != 0 || w[4].revents != 0)
+        logs_copy(io, false);
     return w[0].revents != 0 && read(signals, &info, sizeof info) == (ssize_t)sizeof info ? (int)info.ssi_signo : 0;
 }
 
@@ -91,7 +96,7 @@ _Noreturn void supervise(pid_t command, int status_fd, struct io *io)
 {
     sigset_t all;
     (void)sigfillset(&all);
-    int signals = io->socket >= 0 ? signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK) : -1;
+    int signals = io->socket >= 0 || io->logs[0].from >= 0 || io->logs[1].from >= 0 ? signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK) : -1;
     for (;;) {
         for (;;) {
             int status;
