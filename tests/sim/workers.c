@@ -102,10 +102,12 @@ static void spawn(struct board *board, struct worker *w, const struct sim_option
 {
     (void)fflush(stdout);
     w->busy = false;
-    w->pid = fork();
-    ASSERT(w->pid >= 0);
-    if (w->pid != 0)
+    pid_t pid = fork(); /* not straight into the board, which the child shares: its 0 could overwrite what we write */
+    ASSERT(pid >= 0);
+    if (pid != 0) {
+        w->pid = pid;
         return;
+    }
     work(board, w, o, r);
     (void)fflush(stdout);
     _exit(0);
