@@ -187,6 +187,12 @@ void answer_update_problem(struct call *c, const struct update_result *res, cons
         issue_at(&c->issues, NULL, "%s", err->msg);
         answer_issues(c, "Object is not valid");
         return;
+    case UPDATE_ROLES: {
+        struct place p = PLACE_FIELD(NULL, "enforceRole");
+        issue_at(&c->issues, &p, "%s", err->msg);
+        answer_issues(c, "Object is not valid");
+        return;
+    }
     case UPDATE_PORTS:
         answer_message(c, 500, "%s", err->msg);
         return;

@@ -64,6 +64,7 @@ struct update_result {
         UPDATE_TOO_MANY,
         UPDATE_CYCLE,
         UPDATE_CLASH,
+        UPDATE_ROLES,
         UPDATE_PORTS
     } problem;
     char conflicts[CONFLICTS_MAX][UUID_TEXT_SIZE];

@@ -253,17 +253,34 @@ static bool app_stays(const struct slot *s)
     return s != NULL && (s->has_next ? s->next : s->spec) != NULL;
 }
 
-static bool clashes(const struct draft *d)
+/* NULL: a group and a service never share an id. */
+static const char *clash_text(const struct draft *d)
 {
     for (size_t i = 0; i < d->changed_count; i++) {
         const struct slot *s = d->changed[i];
         const struct group *g = s->next != NULL && s->spec == NULL ? group_find(d->m, s->id) : NULL;
         if (g != NULL && !group_is_removed(d, g))
-            return true;
+            return s->next->app.pod != NULL ? "Groups and Pods may not have the same identifier."
+                                            : "Groups and Applications may not have the same identifier.";
     }
     for (size_t i = 0; i < d->group_count; i++)
         if (d->groups[i].created && app_stays(slot_find(d->m, d->groups[i].group->path)))
-            return true;
+            return "Groups and Applications may not have the same identifier.";
+    return NULL;
+}
+
+/* The roles of a group's services follow its enforceRole; which of them shall be meant is not to be guessed. */
+static bool switches_roles(const struct draft *d)
+{
+    for (size_t i = 0; i < d->group_count; i++) {
+        const struct group_undo *un = &d->groups[i];
+        bool was = un->enforce_role.has && un->enforce_role.v, is = un->group->enforce_role.has && un->group->enforce_role.v;
+        if (un->created || un->removed || was == is)
+            continue;
+        for (size_t k = 0; k < d->changed_count; k++)
+            if (path_is_within(d->changed[k]->id, un->group->path))
+                return true;
+    }
     return false;
 }
 
@@ -481,13 +498,21 @@ static void take(struct draft *d, struct update_result *ret)
 static int work_out(struct draft *d, struct update_result *ret, struct error *err)
 {
     int rc = draft_apps(d, ret, err);
+    const char *clash;
 
     if (rc < 0)
         return rc;
     draft_groups(d);
-    if (clashes(d)) {
+    clash = clash_text(d);
+    if (clash != NULL) {
         ret->problem = UPDATE_CLASH;
-        return error_set(err, ERR_INVALID, "Groups and Applications may not have the same identifier.");
+        return error_set(err, ERR_INVALID, "%s", clash);
+    }
+    if (switches_roles(d)) {
+        ret->problem = UPDATE_ROLES;
+        return error_set(err, ERR_INVALID,
+                         "enforceRole cannot be modified in a request that adds, removes or modifies services; "
+                         "please make these changes in separate requests.");
     }
     if (!plan_build(d->m, d->changed, d->changed_count, &d->plan, ret->text, sizeof ret->text)) {
         ret->problem = UPDATE_CYCLE;
