@@ -171,6 +171,7 @@ static void make_core(struct shell *sh)
         .completed_frameworks_max = (unsigned)f->max_completed_frameworks,
         .completed_tasks_max = (unsigned)f->max_completed_tasks_per_framework,
         .unreachable_tasks_max = (unsigned)f->max_unreachable_tasks_per_framework,
+        .pattern_size_max = (uint64_t)f->offer_constraints_re2_max_program_size,
         .root_submissions = f->root_submissions, .require_agent_domain = f->require_agent_domain,
         .filter_gpu_resources = f->filter_gpu_resources, .sort_roles_random = strcmp(f->role_sorter, "random") == 0,
         .sort_frameworks_random = strcmp(f->framework_sorter, "random") == 0,

@@ -194,8 +194,6 @@ int conversion_grow(const struct resource *volume, const struct resource *additi
 {
     if (!resource_is_persistent_volume(volume))
         return refuse(volume, err, "Not a persistent volume");
-    if (volume->shared)
-        return refuse(volume, err, "Growing a shared persistent volume is not supported");
 
     struct resource ground = volume_ground(volume);
     bool fits = resource_addable(&ground, addition);
@@ -218,12 +216,8 @@ int conversion_shrink(const struct resource *volume, int64_t subtract_milli, str
 {
     if (!resource_is_persistent_volume(volume))
         return refuse(volume, err, "Not a persistent volume");
-    if (volume->shared)
-        return refuse(volume, err, "Shrinking a shared persistent volume is not supported");
     if (subtract_milli <= 0 || subtract_milli >= volume->milli)
         return refuse(volume, err, "'subtract' must be more than 0 and less than the size of the volume");
-    if (resource_is_disk(volume, DISK_MOUNT) || resource_is_disk(volume, DISK_BLOCK))
-        return refuse(volume, err, "A volume on a MOUNT disk cannot be shrunk");
 
     struct conversion c = { RESOURCES_INIT, RESOURCES_INIT };
     resources_add(&c.consumed, volume);

@@ -168,3 +168,17 @@ bool offer_constraints_admit(const struct offer_constraints *c, const struct nam
     }
     return true;
 }
+
+uint64_t offer_constraints_pattern_size(const struct offer_constraints *c)
+{
+    uint64_t max = 0;
+
+    for (size_t i = 0; c != NULL && i < c->n; i++)
+        for (size_t j = 0; j < c->roles[i].n; j++)
+            for (size_t k = 0; k < c->roles[i].groups[j].n; k++) {
+                const struct constraint *x = c->roles[i].groups[j].v[k];
+                if (x->pattern != NULL && pattern_size(x->pattern) > max)
+                    max = pattern_size(x->pattern);
+            }
+    return max;
+}

@@ -67,6 +67,8 @@ struct role_constraints *offer_constraints_add_role(struct offer_constraints *c,
 struct constraint_group *role_constraints_add_group(struct role_constraints *r);
 int constraint_group_add(struct constraint_group *g, enum constraint_selector selector, struct str attribute,
                          enum constraint_predicate predicate, struct str text, struct error *err);
+/* The largest expression's states (pattern_size); 0 without one. */
+uint64_t offer_constraints_pattern_size(const struct offer_constraints *c);
 
 /* May this agent be offered to the framework in this role? */
 bool offer_constraints_admit(const struct offer_constraints *c, const struct name *role, const struct agent_info *agent);

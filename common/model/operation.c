@@ -74,7 +74,7 @@ static int resize_check(const struct resource *r, bool shrinks, struct error *er
         return refuse(r, err, "Volumes of resource providers cannot be resized");
     if (r->shared)
         return refuse(r, err, "Shared volumes cannot be resized");
-    if (shrinks && resource_is_disk(r, DISK_MOUNT))
+    if (shrinks && (resource_is_disk(r, DISK_MOUNT) || resource_is_disk(r, DISK_BLOCK)))
         return refuse(r, err, "A volume on a MOUNT disk cannot be shrunk");
     return 0;
 }
@@ -138,8 +138,10 @@ int operation_check_resources(enum operation_type type, const struct resources *
     if (r->n == 0)
         return error_set(err, ERR_INVALID, "The operation names no resources");
     for (uint32_t i = 0; i < r->n; i++) {
-        int rc = one_check(type, &r->v[i], err);
+        int rc = resource_gpus_check(&r->v[i], err);
 
+        if (rc == 0)
+            rc = one_check(type, &r->v[i], err);
         if (rc != 0)
             return rc;
         if (r->v[i].provider != r->v[0].provider)
@@ -151,23 +153,19 @@ int operation_check_resources(enum operation_type type, const struct resources *
 /* --- by framework and agent --- */
 
 /* Whose name is on a reservation or a volume must be who asks. */
-static int principal_check(const struct name *given, struct str principal, const char *field, struct error *err)
+static int principal_check(const struct name *given, struct str principal, const char *what, const char *field, struct error *err)
 {
-    if (principal.n == 0)
+    if (principal.n == 0 || (given != NULL && str_eq(name_str(given), principal)))
         return 0;
-    if (given == NULL)
-        return error_set(err, ERR_INVALID, "'%s' is not set, although the principal '%.*s' asks", field, STR_ARG(principal));
-    if (!str_eq(name_str(given), principal))
-        return error_set(err, ERR_INVALID, "'%s' is '%s', the principal that asks is '%.*s'", field, given->text,
-                         STR_ARG(principal));
-    return 0;
+    return error_set(err, ERR_INVALID, "A %s operation was attempted by principal '%.*s', which does not match the principal '%s' set in the %s",
+                     what, STR_ARG(principal), given != NULL ? given->text : "", field);
 }
 
 static int reserve_by(const struct resource *r, const struct framework_info *f, struct str principal, uint32_t agent_caps,
                       struct error *err)
 {
     const struct reservation *top = resource_reservation(r);
-    int rc = principal_check(top->principal, principal, "reservation.principal", err);
+    int rc = principal_check(top->principal, principal, "reserve", "reservation", err);
 
     if (rc != 0)
         return rc;
@@ -185,8 +183,8 @@ static int reserve_by(const struct resource *r, const struct framework_info *f, 
 static int create_by(const struct resource *r, const struct framework_info *f, struct str principal, struct error *err)
 {
     if (r->shared && f != NULL && !framework_info_can(f, FRAMEWORK_CAP_SHARED_RESOURCES))
-        return refuse(r, err, "The framework is not SHARED_RESOURCES capable");
-    return principal_check(r->disk->principal, principal, "persistence.principal", err);
+        return refuse(r, err, "The framework lacks the SHARED_RESOURCES capability");
+    return principal_check(r->disk->principal, principal, "create volume", "volume", err);
 }
 
 int operation_check(const struct operation *op, const struct framework_info *framework, struct str principal,

@@ -10,8 +10,12 @@
 #include "common/base/cleanup.h"
 #include "common/base/sbuf.h"
 
+/* Any character is some dozen states of RE2, which works on bytes: counted so that nothing is refused that it would take. */
+enum { ANY_STATES = 8, REPEAT_MAX = 1000 };
+
 struct pattern {
     regex_t re;
+    uint64_t size;
 };
 
 struct scan {
@@ -209,15 +213,20 @@ static void repeat(struct scan *s)
     struct str r = s->rest;
     uint64_t min = 0, max = 0;
 
-    if (!str_u64(&r, 1000, &min)) { /* RE2 takes a brace that is no repetition literally */
+    bool is_repetition = str_u64(&r, UINT64_MAX, &min);
+    max = min;
+    if (is_repetition && str_skip(&r, STR(",")) && !str_u64(&r, UINT64_MAX, &max))
+        max = min + 1;
+    if (!is_repetition || !str_skip(&r, STR("}"))) { /* RE2 takes a brace that is no repetition literally */
         literal(s, '{');
         return;
     }
-    max = min;
-    if (str_skip(&r, STR(",")) && !str_u64(&r, 1000, &max))
-        max = min + 1;
-    if (!str_skip(&r, STR("}")) || max < min || s->last == 0) {
-        refuse(s, "invalid repetition");
+    if (max < min || min > REPEAT_MAX || max > REPEAT_MAX + 1) {
+        refuse(s, "invalid repetition size");
+        return;
+    }
+    if (s->last == 0) {
+        refuse(s, "no argument for repetition operator");
         return;
     }
     sbuf_char(&s->out, '{');
@@ -257,7 +266,7 @@ static void translate(struct scan *s)
             literal(s, c);
         } else {
             sbuf_char(&s->out, c);
-            atom(s, 1);
+            atom(s, c == '.' ? ANY_STATES : 1);
         }
     }
     if (s->depth > 0)
@@ -285,6 +294,7 @@ int pattern_new(struct str source, struct pattern **ret, struct error *err)
         int code = regcomp(&p->re, s.out.p, REG_EXTENDED | REG_NOSUB);
         if (code == 0) {
             sbuf_done(&s.out);
+            p->size = s.size[0];
             *ret = p;
             return 0;
         }
@@ -303,6 +313,11 @@ void pattern_free(struct pattern *p)
         return;
     regfree(&p->re);
     free(p);
+}
+
+uint64_t pattern_size(const struct pattern *p)
+{
+    return p->size;
 }
 
 bool pattern_matches(const struct pattern *p, struct str text)

@@ -8,6 +8,7 @@
 #define STOA_MODEL_PATTERN_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "common/base/error.h"
 #include "common/base/str.h"
@@ -23,6 +24,8 @@ struct pattern;
 /* ERR_INVALID with "Failed to construct regex from pattern '...': why". */
 int pattern_new(struct str source, struct pattern **ret, struct error *err);
 void pattern_free(struct pattern *p);
+/* States of the automaton, estimated: no more than RE2 needs. */
+uint64_t pattern_size(const struct pattern *p);
 bool pattern_matches(const struct pattern *p, struct str text); /* the whole text; text without NUL */
 
 #endif

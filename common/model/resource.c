@@ -513,3 +513,10 @@ int resource_check(const struct resource *r, struct error *err)
         return error_set(err, ERR_INVALID, "Resource '%s' is shared; only persistent volumes can be", r->name->text);
     return 0;
 }
+
+int resource_gpus_check(const struct resource *r, struct error *err)
+{
+    if (r->name == NAME_GPUS && r->type == VALUE_SCALAR && r->milli % MILLI_PER_UNIT != 0)
+        return error_set(err, ERR_INVALID, "The 'gpus' resource must be an unsigned integer, it is %g", milli_to_double(r->milli));
+    return 0;
+}

@@ -152,5 +152,7 @@ void resource_print(struct sbuf *b, const struct resource *r);
 /* The rules of section 3 that can be broken by a value in this form. The wire conversion checks those of the message
  * (old and new format mixed). ERR_INVALID with the phrase clients see. */
 int resource_check(const struct resource *r, struct error *err);
+/* GPUs are whole in tasks and operations; what an agent has is not looked at. */
+int resource_gpus_check(const struct resource *r, struct error *err);
 
 #endif

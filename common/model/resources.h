@@ -101,6 +101,7 @@ int conversion_reserve(const struct resources *source, const struct resources *t
 /* Of a RESERVE: the levels of the stack, from the outermost, that its first entry keeps. */
 uint32_t conversion_kept_levels(const struct conversion *c);
 int conversion_unreserve(const struct resources *r, struct conversion *ret, struct error *err);
+/* Of volumes that operation_check_resources lets pass. */
 int conversion_create(const struct resources *volumes, struct conversion *ret, struct error *err);
 int conversion_destroy(const struct resources *volumes, struct conversion *ret, struct error *err);
 int conversion_grow(const struct resource *volume, const struct resource *addition, struct conversion *ret,

@@ -9,7 +9,13 @@
 #include "common/base/assert.h"
 #include "common/model/resources.h"
 
-enum { VALUE_TEXT_SIZE_MAX = 1 << 20 }; /* bytes of one value */
+enum { SHOWN_MAX = 60, VALUE_TEXT_SIZE_MAX = 1 << 20 }; /* bytes of one value */
+
+/* What a message has room for. */
+static struct str shown(struct str s)
+{
+    return str_sub(s, 0, s.n < SHOWN_MAX ? s.n : SHOWN_MAX);
+}
 
 static int ranges_text(struct str s, struct ranges **ret, struct error *err)
 {
@@ -27,7 +33,7 @@ static int ranges_text(struct str s, struct ranges **ret, struct error *err)
         if (!str_u64(&p, UINT64_MAX, &x.begin) || !str_skip(&p, STR("-")) || !str_u64(&p, UINT64_MAX, &x.end) || p.n != 0)
             rc = error_set(err, ERR_INVALID, "'%.*s' is no range; write begin-end with whole numbers", STR_ARG(part));
         else if (x.begin > x.end)
-            rc = error_set(err, ERR_INVALID, "range '%.*s' ends before it begins", STR_ARG(part));
+            rc = error_set(err, ERR_INVALID, "range '%.*s' ends before it begins", STR_ARG(shown(part)));
         else if (n >= RANGES_COUNT_MAX)
             rc = error_set(err, ERR_LIMIT, "more than %d ranges in one value", (int)RANGES_COUNT_MAX);
         if (rc == 0) {
@@ -81,18 +87,18 @@ static int value_text(struct str s, struct value_text *ret, struct error *err)
 
     if (open == '[' || open == '{') {
         if (close != (open == '[' ? ']' : '}') || has_any(inner, "[]{}"))
-            return error_set(err, ERR_INVALID, "'%.*s' has brackets that do not match", STR_ARG(s));
+            return error_set(err, ERR_INVALID, "'%.*s' has brackets that do not match", STR_ARG(shown(s)));
         ret->type = open == '[' ? VALUE_RANGES : VALUE_SET;
         return open == '[' ? ranges_text(inner, &ret->ranges, err) : set_text(inner, &ret->set, err);
     }
     if (has_any(s, "[]{}"))
-        return error_set(err, ERR_INVALID, "'%.*s' has a bracket that is not in front", STR_ARG(s));
+        return error_set(err, ERR_INVALID, "'%.*s' has a bracket that is not in front", STR_ARG(shown(s)));
 
     double d;
     struct str rest = s;
     if (str_double(&rest, &d) && rest.n == 0) {
         if (!milli_parse(s, &ret->milli))
-            return error_set(err, ERR_INVALID, "'%.*s' is too large, too small or not finite", STR_ARG(s));
+            return error_set(err, ERR_INVALID, "'%.*s' is too large, too small or not finite", STR_ARG(shown(s)));
         ret->type = VALUE_SCALAR;
         return 0;
     }
@@ -141,16 +147,16 @@ static int resource_text(struct str part, struct str default_role, struct resour
     struct value_text v;
 
     if (!str_cut(&value, ':', &head) || str_index(value, ':') != value.n)
-        return error_set(err, ERR_INVALID, "'%.*s' must have exactly one ':' between name and value", STR_ARG(part));
+        return error_set(err, ERR_INVALID, "'%.*s' must have exactly one ':' between name and value", STR_ARG(shown(part)));
     int rc = name_text(head, &name, &role, err);
     if (rc == 0)
         rc = value_text_parse(value, &v, err);
     if (rc != 0)
-        return error_wrap(err, "resource '%.*s'", STR_ARG(part));
+        return error_wrap(err, "resource '%.*s'", STR_ARG(shown(part)));
     if (v.type == VALUE_TEXT) {
         name_unref(v.text);
         return error_set(err, ERR_INVALID, "resource '%.*s': '%.*s' is neither a number, [ranges] nor a {set}", STR_ARG(name),
-                         STR_ARG(value));
+                         STR_ARG(shown(value)));
     }
 
     struct resource r = { .name = name_of(name), .type = (uint8_t)v.type, .copies = 1 };

@@ -274,11 +274,10 @@ int validate_resources(const struct resources *r, struct error *err)
         const struct resource *x = &r->v[i];
         int rc = resource_disk_check(x, err);
 
+        if (rc == 0)
+            rc = resource_gpus_check(x, err);
         if (rc != 0)
             return rc;
-        if (x->name == NAME_GPUS && x->type == VALUE_SCALAR && x->milli % MILLI_PER_UNIT != 0)
-            return error_set(err, ERR_INVALID, "The 'gpus' resource must be an unsigned integer, it is %g",
-                             milli_to_double(x->milli));
         for (uint32_t j = 0; j < i; j++) {
             const struct resource *y = &r->v[j];
 

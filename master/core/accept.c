@@ -39,10 +39,9 @@ static void refuse_all(struct master *m, struct framework *f, const struct opera
 
 /* --- the offers --- */
 
+/* Each rule over the whole list before the next one. Source: scheduler API, 17.2. */
 static struct str offers_invalid(struct master *m, struct framework *f, const struct call_request *c)
 {
-    const struct offer *first = NULL;
-
     if (c->offer_count == 0)
         return STR("No offers specified");
     for (size_t i = 0; i < c->offer_count; i++)
@@ -57,12 +56,17 @@ static struct str offers_invalid(struct master *m, struct framework *f, const st
         if (o->framework != f)
             return act_keep_fmt(m, "Offer %s has invalid framework %.*s while framework %.*s is expected", o->id,
                             STR_ARG(o->framework->id.s), STR_ARG(f->id.s));
-        if (first == NULL)
-            first = o;
+    }
+    const struct offer *first = offer_find(m, c->offers[0].s);
+    for (size_t i = 1; i < c->offer_count; i++) {
+        const struct offer *o = offer_find(m, c->offers[i].s);
         if (o->role != first->role)
             return act_keep_fmt(m, "Aggregated offers must be allocated to the same role. Offer %s uses role '%s' but "
                                "another is using role '%s'",
                             o->id, o->role->text, first->role->text);
+    }
+    for (size_t i = 1; i < c->offer_count; i++) {
+        const struct offer *o = offer_find(m, c->offers[i].s);
         if (o->agent != first->agent)
             return act_keep_fmt(m, "Aggregated offers must belong to one single agent. Offer %s uses agent %.*s and agent "
                                "%.*s",
@@ -423,7 +427,7 @@ void call_accept(struct master *m, struct framework *f, const struct call_reques
             break;
         case OPERATION_CREATE_DISK:
         case OPERATION_DESTROY_DISK:
-            operation_report_error(m, f, op, STR("Agent has no resource provider for this disk"));
+            operation_report_error(m, f, op, op->invalid != NULL ? act_keep(m, str_of(op->invalid)) : STR("Agent has no resource provider for this disk"));
             break;
         case OPERATION_TYPE_UNKNOWN:
             break;

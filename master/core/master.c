@@ -265,6 +265,11 @@ const struct framework_info *master_framework_info(const struct master *m, struc
     return f != NULL ? f->info : NULL;
 }
 
+uint64_t master_pattern_size_max(const struct master *m)
+{
+    return m->config.pattern_size_max;
+}
+
 bool master_is_recovered(const struct master *m)
 {
     return m->recovered;

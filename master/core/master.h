@@ -94,6 +94,7 @@ struct master_config {
     int64_t removal_interval_ns;
     double recovery_removal_limit;  /* --recovery_agent_removal_limit, 0..1 */
     unsigned completed_frameworks_max, completed_tasks_max, unreachable_tasks_max;
+    uint64_t pattern_size_max;      /* --offer_constraints_re2_max_program_size; 0: no limit but PATTERN_PROGRAM_MAX */
     bool root_submissions, require_agent_domain, filter_gpu_resources;
     bool sort_roles_random, sort_frameworks_random;
     double recovery_factor;         /* --allocator_agent_recovery_factor */
@@ -453,6 +454,8 @@ void master_next_agent_id(const struct master *m, char ret[MASTER_ID_TEXT]);
 struct name *master_offers_role(const struct master *m, const struct offer_id *offers, size_t count);
 /* The framework's info; NULL when not known (borrowed). */
 const struct framework_info *master_framework_info(const struct master *m, struct framework_id id);
+/* Largest expression that offer constraints may have; 0: any. */
+uint64_t master_pattern_size_max(const struct master *m);
 bool master_is_recovered(const struct master *m);
 
 #endif

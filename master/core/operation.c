@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Operations on an agent's resources beside launches: the rules that need the books, the message to the agent, and the feedback.
+/* Operations on an agent's resources beside launches: the rules that need the books (common/model/operation.h has the others),
+ * the message to the agent, and the feedback.
  *
  * RESERVE ... SHRINK_VOLUME are speculative: the total changes when they are sent. An agent with RESOURCE_PROVIDER gets an
  * ApplyOperation and reports a status, which the framework acknowledges if it gave an id, else we do; an older agent gets the
  * whole list of checkpointed resources. Sources: scheduler API 8, 14, 17.4; wire protocol 15.7. */
 #include <stdlib.h>
 
-#include "common/model/role.h"
 #include "master/core/internal.h"
 
 void send_operation_status(struct master *m, struct framework *f, struct str status)
@@ -30,54 +30,10 @@ void operation_report_error(struct master *m, struct framework *f, const struct 
 
 /* --- rules --- */
 
-static struct str refused_reserve(struct master *m, const struct agent *a, const struct framework *f,
-                                  const struct operation *op, struct str principal)
+static struct str refused_create(struct master *m, const struct agent *a, const struct operation *op)
 {
     for (size_t i = 0; i < op->resources.n; i++) {
         const struct resource *r = &op->resources.v[i];
-        const struct reservation *top = resource_reservation(r);
-        if (!resource_is_dynamically_reserved(r))
-            return STR("Resource is not dynamically reserved");
-        if (r->revocable)
-            return STR("Revocable resources cannot be reserved");
-        if (principal.n != 0 && (top->principal == NULL || !str_eq(name_str(top->principal), principal)))
-            return act_keep_fmt(m, "A reserve operation was attempted by principal '%.*s', which does not match the "
-                               "principal '%s' set in the reservation",
-                            STR_ARG(principal), top->principal != NULL ? top->principal->text : "");
-        if (f != NULL && !framework_info_has_role(f->info, name_str(top->role)))
-            return act_keep_fmt(m, "A reserve operation was attempted for a resource allocated to role '%s', but the framework "
-                               "only has roles that do not include it",
-                            top->role->text);
-        if (f != NULL && r->role != NULL && r->role != top->role)
-            return act_keep_fmt(m, "A reserve operation was attempted for a resource with role '%s', but it is allocated to "
-                               "role '%s'",
-                            top->role->text, r->role->text);
-        if (role_is_hierarchical(name_str(top->role)) && !agent_info_can(a->info, AGENT_CAP_HIERARCHICAL_ROLE))
-            return STR("Agent does not support hierarchical roles");
-        if (resource_has_refined_reservations(r) && !agent_info_can(a->info, AGENT_CAP_RESERVATION_REFINEMENT))
-            return STR("Agent does not support reservation refinement");
-    }
-    return (struct str){ NULL, 0 };
-}
-
-static struct str refused_create(struct master *m, const struct agent *a, const struct framework *f,
-                                 const struct operation *op, struct str principal)
-{
-    for (size_t i = 0; i < op->resources.n; i++) {
-        const struct resource *r = &op->resources.v[i];
-        if (!resource_is_persistent_volume(r))
-            return STR("'disk' is not set, or is not a persistent volume");
-        if (!resource_is_reserved(r))
-            return STR("Persistent volumes cannot be created from unreserved resources");
-        if (r->revocable)
-            return STR("Persistent volumes cannot be created from revocable resources");
-        if (r->shared && f != NULL && !framework_info_can(f->info, FRAMEWORK_CAP_SHARED_RESOURCES))
-            return STR("Create volume operation has been attempted with shared resources by a framework without the "
-                       "SHARED_RESOURCES capability");
-        if (principal.n != 0 && !str_eq(name_str(r->disk->principal), principal))
-            return act_keep_fmt(m, "Create volume operation attempted by principal '%.*s' does not match the principal '%s' "
-                               "set in the volume",
-                            STR_ARG(principal), r->disk->principal != NULL ? r->disk->principal->text : "");
         for (size_t j = 0; j < a->total.n; j++) {
             const struct resource *t = &a->total.v[j];
             if (resource_is_persistent_volume(t) && t->disk->persistence == r->disk->persistence &&
@@ -104,8 +60,6 @@ static struct str refused_destroy(struct master *m, const struct agent *a, const
 {
     for (size_t i = 0; i < op->resources.n; i++) {
         const struct resource *v = &op->resources.v[i];
-        if (!resource_is_persistent_volume(v))
-            return STR("Not a persistent volume");
         CLEANUP(resources_done_p) struct resources one = RESOURCES_INIT;
         resources_add(&one, v);
         resources_unallocate(&one);
@@ -117,48 +71,25 @@ static struct str refused_destroy(struct master *m, const struct agent *a, const
     return (struct str){ NULL, 0 };
 }
 
-static struct str refused_resize(const struct agent *a, const struct operation *op)
-{
-    if (!agent_info_can(a->info, AGENT_CAP_RESIZE_VOLUME))
-        return STR("Volume growing or shrinking is not supported by the agent");
-    for (size_t i = 0; i < op->resources.n; i++) {
-        const struct resource *v = &op->resources.v[i];
-        if (v->shared)
-            return STR("Shared volumes cannot be resized");
-        if (v->provider != NULL)
-            return STR("Volumes of resource providers cannot be resized");
-        if (op->type == OPERATION_SHRINK_VOLUME && resource_is_disk(v, DISK_MOUNT))
-            return STR("Shrinking a volume on a MOUNT disk is not supported");
-    }
-    return (struct str){ NULL, 0 };
-}
-
 struct str operation_refused(struct master *m, const struct agent *a, const struct framework *f,
                              const struct operation *op, struct str principal)
 {
-    if (op->invalid != NULL)
-        return act_keep(m, str_of(op->invalid));
+    struct error err;
+
+    if (operation_check(op, f != NULL ? f->info : NULL, principal, a->info->capabilities, &err) != 0)
+        return act_keep(m, str_of(err.msg));
     if (operation_id_is_set(op->id) && !agent_info_can(a->info, AGENT_CAP_AGENT_OPERATION_FEEDBACK))
         return STR("Operation on agent default resources with feedback requested, but the agent does not support it");
     switch (op->type) {
-    case OPERATION_RESERVE:
-        return refused_reserve(m, a, f, op, principal);
-    case OPERATION_UNRESERVE:
-        for (size_t i = 0; i < op->resources.n; i++) {
-            if (!resource_is_dynamically_reserved(&op->resources.v[i]))
-                return STR("Resource is not dynamically reserved");
-            if (resource_is_persistent_volume(&op->resources.v[i]))
-                return STR("A dynamically reserved persistent volume cannot be unreserved directly. Please destroy the "
-                           "persistent volume first then unreserve the resource");
-        }
-        return (struct str){ NULL, 0 };
     case OPERATION_CREATE:
-        return refused_create(m, a, f, op, principal);
+        return refused_create(m, a, op);
     case OPERATION_DESTROY:
         return refused_destroy(m, a, op);
+    case OPERATION_RESERVE:
+    case OPERATION_UNRESERVE:
     case OPERATION_GROW_VOLUME:
     case OPERATION_SHRINK_VOLUME:
-        return refused_resize(a, op);
+        return (struct str){ NULL, 0 };
     case OPERATION_TYPE_UNKNOWN:
     case OPERATION_LAUNCH:
     case OPERATION_LAUNCH_GROUP:

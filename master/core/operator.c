@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Operators' calls that change something: teardown, agents (gone, drain, deactivate), weights, quota. Each is validated
  * completely, then stored, then applied and answered. Source: operator API, section 4; texts as the original's. */
+#include <float.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -159,8 +160,8 @@ static void operator_weights(struct master *m, struct request_ref r, const struc
             what = err.msg;
         else if (!role_whitelisted(m, w->role))
             what = "Role is not present in the master's --roles";
-        else if (!(w->weight > 0)) {
-            (void)snprintf(text, sizeof text, "Invalid weight '%g': Weights must be positive", w->weight);
+        else if (!(w->weight > 0) || w->weight > DBL_MAX) {
+            (void)snprintf(text, sizeof text, "Invalid weight '%g': Weights must be %s", w->weight, w->weight > 0 ? "finite" : "positive");
             what = text;
         }
         if (what != NULL) {

@@ -163,6 +163,18 @@ static int constraint_roles_refused(const Mesos__V1__Scheduler__OfferConstraints
     return 0;
 }
 
+static bool constraints_too_large(const struct master *m, const struct offer_constraints *c, struct error *err)
+{
+    uint64_t size = offer_constraints_pattern_size(c), max = master_pattern_size_max(m);
+
+    if (max == 0 || size <= max)
+        return false;
+    (void)error_set(err, ERR_LIMIT, "Offer constraints are not valid: a regular expression is too complex: its program size of %llu is larger "
+                                    "than the maximum of %llu (--offer_constraints_re2_max_program_size)",
+                    (unsigned long long)size, (unsigned long long)max);
+    return true;
+}
+
 int decode_subscription(const struct master *m, const struct subscription *s, struct str principal, struct decoded *d,
                         struct error *err)
 {
@@ -179,7 +191,8 @@ int decode_subscription(const struct master *m, const struct subscription *s, st
     if (convert_framework_info(i, &d->subscribe.info, &why) != 0 ||
         validate_suppressed_roles(s->suppressed, s->n_suppressed, i, &why) != 0 ||
         constraint_roles_refused(s->constraints, d->subscribe.info, &why) != 0 ||
-        (s->constraints != NULL && convert_offer_constraints(s->constraints, &d->subscribe.constraints, &why) != 0)) {
+        (s->constraints != NULL && convert_offer_constraints(s->constraints, &d->subscribe.constraints, &why) != 0) ||
+        constraints_too_large(m, d->subscribe.constraints, &why)) {
         refuse(d, &why);
         return 0;
     }
