@@ -53,9 +53,41 @@ static struct str machine_refused(struct master *m, const struct machine_id *id)
     return (struct str){ NULL, 0 };
 }
 
-static bool same_machine(const struct machine_id *a, const struct machine_id *b)
+/* The machines of a schedule by their keys, so that each is found in one look. */
+struct scheduled {
+    struct str key; /* the actions' */
+    const struct machine_id *id;
+};
+
+static int by_key(const void *a, const void *b)
 {
-    return str_eq_nocase(a->hostname, b->hostname) && str_eq(a->ip, b->ip);
+    return str_cmp(((const struct scheduled *)a)->key, ((const struct scheduled *)b)->key);
+}
+
+static struct str key_kept(struct master *m, struct str hostname, struct str ip)
+{
+    char buf[MACHINE_KEY_MAX + 1];
+
+    return act_keep(m, machine_key(hostname, ip, buf));
+}
+
+static struct scheduled *schedule_sorted(struct master *m, const struct operator_request *q, size_t *ret_n)
+{
+    size_t n = 0;
+
+    for (size_t w = 0; w < q->window_count; w++)
+        n += q->windows[w].count;
+    struct scheduled *v = arena_array(&m->arena, n + 1, sizeof *v);
+    ASSERT(v != NULL);
+    n = 0;
+    for (size_t w = 0; w < q->window_count; w++)
+        for (size_t i = 0; i < q->windows[w].count; i++) {
+            const struct machine_id *id = &q->windows[w].machines[i];
+            v[n++] = (struct scheduled){ key_kept(m, id->hostname, id->ip), id };
+        }
+    qsort(v, n, sizeof *v, by_key);
+    *ret_n = n;
+    return v;
 }
 
 static struct str schedule_refused(struct master *m, const struct operator_request *q)
@@ -70,20 +102,17 @@ static struct str schedule_refused(struct master *m, const struct operator_reque
             struct str why = machine_refused(m, &x->machines[i]);
             if (why.p != NULL)
                 return why;
-            for (size_t v = 0; v <= w; v++)
-                for (size_t j = 0; j < (v == w ? i : q->windows[v].count); j++)
-                    if (same_machine(&x->machines[i], &q->windows[v].machines[j]))
-                        return act_keep_fmt(m, "Machine '%.*s' appears more than once in the schedule",
-                                        STR_ARG(machine_text(m, &x->machines[i])));
         }
     }
+    size_t n;
+    const struct scheduled *v = schedule_sorted(m, q, &n);
+    for (size_t i = 1; i < n; i++)
+        if (str_eq(v[i].key, v[i - 1].key))
+            return act_keep_fmt(m, "Machine '%.*s' appears more than once in the schedule", STR_ARG(machine_text(m, v[i].id)));
     for (const struct machine *mc = m->machines; mc != NULL; mc = mc->hh.next) {
         struct machine_id id = { str_of(mc->hostname), str_of(mc->ip) };
-        bool found = false;
-        for (size_t w = 0; w < q->window_count; w++)
-            for (size_t i = 0; i < q->windows[w].count; i++)
-                found = found || same_machine(&q->windows[w].machines[i], &id);
-        if (mc->mode == MACHINE_DOWN && !found)
+        struct scheduled wanted = { key_kept(m, id.hostname, id.ip), &id };
+        if (mc->mode == MACHINE_DOWN && bsearch(&wanted, v, n, sizeof *v, by_key) == NULL)
             return act_keep_fmt(m, "Machine '%.*s' is deactivated and cannot be removed from the schedule",
                             STR_ARG(machine_text(m, &id)));
     }
@@ -139,15 +168,12 @@ void operator_schedule(struct master *m, struct request_ref r, const struct oper
     pending_store(m, p, &rec, 1);
 }
 
-static const struct window *window_of(const struct window *w, size_t n, const struct machine *mc)
+static void machine_mark(const struct master *m, const struct machine_id *id, bool marked)
 {
-    struct machine_id id = { str_of(mc->hostname), str_of(mc->ip) };
+    struct machine *mc = machine_find(m, id->hostname, id->ip);
 
-    for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < w[i].count; j++)
-            if (same_machine(&w[i].machines[j], &id))
-                return &w[i];
-    return NULL;
+    if (mc != NULL)
+        mc->marked = marked;
 }
 
 /* Machines follow the schedule: new ones drain, those that left are up again. */
@@ -155,8 +181,13 @@ static void schedule_apply(struct master *m, bool tell)
 {
     struct machine *mc, *next;
 
+    for (size_t i = 0; i < m->window_count; i++)
+        for (size_t j = 0; j < m->windows[i].count; j++)
+            machine_mark(m, &m->windows[i].machines[j], true);
     HASH_ITER(hh, m->machines, mc, next) {
-        if (mc->mode == MACHINE_DOWN || window_of(m->windows, m->window_count, mc) != NULL)
+        bool stays = mc->mode == MACHINE_DOWN || mc->marked;
+        mc->marked = false;
+        if (stays)
             continue;
         struct machine_id id = { act_keep(m, str_of(mc->hostname)), act_keep(m, str_of(mc->ip)) };
         machine_drop(m, mc);
@@ -215,13 +246,13 @@ void operator_machines(struct master *m, struct request_ref r, const struct oper
     if (!down) { /* they leave the schedule too */
         struct window *w = windows_copy(windows_view(m, m->windows, m->window_count), m->window_count);
         size_t kept = 0;
+        for (size_t i = 0; i < p->machine_count; i++)
+            machine_mark(m, &p->machines[i], true);
         for (size_t i = 0; i < m->window_count; i++) {
             size_t left = 0;
             for (size_t j = 0; j < w[i].count; j++) {
-                bool leaves = false;
-                for (size_t k = 0; k < p->machine_count; k++)
-                    leaves = leaves || same_machine(&w[i].machines[j], &p->machines[k]);
-                if (leaves) {
+                const struct machine *mc = machine_find(m, w[i].machines[j].hostname, w[i].machines[j].ip);
+                if (mc != NULL && mc->marked) {
                     free((void *)(uintptr_t)w[i].machines[j].hostname.p);
                     free((void *)(uintptr_t)w[i].machines[j].ip.p);
                 } else {
@@ -234,6 +265,8 @@ void operator_machines(struct master *m, struct request_ref r, const struct oper
             else
                 w[kept++] = w[i];
         }
+        for (size_t i = 0; i < p->machine_count; i++)
+            machine_mark(m, &p->machines[i], false);
         p->windows = w;
         p->window_count = kept;
         recs[n++] = (struct registry_record){ .kind = RECORD_SCHEDULE, .windows = windows_view(m, w, kept),

@@ -237,6 +237,7 @@ struct lost_agent { /* owned by master->lost */
 struct machine { /* owned by master->machines; UP ones are not kept */
     char *hostname, *ip;
     enum machine_mode mode;
+    bool marked;                 /* false but within one step */
     int64_t start_ns, duration_ns;
     struct inverse_status *statuses;
     UT_hash_handle hh;           /* key: "hostname/ip", the hostname in lower case */

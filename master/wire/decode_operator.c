@@ -94,13 +94,23 @@ static int take_resources_call(Mesos__V1__Master__Call *c, struct decoded *d, st
     return take_operation(d, &op, id_of(agent), err);
 }
 
+/* Of one call: each is a record that is stored in one batch with the others. */
+enum { OPERATOR_ENTRIES_MAX = 100000 };
+
+static int too_many(const char *what, size_t n, struct error *err)
+{
+    return error_set(err, ERR_LIMIT, "%zu %s in one call; up to %d are taken", n, what, (int)OPERATOR_ENTRIES_MAX);
+}
+
 static int take_weights(Mesos__V1__WeightInfo **v, size_t n, struct decoded *d, struct error *err)
 {
     struct weight_value *w = arena_array(&d->arena, n + 1, sizeof *w);
 
     set(d, OPERATOR_UPDATE_WEIGHTS);
+    if (n > OPERATOR_ENTRIES_MAX)
+        return too_many("weights", n, err);
     if (w == NULL)
-        return error_set(err, ERR_NOMEM, "%zu weights are too many", n);
+        return error_set(err, ERR_NOMEM, "out of memory for %zu weights", n);
     for (size_t i = 0; i < n; i++)
         w[i] = (struct weight_value){ str_of(v[i]->role), v[i]->weight };
     d->op.weights = w;
@@ -113,8 +123,10 @@ static int take_machines(Mesos__V1__MachineID **v, size_t n, enum operator_type 
     struct machine_id *ids = arena_array(&d->arena, n + 1, sizeof *ids);
 
     set(d, type);
+    if (n > OPERATOR_ENTRIES_MAX)
+        return too_many("machines", n, err);
     if (ids == NULL)
-        return error_set(err, ERR_NOMEM, "%zu machines are too many", n);
+        return error_set(err, ERR_NOMEM, "out of memory for %zu machines", n);
     for (size_t i = 0; i < n; i++)
         ids[i] = (struct machine_id){ str_of(v[i]->hostname), str_of(v[i]->ip) };
     d->op.machines = ids;
@@ -130,9 +142,11 @@ static int take_quota_configs(struct str update, struct decoded *d, struct error
 
     while (wire_field_next(&rest, &f) == 1)
         n += f.number == 2;
+    if (n > OPERATOR_ENTRIES_MAX)
+        return too_many("quotas", n, err);
     d->quotas = arena_array(&d->arena, n + 1, sizeof *d->quotas);
     if (d->quotas == NULL)
-        return error_set(err, ERR_NOMEM, "%zu quotas are too many", n);
+        return error_set(err, ERR_NOMEM, "out of memory for %zu quotas", n);
     rest = update;
     while (wire_field_next(&rest, &f) == 1) {
         if (f.number != 2)

@@ -163,6 +163,8 @@ static struct drain drain_of(struct str info)
     return d;
 }
 
+enum { SCHEDULE_MACHINES_MAX = 100000 }; /* a record of the store each */
+
 int windows_of_schedule(struct str schedule, struct arena *arena, const struct maintenance_window **ret, size_t *ret_n,
                         struct error *err)
 {
@@ -174,6 +176,12 @@ int windows_of_schedule(struct str schedule, struct arena *arena, const struct m
     struct maintenance_window *v = arena_array(arena, s->n_windows + 1, sizeof *v);
     if (v == NULL)
         return error_set(err, ERR_NOMEM, "a schedule of %zu windows is too large", s->n_windows);
+    size_t machines = 0;
+    for (size_t i = 0; i < s->n_windows; i++)
+        machines += s->windows[i]->n_machine_ids;
+    if (machines > SCHEDULE_MACHINES_MAX || s->n_windows > SCHEDULE_MACHINES_MAX)
+        return error_set(err, ERR_LIMIT, "a schedule of %zu windows and %zu machines; up to %d are taken", s->n_windows, machines,
+                         (int)SCHEDULE_MACHINES_MAX);
     for (size_t i = 0; i < s->n_windows; i++) {
         const Mesos__V1__Maintenance__Window *w = s->windows[i];
         struct machine_id *ids = arena_array(arena, w->n_machine_ids + 1, sizeof *ids);
