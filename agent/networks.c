@@ -1,13 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Container networks at the border of the containerizer: their flags, and what statuses say of them. Source: reference, §11, §21 and §26. */
+/* Container networks at the border of the containerizer: what containers ask for, the flags, what statuses say. Source: reference, §11, §21 and §26. */
 #include "agent/shell.h"
 
 #include "agent/api.h"
 #include "agent/isolation/containerizer.h"
+#include "agent/spec.h"
 #include "agent/wire/decode.h"
 #include "common/io/credentials.h"
+#include "common/wire/guard.h"
 #include "common/wire/json.h"
 #include "proto/mesos_internal.pb-c.h"
+
+/* --- what a container joins --- */
+
+static int add_network(const Mesos__V1__NetworkInfo *info, struct arena *arena, struct container_network *ret, struct error *err)
+{
+    CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(1 << 20);
+
+    if (!WIRE_PACK(&b, info))
+        return error_set(err, ERR_LIMIT, "network '%.80s': its NetworkInfo is over %zu bytes", info->name, b.max);
+    *ret = (struct container_network){ arena_str(arena, str_of(info->name)).p, arena_str(arena, sbuf_view(&b)) };
+    return ret->name != NULL && ret->info.p != NULL ? 0 : error_set(err, ERR_NOMEM, "out of memory for networks");
+}
+
+int spec_networks(const Mesos__V1__ContainerInfo *c, struct arena *arena, struct container_spec *ret, struct error *err)
+{
+    struct container_network *v = arena_array(arena, c->n_network_infos + 1, sizeof *v);
+    int rc = v == NULL ? error_set(err, ERR_NOMEM, "out of memory for networks") : 0;
+
+    ret->networks = v;
+    ret->hostname = c->hostname;
+    if (c->type == MESOS__V1__CONTAINER_INFO__TYPE__DOCKER)
+        return rc; /* spec_docker */
+    for (size_t i = 0; i < c->n_network_infos && rc == 0; i++)
+        if (c->network_infos[i]->name != NULL && c->network_infos[i]->name[0] != 0)
+            rc = add_network(c->network_infos[i], arena, &v[ret->network_count++], err);
+    return rc;
+}
+
+/* --- flags --- */
 
 /* Folders are separated by ':' or ','; plugins know only the first. */
 static const char *plugin_folders(struct arena *arena, const char *value)
@@ -46,6 +77,8 @@ int networks_options(struct shell *s, struct arena *arena, struct containerizer_
         return default_dns(f->default_container_dns, arena, &o->default_container_dns, err);
     return 0;
 }
+
+/* --- statuses --- */
 
 /* Of the container that a status names, if it is one of the executor's, else of the executor's own. */
 struct str networks_of_status(void *ctx, const struct agent_status_fill *fill, const Mesos__V1__ContainerID *id)

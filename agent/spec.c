@@ -189,24 +189,6 @@ void spec_executor_resources(const struct agent_executor *e, struct container_re
 
 /* --- container info --- */
 
-/* The networks that have a name; without one it is the parent's or the host's. */
-static int networks_of(const Mesos__V1__ContainerInfo *c, struct arena *arena, struct container_spec *ret, struct error *err)
-{
-    struct container_network *v = arena_array(arena, c->n_network_infos, sizeof *v);
-
-    ret->networks = v;
-    ret->hostname = c->hostname;
-    for (size_t i = 0; i < c->n_network_infos && v != NULL; i++) {
-        CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(1 << 20);
-        if (c->network_infos[i]->name == NULL || c->network_infos[i]->name[0] == 0)
-            continue;
-        if (!WIRE_PACK(&b, c->network_infos[i]))
-            return error_set(err, ERR_LIMIT, "network '%.80s': its NetworkInfo is over %zu bytes", c->network_infos[i]->name, b.max);
-        v[ret->network_count++] = (struct container_network){ c->network_infos[i]->name, arena_str(arena, sbuf_view(&b)) };
-    }
-    return v != NULL || c->n_network_infos == 0 ? 0 : error_set(err, ERR_NOMEM, "out of memory for networks");
-}
-
 /* A folder in the sandbox of the container, or in that of its parent, where the containers of a task group find each
  * other. It is made when it is missing, and belongs to whom the sandbox belongs. */
 static int sandbox_volume(const Mesos__V1__Volume *v, const char *sandbox, struct arena *arena,
@@ -392,7 +374,7 @@ static int fill_container(const struct shell *s, const Mesos__V1__ContainerInfo 
     ret->volumes = v;
     if (c == NULL)
         return 0;
-    rc = networks_of(c, arena, ret, err);
+    rc = spec_networks(c, arena, ret, err);
     for (size_t i = 0; i < n && rc == 0; i++)
         rc = volume_of(c->volumes[i], ret->sandbox, arena, &v[ret->volume_count++], err);
     if (rc == 0 && c->rlimit_info != NULL)
@@ -511,6 +493,9 @@ int spec_executor(struct shell *s, const struct agent_executor *e, struct arena 
         rc = fill_container(s, m->container, total.n, &env, arena, ret, err);
     if (rc != 0)
         return rc;
+    if (ret->network_count != 0 && str_starts(str_of(s->endpoint), STR("127.")))
+        return error_set(err, ERR_INVALID, "No container is created: from network '%.60s' its executor cannot reach this agent at %s; start "
+                         "the agent with an --ip or --advertise_ip that containers reach", ret->networks[0].name, s->endpoint);
     if (ret->network_count != 0)
         spec_env_put(&env, "LIBPROCESS_IP", "0.0.0.0"); /* the agent's address is not one of the container's */
     ret->command.env_count = env.n;

@@ -17,6 +17,8 @@ void spec_env_put(struct spec_env *l, const char *name, const char *value); /* n
 /* Of a secret that carries its value. what is its owner's kind and name in the error. */
 int spec_secret(const Mesos__V1__Secret *s, const char *kind, const char *name, struct str *ret, struct error *err);
 
+/* The networks that the container joins instead of its parent's or the host's (networks.c). */
+int spec_networks(const Mesos__V1__ContainerInfo *c, struct arena *arena, struct container_spec *ret, struct error *err);
 int spec_image(const Mesos__V1__Image *m, struct arena *arena, const struct container_image **ret, struct error *err);
 /* Type DOCKER. volumes: the spec's, with room for one more per parameter; env the same. */
 int spec_docker(const Mesos__V1__ContainerInfo *container, struct spec_env *env, struct container_volume *volumes,

@@ -161,6 +161,8 @@ static int take_text(struct filling *f, const char *key, const char *value)
         f->spec->share_pid_namespace = true;
     else if (str_is(str_of(key), "ipc") && str_is(str_of(value), "host"))
         f->spec->ipc = CONTAINER_IPC_SHARE_PARENT;
+    else if (str_is(str_of(key), "hostname"))
+        f->spec->hostname = value;
     else if (str_is(str_of(key), "privileged"))
         f->spec->privileged = str_is(str_of(value), "true");
     else if (str_is(str_of(key), "entrypoint") && !c->shell)
@@ -186,7 +188,7 @@ static const struct {
     { "env", "e", take_env },           { "volume", "v", take_volume },       { "ulimit", NULL, take_ulimit },
     { "shm-size", NULL, take_size },    { "workdir", "w", take_text },        { "user", "u", take_text },
     { "pid", NULL, take_text },         { "ipc", NULL, take_text },           { "privileged", NULL, take_text },
-    { "entrypoint", NULL, take_text },  { "label", "l", take_nothing },       { "name", NULL, take_nothing },
+    { "hostname", "h", take_text },     { "entrypoint", NULL, take_text },  { "label", "l", take_nothing },       { "name", NULL, take_nothing },
     { "rm", NULL, take_nothing },       { "log-driver", NULL, take_nothing }, { "log-opt", NULL, take_nothing },
     { "restart", NULL, take_nothing },  { "init", NULL, take_nothing },       { "tty", "t", take_nothing },
     { "interactive", "i", take_nothing },
@@ -200,7 +202,7 @@ static int take_parameter(struct filling *f, const Mesos__V1__Parameter *p)
             return parameters[i].take(f, parameters[i].name, p->value);
     }
     return bad(f, p->key, p->value, "this parameter of docker run is not built; known are env, volume, ulimit, shm-size, workdir, user, "
-                                    "pid, ipc, privileged, entrypoint, label");
+                                    "pid, ipc, privileged, entrypoint, hostname, label");
 }
 
 /* The network that stands for Docker's bridge: the name that Marathon has for it (--mesos_bridge_name). */

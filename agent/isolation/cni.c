@@ -162,11 +162,38 @@ static int store_network(struct container *c, const struct container_network *n,
     return store_text(folder, "network.conf", sbuf_view(&text), 0600, err);
 }
 
+static void mount_file(const struct container *c, struct launch *l, const char *from, const char *to)
+{
+    launch_mount(l, &(struct launch_mount_spec){ .source = from, .target = to, .flags = MS_BIND,
+                                                 .make = c->root_workdir != NULL ? LAUNCH_MAKE_FILE_ANEW : LAUNCH_MAKE_FILE });
+}
+
+/* What is nested in a container with networks sees that one's files with its mounts, unless its root is another one. */
+static void mount_files_of_parent(const struct container *c, struct launch *l)
+{
+    static const char *const files[] = { "hosts", "hostname", "resolv.conf" };
+    const struct container *owner = c->parent;
+    while (owner != NULL && owner->cni == NULL)
+        owner = owner->parent;
+    if (owner == NULL || c->class == CONTAINER_CLASS_DEBUG || (c->root_workdir == NULL && c->parent->root_workdir == NULL))
+        return;
+    l->flags |= LAUNCH_NEW_MNT_NS;
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        char from[4096], to[32];
+        struct error ignored;
+        (void)snprintf(to, sizeof to, "/etc/%s", files[i]);
+        if (path_of(owner, files[i], from, &ignored) == 0 && access(from, F_OK) == 0)
+            mount_file(c, l, from, to);
+    }
+}
+
 static int prepare(struct container *c, const struct container_spec *spec, struct launch *l, struct error *err)
 {
     char path[4096];
-    if (spec->network_count == 0)
+    if (spec->network_count == 0) {
+        mount_files_of_parent(c, l);
         return 0;
+    }
     if (!is_configured(c->iso))
         return error_set(err, ERR_NOT_FOUND, "Unknown CNI network '%.80s': this agent has no container networks; start it with "
                          "--network_cni_config_dir and --network_cni_plugins_dir", spec->networks[0].name);
@@ -268,11 +295,6 @@ static int read_networks(struct container *c, struct cni_result *results, size_t
     return rc;
 }
 
-static void mount_file(struct launch *l, const char *from, const char *to)
-{
-    launch_mount(l, &(struct launch_mount_spec){ .source = from, .target = to, .flags = MS_BIND, .make = LAUNCH_MAKE_FILE });
-}
-
 /* The three files, and the mounts that put them where programs look. Without DNS servers the host's resolv.conf stays. */
 static int make_files(struct container *c, const struct cni_result *results, size_t count, const struct cJSON *dns, struct error *err)
 {
@@ -285,15 +307,15 @@ static int make_files(struct container *c, const struct cni_result *results, siz
         store_text(folder, "hostname", str_of(c->cni->hostname), 0644, err) != 0)
         return -(int)err->code;
     (void)path_of(c, "hosts", path, err);
-    mount_file(c->launch, path, "/etc/hosts");
+    mount_file(c, c->launch, path, "/etc/hosts");
     (void)path_of(c, "hostname", path, err);
-    mount_file(c->launch, path, "/etc/hostname");
+    mount_file(c, c->launch, path, "/etc/hostname");
     if (!cni_resolv_text(dns, &resolv))
         return 0;
     if (store_text(folder, "resolv.conf", sbuf_view(&resolv), 0644, err) != 0)
         return -(int)err->code;
     (void)path_of(c, "resolv.conf", path, err);
-    mount_file(c->launch, path, "/etc/resolv.conf");
+    mount_file(c, c->launch, path, "/etc/resolv.conf");
     return 0;
 }
 

@@ -101,6 +101,7 @@ int spec_copy(const struct container_spec *spec, struct arena *arena, struct con
     if (task != NULL)
         copy_command(&c, task);
     ret->task_command = task;
+    ret->seccomp_profile = text(&c, spec->seccomp_profile);
     ret->docker_user = text(&c, spec->docker_user);
     ret->entrypoint = text(&c, spec->entrypoint);
     ret->rlimits = array(&c, spec->rlimits, spec->rlimit_count, sizeof *spec->rlimits);

@@ -5,11 +5,13 @@ nothing is left behind, also when the agent is killed at any point. All of it in
 machine's network stays as it is."""
 import os, sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from cluster import *
+from registry import *
+from scheduler import *
 
 PLUGINS = next((d for d in ("/usr/lib/cni", "/opt/cni/bin") if os.path.exists(d + "/bridge")), None)
 HOST = "10.98.0.1"  # the agent's address, which containers reach
 MISSING = ("needs root" if not IS_ROOT else "no CNI plugins (containernetworking-plugins)" if PLUGINS is None else
+           "no skopeo, docker-registry or busybox" if not all(shutil.which(p) for p in ("skopeo", "docker-registry", "busybox")) else
            "no iptables" if not shutil.which("iptables", path="/usr/sbin:/sbin:" + os.environ["PATH"]) else None)
 
 if not MISSING and os.environ.get("STOA_OWN_NETWORK") != "1":
@@ -83,8 +85,10 @@ def _():
     open(f"{conf}/broken", "w").write("{")
     dns = {"mesos": [{"network_mode": "CNI", "network_name": "two", "dns": {"nameservers": ["10.78.0.53"], "search": ["example.org"]}}]}
     dev = Dev(agent_flags=["ip=0.0.0.0", f"advertise_ip={HOST}", f"network_cni_config_dir={conf}", f"network_cni_plugins_dir={own},{PLUGINS}",
-                           "default_container_dns=" + json.dumps(dns), "recovery_timeout=30secs"],
-              marathon_flags=["mesos_bridge_name=bridged"])
+                           "default_container_dns=" + json.dumps(dns), "recovery_timeout=30secs", "containerizers=docker,mesos",
+                           "isolation=cgroups/cpu,cgroups/mem,filesystem/linux,docker/runtime", "image_providers=docker",
+                           f"docker_store_dir={scratch()}/store"],
+              marathon_flags=["mesos_bridge_name=mesos-bridge"])
     dev.deploy(app("/a", 'cat /etc/hosts /etc/hostname > files; hostname > name; exec "$STOA" hello --port=8080',
                    container={"type": "MESOS", "portMappings": [{"containerPort": 8080, "name": "web"}]}))
     t = get(dev.marathon, "/v2/apps/a/tasks").json["tasks"][0]
@@ -148,9 +152,9 @@ def _():
 def _():
     if MISSING:
         raise Skip(MISSING)
-    d = network("bridged", 79)
+    d = network("mesos-bridge", 79, bridge="br-three")
     del d["name"]
-    open(f"{conf}/bridged.conf", "w").write(json.dumps({"name": "bridged", "type": "mesos-cni-port-mapper", "chain": "X", "excludeDevices": ["x"],
+    open(f"{conf}/mesos-bridge.conf", "w").write(json.dumps({"name": "mesos-bridge", "type": "mesos-cni-port-mapper", "chain": "X", "excludeDevices": ["x"],
                                                          "delegate": {**d, "isDefaultGateway": True}}))
     dev.deploy(app("/b", 'env > env; exec "$STOA" hello --port=8080', networks=[{"mode": "container/bridge"}],
                    container={"type": "MESOS", "portMappings": [{"containerPort": 8080, "hostPort": 0, "name": "web"}]},
@@ -184,6 +188,34 @@ def _():
     out = open(glob.glob(f"{dev.work_dir}/agent*/slaves/*/frameworks/*/executors/*/runs/latest/tasks/*client*/stdout")[0]).read()
     check(f"{ip} " in out and os.readlink("/proc/self/ns/net") not in out, "what the client sees: " + out)
     http_request("DELETE", dev.marathon, "/v2/pods/pod?force=true")
+    nothing_left()
+
+
+@case("images: files of the network in the image's root, for a pod's containers too; DOCKER with BRIDGE and USER")
+def _():
+    if MISSING:
+        raise Skip(MISSING)
+    base = Registry().push("test/base", [base_layer()], Env=["PATH=/bin"])
+    c = {"resources": {"cpus": 0.1, "mem": 32}, "exec": {"command": {"shell": "cat /etc/hosts /etc/hostname; sleep 1000"}}}
+    pod = {"id": "/imaged", "networks": [{"mode": "container", "name": "one"}], "scaling": {"kind": "fixed", "instances": 1}, "containers": [
+        {"name": "imaged", "image": {"kind": "DOCKER", "id": base}, **c}]}
+    equal(post(dev.marathon, "/v2/pods", pod).status, 201, "POST /v2/pods")
+    st = wait_for("the pod is stable", lambda: (lambda p: p["status"] == "STABLE" and p)(get(dev.marathon, "/v2/pods/imaged::status").json))
+    ip = st["instances"][0]["networks"][0]["addresses"][0]
+    out = glob.glob(f"{dev.work_dir}/agent*/slaves/*/frameworks/*/executors/*/runs/latest/tasks/*.imaged.*/stdout")[0]
+    wait_for("the client sees the pod's address", lambda: f"\n{ip} " in open(out).read())
+    http_request("DELETE", dev.marathon, "/v2/pods/imaged?force=true")
+    fw = Framework(dev.master)
+    for id, network in (("bridge", {"network": "BRIDGE"}), ("user", {"network": "USER"})):
+        t = task(id, "cat /etc/hosts; hostname; sleep 1000", container={"type": "DOCKER", "docker": {"image": base, **network, "port_mappings": [
+            {"host_port": 31900, "container_port": 80}]}, "network_infos": [{"name": "one"}], "hostname": "box"})
+        fw.launch(t, cpus=1)
+        info = fw.update(id, "TASK_RUNNING")["container_status"]["network_infos"][0]
+        equal((info["name"], info["port_mappings"][0]["host_port"]), ("mesos-bridge" if id == "bridge" else "one", 31900), f"network of {id}")
+        wait_for("what it sees", lambda: f"{info['ip_addresses'][0]['ip_address']} box\n" in sandbox(id, "stdout") and sandbox(id, "stdout").endswith("box\n"))
+        fw.kill(id)
+        fw.update(id, "TASK_KILLED")
+    fw.end()
     nothing_left()
 
 
