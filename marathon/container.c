@@ -2,6 +2,8 @@
 /* Source: marathon-behaviour §2 and §5 (networks, port mappings); names of the fields: mesos.v1.ContainerInfo. */
 #include "marathon/container.h"
 
+#include <stdio.h>
+
 /* A Secret by value under this key. */
 static void put_secret(struct jsonw *w, const char *key, struct str name, const struct list *secrets)
 {
@@ -136,6 +138,59 @@ void container_put_secret(struct jsonw *w, struct str name, const struct list *s
     jsonw_close(w);
 }
 
+/* --- external volumes ----------------------------------------------------------------------------------- */
+#define DVDI_PREFIX "dvdi/"
+
+static struct str option(const struct external_info *e, struct str key)
+{
+    LIST_EACH(e->options, struct kv, o)
+    if (str_eq(o->k, key))
+        return o->v;
+    return STR("");
+}
+
+/* What the driver is told: its options without the prefix, and the size. */
+static void put_driver_options(struct jsonw *w, const struct external_info *e)
+{
+    jsonw_key_open(w, "driver_options");
+    jsonw_key_array(w, "parameter");
+    LIST_EACH(e->options, struct kv, o)
+    {
+        if (!str_starts(o->k, STR(DVDI_PREFIX)) || str_is(o->k, DVDI_PREFIX "driver"))
+            continue;
+        jsonw_open(w);
+        jsonw_key_s(w, "key", str_sub(o->k, sizeof DVDI_PREFIX - 1, o->k.n));
+        jsonw_key_s(w, "value", o->v);
+        jsonw_close(w);
+    }
+    if (e->size.has) {
+        char text[32];
+        (void)snprintf(text, sizeof text, "%lld", (long long)e->size.v);
+        jsonw_open(w);
+        jsonw_key_c(w, "key", "size");
+        jsonw_key_c(w, "value", text);
+        jsonw_close(w);
+    }
+    jsonw_array_close(w);
+    jsonw_close(w);
+}
+
+void container_put_external(struct jsonw *w, const struct external_info *e, bool docker)
+{
+    if (docker) { /* the driver is named in "docker" */
+        jsonw_key_s(w, "host_path", e->name);
+        return;
+    }
+    jsonw_key_open(w, "source");
+    jsonw_key_c(w, "type", "DOCKER_VOLUME");
+    jsonw_key_open(w, "docker_volume");
+    jsonw_key_s(w, "driver", option(e, STR(DVDI_PREFIX "driver")));
+    jsonw_key_s(w, "name", e->name);
+    put_driver_options(w, e);
+    jsonw_close(w);
+    jsonw_close(w);
+}
+
 static const char *docker_network(const struct list *networks)
 {
     LIST_EACH(*networks, struct network, n)
@@ -148,9 +203,11 @@ static const char *docker_network(const struct list *networks)
     return "HOST";
 }
 
-void container_put_docker(struct jsonw *w, const struct docker *d, const struct list *networks, const struct container_port *ports,
+void container_put_docker(struct jsonw *w, const struct container *c, const struct list *networks, const struct container_port *ports,
                           size_t port_count)
 {
+    const struct docker *d = c->docker;
+
     jsonw_key_open(w, "docker");
     jsonw_key_s(w, "image", d->image);
     jsonw_key_c(w, "network", docker_network(networks));
@@ -169,5 +226,10 @@ void container_put_docker(struct jsonw *w, const struct docker *d, const struct 
     }
     jsonw_array_close(w);
     jsonw_key_bool(w, "force_pull_image", d->force_pull.v);
+    LIST_EACH(c->volumes, struct volume, v)
+    if (v->external != NULL) {
+        jsonw_key_s(w, "volume_driver", option(v->external, STR(DVDI_PREFIX "driver")));
+        break;
+    }
     jsonw_close(w);
 }

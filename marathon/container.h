@@ -18,13 +18,15 @@ struct container_port {
 /* pull_secret: name of the secret with the registry's credentials; empty: none. */
 void container_put_image(struct jsonw *w, struct str image, bool force_pull, struct str pull_secret, const struct list *secrets);
 /* The key "docker" for the Docker engine; its network is that of the app's first one, ports those that lead into the container. */
-void container_put_docker(struct jsonw *w, const struct docker *d, const struct list *networks, const struct container_port *ports,
+void container_put_docker(struct jsonw *w, const struct container *c, const struct list *networks, const struct container_port *ports,
                           size_t port_count);
 void container_put_linux(struct jsonw *w, const struct linux_info *l);
 void container_put_terminal(struct jsonw *w, bool tty);
 /* One NetworkInfo for each network that is not the host's. */
 void container_put_networks(struct jsonw *w, const struct list *networks, struct str bridge_name,
                             const struct container_port *ports, size_t port_count);
+/* What a Volume says of an external one: its driver and name; with docker, which names the driver itself, the name alone. */
+void container_put_external(struct jsonw *w, const struct external_info *e, bool docker);
 /* The key "source" of a Volume that holds this secret; secrets: struct kv of names and contents. */
 void container_put_secret(struct jsonw *w, struct str name, const struct list *secrets);
 

@@ -60,7 +60,7 @@ static const struct flag table[] = {
               "A group update removes what it leaves out only with prune=true."),
     FLAG_BOOL(T, ha, "ha", "true", "Accepted: there are several instances with --zk."),
     FLAG_BOOL(T, disable_ha, "disable_ha", "false", "The opposite."),
-    FLAG_STRING(T, executor, "executor", "//cmd", "Executor of apps; only //cmd is built."),
+    FLAG_STRING(T, executor, "executor", "//cmd", "Executor of apps that name none: a path in the sandbox or on the agent, or //cmd for the agent's own."),
     FLAG_STRING(T, env_vars_prefix, "env_vars_prefix", "",
                 "Put before HOST and PORT* in the environment of tasks."),
     FLAG_INT(T, local_port_min, "local_port_min", "10000", 1, 65535,
@@ -227,7 +227,6 @@ static int check(const struct marathon_flags *f, struct error *err)
         { f->plugin_dir != NULL || f->plugin_conf != NULL, "plugin_dir", "leave it out" },
         { f->default_accepted_resource_roles != NULL, "default_accepted_resource_roles",
           "use --accepted_resource_roles_default_behavior" },
-        { f->executor[0] != '\0' && !str_is(str_of(f->executor), "//cmd"), "executor", "leave it at //cmd" },
     };
 
     for (size_t i = 0; i < sizeof unbuilt / sizeof unbuilt[0]; i++)
@@ -309,6 +308,7 @@ int marathon_flags_config(const struct marathon_flags *f, struct marathon_config
                        : str_is(str_of(roles), "reserved") ? ROLES_RESERVED
                                                            : ROLES_ANY;
     c->checks_max = (unsigned)f->max_concurrent_checks;
+    c->executor = str_of(f->executor);
     c->secrets = flag_list_has(f->enable_features, "secrets");
     c->secret_store = f->secrets_dir != NULL;
     c->gpus = flag_list_has(f->enable_features, "gpu_resources");

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "common/wire/jsonw.h"
+#include "marathon/api/encode.h"
 #include "marathon/container.h"
 #include "marathon/core/pathid.h"
 #include "marathon/core/taskenv.h"
@@ -316,17 +317,19 @@ static struct container_port *mapped_ports(const struct launch *l, struct arena 
     return v;
 }
 
-static void put_volumes(struct jsonw *w, const struct list *volumes, const struct list *secrets)
+static void put_volumes(struct jsonw *w, const struct list *volumes, bool docker, const struct list *secrets)
 {
     LIST_EACH(*volumes, struct volume, v)
     {
-        if (v->host_path.p == NULL && v->secret.p == NULL)
-            continue;
+        if (v->persistent != NULL)
+            continue; /* a resource */
         jsonw_open(w);
         jsonw_key_c(w, "mode", v->mode.v == MODE_RO || v->secret.p != NULL ? "RO" : "RW");
         jsonw_key_s(w, "container_path", v->container_path);
         if (v->secret.p != NULL)
             container_put_secret(w, v->secret, secrets);
+        else if (v->external != NULL)
+            container_put_external(w, v->external, docker);
         else
             jsonw_key_s(w, "host_path", v->host_path);
         jsonw_close(w);
@@ -352,7 +355,7 @@ static const char *container(const struct launch *l, const struct marathon_confi
     bool is_docker = ct != NULL && ct->docker != NULL && ct->type.v == ENGINE_DOCKER;
     jsonw_key_c(&w, "type", is_docker ? "DOCKER" : "MESOS");
     if (is_docker)
-        container_put_docker(&w, ct->docker, &app->networks, ports, n);
+        container_put_docker(&w, ct, &app->networks, ports, n);
     else if (ct != NULL && ct->docker != NULL)
         container_put_image(&w, ct->docker->image, ct->docker->force_pull.v,
                             ct->docker->pull_config != NULL ? ct->docker->pull_config->secret : STR(""), secrets);
@@ -361,12 +364,92 @@ static const char *container(const struct launch *l, const struct marathon_confi
     container_put_networks(&w, &app->networks, c->bridge_name, ports, n);
     jsonw_key_array(&w, "volumes");
     if (ct != NULL)
-        put_volumes(&w, &ct->volumes, secrets);
+        put_volumes(&w, &ct->volumes, is_docker, secrets);
     jsonw_array_close(&w);
     jsonw_close(&w);
     json = text(a, sbuf_view(&b));
     sbuf_done(&b);
     return json;
+}
+
+/* --- custom executors ------------------------------------------------------------------------------------- */
+/* p NULL: the agent's own. */
+static struct str executor_path(const struct app *app, const struct marathon_config *c)
+{
+    struct str path = app->executor.n != 0 ? app->executor : c->executor;
+
+    return path.n == 0 || str_is(path, "//cmd") ? (struct str){ NULL, 0 } : path;
+}
+
+static void put_quoted(struct sbuf *b, struct str s)
+{
+    sbuf_char(b, '\'');
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] == '\'')
+            sbuf_c(b, "'\\''");
+        else
+            sbuf_char(b, s.p[i]);
+    sbuf_char(b, '\'');
+}
+
+/* The line that starts it: what is fetched need not be executable yet; the app's command is its arguments. */
+static const char *executor_line(struct str path, const struct app *app, struct arena *a)
+{
+    struct sbuf b = SBUF_INIT(CONTAINER_JSON_MAX);
+    const char *line;
+
+    sbuf_c(&b, "chmod ug+rx ");
+    put_quoted(&b, path);
+    sbuf_c(&b, " && exec ");
+    put_quoted(&b, path);
+    sbuf_char(&b, ' ');
+    if (app->cmd.p != NULL)
+        sbuf_str(&b, app->cmd);
+    else
+        LIST_EACH(app->args, struct str, arg)
+        {
+            sbuf_char(&b, ' ');
+            sbuf_str(&b, *arg);
+        }
+    line = text(a, sbuf_view(&b));
+    sbuf_done(&b);
+    return line;
+}
+
+/* It gets the definition of the app as the task's data. */
+static struct stoa_bytes definition(const struct app *app, struct arena *a)
+{
+    struct sbuf b = SBUF_INIT(64 << 20);
+    struct jsonw w = JSONW(&b);
+    struct str s;
+
+    value_encode(&schema_app, app, &w);
+    s = arena_str(a, sbuf_view(&b));
+    sbuf_done(&b);
+    return (struct stoa_bytes){ s.p, s.p != NULL ? s.n : 0 };
+}
+
+/* Moves command and container from the task to an executor of its own. */
+static bool with_executor(struct stoa_task *t, struct str path, const struct app *app, struct arena *a)
+{
+    struct stoa_executor *e = arena_alloc(a, sizeof *e);
+
+    if (e == NULL || t->command == NULL)
+        return false;
+    *e = (struct stoa_executor){ .id = arena_fmt(a, "marathon-%s", t->id).p,
+                                 .type = STOA_EXECUTOR_CUSTOM,
+                                 .name = t->name,
+                                 .command = *t->command,
+                                 .container_json = t->container_json };
+    e->command.value = executor_line(path, app, a);
+    e->command.no_shell = false;
+    e->command.argv = NULL;
+    e->command.argc = 0;
+    t->executor = e;
+    t->command = NULL;
+    t->container_json = NULL;
+    t->data = definition(app, a);
+    return e->id != NULL && e->command.value != NULL;
 }
 
 static int64_t limit_milli(const struct resource_limit *r)
@@ -400,6 +483,9 @@ bool task_build(struct stoa_task *ret, const struct launch *l, const struct stoa
         ret->cpus_limit_milli = limit_milli(app->resource_limits->cpus);
         ret->mem_limit_milli = limit_milli(app->resource_limits->mem);
     }
-    return ret->id != NULL && ret->name != NULL && ret->command != NULL && ret->discovery != NULL &&
-           ret->labels != NULL;
+    struct str executor = executor_path(app, c);
+    if (executor.p != NULL && !with_executor(ret, executor, app, a))
+        return false;
+    return ret->id != NULL && ret->name != NULL && (ret->command != NULL || ret->executor != NULL) &&
+           ret->discovery != NULL && ret->labels != NULL;
 }

@@ -300,6 +300,8 @@ int provision_start(struct container *c, const struct container_spec *spec, prov
 void provision_cancel(struct container *c)
 {
     struct provision *p = c->provision;
+    if (p == NULL)
+        return; /* refused at once: this agent runs no images */
     drop_waits(p);
     if (p->copy_pid > 0)
         (void)kill(p->copy_pid, SIGKILL); /* its end comes by on_copied */

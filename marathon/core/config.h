@@ -40,6 +40,7 @@ struct marathon_config {
     /* --enable_features */
     bool secrets, gpus, external_volumes, task_killing;
     bool secret_store; /* there is one: --secrets_dir */
+    struct str executor;       /* --executor: of apps that name none; "//cmd": the agent's command executor */
 };
 
 /* The defaults of the flags. */

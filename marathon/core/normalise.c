@@ -9,6 +9,7 @@ void marathon_config_init(struct marathon_config *c)
         .role = STR("*"),
         .bridge_name = STR("mesos-bridge"),
         .env_prefix = STR(""),
+        .executor = STR("//cmd"),
         .local_port_min = 10000,
         .local_port_max = 20000,
         .deployments_max = 100,

@@ -265,6 +265,35 @@ static void check_check(const struct app *a, const struct place *root, struct is
         issue_at(is, &p, "Only one of http, tcp, or command may be specified");
 }
 
+static void check_external(const struct app *a, const struct external_info *e, const struct place *p, struct issues *is)
+{
+    struct place pn = PLACE_FIELD(p, "name"), pp = PLACE_FIELD(p, "provider"), po = PLACE_FIELD(p, "options"),
+                 ps = PLACE_FIELD(p, "size");
+    bool driver = false;
+
+    if (str_is(e->provider, "csi")) {
+        issue_at(is, &pp, "provider csi is not supported by this version; use dvdi");
+        return;
+    }
+    if (!str_is(e->provider, "dvdi"))
+        issue_at(is, &pp, "is unknown provider '%.*s'; use dvdi", STR_ARG(str_sub(e->provider, 0, 100)));
+    if (e->name.n == 0)
+        issue_at(is, &pn, "not defined");
+    LIST_EACH(e->options, struct kv, o)
+    {
+        driver = driver || (str_is(o->k, "dvdi/driver") && o->v.n != 0);
+        if (str_index(o->k, '/') == o->k.n)
+            issue_at(is, &po, "option '%.*s' must be prefixed by its provider, as dvdi/%.*s", STR_ARG(str_sub(o->k, 0, 60)),
+                     STR_ARG(str_sub(o->k, 0, 60)));
+    }
+    if (!driver)
+        issue_at(is, &po, "must say dvdi/driver");
+    if (e->size.has && a->container->type.v == ENGINE_DOCKER)
+        issue_at(is, &ps, "must not be given with the DOCKER engine");
+    if (a->instances.v > 1 && !e->shared.v)
+        issue_at(is, p, "Number of instances is limited to 1 when declaring DVDI volumes in app [%.*s]", STR_ARG(str_sub(a->id, 0, 150)));
+}
+
 static void check_volume(const struct app *a, const struct volume *v, const struct validate_context *vc,
                          const struct place *p, struct issues *is)
 {
@@ -285,7 +314,7 @@ static void check_volume(const struct app *a, const struct volume *v, const stru
         if (!vc->config->external_volumes)
             feature(is, p, "external_volumes");
         else
-            issue_at(is, &pe, "external volumes are not supported by this version");
+            check_external(a, v->external, &pe, is);
     } else if (v->secret.p != NULL) {
         struct place ps = PLACE_FIELD(p, "secret");
         if (!vc->config->secrets)
@@ -489,7 +518,7 @@ static void check_roles(const struct app *a, const struct validate_context *vc, 
 static void check_numbers(const struct app *a, const struct validate_context *vc, const struct place *root,
                           struct issues *is)
 {
-    struct place pl = PLACE_FIELD(root, "resourceLimits"), pe = PLACE_FIELD(root, "executor");
+    struct place pl = PLACE_FIELD(root, "resourceLimits");
 
     if (a->gpus.v > 0) {
         if (!vc->config->gpus)
@@ -501,9 +530,6 @@ static void check_numbers(const struct app *a, const struct validate_context *vc
         check_limit(a->resource_limits->cpus, a->cpus.v, &pl, "cpus", is);
         check_limit(a->resource_limits->mem, a->mem.v, &pl, "mem", is);
     }
-    if (a->executor.n != 0 && !str_is(a->executor, "//cmd"))
-        issue_at(is, &pe, "custom executors are not supported by this version ('%.*s'); leave executor empty",
-                 STR_ARG(a->executor));
 }
 
 /* --- persistent volumes ---------------------------------------------------------------------------------- */

@@ -164,6 +164,83 @@ def _():
     call("DELETE", "/v2/apps/phoenix")
 
 
+def tasks_of(framework, app):
+    """What the master knows of the app's tasks, whatever became of them."""
+    name = ".".join(reversed(app.strip("/").split("/")))
+    return [t for f in get(dev.master, "/state").json["frameworks"] if f["name"] == framework
+            for t in f["tasks"] + f["completed_tasks"] if t["name"] == name]
+
+
+def told_to_master(framework, app):
+    return wait_for(f"a task of {app}", lambda: tasks_of(framework, app))[0]
+
+
+@case("executor: the app's command are the arguments of a custom executor, its definition is the task's data")
+def _():
+    counter = os.path.join(BUILD, "examples", "counter")
+    call("POST", "/v2/apps", sleeper("/custom", cmd="one two", executor=counter), 201)
+    t = wait_for("a task that ended well", lambda: [t for t in tasks_of("marathon", "/custom") if t["state"] == "TASK_FINISHED"], 60)[0]
+    equal(t["executor_id"], "marathon-" + t["id"], "executor")
+    check("TASK_RUNNING" in [s["state"] for s in t["statuses"]], str(t))
+    call("POST", "/v2/apps", sleeper("/custom-missing", executor="it's/not there"), 201)
+    f = wait_for("it fails", lambda: (dev.app("/custom-missing") or {}).get("lastTaskFailure"), 60)
+    equal(f["state"], "TASK_FAILED", "state")
+    for id in ("/custom", "/custom-missing"):
+        call("DELETE", f"/v2/apps{id}")
+
+
+IMAGE = {"image": "no.such/image", "forcePullImage": True, "privileged": True, "parameters": [{"key": "workdir", "value": "/x"}]}
+EXTERNAL = {"containerPath": "/data", "mode": "RW", "external": {"provider": "dvdi", "name": "vol", "options": {"dvdi/driver": "rexray", "dvdi/iops": "7"}}}
+
+
+@case("what the master is told of containers: both types, networks, pullConfig, external volumes")
+def _():
+    port, = free_ports(1)
+    store, secrets = tempfile.mkdtemp(dir=scratch()), tempfile.mkdtemp(dir=scratch())
+    open(f"{secrets}/pull", "w").write("{}")
+    other = Process("docker", [STOA, "marathon", f"--master=127.0.0.1:{dev.master}", "--http_address=127.0.0.1", f"--http_port={port}",
+                               f"--store_dir={store}", "--framework_name=docker", f"--secrets_dir={secrets}",
+                               "--enable_features=external_volumes,secrets"])
+    wait_for("it answers", lambda: get(port, "/ping").status == 200)
+    mapped = {"networks": [{"mode": "container/bridge"}], "container": {"type": "DOCKER", "docker": IMAGE, "portMappings": [
+        {"containerPort": 80, "hostPort": 0, "protocol": "udp,tcp"}, {"containerPort": 81}]}}
+    apps = [sleeper("/bridge", **mapped),
+            sleeper("/user", **{**mapped, "networks": [{"mode": "container", "name": "net1", "labels": {"a": "b"}}]}),
+            sleeper("/mesos", **{**mapped, "container": {**mapped["container"], "type": "MESOS"}}),
+            sleeper("/volume", container={"type": "DOCKER", "docker": IMAGE, "volumes": [EXTERNAL, {"containerPath": "h", "hostPath": "/tmp", "mode": "RO"}]}),
+            sleeper("/pull", secrets={"s": {"source": "pull"}}, container={"type": "MESOS", "docker": {"image": "i", "pullConfig": {"secret": "s"}},
+                    "volumes": [{**EXTERNAL, "external": {**EXTERNAL["external"], "size": 5}}]})]
+    for a in apps:
+        equal(post(port, "/v2/apps", a).status, 201, a["id"])
+
+    c = told_to_master("docker", "/bridge")["container"]
+    equal((c["type"], c["docker"]["image"], c["docker"]["network"], c["docker"]["privileged"], c["docker"]["force_pull_image"]),
+          ("DOCKER", "no.such/image", "BRIDGE", True, True), "bridge")
+    equal(c["docker"]["parameters"], IMAGE["parameters"], "parameters")
+    equal([(m["container_port"], m["protocol"]) for m in c["docker"]["port_mappings"]], [(80, "udp"), (80, "tcp"), (81, "tcp")], "mappings")
+    c = told_to_master("docker", "/user")["container"]
+    equal((c["docker"]["network"], c["network_infos"][0]["name"], c["network_infos"][0]["labels"]["labels"]), ("USER", "net1", [{"key": "a", "value": "b"}]), "user")
+    equal(len(c["docker"]["port_mappings"]), 2, "only ports with one of the host")
+    c = told_to_master("docker", "/volume")["container"]
+    equal((c["docker"]["network"], c["docker"]["volume_driver"]), ("HOST", "rexray"), "volume")
+    equal([(v["container_path"], v["host_path"], v["mode"]) for v in c["volumes"]], [("/data", "vol", "RW"), ("h", "/tmp", "RO")], "volumes")
+    c = told_to_master("docker", "/pull")["container"]
+    equal(c["mesos"]["image"]["docker"]["name"], "i", "image")
+    check("config" in c["mesos"]["image"]["docker"], str(c))
+    v = c["volumes"][0]["source"]
+    equal((v["type"], v["docker_volume"]["driver"], v["docker_volume"]["name"], v["docker_volume"]["driver_options"]["parameter"]),
+          ("DOCKER_VOLUME", "rexray", "vol", [{"key": "iops", "value": "7"}, {"key": "size", "value": "5"}]), "external volume")
+    c = told_to_master("docker", "/mesos")["container"]
+    equal((c["type"], c["mesos"]["image"]["docker"]["name"], c["mesos"]["image"]["cached"], c["network_infos"][0]["name"]),
+          ("MESOS", "no.such/image", False, "mesos-bridge"), "as a MESOS container")
+    equal([(m["container_port"], m["protocol"]) for m in c["network_infos"][0]["port_mappings"]], [(80, "udp"), (80, "tcp"), (81, "tcp")], "mappings")
+    for id in ("/volume", "/pull"):  # what the agent cannot do it says
+        f = wait_for("it fails", lambda: get(port, f"/v2/apps{id}?embed=app.lastTaskFailure").json["app"].get("lastTaskFailure"), 60)
+        check(f["message"], str(f))
+        print(f"# {id}: {f['message']}")
+    other.stop()
+
+
 @case("DELETE /v2/apps/{id}; DELETE /v2/leader ends the process, and it comes back with everything")
 def _():
     call("DELETE", "/v2/apps/web")

@@ -36,6 +36,11 @@ def docker(**container):
     return {"container": {"type": "DOCKER", "docker": {"image": "i"}, **container}}
 
 
+def external(**fields):
+    e = {"provider": "dvdi", "name": "n", "options": {"dvdi/driver": "x"}, **fields}
+    return {"containerPath": "e", "mode": "RW", "external": {k: v for k, v in e.items() if v is not None}}
+
+
 NET = lambda *names: [{"mode": "container", **({"name": n} if n else {})} for n in names]
 PORTS = {"portDefinitions": [{"port": 0, "name": "http"}]}
 HEALTH = {"protocol": "HTTP", "path": "/"}
@@ -96,8 +101,13 @@ APPS = [
 ABLE = [
     ("GPUs of a Docker container", app(cmd=None, gpus=1, **docker()), "/", "GPU resources only work with the Mesos containerizer"),
     ("a pullConfig of no secret", app(cmd=None, **mesos(docker={"image": "i", "pullConfig": {"secret": "s"}})), "/container/docker/pullConfig", "pullConfig.secret must refer to an existing secret"),
-    ("an external volume", app(**mesos(volumes=[{"containerPath": "e", "mode": "RW", "external": {"provider": "dvdi", "name": "n", "options": {"dvdi/driver": "x"}}}])),
-     "/container/volumes(0)/external", "external volumes are not supported by this version"),
+    ("an external volume of csi", app(**mesos(volumes=[external(provider="csi")])), "/container/volumes(0)/external/provider", "provider csi is not supported by this version"),
+    ("an external volume of nobody", app(**mesos(volumes=[external(provider="x")])), "/container/volumes(0)/external/provider", "is unknown provider 'x'; use dvdi"),
+    ("an external volume without a name", app(**mesos(volumes=[external(name=None)])), "/container/volumes(0)/external/name", "not defined"),
+    ("an external volume without a driver", app(**mesos(volumes=[external(options={"dvdi/x": "y"})])), "/container/volumes(0)/external/options", "must say dvdi/driver"),
+    ("an option of no provider", app(**mesos(volumes=[external(options={"dvdi/driver": "x", "y": "z"})])), "/container/volumes(0)/external/options", "option 'y' must be prefixed by its provider"),
+    ("a size with Docker", app(cmd=None, **docker(volumes=[external(size=1)])), "/container/volumes(0)/external/size", "must not be given with the DOCKER engine"),
+    ("two instances with an external volume", app(instances=2, **mesos(volumes=[external()])), "/container/volumes(0)/external", "Number of instances is limited to 1 when declaring DVDI volumes"),
     ("a source above the store", app(secrets={"s": {"source": "a/../../x"}}), "/secrets/s/source", "must be a path below the store of secrets"),
 ]
 

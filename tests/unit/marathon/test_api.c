@@ -167,8 +167,6 @@ static const struct {
     { PERSISTENT("d", "RW", "\"size\":1,\"profileName\":\"fast\""), 422,
       "/container/volumes(0)/persistent/profileName",
       "disk profiles are not supported by this version: agents have no storage provider ('fast')" },
-    { "{\"id\":\"/a\",\"cmd\":\"xx\",\"executor\":\"/my/executor\"}", 422, "/executor",
-      "custom executors are not supported by this version ('/my/executor'); leave executor empty" },
 };
 
 TEST("bad definitions are refused with path and text, and change nothing")
