@@ -624,6 +624,7 @@ static void new_core(struct shell *s)
     struct agent_config config = {
         .registration_backoff_ns = f->registration_backoff_factor,
         .executor_registration_timeout_ns = f->executor_registration_timeout,
+        .pull_timeout_ns = agent_flags_have_images(f) ? f->docker_pull_timeout : 0,
         .executor_reregistration_timeout_ns = f->executor_reregistration_timeout,
         .executor_shutdown_grace_ns = f->executor_shutdown_grace_period,
         .max_completed_executors = (size_t)f->max_completed_executors_per_framework,

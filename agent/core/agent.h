@@ -61,6 +61,7 @@ enum {
 struct agent_config {
     int64_t registration_backoff_ns;          /* --registration_backoff_factor */
     int64_t executor_registration_timeout_ns;
+    int64_t pull_timeout_ns; /* an image may take so long before the former begins to count; 0: there are none */
     int64_t executor_reregistration_timeout_ns;
     int64_t executor_shutdown_grace_ns;
     size_t max_completed_executors;           /* per framework */

@@ -286,6 +286,8 @@ void agent_on_launched(struct agent *a, const struct agent_event *ev)
         return;
     if (!ev->u.launched.failed) {
         e->container_running = true;
+        if (e->state == EXECUTOR_REGISTERING && a->config.pull_timeout_ns != 0)
+            e->register_by = mono_min(e->register_by, mono_add(a->now, a->config.executor_registration_timeout_ns));
         agent_deliver(a, e);
         return;
     }

@@ -125,7 +125,7 @@ static void launch_executor(struct agent *a, const struct launch *l)
         agent_do(a, AGENT_DO_STORE_EXECUTOR)->executor = e;
     enqueue(a, e, l);
     e->container_live = true;
-    e->register_by = mono_add(a->now, a->config.executor_registration_timeout_ns);
+    e->register_by = mono_add(a->now, a->config.executor_registration_timeout_ns + a->config.pull_timeout_ns);
     agent_do(a, AGENT_DO_LAUNCH_CONTAINER)->executor = e;
 }
 

@@ -79,7 +79,7 @@ int image_reference_parse(const char *name, const char *default_registry, struct
     if (colon < rest.n)
         tag = str_sub(rest, colon + 1, rest.n);
     struct str repository = str_sub(rest, 0, colon);
-    if (!is_one_of(registry, "._-:") || !repository_ok(repository))
+    if (!is_one_of(registry, "._-:") || registry.p[0] == '.' || registry.p[0] == '-' || !repository_ok(repository))
         return bad(err, name, "a registry is host[:port], a repository has letters, digits and ._- between its slashes");
     if (colon < rest.n && (!is_one_of(tag, "._-") || tag.n > 128))
         return bad(err, name, "a tag has letters, digits and ._-, at most 128");

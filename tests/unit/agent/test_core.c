@@ -444,6 +444,20 @@ TEST("an executor that does not subscribe within a minute is destroyed")
     scene_free(s);
 }
 
+TEST("where images are pulled, the minute begins when the container runs")
+{
+    struct scene *s = scene_registered();
+
+    s->agent->config.pull_timeout_ns = 600 * NS_PER_S;
+    (void)scene_message(s, "RunTaskMessage", RUN_COMMAND("t1"));
+    s->agent->ping_by = MONO_NEVER;
+    CHECK_TRACE(scene_after(s, 300000), "");
+    (void)scene_launched(s, "t1", NULL);
+    CHECK_TRACE(scene_after(s, 59999), "");
+    CHECK_TRACE(scene_after(s, 1), "destroy_container t1\n");
+    scene_free(s);
+}
+
 TEST("ShutdownExecutor gives the grace period, then destroys")
 {
     struct scene *s = scene_registered();
