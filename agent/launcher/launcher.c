@@ -175,7 +175,7 @@ _Noreturn static void supervisor_main(const struct plan *p, int status_fd, struc
     struct error err;
     (void)setsid();
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-    if (setup_hostname(p, &err) != 0 || setup_mounts(p, &err) != 0 || io_open_log(p, &io, &err) != 0)
+    if (setup_hostname(p, &err) != 0 || setup_mounts(p, &io, &err) != 0 || io_open_log(p, &io, &err) != 0)
         fail(&err);
     pid_t pid = start_command(p, &io, &err);
     if (pid < 0)

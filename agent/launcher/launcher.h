@@ -59,7 +59,7 @@ int setup_join_cgroups(const struct plan *p, struct error *err);                
 int setup_enter_namespaces(const struct plan *p, struct error *err);
 int setup_enter_network(int fd, struct error *err);                              /* -1: stay */
 int setup_hostname(const struct plan *p, struct error *err);
-int setup_mounts(const struct plan *p, struct error *err); /* mounts.c */
+int setup_mounts(const struct plan *p, const struct io *io, struct error *err); /* mounts.c */
 /* root.c: makes dir the root, with /proc, /sys and /dev in it; what is left once the container's mounts are there. */
 int root_enter(const struct plan *p, const char *dir, struct error *err);
 int root_complete(const struct plan *p, struct error *err);

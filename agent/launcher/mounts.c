@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -137,7 +138,33 @@ static int take_sources(const struct plan *p, int trees[MOUNTS_MAX], struct erro
     return 0;
 }
 
-int setup_mounts(const struct plan *p, struct error *err)
+/* The terminal belongs to the host's devpts; in a root of its own it is found as /dev/console. -1: there is none. */
+static int take_terminal(const struct io *io)
+{
+    char path[32] = "/dev/pts/", digits[12];
+    unsigned number;
+    size_t n = sizeof digits, at = 9;
+    if (!io->is_tty || ioctl(io->input, TIOCGPTN, &number) != 0)
+        return -1;
+    do
+        digits[--n] = (char)('0' + number % 10);
+    while ((number /= 10) != 0);
+    memcpy(path + at, digits + n, sizeof digits - n);
+    return open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+}
+
+static int put_terminal(int tree, struct error *err)
+{
+    int made = tree < 0 ? -1 : open("/dev/console", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0600);
+    int e = tree < 0 ? 0 : made < 0 || move_mount(tree, "", AT_FDCWD, "/dev/console", MOVE_MOUNT_F_EMPTY_PATH) != 0 ? errno : 0;
+    if (made >= 0)
+        (void)close(made);
+    if (tree >= 0)
+        (void)close(tree);
+    return e == 0 ? 0 : error_set_errno(err, e, "the terminal as the image's /dev/console");
+}
+
+int setup_mounts(const struct plan *p, const struct io *io, struct error *err)
 {
     static int trees[MOUNTS_MAX];
     const char *root = plan_text(p, LAUNCH_ROOT);
@@ -148,7 +175,8 @@ int setup_mounts(const struct plan *p, struct error *err)
         return error_set_errno(err, errno, "making the mounts of the container slaves of the host's");
     if (mount_overlays(p, err) != 0)
         return -(int)err->code;
-    if (root != NULL && (take_sources(p, trees, err) != 0 || root_enter(p, root, err) != 0))
+    int terminal = root != NULL ? take_terminal(io) : -1;
+    if (root != NULL && (take_sources(p, trees, err) != 0 || root_enter(p, root, err) != 0 || put_terminal(terminal, err) != 0))
         return -(int)err->code;
     size_t pos = 0, n = 0;
     uint32_t size;

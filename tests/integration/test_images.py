@@ -302,6 +302,39 @@ def _():
     check("secret" not in open(c.agent.log_path).read() and login not in open(c.agent.log_path).read(), "the log")
 
 
+@case("what cannot work is refused at the start, with the way out")
+def _():
+    for flags, text in [(["--image_providers=docker"], "docker/runtime and filesystem/linux in --isolation"), (["--image_providers=appc"], "docker"), (["--containerizers=rkt"], "rkt"),
+                        (["--containerizers=docker,mesos", "--image_provisioner_backend=aufs"], "overlay or copy"),
+                        (["--containerizers=docker,mesos", "--image_gc_config={\"image_disk_headroom\":2}"], "from 0 to 1"), (["--image_gc_config={}"], "--image_providers=docker")]:
+        p = subprocess.run([STOA, "agent", "--master=127.0.0.1:1", f"--work_dir={scratch()}/refused", "--port=0", *flags], capture_output=True, text=True, timeout=20)
+        check(p.returncode != 0 and text in p.stderr, f"{flags}: {p.stderr[-300:]}")
+
+
+@case("the copy backend, archives of docker save instead of a registry, and a terminal")
+def _():
+    folder = f"{scratch()}/archives"
+    os.makedirs(folder)
+    low, high = layer(entry("d"), entry("d/gone", b"x"), entry("d/stays", b"stays"), entry("h"), entry("h/old", b"x")), layer(entry("d/.wh.gone", b""), entry("h"), entry("h/.wh..wh..opq", b""), entry("h/new", b"new"))
+    layers = [gzip.decompress(l) for l in (base_layer(), low, high)]
+    config = json.dumps({"architecture": "amd64", "os": "linux", "config": {"Env": ["PATH=/bin"], "WorkingDir": "/d"}, "rootfs": {"type": "layers", "diff_ids": [digest(l) for l in layers]}}).encode()
+    names = [f"{n}/layer.tar" for n in range(3)]
+    with tarfile.open(f"{folder}/saved:1.tar", "w") as tar:
+        for name, data in [("config.json", config), *zip(names, layers), ("manifest.json", json.dumps([{"Config": "config.json", "RepoTags": ["saved:1"], "Layers": names}]).encode())]:
+            t, data = entry(name, data)
+            tar.addfile(t, io.BytesIO(data))
+    start(ISOLATION, "--image_providers=docker", f"--docker_store_dir={store}", f"--docker_registry={folder}", "--image_provisioner_backend=copy", "--docker_ignore_runtime")
+    out, _ = run("copied", "cd /d; ls; ls /h; echo made > /d/mine; cat mine; pwd", "saved:1")
+    check("stays\nnew\nmade\n/d\n" in out and "gone" not in out and "old" not in out, out)
+    out, _ = run("ignored", "pwd", "saved:1")
+    check("/mnt/mesos/sandbox" in out.split("\n"), out)
+    _, st = run("missing", "true", "absent", "TASK_FAILED")
+    check("absent:latest.tar" in st["message"], st["message"])
+    out, _ = run("tty", "tty; stat -c %t:%T /dev/console; echo to the terminal > /dev/tty", "saved:1", container=dict(image("saved:1"), tty_info={"window_size": {"rows": 10, "columns": 20}}))
+    check("/dev/console" in out and "to the terminal" in out, out)
+    all_is_well()
+
+
 @case("Marathon: apps of both types and a pod run in their images")
 def _():
     finish()
