@@ -146,6 +146,11 @@ static int plan_children(struct dev *d, unsigned master_port, unsigned agent_por
         /* The agent's own default only measures, as the original's does; here tasks shall be isolated. */
         if (geteuid() == 0 && !has_extra(extra, extra_count, "--agent.isolation="))
             arg_add(c, "--isolation=cgroups/cpu,cgroups/mem,cgroups/pids");
+        /* Containers with images: root is all that they need besides skopeo. */
+        if (geteuid() == 0 && !has_extra(extra, extra_count, "--agent.containerizers="))
+            arg_add(c, "--containerizers=docker,mesos");
+        if (!has_extra(extra, extra_count, "--agent.docker_store_dir="))
+            arg_add(c, "--docker_store_dir=%s/images", d->work_dir);
         if (geteuid() == 0 && !has_extra(extra, extra_count, "--agent.pids_max=") &&
             !has_extra(extra, extra_count, "--agent.isolation="))
             arg_add(c, "--pids_max=%d", DEV_PIDS_MAX);

@@ -16,6 +16,7 @@
 #include "common/base/alloc.h"
 #include "common/base/cleanup.h"
 #include "common/base/time.h"
+#include "common/wire/jsonw.h"
 #include "scheduler-sdk/include/stoa/scheduler.h"
 
 enum {
@@ -38,7 +39,8 @@ struct instance {
 };
 
 struct run {
-    const char *name, *command;
+    const char *name, *command; /* command NULL: the image's own */
+    char *container;            /* ContainerInfo as JSON; NULL: no image */
     int64_t cpus_milli, mem_milli;
     struct stoa_variable *env;
     size_t env_count;
@@ -156,7 +158,7 @@ static bool launch_on(struct stoa_scheduler *s, struct run *r, const struct stoa
 {
     struct stoa_resource resources[2];
     size_t resource_count = task_resources(r, resources), count = 0;
-    struct stoa_command command = { .value = r->command, .environment = r->env, .environment_count = r->env_count };
+    struct stoa_command command = { .value = r->command, .no_shell = r->command == NULL, .environment = r->env, .environment_count = r->env_count };
     int64_t room = unreserved_milli(o, "cpus") / r->cpus_milli, mem_room = unreserved_milli(o, "mem") / r->mem_milli;
     CLEANUP(free_p) struct stoa_task *tasks = xcalloc(r->count, sizeof *tasks);
     struct stoa_error err = { 0 };
@@ -171,7 +173,7 @@ static bool launch_on(struct stoa_scheduler *s, struct run *r, const struct stoa
         instance_prepare(s, r, i, o);
         tasks[count++] = (struct stoa_task){ .id = i->task_id, .name = r->name, .agent_id = o->agent_id,
                                              .resources = resources, .resource_count = resource_count,
-                                             .command = &command };
+                                             .command = &command, .container_json = r->container };
         fprintf(stderr, "stoa: launching task %s on %s\n", i->task_id, o->hostname);
     }
     if (count == 0)
@@ -406,8 +408,28 @@ static int run_tasks(struct run *r, const struct stoa_options *options)
 }
 
 struct arguments {
-    const char *command, *name, *cpus, *mem, *env, *instances, *master, *resources, *role, *principal, *secret, *kill_after, *json;
+    const char *command, *name, *cpus, *mem, *env, *instances, *master, *resources, *role, *principal, *secret, *kill_after, *json, *image;
 };
+
+static char *container_of(const char *image)
+{
+    struct sbuf b = SBUF_INIT(65536);
+    struct jsonw w = JSONW(&b);
+
+    jsonw_open(&w);
+    jsonw_key_c(&w, "type", "MESOS");
+    jsonw_key(&w, "mesos");
+    jsonw_open(&w);
+    jsonw_key(&w, "image");
+    jsonw_open(&w);
+    jsonw_key_c(&w, "type", "DOCKER");
+    jsonw_key(&w, "docker");
+    jsonw_open(&w);
+    jsonw_key_c(&w, "name", image);
+    for (int i = 0; i < 4; i++)
+        jsonw_close(&w);
+    return sbuf_steal(&b);
+}
 
 static int parse(const struct arguments *a, struct run *r, struct error *err)
 {
@@ -415,7 +437,7 @@ static int parse(const struct arguments *a, struct run *r, struct error *err)
     uint64_t n = 0;
     int rc;
 
-    if (a->command == NULL)
+    if (a->command == NULL && a->image == NULL)
         return error_set(err, ERR_INVALID, "nothing to run: give --command=CMD");
     if (!str_u64(&number, INSTANCES_MAX, &n) || number.n != 0 || n == 0)
         return error_set(err, ERR_INVALID, "--instances=%s: use 1 to %d", a->instances, INSTANCES_MAX);
@@ -436,6 +458,7 @@ static int parse(const struct arguments *a, struct run *r, struct error *err)
         r->kill_after_ms = ns / NS_PER_MS;
     }
     r->command = a->command;
+    r->container = a->image != NULL ? container_of(a->image) : NULL;
     r->count = (unsigned)n;
     r->instances = xcalloc(r->count, sizeof *r->instances);
     return 0;
@@ -460,6 +483,7 @@ int run_main(int argc, char **argv)
     struct arguments a = { .cpus = "1", .mem = "128", .instances = "1", .role = "*" };
     const struct cli_option cli[] = {
         { "command", 'c', &a.command, false, "what to run, by /bin/sh -c" },
+        { "docker_image", 0, &a.image, false, "image to run it in; without a command the image's own is run" },
         { "name", 'n', &a.name, false, "name of the task and the framework (the command's first word)" },
         { "cpus", 0, &a.cpus, false, "cpus of one instance (1)" },
         { "mem", 0, &a.mem, false, "memory of one instance in MB (128)" },
@@ -488,7 +512,7 @@ int run_main(int argc, char **argv)
     if (rc != 0)
         return cli_fail(&err);
     r.json = a.json != NULL;
-    r.name = a.name != NULL ? a.name : default_name(a.command);
+    r.name = a.name != NULL ? a.name : default_name(a.command != NULL ? a.command : a.image);
     options.master = cli_master_text(a.master);
     options.name = r.name;
     options.roles = &a.role;

@@ -338,7 +338,7 @@ def _():
 @case("Marathon: apps of both types and a pod run in their images")
 def _():
     finish()
-    dev = Dev(agent_flags=["containerizers=docker,mesos", f"docker_store_dir={store}", f"docker_registry=http://{r.host}"])
+    dev = Dev(agent_flags=[f"docker_store_dir={store}", f"docker_registry=http://{r.host}"])
     web = r.push("test/web", [base_layer(), layer(entry("www"), entry("www/index.html", b"served from the image"))], Entrypoint=["/bin/httpd", "-f", "-h", "/www", "-p"], Cmd=["1"],
                  Env=["PATH=/bin"])
     small = {"cpus": 0.1, "mem": 32}
@@ -356,6 +356,9 @@ def _():
     task_of = lambda id: dev.app(id)["tasks"][0]["id"]
     out = dev.cli("exec", task_of("/docker"), "/bin/sh", "-c", "cat /www/index.html; test -e /usr/bin/python3 || echo apart")
     check("served from the image" in out.stdout and "apart" in out.stdout, out.stdout + out.stderr)
+    out = dev.cli("run", f"--docker_image={base}", "--cpus=0.1", "--mem=32")
+    check("from cmd" in out.stdout, out.stdout + out.stderr)
+    equal(dev.cli("run", "--docker_image=test/web", "--command=cat /www/index.html; exit 7", "--cpus=0.1", "--mem=32", ok=False).returncode, 7, "status of stoa run")
     equal(post(dev.marathon, "/v2/apps", {"id": "/bad", **small, "container": {"type": "DOCKER", "docker": {"image": "test/missing"}}}).status, 201, "bad")
     failure = wait_for("the failure", lambda: dev.app("/bad").get("lastTaskFailure"))
     check("test/missing" in failure["message"] and r.host in failure["message"], failure)
