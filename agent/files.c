@@ -160,6 +160,13 @@ int files_open(struct files *f, struct str path, int *ret_fd, struct stat *ret_s
     return 0;
 }
 
+/* The owner named last, in one listing: each look into the user database reads files, and the entries mostly have one owner. */
+static struct owner {
+    bool known;
+    unsigned id;
+    char text[64];
+} last_user, last_group; /* one loop, one thread */
+
 static int by_name(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
@@ -172,11 +179,12 @@ int files_list(struct files *f, struct str path, files_entry_fn *fn, void *arg, 
     char **names = NULL;
     size_t n = 0, cap = 0;
 
+    last_user.known = last_group.known = false;
     int rc = files_open(f, path, &fd, &st, err);
     if (rc != 0)
         return rc;
-    if (!S_ISDIR(st.st_mode))
-        return error_set(err, ERR_NOT_FOUND, "%.*s is no directory", STR_ARG(path));
+    if (!S_ISDIR(st.st_mode)) /* a file has no entries; so the original */
+        return 0;
     DIR *d = fdopendir(dup(fd));
     if (d == NULL)
         return error_set_errno(err, errno, "read %.*s", STR_ARG(path));
@@ -204,22 +212,28 @@ int files_list(struct files *f, struct str path, files_entry_fn *fn, void *arg, 
 
 void files_user_name(uid_t uid, char *ret, size_t size)
 {
-    struct passwd *p = getpwuid(uid);
-
-    if (p != NULL)
-        (void)snprintf(ret, size, "%s", p->pw_name); /* cut names are shown cut */
-    else
-        (void)snprintf(ret, size, "%u", uid);
+    if (!last_user.known || last_user.id != uid) {
+        struct passwd *p = getpwuid(uid);
+        last_user = (struct owner){ .known = true, .id = uid };
+        if (p != NULL)
+            (void)snprintf(last_user.text, sizeof last_user.text, "%s", p->pw_name); /* cut names are shown cut */
+        else
+            (void)snprintf(last_user.text, sizeof last_user.text, "%u", uid);
+    }
+    (void)snprintf(ret, size, "%s", last_user.text);
 }
 
 void files_group_name(gid_t gid, char *ret, size_t size)
 {
-    struct group *g = getgrgid(gid);
-
-    if (g != NULL)
-        (void)snprintf(ret, size, "%s", g->gr_name);
-    else
-        (void)snprintf(ret, size, "%u", gid);
+    if (!last_group.known || last_group.id != gid) {
+        struct group *g = getgrgid(gid);
+        last_group = (struct owner){ .known = true, .id = gid };
+        if (g != NULL)
+            (void)snprintf(last_group.text, sizeof last_group.text, "%s", g->gr_name);
+        else
+            (void)snprintf(last_group.text, sizeof last_group.text, "%u", gid);
+    }
+    (void)snprintf(ret, size, "%s", last_group.text);
 }
 
 static void mode_text(mode_t m, char ret[11])
