@@ -131,8 +131,8 @@ void routes_head(void *ctx, struct http_req *r)
     }
     http_body_collect(r, BODY_BYTES_MAX);
     /* A stream that nothing here takes may have no end: it is answered now, and not read. */
-    if (route != NULL && route->handle == api_request && str_is(http_req_header(r, "Content-Type"), "application/recordio") &&
-        http_req_verb(r) == HTTP_VERB_POST) {
+    if (route != NULL && route->handle == api_request && http_req_verb(r) == HTTP_VERB_POST &&
+        http_req_content_length(r) < 0 && str_is(http_req_header(r, "Content-Type"), "application/recordio")) {
         http_reply_close(r);
         routes_request(ctx, r);
     }
