@@ -156,13 +156,24 @@ static void ack(struct agent *a, struct agent_executor *e, const struct task_sta
     act->uuid = status->uuid;
 }
 
+/* Its end was acknowledged: what says that it lives comes late, repeated on another connection. */
+static bool is_over(const struct agent_executor *e, const struct task_status *s)
+{
+    if (task_state_is_terminal(s->state) || agent_task_find(e, s->task.s) != NULL)
+        return false;
+    for (const struct agent_task *t = e->completed; t != NULL; t = t->next)
+        if (str_is(s->task.s, t->id))
+            return true;
+    return false;
+}
+
 static void take_update(struct agent *a, struct agent_executor *e, struct task_status *status)
 {
     struct agent_framework *f = e->framework;
     struct agent_task *t = agent_task_find(e, status->task.s);
     struct task_status *changed = NULL;
 
-    if (f->state == AGENT_FRAMEWORK_TERMINATING) {
+    if (f->state == AGENT_FRAMEWORK_TERMINATING || is_over(e, status)) {
         a->counters.invalid_updates++;
         ack(a, e, status); /* nobody waits for it, but the executor would */
         return;

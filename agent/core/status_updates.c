@@ -297,18 +297,29 @@ bool agent_can_take_update(const struct agent *a, struct framework_id framework,
 }
 
 /* Replays a log: what was acknowledged is dropped, the rest is stored already and waits for a master. */
+/* How many of them, from the first on: one is sent when the one before it is acknowledged, even if that could not be written
+ * down on a full disk. */
+static size_t acknowledged_updates(const struct agent_recovered_task *r)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < r->update_count; i++)
+        for (size_t j = 0; j < r->ack_count; j++)
+            if (uuid_eq(&r->acks[j], &r->updates[i]->uuid))
+                n = i + 1;
+    return n;
+}
+
 void agent_updates_recover(struct agent *a, struct agent_executor *e, struct agent_task *t,
                            const struct agent_recovered_task *r)
 {
+    size_t acked = acknowledged_updates(r);
     bool closed = false;
 
     for (size_t i = 0; i < r->update_count; i++) {
         struct task_status *status = r->updates[i];
-        bool acked = false;
-        for (size_t j = 0; j < r->ack_count && !acked; j++)
-            acked = uuid_eq(&r->acks[j], &status->uuid);
         agent_task_set_state(a, t, status);
-        closed = closed || (acked && task_state_is_terminal(status->state));
+        closed = closed || (i < acked && task_state_is_terminal(status->state));
     }
     if (r->update_count != 0 && t->place == AGENT_TASK_QUEUED)
         t->place = AGENT_TASK_LAUNCHED;
@@ -320,19 +331,15 @@ void agent_updates_recover(struct agent *a, struct agent_executor *e, struct age
         return;
     struct agent_stream *s = stream_get(a, str_of(e->framework->id), e, str_of(t->id));
     for (size_t i = 0; i < r->update_count; i++) {
-        bool acked = false;
-        for (size_t j = 0; j < r->ack_count && !acked; j++)
-            acked = uuid_eq(&r->acks[j], &r->updates[i]->uuid);
         if (stream_has_seen(s, &r->updates[i]->uuid))
             continue;
-        if (acked)
-            stream_see(s, &r->updates[i]->uuid);
-        else
+        if (i >= acked) {
             stream_append(s, r->updates[i])->stored = true;
-        if (acked) {
-            task_status_unref(t->forwarded);
-            t->forwarded = task_status_ref(r->updates[i]);
+            continue;
         }
+        stream_see(s, &r->updates[i]->uuid);
+        task_status_unref(t->forwarded);
+        t->forwarded = task_status_ref(r->updates[i]);
     }
     if (s->head != NULL) { /* it may have been sent before: a master must not answer reconciliation with less */
         task_status_unref(t->forwarded);

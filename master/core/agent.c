@@ -57,7 +57,6 @@ static struct agent *agent_make(struct master *m, const struct agent_report *r)
     a->version = text_copy(r->version);
     a->total = agent_total_of(r);
     a->has_resource_version = r->has_resource_version;
-    a->report_unproved = true;
     a->resource_version = r->resource_version;
     return a;
 }
@@ -148,11 +147,10 @@ static void agent_insert(struct master *m, struct agent *a)
     struct alloc_agent_spec spec = { .info = a->info, .total = &a->total };
 
     HASH_ADD_KEYPTR(hh, m->agents, a->info->id.s.p, a->info->id.s.n, a);
-    HASH_ADD_KEYPTR(hh_pid, m->agents_by_pid, a->pid, strlen(a->pid), a);
     a->link = AGENT_CONNECTED;
     m->metrics.agents_connected++;
+    agent_take_pid(m, a);
     agent_set_ref(m, a, allocator_agent_add(m->allocator, &spec, agent_is_active(a), NULL, 0));
-    act(m, MASTER_ACT_LINK)->send.to = str_of(a->pid);
     maintenance_apply_agent(m, a);
     agent_start_pings(m, a);
 }
@@ -357,7 +355,6 @@ static void agent_take_version(struct agent *a, const struct agent_report *r)
     free(a->version);
     a->version = text_copy(r->version);
     a->has_resource_version = r->has_resource_version;
-    a->report_unproved = true;
     a->resource_version = r->resource_version;
 }
 
@@ -493,11 +490,9 @@ static void agent_set_pid(struct master *m, struct agent *a, struct str pid)
 {
     if (str_is(pid, a->pid))
         return;
-    act(m, MASTER_ACT_UNLINK)->send.to = act_keep(m, str_of(a->pid));
-    HASH_DELETE(hh_pid, m->agents_by_pid, a);
+    agent_leave_pid(m, a);
     free(a->pid);
     a->pid = text_copy(pid);
-    HASH_ADD_KEYPTR(hh_pid, m->agents_by_pid, a->pid, strlen(a->pid), a);
 }
 
 /* The end of this task was acknowledged here, and the acknowledgement is on its way to the agent, or is just being worked off there, while the report
@@ -533,7 +528,7 @@ void agent_returned(struct master *m, struct agent *a, struct agent_report *r)
     bool total_changed = !resources_eq(&total, &a->total);
     resources_done(&a->total);
     a->total = total;
-    act(m, MASTER_ACT_LINK)->send.to = str_of(a->pid);
+    agent_take_pid(m, a);
     if (a->link == AGENT_DISCONNECTED) {
         agent_set_link(m, a, AGENT_CONNECTED);
         if (!a->deactivated)
@@ -603,15 +598,13 @@ void on_agent_update(struct master *m, const struct master_event *ev)
     if (a == NULL || a->change != AGENT_CHANGE_NONE)
         return;
     if (ev->update.has_resource_version) {
-        /* A report of an earlier life of the agent may come late, after a newer one: it brings tasks that are over. */
-        bool is_old = a->report_unproved && a->has_resource_version && !uuid_eq(&a->resource_version, &ev->update.resource_version);
-        if (is_old) { /* its version stays: what is launched on its strength is refused there */
-            agent_ask_again(m, a);
-        } else {
-            a->report_unproved = false;
-            a->has_resource_version = true;
+        /* A report of an earlier life of the agent may come late, after a newer one: it brings tasks that are over. Or this is
+         * what is late. Only a new report tells; what is launched on the strength of the wrong one is refused there. */
+        if (!a->has_resource_version)
             a->resource_version = ev->update.resource_version;
-        }
+        else if (!uuid_eq(&a->resource_version, &ev->update.resource_version))
+            agent_ask_again(m, a);
+        a->has_resource_version = true;
     }
     if (ev->update.has_operations)
         operations_of_report(m, a, ev->update.operations, ev->update.operation_count);

@@ -210,6 +210,9 @@ void on_pong(struct master *m, struct str pid, uint64_t observer);
 void on_agent_exited(struct master *m, struct str pid);
 void agents_tick(struct master *m);
 struct mono agents_wake(const struct master *m);
+/* The connection to its address is watched for this agent, and for no other that was there before. */
+void agent_take_pid(struct master *m, struct agent *a);
+void agent_leave_pid(struct master *m, struct agent *a);
 void agent_disconnect(struct master *m, struct agent *a);
 enum agent_end { AGENT_END_UNREACHABLE, AGENT_END_GONE, AGENT_END_REMOVED };
 void agent_end(struct master *m, struct agent *a, enum agent_end how, struct str reason, struct wall since);

@@ -248,6 +248,32 @@ void on_agent_exited(struct master *m, struct str pid)
         agent_disconnect(m, a);
 }
 
+/* --- where agents are --- */
+
+void agent_leave_pid(struct master *m, struct agent *a)
+{
+    if (!a->at_pid)
+        return;
+    a->at_pid = false;
+    HASH_DELETE(hh_pid, m->agents_by_pid, a);
+    act(m, MASTER_ACT_UNLINK)->send.to = act_keep(m, str_of(a->pid));
+}
+
+void agent_take_pid(struct master *m, struct agent *a)
+{
+    struct agent *before = agent_find_pid(m, str_of(a->pid));
+
+    if (before != NULL && before != a) { /* a machine with a new identity: what it was is not there any more */
+        if (before->link == AGENT_CONNECTED && before->change == AGENT_CHANGE_NONE)
+            agent_disconnect(m, before);
+        agent_leave_pid(m, before);
+    }
+    if (!a->at_pid)
+        HASH_ADD_KEYPTR(hh_pid, m->agents_by_pid, a->pid, strlen(a->pid), a);
+    a->at_pid = true;
+    act(m, MASTER_ACT_LINK)->send.to = str_of(a->pid);
+}
+
 /* --- the end of an agent here --- */
 
 struct ending {
@@ -349,10 +375,9 @@ void agent_end(struct master *m, struct agent *a, enum agent_end how, struct str
         m->metrics.agents_connected--;
     else
         m->metrics.agents_disconnected--;
-    act(m, MASTER_ACT_UNLINK)->send.to = str_of(a->pid);
+    agent_leave_pid(m, a);
     act_note(m, NOTE_WARN, "agent_removed", "agent=%.*s reason=\"%.*s\"", STR_ARG(agent_id_str(a)), STR_ARG(x.text));
     HASH_DELETE(hh, m->agents, a);
-    HASH_DELETE(hh_pid, m->agents_by_pid, a);
     a->g_next = m->dead_agents;
     m->dead_agents = a;
 }

@@ -10,6 +10,24 @@
 
 /* --- agents --- */
 
+/* What is on its way to the registry was made of what is known now: a change of it would be overwritten, or overwrite it. */
+static bool refused_while_changing(struct master *m, struct request_ref r, struct str id)
+{
+    const struct agent *a = agent_find(m, id);
+    const struct lost_agent *l = lost_find(m, id);
+    enum agent_change change = a != NULL ? a->change : l != NULL ? l->change : AGENT_CHANGE_NONE;
+
+    if (change != AGENT_CHANGE_NONE) {
+        act_answer(m, r, 409, "Agent is being removed, marked unreachable or gone");
+        return true;
+    }
+    if (agent_change_pending(m, id)) {
+        act_answer(m, r, 409, "Agent is being admitted or changed; try again");
+        return true;
+    }
+    return false;
+}
+
 static void operator_drain(struct master *m, struct request_ref r, const struct operator_request *q)
 {
     struct agent *a = agent_find(m, q->agent.s);
@@ -31,14 +49,8 @@ static void operator_drain(struct master *m, struct request_ref r, const struct 
             return;
         }
     }
-    if ((a != NULL ? a->change : l->change) != AGENT_CHANGE_NONE) {
-        act_answer(m, r, 409, "Agent is being removed, marked unreachable or gone");
+    if (refused_while_changing(m, r, q->agent.s))
         return;
-    }
-    if (agent_change_pending(m, q->agent.s)) {
-        act_answer(m, r, 409, "Agent is being admitted or changed; try again");
-        return;
-    }
     struct pending *p = pending_add(m, PENDING_DRAIN);
     p->request = r;
     p->agent_id = text_copy(q->agent.s);
@@ -97,14 +109,8 @@ static void operator_activation(struct master *m, struct request_ref r, const st
         act_answer(m, r, 400, "Agent is still in the DRAINING state");
         return;
     }
-    if ((a != NULL ? a->change : l->change) != AGENT_CHANGE_NONE) {
-        act_answer(m, r, 409, "Agent is being removed, marked unreachable or gone");
+    if (refused_while_changing(m, r, q->agent.s))
         return;
-    }
-    if (agent_change_pending(m, q->agent.s)) {
-        act_answer(m, r, 409, "Agent is being admitted or changed; try again");
-        return;
-    }
     struct pending *p = pending_add(m, PENDING_ACTIVATION);
     p->request = r;
     p->agent_id = text_copy(q->agent.s);

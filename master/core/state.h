@@ -188,6 +188,7 @@ enum agent_change { AGENT_CHANGE_NONE, AGENT_CHANGE_UNREACHABLE, AGENT_CHANGE_GO
 struct agent { /* owned by master->agents, or by a pending admission */
     struct agent_info *info;     /* id, hostname; its raw carries the id */
     char *pid;
+    bool at_pid;                 /* in master->agents_by_pid: no other agent has come from there since */
     char *version;
     enum agent_link link;
     enum agent_change change;
@@ -197,7 +198,6 @@ struct agent { /* owned by master->agents, or by a pending admission */
     struct agent_ref ref;        /* at the allocator */
     struct resources total;      /* now: configured, changed by operations; with oversubscribed ones */
     bool has_resource_version;
-    bool report_unproved;        /* no UpdateSlave has said yet that its last report was the newest */
     struct uuid resource_version;
     struct wall registered, reregistered; /* ms 0: never */
     struct mono reregister_by;   /* while DISCONNECTED */

@@ -120,6 +120,24 @@ TEST("a running task survives: its executor comes back and the agent registers a
     disk_end(&d);
 }
 
+TEST("an acknowledgement that is stored speaks for those before it, which a full disk kept out")
+{
+    struct disk_scene d = { .s = NULL };
+    struct checkpoint_state st;
+    struct error err = { 0 };
+
+    begin_running(&d);
+    (void)scene_update(d.s, "t1", "t1", "TASK_STARTING", 'a');
+    (void)scene_update(d.s, "t1", "t1", "TASK_RUNNING", 'b');
+    write_executor(&d, scene_executor(d.s, "t1"));
+    const struct agent_stream *x = d.s->agent->streams;
+    CHECK_INT(checkpoint_update(&d.checkpoint, d.s->agent, x, NULL, &x->head->next->status->uuid, &err), 0);
+    (void)restart(&d, &st);
+    (void)scene_subscribe(d.s, "t1", 1);
+    CHECK_TRACE(meet_master(d.s), "store_info\nupdate_agent\n"); /* not STARTING again */
+    disk_end(&d);
+}
+
 TEST("a task that was handed over but never arrived is dropped when its executor comes back without it, and the executor is "
      "ended, also when the word of that was lost too")
 {

@@ -74,8 +74,37 @@ TEST("a report that is not the agent's newest, as its next UpdateSlave shows, is
     /* Until the next report, launches carry the version of the old one, which keeps them out there. */
     CHECK_STR(agent_says(&s, PID0, "UpdateSlaveMessage", &mesos__internal__update_slave_message__descriptor, now),
               STR("agent < ping disconnected\n"));
-    /* Later changes are the agent's operations: nothing to ask for. */
+    /* The one of the report that the master has: all is well. */
     CHECK_STR(agent_says(&s, PID0, "UpdateSlaveMessage", &mesos__internal__update_slave_message__descriptor, old), STR(""));
+    scene_done(&s);
+}
+
+static struct str reregisters(struct scene *s, const char *id)
+{
+    char json[2000];
+
+    (void)snprintf(json, sizeof json, "{\"slave\":" AGENT_INFO("\"id\":{\"value\":\"%s\"},") ",\"version\":\"1.12.0\"," AGENT_CAPS "}", id);
+    return agent_says(s, PID0, "ReregisterSlaveMessage", &mesos__internal__reregister_slave_message__descriptor, json);
+}
+
+TEST("an agent that comes from another's address takes its place: the connection is watched for it alone")
+{
+    struct scene s;
+
+    scene_new(&s);
+    s.store_at_once = true;
+    (void)reregisters(&s, "one");
+    (void)reregisters(&s, "two");
+    const struct agent *one = agent_find(s.m, STR("one")), *two = agent_find(s.m, STR("two"));
+    CHECK(one->link == AGENT_DISCONNECTED && two->link == AGENT_CONNECTED);
+    CHECK(agent_find_pid(s.m, STR(PID0)) == two);
+    for (int i = 0; i < 6; i++) { /* nobody answers for the first one */
+        (void)tick(&s, 15);
+        struct master_event pong = { .type = MASTER_EV_AGENT_PONG, .pid = STR(PID0), .pong = { two->observer } };
+        (void)step(&s, &pong);
+    }
+    CHECK(agent_find(s.m, STR("one")) == NULL);
+    CHECK(agent_find(s.m, STR("two")) == two && agent_find_pid(s.m, STR(PID0)) == two);
     scene_done(&s);
 }
 
