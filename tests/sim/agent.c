@@ -208,8 +208,8 @@ static void do_send(struct agent_node *n, const struct agent_action *act)
     if (name == NULL || to.n == 0)
         return;
     if (act->type == AGENT_DO_SEND_UPDATE) {
-        sim_trace(n->sim, n->p->name, "sends update %s of %.*s", task_state_name(act->update->status->state),
-                  STR_ARG(subject(act)));
+        sim_trace(n->sim, n->p->name, "sends update %s of %.*s%s%.*s", task_state_name(act->update->status->state),
+                  STR_ARG(subject(act)), act->update->status->message.n != 0 ? ": " : "", STR_ARG(act->update->status->message));
         if (!n->p->dying && act->flow->checkpoint)
             check_stored(n, act->flow, act->update->status);
         if (!n->p->dying)

@@ -24,8 +24,7 @@ struct proc *sim_executor_new(struct container *c, const char *name, const char 
 /* What ledger.c wants to hear of executors. */
 void ledger_task_started(struct sim *s, int agent, struct str framework, struct str task);
 void ledger_task_ended(struct sim *s, struct str framework, struct str task);
-void ledger_update_made(struct sim *s, struct str framework, struct str task, const struct uuid *uuid,
-                        int state);
+void ledger_update_made(struct sim *s, struct str framework, struct str task, int state);
 
 /* A port of a task on a machine. ILL: connections are taken, requests fail. */
 enum port_state { PORT_CLOSED, PORT_OPEN, PORT_ILL };

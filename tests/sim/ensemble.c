@@ -300,6 +300,26 @@ static void take_back(struct ensemble *e, struct undo *u)
     z->version = u->version;
 }
 
+/* "owner=... term=... seq=...": whose request it is. */
+static struct str mark_of(struct str fence)
+{
+    struct str rest = fence;
+
+    while (rest.n != 0 && !str_starts(rest, STR(" seq=")))
+        rest = str_sub(rest, 1, rest.n);
+    return str_sub(fence, 0, fence.n - rest.n);
+}
+
+/* Opening a store writes its fence alone; every change afterwards sets it again, and whose it is stays. */
+static void check_writer(const struct ensemble *e, const struct session *x, const struct zreq *q)
+{
+    const struct znode *z = find(e, q->path);
+    size_t n = strlen(q->path);
+
+    if (q->kind == ZREQ_SET && n > 6 && strcmp(q->path + n - 6, "/fence") == 0 && !str_eq(mark_of(q->data), mark_of(z->data)))
+        sim_fail(e->s, "%s writes to a store that another has taken over: %.*s", x->p->name, STR_ARG(mark_of(z->data)));
+}
+
 /* All or nothing: one after the other, each on what those before it left. */
 static void multi(struct ensemble *e, const struct session *x, const struct zreq *q, struct zres *ret)
 {
@@ -312,6 +332,7 @@ static void multi(struct ensemble *e, const struct session *x, const struct zreq
         ret->code = check(e, &q->ops[n]);
         if (ret->code != ZRES_OK)
             break;
+        check_writer(e, x, &q->ops[n]);
         undo[n] = (struct undo){ &q->ops[n], own(z != NULL ? z->data : STR("")), z != NULL ? z->version : 0 };
         change(e, x, &q->ops[n], &one);
         zres_done(&one);

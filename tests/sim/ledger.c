@@ -29,6 +29,7 @@ struct entry {
     struct update *updates; /* in the order of the agent */
     size_t n, cap, seen;    /* seen: index of the next that its framework will see */
     int final_state;        /* -1: none told by an agent or executor */
+    int said, heard; /* by its executor, last; by its framework, of the updates that its agent sends; -1: nothing */
     bool end_acknowledged;
     bool rewinds;   /* an acknowledgement is not on its agent's disk */
     bool denied;    /* the master refused to launch it */
@@ -94,7 +95,7 @@ static struct entry *entry_of(struct sim *s, struct str framework, struct str ta
         return e;
     e = xcalloc(1, sizeof *e);
     e->key = xstrdup(key);
-    e->final_state = e->told = -1;
+    e->final_state = e->told = e->said = e->heard = -1;
     for (size_t i = 0; i < l->gone_count; i++)
         e->abandoned = e->abandoned || str_is(framework, l->gone[i]);
     HASH_ADD_KEYPTR(hh, l->entries, e->key, (size_t)n, e);
@@ -145,14 +146,9 @@ void ledger_run_arrived(struct sim *s, unsigned agent, struct str framework, str
 
 /* --- updates --- */
 
-void ledger_update_made(struct sim *s, struct str framework, struct str task, const struct uuid *uuid,
-                        int state)
+void ledger_update_made(struct sim *s, struct str framework, struct str task, int state)
 {
-    (void)s;
-    (void)framework;
-    (void)task;
-    (void)uuid;
-    (void)state;
+    entry_of(s, framework, task)->said = state;
 }
 
 static struct update *find_update(struct entry *e, const struct uuid *u)
@@ -179,7 +175,7 @@ void ledger_update_sent(struct sim *s, unsigned agent, struct str framework, con
         s->ledger->counts.duplicates++;
         return;
     }
-    for (size_t i = 0; i < e->n; i++)
+    for (size_t i = 0; i < e->n && !e->abandoned; i++)
         if (!e->updates[i].acknowledged && !is_lost(s, &e->updates[i]))
             sim_fail(s, "agent a%u sends %s of task %.*s while %s before it is not acknowledged", agent + 1,
                      task_state_name(status->state), STR_ARG(status->task.s),
@@ -235,7 +231,7 @@ void ledger_update_seen(struct sim *s, const struct seen_update *u)
         sim_fail(s, "an update of task %.*s reaches its framework that no agent sent", STR_ARG(u->task));
     if (known != NULL && !known->seen) {
         struct update *due = next_unseen(s, e);
-        if (due != NULL && due < known)
+        if (due != NULL && due < known && !e->abandoned)
             sim_fail(s, "update %s of task %.*s reaches its framework before %s",
                      task_state_name((enum task_state)u->state), STR_ARG(u->task),
                      task_state_name((enum task_state)due->state));
@@ -261,6 +257,8 @@ void ledger_update_seen(struct sim *s, const struct seen_update *u)
     if (fresh && e->denied && is_alive(u->state))
         sim_fail(s, "task %.*s is %s after its launch was denied", STR_ARG(u->task),
                  task_state_name((enum task_state)u->state));
+    if (fresh && known != NULL)
+        e->heard = u->state;
     if (fresh && u->has_uuid && is_real_end(u->state))
         e->final_state = u->state;
     bool stale =
@@ -546,6 +544,8 @@ const char *ledger_unsettled(struct sim *s)
             if (!e->updates[i].acknowledged && !is_lost(s, &e->updates[i]))
                 return open_text(s, "update %s of task %s is not acknowledged",
                                  task_state_name((enum task_state)e->updates[i].state), e->key);
+        if (e->running != 0 && e->said == TASK_RUNNING && e->heard == TASK_STARTING)
+            return open_text(s, "task %s is TASK_STARTING for its framework; its executor said TASK_RUNNING", e->key);
         if (e->running != 0 && e->told != TASK_RUNNING && e->told != TASK_KILLING && e->told != TASK_STARTING)
             return open_text(s, "task %s runs, its framework thinks it is %s", e->key,
                              e->told < 0 ? "nothing" : task_state_name((enum task_state)e->told));

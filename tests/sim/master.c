@@ -126,6 +126,8 @@ static void do_store(struct proc *p, const struct master_action *a)
         record_key(r, &key);
         sim_trace(p->sim, p->name, "store v%llu %s%s %.*s", (unsigned long long)a->store.version,
                   r->deleted ? "without " : "", record_names[r->kind], STR_ARG(r->id));
+        if (r->kind == RECORD_AGENT && !r->deleted)
+            operator_saw_change(p->sim, r->id);
         items[i].key = xstrndup(sbuf_view(&key));
         items[i].deleted = r->deleted;
         sbuf_clear(&value);

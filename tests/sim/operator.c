@@ -169,6 +169,33 @@ static void about_agents(struct sim *s, struct rng *r)
         mark_gone(s, x);
 }
 
+/* Somebody asks for something about the agent whose record is just being changed. */
+static void hurry(struct sim *s, struct proc *none, void *arg, uint64_t seed)
+{
+    char *id = arg;
+    struct subject *x = subject(&((struct operator *)s->operator)->agents, str_of(id));
+    struct rng own;
+
+    (void)none;
+    rng_seed(&own, seed);
+    if (!s->calm && x->standing != STANDING_GONE) {
+        if (chance(&own, 60))
+            drain(s, x, &own);
+        else
+            set_active(s, x, x->standing != STANDING_ACTIVE);
+    }
+    free(id);
+}
+
+void operator_saw_change(struct sim *s, struct str agent_id)
+{
+    struct rng own;
+
+    if (s->calm || !chance(&s->rng_zk, 15) || !sim_next_step(s, STEP_DEED, &own))
+        return;
+    sim_after(s, NULL, between(&own, 0, MS(2)), hurry, xstrndup(agent_id), rng_u64(&own));
+}
+
 static void do_something(struct sim *s, struct rng *r)
 {
     static const char *const roles[] = { "web", "batch" };
@@ -237,6 +264,21 @@ static struct subject *by_request(struct subject *x, uint64_t n)
     return x;
 }
 
+/* An agent is admitted, unreachable or gone: a later master would believe either of two records. */
+static void check_record(struct sim *s, const struct subject *x)
+{
+    static const char *const kinds[] = { "agent", "unreachable", "gone" };
+    unsigned n = 0;
+
+    for (size_t i = 0; i < 3; i++) {
+        char key[200];
+        (void)snprintf(key, sizeof key, "master/%s/%s", kinds[i], x->id);
+        n += sim_master_has(s, key);
+    }
+    if (n > 1)
+        sim_fail(s, "agent %s has %u records in the registry, each of another kind", x->id, n);
+}
+
 void operator_answered(struct sim *s, uint64_t n, unsigned status, struct str text)
 {
     struct operator *o = s->operator;
@@ -248,6 +290,7 @@ void operator_answered(struct sim *s, uint64_t n, unsigned status, struct str te
         x->certain = is_so || x->was_certain;
         if (is_so)
             x->standing = x->asked;
+        check_record(s, x);
     }
     if (role != NULL) {
         role->certain = status == 200 || role->was_certain;

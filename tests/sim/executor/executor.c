@@ -121,7 +121,7 @@ static void do_update(struct executor_node *n, const struct command_action *a, s
     s.wall_us = sim_wall(sim_of(n)).ms * 1000;
     exec_put_status(&status, &s);
     exec_put_update(&call, str_of(n->framework_id), str_of(n->executor_id), sbuf_view(&status));
-    ledger_update_made(sim_of(n), str_of(n->framework_id), task_id, &s.uuid, a->state);
+    ledger_update_made(sim_of(n), str_of(n->framework_id), task_id, a->state);
     if (session_add_update(&n->session, task_id, &s.uuid, sbuf_view(&status), &err) != 0)
         sim_fail(sim_of(n), "%s: %s", n->p->name, err.msg);
     if (n->session.state == SESSION_SUBSCRIBED)

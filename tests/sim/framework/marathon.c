@@ -593,31 +593,51 @@ void sim_marathon_free(struct proc *p)
     free(p->node);
 }
 
+/* Its volume is on an agent where others have taken the rest. */
+static bool is_crowded_out(const struct slot *s, const struct instance *i)
+{
+    for (unsigned k = 0; s->queue != NULL && k < s->queue->note_count; k++)
+        if (i->state == INSTANCE_SCHEDULED && i->agent != NULL && str_eq(i->agent->id, str_of(s->queue->notes[k].agent_id)))
+            return s->queue->notes[k].reason == REJECT_CPUS || s->queue->notes[k].reason == REJECT_MEM;
+    return false;
+}
+
 /* What has its volume on an agent that was given up, or that never heard under which id it was admitted, waits for it for ever. */
 static bool has_orphans(const struct marathon_node *n)
 {
     const struct slot *s = slot_find(n->sh.m, STR("/app3"));
 
     for (const struct instance *i = s != NULL ? s->instances : NULL; i != NULL; i = i->next)
-        if (i->state == INSTANCE_UNREACHABLE && !agents_have_id(sim_of(n), i->agent->id))
+        if ((i->state == INSTANCE_UNREACHABLE && !agents_have_id(sim_of(n), i->agent->id)) || is_crowded_out(s, i))
             return true;
     return s != NULL && operator_gave_up_any(sim_of(n));
+}
+
+/* What became of the offers that came while something waited. */
+static const char *refusals(const struct slot *s)
+{
+    static char text[300];
+    const struct queue_stats *q = s->queue;
+    size_t n = 0;
+
+    if (q == NULL || q->note_count == 0)
+        return "; no offer came for it";
+    for (unsigned i = 0; i < q->note_count && n < sizeof text; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "; an offer of %s: %s %s", q->notes[i].agent_id,
+                              reject_name(q->notes[i].reason), q->notes[i].detail);
+    return text;
 }
 
 /* Every app has its instances, running and healthy; nothing is being deployed. */
 const char *sim_marathon_unsettled(struct sim *sim)
 {
-    static char text[200];
+    static char text[500];
     struct marathon_node *n = leading(sim);
     struct slot *s, *next;
 
     if (n == NULL || n->sh.m->master == NULL)
         return "marathon is not connected";
     bool orphans = has_orphans(n);
-    if (n->sh.m->deployment_count != 0 && !orphans) {
-        (void)snprintf(text, sizeof text, "%zu deployments are not done", n->sh.m->deployment_count);
-        return text;
-    }
     HASH_ITER(hh, n->sh.m->slots, s, next)
     {
         int64_t want = slot_wanted(s) - s->unplaced;
@@ -631,12 +651,15 @@ const char *sim_marathon_unsettled(struct sim *sim)
         const struct instance *i = s->instances;
         while (i != NULL && i->state == INSTANCE_RUNNING && i->next != NULL)
             i = i->next;
-        (void)snprintf(text, sizeof text, "%s wants %lld instances, has %zu, ready %lld; %s is %s", s->id.p,
+        (void)snprintf(text, sizeof text, "%s wants %lld instances, has %zu, ready %lld; %s is %s%s", s->id.p,
                        (long long)want, s->instance_count, (long long)(s->ready[0] + s->ready[1]),
-                       i != NULL ? i->id.p : "none", i != NULL ? instance_state_name(i->state) : "");
+                       i != NULL ? i->id.p : "none", i != NULL ? instance_state_name(i->state) : "", refusals(s));
         return text;
     }
-    return "";
+    if (n->sh.m->deployment_count == 0 || orphans)
+        return "";
+    (void)snprintf(text, sizeof text, "%zu deployments are not done", n->sh.m->deployment_count);
+    return text;
 }
 
 bool sim_marathon_leads(const struct proc *p)
