@@ -146,7 +146,7 @@ static int app_scale(const struct app_args *a, struct error *err)
         return error_set(err, ERR_INVALID, "instances is \"%s\"; use 0 or more (0 suspends the app)", a->argv[1]);
     app_path(&path, "/v2/apps", a->argv[0], "", a->force);
     (void)snprintf(body, sizeof body, "{\"instances\":%llu}", (unsigned long long)n);
-    return call_and_print("PUT", a, path.p, str_of(body), err);
+    return call_and_print("PATCH", a, path.p, str_of(body), err); /* a PUT would create it */
 }
 
 static int app_restart(const struct app_args *a, struct error *err)

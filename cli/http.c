@@ -122,6 +122,20 @@ static int once(struct request *q, struct http_call_params *p, struct error *err
     return r != 0 ? r : q->result;
 }
 
+/* That nobody listens is told with the way out; everything else keeps its text. */
+static int unreachable(struct error *err, const char *at)
+{
+    static const char begin[] = "connecting to ";
+    char why[sizeof err->msg];
+    const char *reason;
+
+    if (strncmp(err->msg, begin, sizeof begin - 1) != 0)
+        return error_wrap(err, "%s", at);
+    reason = strrchr(err->msg, ':');
+    (void)snprintf(why, sizeof why, "%s", reason != NULL ? reason + 2 : err->msg);
+    return error_set(err, err->code, "nothing answers at %s (%s); say where the servers are: --master, --marathon, or STOA_MASTER, STOA_MARATHON", at, why);
+}
+
 int cli_http(const char *method, const char *address, const char *path, struct str body, const char *content_type,
              int timeout_ms, struct cli_response *ret, struct error *err)
 {
@@ -141,7 +155,7 @@ int cli_http(const char *method, const char *address, const char *path, struct s
         if (r == 0)
             r = once(&q, &p, err);
         if (r != 0)
-            return error_wrap(err, "%s", at);
+            return unreachable(err, at);
         if (ret->status != 307 && ret->status != 302)
             return 0;
         (void)snprintf(at, sizeof at, "%s", q.location);
@@ -185,16 +199,46 @@ void cli_response_done(struct cli_response *r)
     sbuf_done(&r->body);
 }
 
-/* A message with the fields that it is about: Marathon's details. */
+/* Marathon's codes for fields, in words. */
+static const char *in_words(const char *code)
+{
+    static const char *const words[][2] = {
+        { "error.path.missing", "is missing" },
+        { "error.path.empty", "is empty" },
+        { "error.pattern", "has characters that are not allowed here" },
+        { "error.min", "is too small" },
+        { "error.max", "is too large" },
+        { "error.minLength", "is too short" },
+        { "error.maxLength", "is too long" },
+        { "error.expected.int", "must be a whole number" },
+        { "error.expected.jsnumber", "must be a number" },
+        { "error.expected.jsstring", "must be text" },
+        { "error.expected.jsboolean", "must be true or false" },
+        { "error.expected.jsarray", "must be a list" },
+        { "error.expected.jsobject", "must be an object" },
+        { "error.unknown.enum.literal", "is none of the values that are known" },
+    };
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strcmp(code, words[i][0]) == 0)
+            return words[i][1];
+    return code;
+}
+
+/* A message with the fields that it is about (Marathon's details), or with the deployments that hold its target. */
 static int refused(const cJSON *answer, const char *message, int status, struct error *err)
 {
     CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(4096); /* an error is cut below that anyway */
-    const cJSON *detail, *text;
+    const cJSON *detail, *text, *held = json_get(answer, "deployments");
 
     cJSON_ArrayForEach(detail, json_get(answer, "details"))
         cJSON_ArrayForEach(text, json_get(detail, "errors"))
             if (cJSON_IsString(text))
-                sbuf_fmt(&b, "%s%s: %s", b.n == 0 ? ": " : "; ", json_text(detail, "path"), text->valuestring);
+                sbuf_fmt(&b, "%s%s: %s", b.n == 0 ? ": " : "; ", json_text(detail, "path"), in_words(text->valuestring));
+    if (status == 409 && cJSON_GetArraySize(held) > 0)
+        return error_set(err, ERR_CONFLICT, "deployment %s holds it (status 409); wait until it is over, or use --force", json_text(cJSON_GetArrayItem(held, 0), "id"));
+    if (b.n != 0 && strcmp(message, "Invalid JSON") == 0)
+        message = "fields are not right";
     return error_set(err, ERR_PROTOCOL, "%s (status %d)%.*s", message, status, STR_ARG(sbuf_view(&b)));
 }
 

@@ -45,7 +45,8 @@ struct run {
     struct stoa_variable *env;
     size_t env_count;
     struct instance *instances;
-    unsigned count, ended;
+    unsigned count, ended, polls;
+    const char *master;
     int64_t kill_after_ms; /* 0: never */
     bool interrupted, json;
     unsigned long stamp;   /* makes task ids unique */
@@ -92,10 +93,26 @@ static bool any_alive(const struct run *r)
     return false;
 }
 
+/* Who waits is told for what, once. */
+static void say_what_it_waits_for(struct stoa_scheduler *s, struct run *r)
+{
+    bool waits = false;
+
+    r->polls++;
+    for (unsigned n = 0; n < r->count; n++)
+        waits = waits || r->instances[n].state == INSTANCE_WAITING;
+    if (r->polls == 2000 / POLL_MS && !stoa_scheduler_is_subscribed(s))
+        fprintf(stderr, "stoa: waiting for a master at %s\n", r->master);
+    if (r->polls == 10000 / POLL_MS && waits && stoa_scheduler_is_subscribed(s))
+        fprintf(stderr, "stoa: no offer with %g cpus and %g MB has come yet; `stoa agents` shows what is in use\n",
+                (double)r->cpus_milli / 1000, (double)r->mem_milli / 1000);
+}
+
 static void poll(struct stoa_scheduler *s, void *arg)
 {
     struct run *r = arg;
 
+    say_what_it_waits_for(s, r);
     for (unsigned n = 0; n < r->count; n++)
         if (r->instances[n].state == INSTANCE_RUNNING)
             copy_output(&r->instances[n]);
@@ -386,6 +403,7 @@ static int run_tasks(struct run *r, const struct stoa_options *options)
     struct stoa_callbacks cb = { .subscribed = on_subscribed, .disconnected = on_disconnected, .offers = on_offers,
                                  .update = on_update };
     struct stoa_error serr = { 0 };
+    r->master = options->master;
     struct stoa_scheduler *s = stoa_scheduler_new(options, &cb, r, &serr);
     int rc;
 

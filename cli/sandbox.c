@@ -8,10 +8,11 @@
 #include "cli/json.h"
 #include "common/base/cleanup.h"
 
-enum { READ_BYTES = 65536 };
+enum { READ_BYTES = 65536, SHOWN_MAX = 3 };
 
 const cJSON *task_find(const cJSON *tasks, const char *id, struct error *err)
 {
+    CLEANUP(sbuf_done_p) struct sbuf names = SBUF_INIT(2000);
     const cJSON *t, *found = json_find(tasks, "id", id);
     unsigned count = 0;
 
@@ -24,13 +25,16 @@ const cJSON *task_find(const cJSON *tasks, const char *id, struct error *err)
         if (!str_contains(have, str_of(id)))
             continue;
         found = t;
-        count++;
+        if (count++ < SHOWN_MAX)
+            sbuf_fmt(&names, "%s%.*s", count > 1 ? ", " : "", STR_ARG(have));
     }
     if (count == 1)
         return found;
-    (void)error_set(err, ERR_NOT_FOUND, count == 0 ? "there is no task \"%s\"; `stoa ps --all` lists the tasks"
-                                                   : "several tasks match \"%s\"; give the whole id",
-                    id);
+    if (count == 0)
+        (void)error_set(err, ERR_NOT_FOUND, "there is no task \"%s\"; `stoa ps --all` lists the tasks", id);
+    else
+        (void)error_set(err, ERR_NOT_FOUND, "several tasks match \"%s\"; give more of the id: %.*s%s", id, STR_ARG(sbuf_view(&names)),
+                        count > SHOWN_MAX ? ", …" : "");
     return NULL;
 }
 

@@ -78,7 +78,16 @@ def _():
 
 @case("app create: what is wrong with an app is told with its fields")
 def _():
-    fails("/cpus: error.min; /instances: error.expected.jsnumber", "app", "create", "-", stdin='{"id":"/bad","cmd":"sleep 9","instances":"two","cpus":-1}')
+    fails("/cpus: is too small; /instances: must be a number", "app", "create", "-", stdin='{"id":"/bad","cmd":"sleep 9","instances":"two","cpus":-1}')
+
+
+@case("app: one that is not there is not created by scaling it; what a deployment holds is told with its id and the way out")
+def _():
+    fails("App '/nope' does not exist", "app", "scale", "nope", "1")
+    d = post(dev.marathon, "/v2/apps", {"id": "/held", "cmd": "sleep 1000", "cpus": 1000}).json["deployments"][0]["id"]
+    fails(f"deployment {d} holds it (status 409); wait until it is over, or use --force", "app", "scale", "held", "2")
+    run("app", "scale", "held", "2", "--force")
+    run("app", "delete", "held")
 
 
 @case("api: calls of master and agent, with and without a body")
@@ -255,6 +264,13 @@ def _():
     equal(dev.cli("exec", task, "kill -9 $$", ok=False).returncode, 137, "exit code of a killed command")
     equal(run("exec", task, "true"), "", "output of true")
     equal(len(run("exec", task, "head -c 3000000 /dev/zero | tr '\\0' x")), 3000000, "a long output")
+
+
+@case("logs: a part of several ids is told with some of them")
+def _():
+    dev.deploy({"id": "/several", "cmd": "sleep 1000", "cpus": 0.01, "mem": 16, "instances": 2})
+    fails('several tasks match "several"; give more of the id: several.instance-', "logs", "several")
+    run("app", "delete", "several")
 
 
 @case("exec: what cannot be")
