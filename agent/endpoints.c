@@ -236,6 +236,7 @@ bool endpoint_container_pb(struct shell *s, const char *id, struct sbuf *statist
     wire_put_container_id(status, 4, str_of(id));
     if (containerizer_usage(s->containers, id, &u, NULL) == 0)
         put_statistics(statistics, shell_seconds(loop_wall(s->loop)), &u);
+    containerizer_network_usage(s->containers, id, statistics);
     return true;
 }
 

@@ -77,6 +77,7 @@ static const struct flag flags[] = {
                 "the agent."),
     FLAG_STRING(T, network_cni_config_dir, "network_cni_config_dir", NULL, "Folder of the configurations of container networks."),
     FLAG_STRING(T, network_cni_plugins_dir, "network_cni_plugins_dir", NULL, "Folders of CNI plugins, separated by ':' or ','."),
+    FLAG_BOOL(T, network_cni_metrics, "network_cni_metrics", "true", "Count what goes through containers' networks, in their statistics."),
     FLAG_BOOL(T, network_cni_root_dir_persist, "network_cni_root_dir_persist", "false", "Keep the state of container networks in the "
               "work directory instead of the runtime directory."),
     FLAG_PATH(T, default_container_dns, "default_container_dns", NULL, "JSON ContainerDNSInfo: DNS of containers on networks whose "
@@ -189,7 +190,6 @@ static const struct flag flags[] = {
     UNUSED(56, "minimum_ingress_rate_limit", NULL),
     UNUSED(57, "maximum_ingress_rate_limit", NULL),
     UNUSED(59, "modules_dir", NULL),
-    UNUSED_BOOL(13, "network_cni_metrics", "true"),
     UNUSED_BOOL(15, "network_enable_rate_statistics", NULL),
     UNUSED_BOOL(16, "network_enable_snmp_statistics", NULL),
     UNUSED_BOOL(17, "network_enable_socket_statistics_details", NULL),

@@ -236,6 +236,7 @@ static int listen_and_name(struct shell *s, struct error *err)
     to_master.tls = s->tls_out;
     options.tls_downgrade = s->flags.tls.support_downgrade;
     options.tls_plain_local = true; /* executors */
+    options.tls_plain_peer = networks_of_container;
     rc = http_server_new(&s->server, s->loop, &options, &http, s, err);
     if (rc == 0)
         rc = msg_new(&s->msg, s->loop, &to_master, &messages, s, err);

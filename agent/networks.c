@@ -71,11 +71,21 @@ int networks_options(struct shell *s, struct arena *arena, struct containerizer_
 
     o->cni_config_dir = f->network_cni_config_dir;
     o->cni_root_dir = arena_fmt(arena, "%s/isolators/network/cni", f->network_cni_root_dir_persist ? s->work_dir : s->runtime_dir).p;
+    o->cni_metrics = f->network_cni_metrics;
     if (f->network_cni_plugins_dir != NULL)
         o->cni_plugins_dir = plugin_folders(arena, f->network_cni_plugins_dir);
     if (f->default_container_dns != NULL)
         return default_dns(f->default_container_dns, arena, &o->default_container_dns, err);
     return 0;
+}
+
+bool networks_of_container(void *ctx, const struct net_addr *peer)
+{
+    const struct shell *s = ctx;
+    char text[NET_TEXT_SIZE];
+
+    net_ip_text(peer, text);
+    return s->containers != NULL && containerizer_has_address(s->containers, text);
 }
 
 /* --- statuses --- */

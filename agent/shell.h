@@ -109,6 +109,8 @@ int spec_container(struct shell *s, const char *id, const char *sandbox, const M
 struct containerizer_options;
 /* Their flags; texts go into the arena. */
 int networks_options(struct shell *s, struct arena *arena, struct containerizer_options *o, struct error *err);
+/* Whether it is the address of a container of ours: its executor speaks plain HTTP as all do. ctx is the shell. */
+bool networks_of_container(void *ctx, const struct net_addr *peer);
 /* For struct agent_status_fill; ctx is the shell. */
 struct str networks_of_status(void *ctx, const struct agent_status_fill *fill, const Mesos__V1__ContainerID *id);
 

@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "agent/isolation/cni_conf.h"
+#include "agent/isolation/net_stats.h"
 #include "common/base/alloc.h"
 #include "common/base/cleanup.h"
 #include "common/io/fs.h"
@@ -41,6 +42,7 @@ struct cni {
     char *hostname;
     bool attached;
     struct sbuf status; /* ContainerStatus with network_infos alone, packed */
+    struct sbuf addresses; /* each between blanks */
 };
 
 /* One run of stoa-network. */
@@ -112,6 +114,7 @@ static void cni_free(struct container *c)
         return;
     free(c->cni->hostname);
     sbuf_done(&c->cni->status);
+    sbuf_done(&c->cni->addresses);
     free(c->cni);
     c->cni = NULL;
 }
@@ -202,7 +205,7 @@ static int prepare(struct container *c, const struct container_spec *spec, struc
     if (spec->network_count > CNI_NETWORKS_MAX)
         return error_set(err, ERR_LIMIT, "%zu networks; a container has at most %d", spec->network_count, CNI_NETWORKS_MAX);
     c->cni = xcalloc(1, sizeof *c->cni);
-    c->cni->status = SBUF_INIT(CNI_TEXT_MAX);
+    c->cni->status = c->cni->addresses = SBUF_INIT(CNI_TEXT_MAX);
     if (name_host(c, spec, err) != 0)
         return -(int)err->code;
     for (size_t i = 0; i < spec->network_count; i++) {
@@ -261,6 +264,8 @@ static int read_network(struct container *c, const char *network, const char *in
     if (path_of(c, file, path, err) != 0 || fs_read(path, &info, err) != 0 || cni_result_parse(sbuf_view(&info), ret, err) != 0)
         return -(int)err->code;
     put_status(&c->cni->status, conf, ret);
+    for (size_t i = 0; i < ret->n; i++)
+        sbuf_fmt(&c->cni->addresses, " %s ", ret->address[i].text);
     if (dns != NULL && ret->dns != NULL)
         cni_dns_merge(dns, ret->dns);
     else if (dns != NULL && c->iso->default_dns != NULL)
@@ -341,6 +346,34 @@ struct str cni_status(const struct container *c)
             return sbuf_view(&c->cni->status);
     }
     return (struct str){ NULL, 0 };
+}
+
+bool containerizer_has_address(const struct containerizer *owner, const char *address)
+{
+    char word[80];
+    (void)snprintf(word, sizeof word, " %s ", address);
+    for (const struct container *c = owner->table; c != NULL; c = c->hh.next) {
+        if (c->cni != NULL && str_contains(sbuf_view(&c->cni->addresses), str_of(word)))
+            return true;
+    }
+    return false;
+}
+
+void containerizer_network_usage(const struct containerizer *owner, const char *id, struct sbuf *b)
+{
+    CLEANUP(sbuf_done_p) struct sbuf text = SBUF_INIT(1 << 20);
+    struct error ignored;
+    char path[64];
+    const struct container *c = container_find(owner, id);
+    if (c == NULL || c->cni == NULL || c->pid <= 0 || !owner->iso.o.cni_metrics)
+        return;
+    (void)snprintf(path, sizeof path, "/proc/%d/net/dev", (int)c->pid);
+    if (file_read(path, &text, &ignored) == 0)
+        net_stats_interfaces(sbuf_view(&text), b);
+    sbuf_clear(&text);
+    (void)snprintf(path, sizeof path, "/proc/%d/net/snmp", (int)c->pid);
+    if (file_read(path, &text, &ignored) == 0)
+        net_stats_snmp(sbuf_view(&text), b);
 }
 
 /* --- stoa-network ------------------------------------------------------------------------------------- */
@@ -504,7 +537,7 @@ static int recover(struct container *c, struct error *err)
     if (!is_configured(c->iso) || folder_of(c->iso, c->id, folder, &ignored) != 0 || access(folder, F_OK) != 0)
         return 0;
     c->cni = xcalloc(1, sizeof *c->cni);
-    c->cni->status = SBUF_INIT(CNI_TEXT_MAX);
+    c->cni->status = c->cni->addresses = SBUF_INIT(CNI_TEXT_MAX);
     return take_results(c, err);
 }
 

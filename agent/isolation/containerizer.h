@@ -28,6 +28,7 @@
 #include <sys/types.h>
 
 #include "common/base/error.h"
+#include "common/base/sbuf.h"
 #include "common/base/str.h"
 
 struct loop;
@@ -248,6 +249,7 @@ struct containerizer_options {
     const char *cni_config_dir, *cni_plugins_dir;
     const char *cni_root_dir;                 /* state of containers with networks */
     const char *default_container_dns;        /* ContainerDNSInfo as JSON; NULL: none */
+    bool cni_metrics;                         /* count what goes through containers' networks */
     int64_t pids_default_max;                 /* 0: no limit unless the container has one */
     /* Whether a container of this id was ours, of which a cgroup is left and nothing else is known; NULL: none was. */
     bool (*owned)(void *ctx, const char *id); /* ctx of the callbacks */
@@ -278,6 +280,12 @@ int containerizer_update(struct containerizer *c, const char *id, const struct c
 /* Reads the statistics now: a few small files. ERR_NOT_FOUND. */
 int containerizer_usage(struct containerizer *c, const char *id, struct container_usage *ret, struct error *err);
 int containerizer_status(struct containerizer *c, const char *id, struct container_status *ret, struct error *err);
+
+/* Appends what is counted in the container's own network (fields of ResourceStatistics); nothing when it has none, or without
+ * cni_metrics. */
+void containerizer_network_usage(const struct containerizer *c, const char *id, struct sbuf *b);
+/* Whether a container's network of its own gave it this address. */
+bool containerizer_has_address(const struct containerizer *c, const char *address);
 
 /* Ends the container and the ones nested in it with SIGKILL, also while it is being launched; exited() (or
  * launched() with an error) follows. Asking again is harmless. ERR_NOT_FOUND when it is not alive. */

@@ -66,6 +66,8 @@ struct http_server_options {
     struct ssl_ctx_st *tls;          /* NULL: plain. Referenced, not owned */
     bool tls_downgrade; /* with tls: also take plain HTTP on the same port (first byte decides) */
     bool tls_plain_local; /* the same for peers on this machine only */
+    /* And for those of which it says so; ctx is the handler's. NULL: no others. */
+    bool (*tls_plain_peer)(void *ctx, const struct net_addr *peer);
 };
 
 struct http_handler {

@@ -469,6 +469,12 @@ static bool is_local(int fd, const struct net_addr *peer)
     return net_eq(&own, peer);
 }
 
+static bool takes_plain(const struct http_server *s, int fd, const struct net_addr *peer)
+{
+    return s->opt.tls_downgrade || (s->opt.tls_plain_local && is_local(fd, peer)) ||
+           (s->opt.tls_plain_peer != NULL && s->opt.tls_plain_peer(s->ctx, peer));
+}
+
 void http_conn_accept(struct http_server *s, int fd, const struct sockaddr *sa)
 {
     struct http_conn *k = xcalloc(1, sizeof *k);
@@ -483,7 +489,7 @@ void http_conn_accept(struct http_server *s, int fd, const struct sockaddr *sa)
     DL_APPEND(s->conns, k);
     s->stats.connections++;
     s->stats.accepted++;
-    if (s->opt.tls != NULL && (s->opt.tls_downgrade || (s->opt.tls_plain_local && is_local(fd, &k->peer))))
+    if (s->opt.tls != NULL && takes_plain(s, fd, &k->peer))
         k->tls_undecided = true;
     else if (s->opt.tls != NULL && conn_start_tls(&k->c, s->opt.tls, true, NULL, NULL) != 0) {
         http_conn_kill(k, HTTP_GONE_CLOSED);

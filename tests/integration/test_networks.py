@@ -99,6 +99,7 @@ def _():
     equal((s[0]["name"], s[0]["ip_addresses"]), ("one", [{"protocol": "IPv4", "ip_address": ip}]), "network_infos")
     c = get(dev.agents[0], "/containers").json[0]
     equal(c["status"]["network_infos"][0]["ip_addresses"][0]["ip_address"], ip, "/containers")
+    check(c["statistics"]["net_rx_packets"] > 0 and c["statistics"]["net_snmp_statistics"]["tcp_stats"]["ActiveOpens"] > 0, c["statistics"])
     cid = c["container_id"]
     equal(sandbox("a", "name").strip(), cid, "host name")
     check(f"{ip} {cid}\n" in sandbox("a", "files") and sandbox("a", "files").endswith(cid), "hosts and hostname: " + sandbox("a", "files"))

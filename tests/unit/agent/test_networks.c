@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include "agent/isolation/cni_conf.h"
+#include "agent/isolation/net_stats.h"
 #include "common/base/cleanup.h"
 #include "common/wire/json.h"
+#include "proto/mesos_v1.pb-c.h"
 #include "tests/support/test.h"
 
 typedef struct cJSON *json_ptr;
@@ -152,6 +154,19 @@ TEST("hosts has the first address of each kind; resolv.conf what all networks sa
                              "{\"network_mode\":\"CNI\",\"network_name\":\"n\",\"dns\":{\"domain\":\"named\"}}]}"), &flag, &err), 0);
     CHECK_CSTR(cJSON_GetStringValue(cJSON_GetObjectItem(cni_default_dns(flag, "n"), "domain")), "named");
     CHECK_CSTR(cJSON_GetStringValue(cJSON_GetObjectItem(cni_default_dns(flag, "other"), "domain")), "any");
+}
+
+TEST("what the kernel counts becomes fields: interfaces but the loopback are added up, SNMP has the names of the fields")
+{
+    CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(4096);
+    CLEANUP(sbuf_done_p) struct sbuf json = SBUF_INIT(4096);
+    net_stats_interfaces(STR("Inter-|   Receive\n face |bytes packets errs\n    lo: 9 9 9 9 0 0 0 0 9 9 9 9 0 0 0 0\n  eth0: 100 2 3 4 0 0 0 0 500 6 7 8 0 0 0 0\n"
+                             "eth1:1 1 1 1 0 0 0 0 1 1 1 1 0 0 0 0\n"), &b);
+    net_stats_snmp(STR("Ip: Forwarding Unknown\nIp: 1 7\nIcmpMsg: InType3\nIcmpMsg: 3\nTcp: MaxConn ActiveOpens\nTcp: -1 12\nUdp: InDatagrams\n"), &b);
+    CHECK(json_from_wire(&json, &mesos__v1__resource_statistics__descriptor, sbuf_view(&b)));
+    CHECK_CSTR(json.p, "{\"net_rx_packets\":3,\"net_rx_bytes\":101,\"net_rx_errors\":4,\"net_rx_dropped\":5,\"net_tx_packets\":7,"
+                       "\"net_tx_bytes\":501,\"net_tx_errors\":8,\"net_tx_dropped\":9,\"net_snmp_statistics\":{\"ip_stats\":{\"Forwarding\":1},"
+                       "\"tcp_stats\":{\"MaxConn\":-1,\"ActiveOpens\":12}}}");
 }
 
 static void put_file(const char *folder, const char *name, const char *text)
