@@ -20,7 +20,7 @@ enum { DUMP_BYTES_MAX = 2000 << 20 };
 
 static const char usage[] = "stoa store export|import|check --master=WHERE|--marathon=WHERE [FILE]; WHERE is "
                             "the work_dir, store_dir or zk "
-                            "of the program, which must not run";
+                            "of the program, which must not run (but for an export)";
 
 /* --- export --------------------------------------------------------------------------------------------- */
 
@@ -122,7 +122,7 @@ static int import_records(const struct state_kind *kind, const char *where, cons
         !str_ends(str_of(where), STR(".db")))
         rc = fs_mkdirs(where, 0700, err);
     if (rc == 0)
-        rc = store_session_open(&s, kind, where, true, err);
+        rc = store_session_open(&s, kind, where, STORE_SESSION_MAKE, err);
     if (rc == 0)
         rc = import_dump(&s, &d, how, err);
     dump_done(&d);
@@ -228,7 +228,7 @@ static int check(const struct state_kind *kind, const char *where, bool repair, 
     if (store_database_path(kind, where, path, sizeof path) != NULL)
         rc = store_check_database(path, repair, err);
     if (rc == 0)
-        rc = store_session_open(&s, kind, where, false, err);
+        rc = store_session_open(&s, kind, where, STORE_SESSION_CHANGE, err);
     if (rc == 0)
         rc = check_records(&s, repair, removed, err);
     store_session_close(&s);
@@ -240,7 +240,7 @@ static int check(const struct state_kind *kind, const char *where, bool repair, 
 static int export_main(const struct state_kind *kind, const char *where, const char *file, struct error *err)
 {
     struct store_session s = { .kind = kind };
-    int rc = store_session_open(&s, kind, where, false, err);
+    int rc = store_session_open(&s, kind, where, STORE_SESSION_READ, err);
 
     if (rc == 0)
         rc = export_records(&s, file, err);

@@ -37,10 +37,12 @@ struct store_session {
     size_t unfinished; /* nodes of a change that its writer did not finish; opening finished or dropped it */
 };
 
+/* READ: beside its owner, too. MAKE: where there is no store there will be one. */
+enum store_session_as { STORE_SESSION_READ, STORE_SESSION_CHANGE, STORE_SESSION_MAKE };
 /* where: a folder, a *.db file, zk://[user:password@]host:port,.../path or file:// with that. NOT_FOUND when
- * there is no store and create is false. CONFLICT when its owner runs: a lock on the database, or candidates
+ * there is no store. CONFLICT when its owner runs: a lock on the database, or candidates
  * in ZooKeeper. Waits for ZooKeeper 15 s at most. */
-int store_session_open(struct store_session *s, const struct state_kind *kind, const char *where, bool create,
+int store_session_open(struct store_session *s, const struct state_kind *kind, const char *where, enum store_session_as as,
                        struct error *err);
 void store_session_close(struct store_session *s); /* fine on a zeroed one, and after an error */
 /* All records; valid until the next call of this or the close. */

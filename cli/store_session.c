@@ -125,7 +125,7 @@ static int read_url(const char *where, struct sbuf *b, struct error *err)
     return fs_read(s.p, b, err);
 }
 
-static int open_zookeeper(struct store_session *s, const char *where, bool create, struct error *err)
+static int open_zookeeper(struct store_session *s, const char *where, enum store_session_as as, struct error *err)
 {
     CLEANUP(sbuf_done_p) struct sbuf text = SBUF_INIT(4096);
     int rc = read_url(where, &text, err);
@@ -138,9 +138,11 @@ static int open_zookeeper(struct store_session *s, const char *where, bool creat
         return rc;
     struct zk_options zo = { .url = &s->url };
     rc = zk_new(&s->zk, s->loop, &zo, err);
-    if (rc == 0)
-        rc = refuse_candidates(s, err);
     if (rc != 0)
+        return rc;
+    rc = refuse_candidates(s, err);
+    bool beside_owner = rc == -ERR_CONFLICT && as == STORE_SESSION_READ;
+    if (rc != 0 && !beside_owner)
         return rc;
     (void)snprintf(s->place, sizeof s->place, "%s%s", s->url.path, s->kind->root);
     (void)snprintf(path, sizeof path, "%s/journal", s->place);
@@ -150,11 +152,12 @@ static int open_zookeeper(struct store_session *s, const char *where, bool creat
     store_answer_done(&a);
     if (rc != 0)
         return rc;
-    if (!is_there && !create)
+    if (!is_there && as != STORE_SESSION_MAKE)
         return error_set(err, ERR_NOT_FOUND, "there is no state of a %s in ZooKeeper at %.300s",
                          s->kind->name, s->place);
     struct store_zk_options so = {
-        .zk = s->zk, .path = s->place, .owner = "stoa store", .world_read = s->kind->rule == ELECTION_MASTER
+        .zk = s->zk, .path = s->place, .owner = "stoa store", .world_read = s->kind->rule == ELECTION_MASTER,
+        .beside_owner = beside_owner
     };
     return store_open_zk(&s->store, s->loop, &so, err);
 }
@@ -169,15 +172,19 @@ const char *store_database_path(const struct state_kind *kind, const char *where
     return buf;
 }
 
-static int open_database(struct store_session *s, bool create, struct error *err)
+static int open_database(struct store_session *s, enum store_session_as as, struct error *err)
 {
     struct store_sqlite_options o = { .path = s->place };
     struct stat st;
     int rc;
 
-    if (stat(s->place, &st) != 0 && !create)
+    if (stat(s->place, &st) != 0 && as != STORE_SESSION_MAKE)
         return error_set(err, ERR_NOT_FOUND, "there is no state of a %s at %.400s", s->kind->name, s->place);
     rc = store_open_sqlite(&s->store, s->loop, &o, err);
+    if (rc == -ERR_CONFLICT && as == STORE_SESSION_READ) {
+        o.beside_owner = true;
+        rc = store_open_sqlite(&s->store, s->loop, &o, err);
+    }
     if (rc == -ERR_CONFLICT)
         return error_set(err, ERR_CONFLICT, "a %s runs with %.300s: stop it first", s->kind->name, s->place);
     return rc;
@@ -185,7 +192,7 @@ static int open_database(struct store_session *s, bool create, struct error *err
 
 /* --- a session ------------------------------------------------------------------------------------------ */
 
-int store_session_open(struct store_session *s, const struct state_kind *kind, const char *where, bool create,
+int store_session_open(struct store_session *s, const struct state_kind *kind, const char *where, enum store_session_as as,
                        struct error *err)
 {
     int rc = loop_new(&s->loop, NULL, err);
@@ -195,8 +202,8 @@ int store_session_open(struct store_session *s, const struct state_kind *kind, c
         return rc;
     s->in_zookeeper = store_database_path(kind, where, s->place, sizeof s->place) == NULL;
     if (!s->in_zookeeper)
-        return open_database(s, create, err);
-    rc = open_zookeeper(s, where, create, err);
+        return open_database(s, as, err);
+    rc = open_zookeeper(s, where, as, err);
     return rc != 0 ? error_wrap(err, "--%s", kind->name) : 0;
 }
 

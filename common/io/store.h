@@ -48,9 +48,10 @@ struct store_sqlite_options {
     bool sync_off;    /* false: synchronous=FULL; true: survives a crash of the process, not of the machine */
     unsigned cache_kib; /* page cache; 0: 2048 */
     uint64_t bytes_max; /* of the database; commits over it fail as on a full disk; 0: as the disk has */
+    bool beside_owner;  /* to read only, whoever has it: what is asked for in one turn is of one moment; commits fail with IO */
 };
-/* Blocks while the file is opened and its log replayed: at start only. CONFLICT when another process has it.
- */
+/* Blocks while the file is opened and its log replayed: at start only. CONFLICT when another process has it: the file
+ * PATH-owner is locked by who has. */
 int store_open_sqlite(struct store **ret_store, struct loop *loop, const struct store_sqlite_options *options,
                       struct error *err);
 int store_open_memory(struct store **ret_store, struct loop *loop, struct error *err);
@@ -61,6 +62,8 @@ struct store_zk_options {
     const char *path; /* of the store's root node: made when it is not there; nobody else writes below it */
     const char *owner; /* who we are, e.g. the master's id: for people */
     bool world_read;  /* with credentials in the URL: everybody may read; false: only who has the credentials */
+    bool beside_owner; /* to read only, without taking it over: a list is of one moment, or fails with CONFLICT when the owner
+                          changes something all the time; commits fail with IO */
 };
 /* Takes the store over: whoever had it open before is fenced, all its later commits fail with CONFLICT and change nothing.
  * Waits (in the queue, not here) while ZooKeeper is out of reach; operations are never failed for that. */

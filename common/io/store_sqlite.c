@@ -5,15 +5,23 @@
  *
  * The transaction runs in a thread that gets the group as a value, because a sync takes up to tens of
  * milliseconds. The connection is used by that thread alone between open and close. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <sqlite3.h>
 
 #include "common/base/alloc.h"
 #include "common/base/assert.h"
+#include "common/base/cleanup.h"
 #include "common/io/store_int.h"
 #include "common/io/worker.h"
+
+/* For who opens a database whose owner died just then, beside somebody who replays its log. */
+enum { BUSY_MS = 2000 };
 
 enum statement {
     SQL_GET,
@@ -21,6 +29,7 @@ enum statement {
     SQL_DELETE,
     SQL_LIST,
     SQL_BEGIN,
+    SQL_BEGIN_READ,
     SQL_COMMIT,
     SQL_ROLLBACK,
     SQL_SAVE,
@@ -36,6 +45,7 @@ static const char *const sql[SQL_COUNT] = {
     [SQL_DELETE] = "DELETE FROM record WHERE key = ?1",
     [SQL_LIST] = "SELECT key, version, value FROM record WHERE key >= ?1 ORDER BY key",
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
+    [SQL_BEGIN_READ] = "BEGIN",
     [SQL_COMMIT] = "COMMIT",
     [SQL_ROLLBACK] = "ROLLBACK",
     [SQL_SAVE] = "SAVEPOINT batch",
@@ -49,6 +59,7 @@ struct backend {
     struct worker *worker;
     sqlite3 *db;
     sqlite3_stmt *statements[SQL_COUNT];
+    int owner_fd; /* locked while the database is ours; -1: it is not */
     struct store_op *group;
     unsigned syncs;
 };
@@ -205,11 +216,8 @@ static void run_group(struct worker_job *j)
     for (const struct store_op *op = b->group; op != NULL; op = op->next)
         writes = writes || (op->kind == STORE_COMMIT && op->rc == 0);
     b->syncs = writes ? 1 : 0;
-    if (!writes) {
-        (void)run_ops(b, &err);
-        return;
-    }
-    int rc = run(b, SQL_BEGIN, &err);
+    /* Of two who read beside each other each sees the last commit before its transaction. */
+    int rc = run(b, writes ? SQL_BEGIN : SQL_BEGIN_READ, &err);
     if (rc == 0)
         rc = run_ops(b, &err);
     if (rc == 0)
@@ -251,6 +259,8 @@ static void backend_close(void *backend)
     for (int i = 0; i < SQL_COUNT; i++)
         (void)sqlite3_finalize(b->statements[i]);
     (void)sqlite3_close(b->db);
+    if (b->owner_fd >= 0)
+        (void)close(b->owner_fd);
     free(b);
 }
 
@@ -268,12 +278,32 @@ static int pragma(struct backend *b, struct error *err, const char *fmt, ...)
     return sqlite3_exec(b->db, text, NULL, NULL, NULL) == SQLITE_OK ? 0 : db_error(b->db, text, err);
 }
 
+/* A lock of its own, so that others may read meanwhile, which SQLite's exclusive mode would keep them from. */
+static int take_ownership(struct backend *b, const char *path, struct error *err)
+{
+    CLEANUP(sbuf_done_p) struct sbuf file = SBUF_INIT(8192);
+
+    sbuf_fmt(&file, "%s-owner", path);
+    b->owner_fd = open(file.p, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (b->owner_fd < 0)
+        return error_set_errno(err, errno, "store: %s cannot be made", file.p);
+    if (flock(b->owner_fd, LOCK_EX | LOCK_NB) != 0)
+        return error_set(err, ERR_CONFLICT, "store: another process uses the database: it has locked %s", file.p);
+    return 0;
+}
+
+static int prepare_statements(struct backend *b, struct error *err)
+{
+    for (int i = 0; i < SQL_COUNT; i++)
+        if (sqlite3_prepare_v3(b->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &b->statements[i], NULL) !=
+            SQLITE_OK)
+            return db_error(b->db, sql[i], err);
+    return 0;
+}
+
 static int prepare_database(struct backend *b, const struct store_sqlite_options *o, struct error *err)
 {
-    /* Exclusive locking before the log mode: then no shared-memory file is needed, and a second process is
-     * refused. */
-    if (pragma(b, err, "PRAGMA locking_mode = EXCLUSIVE") != 0 ||
-        pragma(b, err, "PRAGMA journal_mode = WAL") != 0 ||
+    if (pragma(b, err, "PRAGMA journal_mode = WAL") != 0 ||
         pragma(b, err, "PRAGMA synchronous = %s", o->sync_off ? "OFF" : "FULL") != 0 ||
         pragma(b, err, "PRAGMA cache_size = -%u", o->cache_kib != 0 ? o->cache_kib : 2048) != 0 ||
         pragma(b, err,
@@ -283,12 +313,10 @@ static int prepare_database(struct backend *b, const struct store_sqlite_options
     if (o->bytes_max != 0 &&
         pragma(b, err, "PRAGMA max_page_count = %llu", (unsigned long long)(o->bytes_max / 4096 + 1)) != 0)
         return -(int)err->code;
-    for (int i = 0; i < SQL_COUNT; i++)
-        if (sqlite3_prepare_v3(b->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &b->statements[i], NULL) !=
-            SQLITE_OK)
-            return db_error(b->db, sql[i], err);
-    /* Takes the lock now, so that a second process learns of the first at its start. */
-    int rc = run(b, SQL_BEGIN, err);
+    /* Writes now, so that a second process of another version, which locks the database itself, learns of the first at its start. */
+    int rc = prepare_statements(b, err);
+    if (rc == 0)
+        rc = run(b, SQL_BEGIN, err);
     return rc == 0 ? run(b, SQL_COMMIT, err) : rc;
 }
 
@@ -300,16 +328,21 @@ int store_open_sqlite(struct store **ret_store, struct loop *loop, const struct 
         err = &local;
     struct backend *b = xcalloc(1, sizeof *b);
     b->job = (struct worker_job){ .run = run_group, .done = group_over };
+    b->owner_fd = -1;
     int rc = worker_new(&b->worker, loop, 1, err);
     if (rc != 0) {
         free(b);
         return rc;
     }
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-    if (sqlite3_open_v2(options->path, &b->db, flags, NULL) != SQLITE_OK)
+    bool reads_only = options->beside_owner;
+    int flags = (reads_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) | SQLITE_OPEN_NOMUTEX;
+    rc = reads_only ? 0 : take_ownership(b, options->path, err);
+    if (rc == 0 && sqlite3_open_v2(options->path, &b->db, flags, NULL) != SQLITE_OK)
         rc = db_error(b->db, "opening", err);
-    else
-        rc = prepare_database(b, options, err);
+    if (rc == 0) {
+        (void)sqlite3_busy_timeout(b->db, BUSY_MS);
+        rc = reads_only ? prepare_statements(b, err) : prepare_database(b, options, err);
+    }
     if (rc != 0) {
         rc = error_wrap(err, "database %.100s", options->path);
         backend_close(b);

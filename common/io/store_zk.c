@@ -26,7 +26,7 @@
 
 #define CLOSE_WAIT_NS (5 * NS_PER_S)
 
-enum { KNOWN_MAX = 300000, LOOKS_MAX = 5000, GETS_MAX = 2000, TRIES_MAX = 3 };
+enum { KNOWN_MAX = 300000, LOOKS_MAX = 5000, GETS_MAX = 2000, TRIES_MAX = 3, BESIDE_TRIES_MAX = 20 };
 
 enum {
     ABSENT = -1,     /* of struct known: there is no such record */
@@ -63,7 +63,7 @@ struct backend {
     struct zk *zk;
     struct zk_listener listener;
     char *root, *fence, *mark; /* mark: "owner=... term=... seq=" */
-    bool world_read;
+    bool world_read, beside_owner;
     enum state state;
     bool is_open, fenced;
     struct error trouble; /* of opening, or fenced */
@@ -487,21 +487,57 @@ static int by_key(const void *a, const void *b)
     return str_cmp(x->key, y->key);
 }
 
-static void read_over(struct backend *b)
+static void read_again(struct backend *b)
+{
+    b->at->record_count = 0;
+    b->state = zk_is_connected(b->zk) ? READY : CLOSED;
+    names_clear(b);
+    advance(b);
+}
+
+static void read_done(struct backend *b)
 {
     struct store_op *op = b->at;
 
-    if (b->lost) { /* again, from the start */
-        op->record_count = 0;
-        b->state = zk_is_connected(b->zk) ? READY : CLOSED;
-    } else {
-        if (op->rc == 0 && op->record_count > 1)
-            qsort(op->records, op->record_count, sizeof *op->records, by_key);
-        b->at = op->next;
-        b->state = READY;
-    }
+    if (op->rc == 0 && op->record_count > 1)
+        qsort(op->records, op->record_count, sizeof *op->records, by_key);
+    b->at = op->next;
+    b->state = READY;
     names_clear(b);
     advance(b);
+}
+
+/* Every change of the owner sets the fence: what was read between two looks at it that find it alike is of one moment. */
+static void on_fence_again(void *arg, const struct zk_result *r)
+{
+    struct backend *b = arg;
+    bool same = r->code == ZK_OK && r->version == b->fence_version;
+
+    if (same) {
+        read_done(b);
+    } else if (r->code == ZK_LOST || (r->code == ZK_OK && b->tries++ < BESIDE_TRIES_MAX)) {
+        if (r->code == ZK_OK)
+            b->fence_version = r->version;
+        read_again(b);
+    } else {
+        if (r->code == ZK_OK)
+            (void)error_set(&b->trouble, ERR_CONFLICT, "store: its owner changes %s all the time; try again", b->root);
+        else
+            set_trouble(b, r, "reading");
+        fail_op(b->at, &b->trouble);
+        b->trouble.code = ERR_OK;
+        read_done(b);
+    }
+}
+
+static void read_over(struct backend *b)
+{
+    if (b->lost)
+        read_again(b); /* from the start */
+    else if (b->beside_owner && b->at->rc == 0)
+        zk_get(b->zk, b->fence, on_fence_again, b);
+    else
+        read_done(b);
 }
 
 static void read_failed(struct backend *b, const struct zk_result *r)
@@ -752,6 +788,11 @@ static void on_journal(void *arg, const struct zk_result *r)
         opened(b);
         return;
     }
+    if (b->beside_owner) {
+        struct zk_result busy = { .code = ZK_FAILED, .text = "a large change is under way; try again" };
+        open_failed(b, &busy, "reading beside its owner");
+        return;
+    }
     for (size_t i = 0; i < r->child_count; i++)
         if (strcmp(r->children[i], "commit") == 0) {
             (void)snprintf(path, sizeof path, "%s/journal/commit", b->root);
@@ -769,10 +810,17 @@ static void on_journal(void *arg, const struct zk_result *r)
     run_program(b);
 }
 
+static void look_at_journal(struct backend *b)
+{
+    char path[ZK_PATH_BYTES_MAX];
+
+    (void)snprintf(path, sizeof path, "%s/journal", b->root);
+    zk_children(b->zk, path, NULL, on_journal, b);
+}
+
 static void on_fence_set(void *arg, const struct zk_result *r)
 {
     struct backend *b = arg;
-    char path[ZK_PATH_BYTES_MAX];
 
     if (r->code == ZK_BAD_VERSION || r->code == ZK_NODE_EXISTS) {
         open_it(b); /* another opened at the same moment: the last one has it */
@@ -784,8 +832,7 @@ static void on_fence_set(void *arg, const struct zk_result *r)
     }
     b->fence_version = r->version; /* 0 of a creation */
     b->seq = 0;
-    (void)snprintf(path, sizeof path, "%s/journal", b->root);
-    zk_children(b->zk, path, NULL, on_journal, b);
+    look_at_journal(b);
 }
 
 static void on_fence(void *arg, const struct zk_result *r)
@@ -793,10 +840,15 @@ static void on_fence(void *arg, const struct zk_result *r)
     struct backend *b = arg;
     struct sbuf text = SBUF_INIT(1024);
 
+    if (b->beside_owner && r->code == ZK_OK) {
+        b->fence_version = r->version;
+        look_at_journal(b);
+        return;
+    }
     sbuf_fmt(&text, "%s0", b->mark);
     if (r->code == ZK_OK)
         zk_set(b->zk, b->fence, sbuf_view(&text), r->version, on_fence_set, b);
-    else if (r->code == ZK_NO_NODE)
+    else if (r->code == ZK_NO_NODE && !b->beside_owner)
         zk_create(b->zk, b->fence, sbuf_view(&text), 0, acl(b), on_fence_set, b);
     else
         open_failed(b, r, "opening");
@@ -811,6 +863,10 @@ static void open_it(struct backend *b)
         return;
     b->state = OPENING;
     known_clear(b);
+    if (b->beside_owner) {
+        zk_get(b->zk, b->fence, on_fence, b);
+        return;
+    }
     (void)snprintf(path, sizeof path, "%s/r", b->root);
     zk_make_path(b->zk, path, acl(b), NULL, NULL);
     for (unsigned i = 0; i < SZK_BUCKETS; i++) {
@@ -823,6 +879,15 @@ static void open_it(struct backend *b)
 }
 
 /* --- the group ---------------------------------------------------------------------------------------- */
+static void refuse_commits(struct backend *b)
+{
+    struct error err;
+
+    (void)error_set(&err, ERR_IO, "store: %s is open for reading only", b->root);
+    fail_rest(b, &err);
+    finish(b);
+}
+
 static void advance(struct backend *b)
 {
     if (b->group == NULL)
@@ -835,10 +900,12 @@ static void advance(struct backend *b)
         b->at = b->at->next;
     if (b->at == NULL)
         finish(b);
-    else if (b->at->kind == STORE_COMMIT)
+    else if (b->at->kind != STORE_COMMIT)
+        begin_read(b);
+    else if (!b->beside_owner)
         begin_commits(b);
     else
-        begin_read(b);
+        refuse_commits(b);
 }
 
 static void on_zk(void *arg, enum zk_event ev)
@@ -924,6 +991,7 @@ int store_open_zk(struct store **ret_store, struct loop *loop, const struct stor
                            .zk = o->zk,
                            .root = xstrdup(o->path),
                            .world_read = o->world_read,
+                           .beside_owner = o->beside_owner,
                            .state = CLOSED,
                            .fence_version = -1 };
     sbuf_fmt(&text, "%s/fence", o->path);

@@ -38,7 +38,7 @@ def zk_shell(*args):
                            "-server", zk.hosts, *args], capture_output=True, text=True, timeout=60)
 
 
-@case("a cluster's state is exported when it is stopped, and not before")
+@case("a cluster's state is exported while it runs, as of one moment, and checked when it is stopped")
 def _():
     global dev, apps, weights
     dev = Dev()
@@ -47,9 +47,20 @@ def _():
           200, "quota")
     dev.deploy({"id": "/group/kept", "cmd": "sleep 100000", "cpus": 0.1, "mem": 32, "labels": {"text": 'a "quoted" } value'}})
     for flag in (f"--master={dev.work_dir}/master", f"--marathon={dev.work_dir}/marathon"):
-        for verb in (["export"], ["check"], ["check", "--repair"]):
+        for verb in (["check"], ["check", "--repair"]):
             r = store(*verb, flag, status=1)
             check("stop it first" in r.stderr and dev.work_dir in r.stderr, r.stderr)
+    beside = [path(f"beside-{n}") for n in range(3)]
+    for n, file in enumerate(beside): # an app and its version come in one change: never one without the other
+        http_request("PUT", dev.marathon, "/v2/apps//group/moving", {"id": "/group/moving", "cmd": f"sleep {n}", "instances": 0})
+        store("export", f"--marathon={dev.work_dir}/marathon", file)
+        of = [l["key"] for l in lines(file)[1:] if "moving" in l["key"]]
+        check(len(of) >= 2, of)
+    store("export", f"--master={dev.work_dir}/master", path("beside-master"))
+    check(any(l.get("shows") == {"weight": 2.5, "role": "web"} for l in lines(path("beside-master"))[1:]), "the master's weight")
+    http_request("DELETE", dev.marathon, "/v2/apps//group/moving")
+    wait_for("the app is gone", lambda: get(dev.marathon, "/v2/apps//group/moving").status == 404 and get(dev.marathon, "/v2/deployments").json == [])
+    check("stop it first" in store("import", f"--marathon={dev.work_dir}/marathon", beside[0], status=1).stderr, "an import beside the owner")
     apps = get(dev.marathon, "/v2/apps").json["apps"]
     dev.stop()
     for kind in ("master", "marathon"):
@@ -79,10 +90,11 @@ def _():
             a.pop(k, None)
     equal(now, apps, "apps")
     for kind, at in (("master", zk.url("/mesos")), ("marathon", zk.url("/marathon"))):
-        r = store("export", f"--{kind}={at}", path("never"), status=1)
-        check(f"1 {kind} runs with" in r.stderr, r.stderr)
+        store("export", f"--{kind}={at}", path("running"))
+        check({l["key"] for l in lines(path("running"))[1:]} >= {l["key"] for l in lines(path(kind))[1:]}, "what is exported beside a live owner")
+        check(f"1 {kind} runs with" in store("check", f"--{kind}={at}", status=1).stderr, "check beside a live owner")
         equal(store("import", "--replace", f"--{kind}={at}", path(kind), status=1).stdout, "", "import beside a live owner")
-    check(not os.path.exists(path("never")), "a dump was written")
+    equal(http_request("PUT", mport, "/v2/apps//group/kept", {"instances": 1}).status, 200, "it still is the owner")
     marathon.stop(), master.stop()
 
 

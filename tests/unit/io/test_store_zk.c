@@ -23,14 +23,20 @@ struct side {
     uint64_t version;
 };
 
-static bool side_open(struct side *s, const char *root)
+static bool side_open_as(struct side *s, const char *root, bool beside_owner)
 {
     struct store_zk_options o = { .zk = s->zk = zk_client(loop, NULL, 4 * NS_PER_S),
                                   .path = root,
-                                  .owner = "test" };
+                                  .owner = "test",
+                                  .beside_owner = beside_owner };
 
     sbuf_init(&s->first, 2 << 20);
     return CHECK(store_open_zk(&s->store, loop, &o, NULL) == 0);
+}
+
+static bool side_open(struct side *s, const char *root)
+{
+    return side_open_as(s, root, false);
 }
 
 static void side_close(struct side *s)
@@ -122,6 +128,70 @@ TEST("who opens the store last has it: the one before changes nothing any more")
     CHECK_INT(b.failed, 0);
     CHECK_INT(b.count, 2);
     CHECK_STR(sbuf_view(&b.first), STR("1"));
+    side_close(&a);
+    side_close(&b);
+    loop_free(loop);
+}
+
+static void on_pair(void *arg, const struct store_record *v, size_t count, const struct error *err)
+{
+    struct side *s = arg;
+
+    s->done++;
+    if (err != NULL) {
+        s->failed++;
+        s->code = err->code;
+    } else if (CHECK(count == 2)) {
+        CHECK_STR(v[0].value, v[1].value); /* of one moment */
+    }
+}
+
+static void put_pair(struct side *s, unsigned n)
+{
+    struct store_batch *b = store_batch_new();
+    char text[20];
+
+    (void)snprintf(text, sizeof text, "%u", n);
+    store_batch_put(b, STR("x"), str_of(text), STORE_ANY_VERSION);
+    store_batch_put(b, STR("y"), str_of(text), STORE_ANY_VERSION);
+    store_commit(s->store, b, on_commit, s);
+}
+
+TEST("beside the owner one reads what is of one moment, changes nothing, and takes nothing over")
+{
+    char root[40];
+    struct side a = { 0 }, b = { 0 }, none = { 0 };
+
+    if (!begin(root))
+        return;
+    REQUIRE(side_open_as(&none, root, true));
+    store_list(none.store, STR(""), on_pair, &none);
+    REQUIRE(until(&none, 1));
+    CHECK_INT(none.failed, 1); /* nobody made a store there, nor is one made now */
+    REQUIRE(side_open(&a, root));
+    put_pair(&a, 0);
+    REQUIRE(until(&a, 1));
+    REQUIRE(side_open_as(&b, root, true));
+    put(&b, "x", STR("mine"));
+    REQUIRE(until(&b, 1));
+    CHECK_INT(b.failed, 1);
+    CHECK_INT(b.code, ERR_IO);
+    b = (struct side){ .zk = b.zk, .store = b.store, .first = b.first };
+    unsigned n = 1, lists = 0;
+    for (int turns = 0; b.done < 20 && turns < 60000; turns++) { /* changes come while it reads, and between */
+        if (n < 200 && a.done == n)
+            put_pair(&a, n++);
+        if (lists == b.done)
+            store_list(b.store, STR(""), on_pair, &b), lists++;
+        loop_turn(loop, NS_PER_MS);
+    }
+    CHECK_INT(b.done, 20);
+    CHECK(b.failed == 0 || b.code == ERR_CONFLICT);
+    CHECK(b.failed < 20);
+    put_pair(&a, n++); /* still the owner */
+    REQUIRE(until(&a, n));
+    CHECK_INT(a.failed, 0);
+    side_close(&none);
     side_close(&a);
     side_close(&b);
     loop_free(loop);
