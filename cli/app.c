@@ -15,17 +15,45 @@ enum { APP_FILE_MAX = 8 * 1024 * 1024, PATH_MAX_BYTES = 4096, WAIT_PAUSE_MS = 20
 
 struct app_args {
     const char *marathon;
-    bool json, force;
+    bool json, force, dry_run;
     const char *timeout; /* seconds, for wait */
     int argc; /* without the verb */
     char **argv;
 };
 
-/* "/v2/apps/" + id + suffix, with the id's leading slash once. */
-static void app_path(struct sbuf *b, const char *prefix, const char *id, const char *suffix, bool force)
+/* prefix + id + suffix, with the id's leading slash once; a: what the options add (NULL: nothing). */
+static void app_path(struct sbuf *b, const char *prefix, const char *id, const char *suffix, const struct app_args *a)
 {
-    sbuf_fmt(b, "%s%s%s%s%s", prefix, id[0] == '/' ? "" : "/", id, suffix,
-             force ? (strchr(suffix, '?') != NULL ? "&force=true" : "?force=true") : "");
+    bool query = strchr(suffix, '?') != NULL;
+
+    sbuf_fmt(b, "%s%s%s%s", prefix, id[0] == '/' || id[0] == '\0' ? "" : "/", id, suffix);
+    if (a != NULL && a->force) {
+        sbuf_fmt(b, "%cforce=true", query ? '&' : '?');
+        query = true;
+    }
+    if (a != NULL && a->dry_run)
+        sbuf_fmt(b, "%cdryRun=true", query ? '&' : '?');
+}
+
+/* The plan of a dry run, and where its instances would go. */
+static void plan_print(const cJSON *j)
+{
+    const cJSON *step, *action, *p;
+    int n = 0;
+
+    cJSON_ArrayForEach(step, json_get(j, "steps"))
+    {
+        printf("step %d:", ++n);
+        cJSON_ArrayForEach(action, json_get(step, "actions"))
+            printf(" %s %s", json_text(action, "action"), json_text(action, "app")[0] != 0 ? json_text(action, "app") : json_text(action, "pod"));
+        printf("\n");
+    }
+    cJSON_ArrayForEach(p, json_get(j, "placements"))
+        printf("  %s: %g on agent %s, by its offer of %s\n", json_text(p, "app"), json_number(p, "instances"), json_text(p, "hostname"),
+               json_text(p, "offeredAt"));
+    cJSON_ArrayForEach(p, json_get(j, "unplaced"))
+        printf("  %s: no place for %g: %s\n", json_text(p, "app"), json_number(p, "instances"), json_text(p, "text"));
+    printf("nothing was changed\n");
 }
 
 static int call_and_print(const char *method, const struct app_args *a, const char *path, struct str body,
@@ -40,6 +68,8 @@ static int call_and_print(const char *method, const struct app_args *a, const ch
     j = cJSON_ParseWithLengthOpts(r.body.p != NULL ? r.body.p : "", r.body.n + 1, NULL, 1);
     if (a->json || j == NULL) {
         printf("%.*s\n", STR_ARG(sbuf_view(&r.body)));
+    } else if (a->dry_run) {
+        plan_print(j);
     } else {
         const char *deployment = json_text(j, "deploymentId");
         const cJSON *first = cJSON_GetArrayItem(json_get(j, "deployments"), 0);
@@ -52,17 +82,28 @@ static int call_and_print(const char *method, const struct app_args *a, const ch
     return 0;
 }
 
-static int app_create(const struct app_args *a, struct error *err)
+static int send_file(const struct app_args *a, const char *method, const char *id, const char *file, struct error *err)
 {
     CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(APP_FILE_MAX);
-    int r;
+    CLEANUP(sbuf_done_p) struct sbuf path = SBUF_INIT(PATH_MAX_BYTES);
+    int r = cli_read_file(file, &b, err);
 
+    app_path(&path, "/v2/apps", id, "", a);
+    return r != 0 ? r : call_and_print(method, a, path.p, sbuf_view(&b), err);
+}
+
+static int app_create(const struct app_args *a, struct error *err)
+{
     if (a->argc != 1)
         return error_set(err, ERR_INVALID, "usage: stoa app create FILE (- is standard input)");
-    r = cli_read_file(a->argv[0], &b, err);
-    if (r != 0)
-        return r;
-    return call_and_print("POST", a, "/v2/apps", sbuf_view(&b), err);
+    return send_file(a, "POST", "", a->argv[0], err);
+}
+
+static int app_update(const struct app_args *a, struct error *err)
+{
+    if (a->argc != 2)
+        return error_set(err, ERR_INVALID, "usage: stoa app update ID FILE (- is standard input): what the file names is changed, the rest stays");
+    return send_file(a, "PUT", a->argv[0], a->argv[1], err);
 }
 
 static void app_row(struct cli_table *t, const cJSON *app)
@@ -113,23 +154,11 @@ static int app_list(const struct app_args *a, struct error *err)
 static int app_show(const struct app_args *a, struct error *err)
 {
     CLEANUP(sbuf_done_p) struct sbuf path = SBUF_INIT(PATH_MAX_BYTES);
-    CLEANUP(json_free_p) cJSON *j = NULL;
-    char *text;
-    int r;
 
     if (a->argc != 1)
         return error_set(err, ERR_INVALID, "usage: stoa app show ID");
-    app_path(&path, "/v2/apps", a->argv[0], "?embed=app.counts&embed=app.tasks&embed=app.deployments&embed=app.lastTaskFailure",
-             false);
-    if (a->json)
-        return json_show(a->marathon, path.p, err);
-    r = json_fetch(a->marathon, path.p, &j, err);
-    if (r != 0)
-        return r;
-    text = cJSON_Print(json_get(j, "app"));
-    printf("%s\n", text != NULL ? text : "{}");
-    cJSON_free(text);
-    return 0;
+    app_path(&path, "/v2/apps", a->argv[0], "?embed=app.counts&embed=app.tasks&embed=app.deployments&embed=app.lastTaskFailure", NULL);
+    return a->json ? json_show(a->marathon, path.p, err) : json_pretty(a->marathon, path.p, "app", err);
 }
 
 static int app_scale(const struct app_args *a, struct error *err)
@@ -144,7 +173,7 @@ static int app_scale(const struct app_args *a, struct error *err)
     number = str_of(a->argv[1]);
     if (!str_u64(&number, 1000000, &n) || number.n != 0)
         return error_set(err, ERR_INVALID, "instances is \"%s\"; use 0 or more (0 suspends the app)", a->argv[1]);
-    app_path(&path, "/v2/apps", a->argv[0], "", a->force);
+    app_path(&path, "/v2/apps", a->argv[0], "", a);
     (void)snprintf(body, sizeof body, "{\"instances\":%llu}", (unsigned long long)n);
     return call_and_print("PATCH", a, path.p, str_of(body), err); /* a PUT would create it */
 }
@@ -155,7 +184,7 @@ static int app_restart(const struct app_args *a, struct error *err)
 
     if (a->argc != 1)
         return error_set(err, ERR_INVALID, "usage: stoa app restart ID");
-    app_path(&path, "/v2/apps", a->argv[0], "/restart", a->force);
+    app_path(&path, "/v2/apps", a->argv[0], "/restart", a);
     return call_and_print("POST", a, path.p, STR("{}"), err);
 }
 
@@ -192,7 +221,7 @@ static int app_restore(const struct app_args *a, struct error *err)
 
     if (a->argc != 1)
         return error_set(err, ERR_INVALID, "usage: stoa app restore ID; see: stoa app deleted");
-    app_path(&path, "/stoa/v1/deleted", a->argv[0], "/restore", a->force);
+    app_path(&path, "/stoa/v1/deleted", a->argv[0], "/restore", a);
     return call_and_print("POST", a, path.p, STR("{}"), err);
 }
 
@@ -202,7 +231,7 @@ static int app_delete(const struct app_args *a, struct error *err)
 
     if (a->argc != 1)
         return error_set(err, ERR_INVALID, "usage: stoa app delete ID");
-    app_path(&path, "/v2/apps", a->argv[0], "", a->force);
+    app_path(&path, "/v2/apps", a->argv[0], "", a);
     return call_and_print("DELETE", a, path.p, (struct str){ 0 }, err);
 }
 
@@ -240,7 +269,7 @@ static int app_rollout(const struct app_args *a, struct error *err)
     if (a->argc != 2 || k == 5)
         return error_set(err, ERR_INVALID, "usage: stoa app rollout status|pause|resume|promote|undo ID");
     (void)snprintf(suffix, sizeof suffix, "/rollout%s%s", k != 0 ? "/" : "", k != 0 ? commands[k] : "");
-    app_path(&path, "/stoa/v1/apps", a->argv[1], suffix, false);
+    app_path(&path, "/stoa/v1/apps", a->argv[1], suffix, NULL);
     rc = cli_call(k == 0 ? "GET" : "POST", a->marathon, path.p, k == 0 ? (struct str){ 0 } : STR("{}"), &r, err);
     if (rc != 0)
         return rc;
@@ -273,7 +302,7 @@ static int app_wait(const struct app_args *a, struct error *err)
         return error_set(err, ERR_INVALID, "usage: stoa app wait ID [--timeout=SECONDS]");
     if (!str_u64(&t, 86400, &seconds) || t.n != 0)
         return error_set(err, ERR_INVALID, "--timeout=%s: use a number of seconds up to 86400", a->timeout);
-    app_path(&path, "/v2/apps", a->argv[0], "?embed=app.counts&embed=app.deployments", false);
+    app_path(&path, "/v2/apps", a->argv[0], "?embed=app.counts&embed=app.deployments", NULL);
     deadline = time(NULL) + (time_t)seconds;
     for (;;) {
         CLEANUP(json_free_p) cJSON *j = NULL;
@@ -296,36 +325,43 @@ static int app_wait(const struct app_args *a, struct error *err)
 static const struct {
     const char *name;
     int (*run)(const struct app_args *a, struct error *err);
+    bool plans; /* can only tell the plan */
 } verbs[] = {
-    { "create", app_create }, { "list", app_list },       { "show", app_show },
-    { "scale", app_scale },   { "restart", app_restart }, { "delete", app_delete },
-    { "wait", app_wait },     { "deleted", app_deleted }, { "restore", app_restore },
-    { "rollout", app_rollout },
+    { "create", app_create, true },   { "update", app_update, true },   { "list", app_list, false },
+    { "show", app_show, false },      { "scale", app_scale, true },     { "restart", app_restart, true },
+    { "delete", app_delete, true },   { "wait", app_wait, false },      { "deleted", app_deleted, false },
+    { "restore", app_restore, true }, { "rollout", app_rollout, false },
 };
 
 int app_main(int argc, char **argv)
 {
-    const char *marathon = NULL, *json = NULL, *force = NULL, *timeout = "60";
+    const char *marathon = NULL, *json = NULL, *force = NULL, *dry_run = NULL, *timeout = "60";
     const struct cli_option options[] = {
         { "timeout", 0, &timeout, false, "seconds that wait waits (60)" },
         { "marathon", 'm', &marathon, false, "host:port of marathon (STOA_MARATHON, 127.0.0.1:8080)" },
         { "force", 'f', &force, true, "go on although a deployment of the app runs" },
+        { "dry-run", 'n', &dry_run, true, "only the plan, and where its instances would go" },
         { "json", 0, &json, true, "marathon's answer as it is" },
         { NULL, 0, NULL, false, NULL },
     };
     struct error err = { 0 };
     int count;
 
-    if (cli_options(argc, argv, "stoa app create FILE | list | show ID | scale ID N | restart ID | delete ID | wait ID | deleted | restore ID | rollout status|pause|resume|promote|undo ID", options,
+    if (cli_options(argc, argv, "stoa app create FILE | update ID FILE | list | show ID | scale ID N | restart ID | delete ID | wait ID | deleted | restore ID | rollout status|pause|resume|promote|undo ID", options,
                     &count, &err) != 0)
         return cli_fail(&err);
     for (size_t i = 0; count > 0 && i < sizeof verbs / sizeof verbs[0]; i++) {
-        struct app_args a = { cli_marathon_address(marathon), json != NULL, force != NULL, timeout, count - 1, argv + 2 };
+        struct app_args a = { cli_marathon_address(marathon), json != NULL, force != NULL, dry_run != NULL, timeout, count - 1, argv + 2 };
 
-        if (strcmp(argv[1], verbs[i].name) == 0)
-            return verbs[i].run(&a, &err) != 0 ? cli_fail(&err) : CLI_OK;
+        if (strcmp(argv[1], verbs[i].name) != 0)
+            continue;
+        if (a.dry_run && !verbs[i].plans) {
+            (void)error_set(&err, ERR_INVALID, "stoa app %s has no plan to show; leave out --dry-run", argv[1]);
+            return cli_fail(&err);
+        }
+        return verbs[i].run(&a, &err) != 0 ? cli_fail(&err) : CLI_OK;
     }
-    (void)error_set(&err, ERR_INVALID, "stoa app %s: use create, list, show, scale, restart, delete, wait, deleted, restore or rollout",
+    (void)error_set(&err, ERR_INVALID, "stoa app %s: use create, update, list, show, scale, restart, delete, wait, deleted, restore or rollout",
                     count > 0 ? argv[1] : "needs a verb");
     return cli_fail(&err);
 }
@@ -429,7 +465,7 @@ int why_main(int argc, char **argv)
         return cli_fail(&err);
     }
     marathon = cli_marathon_address(marathon);
-    app_path(&path, "/stoa/v1/apps", argv[1], "/why", false);
+    app_path(&path, "/stoa/v1/apps", argv[1], "/why", NULL);
     if (json != NULL)
         return json_show(marathon, path.p, &err) != 0 ? cli_fail(&err) : CLI_OK;
     if (json_fetch(marathon, path.p, &j, &err) != 0)

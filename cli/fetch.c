@@ -33,3 +33,17 @@ int json_show(const char *address, const char *path, struct error *err)
     cli_response_done(&r);
     return 0;
 }
+
+int json_pretty(const char *address, const char *path, const char *member, struct error *err)
+{
+    CLEANUP(json_free_p) cJSON *j = NULL;
+    char *text;
+    int r = json_fetch(address, path, &j, err);
+
+    if (r != 0)
+        return r;
+    text = cJSON_Print(member != NULL ? json_get(j, member) : j);
+    printf("%s\n", text != NULL ? text : "{}");
+    cJSON_free(text);
+    return 0;
+}

@@ -109,21 +109,11 @@ static int job_list(const struct job_args *a, struct error *err)
 static int job_show(const struct job_args *a, struct error *err)
 {
     CLEANUP(sbuf_done_p) struct sbuf path = SBUF_INIT(PATH_BYTES_MAX);
-    CLEANUP(json_free_p) cJSON *j = NULL;
-    char *text;
-    int r;
 
     if (a->argc != 1)
         return usage(err, "show ID");
-    if (a->json)
-        return json_show(a->marathon, job_path(&path, a->argv[0], ""), err);
-    r = json_fetch(a->marathon, job_path(&path, a->argv[0], ""), &j, err);
-    if (r != 0)
-        return r;
-    text = cJSON_Print(j);
-    printf("%s\n", text != NULL ? text : "{}");
-    cJSON_free(text);
-    return 0;
+    (void)job_path(&path, a->argv[0], "");
+    return a->json ? json_show(a->marathon, path.p, err) : json_pretty(a->marathon, path.p, NULL, err);
 }
 
 static bool is_over(const char *state)

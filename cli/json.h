@@ -23,5 +23,7 @@ const cJSON *json_find(const cJSON *array, const char *key, const char *text);
 int json_fetch(const char *address, const char *path, cJSON **ret, struct error *err);
 /* GET address/path and print the body as it came, with a newline. */
 int json_show(const char *address, const char *path, struct error *err);
+/* GET address/path and print it, or this member of it, for people to read. */
+int json_pretty(const char *address, const char *path, const char *member, struct error *err);
 
 #endif

@@ -8,11 +8,14 @@
 /* Rendering for nobody costs: it is done for so long after the last stream has ended. */
 #define KEPT_NS (300 * NS_PER_S)
 
+/* More events than that a millisecond nobody makes, so a later start has higher ids. */
+#define IDS_PER_MS 1000000u
+
 struct ring *ring_new(struct wall now)
 {
     struct ring *r = xcalloc(1, sizeof *r);
 
-    r->start_ms = now.ms;
+    r->base = (uint64_t)now.ms * IDS_PER_MS;
     return r;
 }
 
@@ -47,9 +50,9 @@ void ring_free(struct ring *r)
     free(r);
 }
 
-void ring_id(const struct ring *r, struct sbuf *b, uint64_t number)
+uint64_t ring_id(const struct ring *r, uint64_t number)
 {
-    sbuf_fmt(b, "%lld-%llu", (long long)r->start_ms, (unsigned long long)number);
+    return r->base + number;
 }
 
 void ring_add(struct ring *r, const struct ring_event *e)
@@ -72,14 +75,14 @@ const struct ring_event *ring_at(const struct ring *r, size_t i)
 
 bool ring_find(const struct ring *r, struct str id, size_t *ret_first)
 {
-    struct str start, rest = id;
-    uint64_t ms, number;
+    struct str rest = id;
+    uint64_t number;
     size_t i = 0;
 
     *ret_first = 0;
-    if (!str_cut(&rest, '-', &start) || !str_u64(&start, INT64_MAX, &ms) || start.n != 0 ||
-        !str_u64(&rest, UINT64_MAX, &number) || rest.n != 0 || (int64_t)ms != r->start_ms || number > r->last)
+    if (!str_u64(&rest, UINT64_MAX, &number) || rest.n != 0 || number <= r->base || number - r->base > r->last)
         return false;
+    number -= r->base;
     if (number == r->last)
         i = r->n;
     else if (r->n == 0 || ring_at(r, 0)->number > number + 1)

@@ -17,7 +17,7 @@ struct ring_event {
 };
 
 struct ring {
-    int64_t start_ms; /* in the ids: numbers of another process, or of another term, are not ours */
+    uint64_t base; /* of the ids, from the time of the start: they grow over restarts, and of another process's none is ours */
     uint64_t last;    /* number of the latest event, whether it is kept or not */
     struct ring_event v[RING_EVENTS_MAX];
     size_t head, n; /* the oldest is v[head] */
@@ -28,7 +28,7 @@ struct ring {
 
 struct ring *ring_new(struct wall now);
 void ring_free(struct ring *r); /* NULL is fine */
-void ring_id(const struct ring *r, struct sbuf *b, uint64_t number);
+uint64_t ring_id(const struct ring *r, uint64_t number);
 /* Takes references. */
 void ring_add(struct ring *r, const struct ring_event *e);
 const struct ring_event *ring_at(const struct ring *r, size_t i); /* i-th, from the oldest on */

@@ -3,7 +3,7 @@
  * sent when the step's records are durable. A reader that lets too much pile up is dropped and counted. Source:
  * marathon-api §11.
  *
- * Events are numbered, an addition of ours: "id: <start>-<number>" behind the data. The latest are kept (ring.c) while
+ * Events are numbered, an addition of ours: a line "id: <number>" in front. The latest are kept (ring.c) while
  * somebody listens and five minutes longer, so that who comes back with Last-Event-ID gets what was missed, and an event of
  * its own when that is not all there any more. */
 #include <stdlib.h>
@@ -69,12 +69,8 @@ static struct http_blob *frame(const struct ring *ring, const struct bus_event *
     struct sbuf b = SBUF_INIT(FRAME_BYTES_MAX);
     struct http_blob *blob;
 
+    sbuf_fmt(&b, "id: %llu\r\n", (unsigned long long)ring_id(ring, ring->last));
     event_frame(&b, e, full);
-    if (b.n >= 2)
-        b.n -= 2; /* the empty line that ends it */
-    sbuf_c(&b, "id: ");
-    ring_id(ring, &b, ring->last);
-    sbuf_c(&b, "\r\n\r\n");
     *ret_big = b.n > EVENT_BYTES_MAX;
     blob = http_blob_new(&b);
     if (blob == NULL) {

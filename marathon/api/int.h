@@ -145,9 +145,9 @@ void handle_info(struct call *c);
 void handle_metrics(struct call *c);
 void handle_logging(struct call *c);
 void handle_config(struct call *c);
-void handle_stoa(struct call *c);
 void handle_jobs(struct call *c);
 void handle_deleted(struct call *c);
+void why_app(struct call *c, struct str id);
 void why_job(struct call *c, struct str id);
 bool handle_rollout(struct call *c); /* of a path below /stoa/v1/apps; false: it is another's */
 

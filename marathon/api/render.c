@@ -35,6 +35,47 @@ bool slot_is_pod(const struct slot *s)
     return s->spec != NULL && s->spec->app.pod != NULL;
 }
 
+/* From the text that constraints compare: "[1-3,5-5]" or "{a,b}". */
+static void attribute_list(struct jsonw *w, const struct attribute *a)
+{
+    struct str rest = str_sub(a->text, 1, a->text.n >= 2 ? a->text.n - 2 : 0), part, begin;
+    uint64_t from, to;
+
+    jsonw_key_array(w, a->kind == VALUE_KIND_SET ? "set" : "ranges");
+    while (rest.n != 0) {
+        (void)str_cut(&rest, ',', &part);
+        if (a->kind == VALUE_KIND_SET) {
+            jsonw_str(w, part);
+        } else if (str_cut(&part, '-', &begin) && str_u64(&begin, INT64_MAX, &from) && str_u64(&part, INT64_MAX, &to)) {
+            jsonw_open(w);
+            jsonw_key_u64(w, "begin", from);
+            jsonw_key_u64(w, "end", to);
+            jsonw_close(w);
+        }
+    }
+    jsonw_array_close(w);
+}
+
+void render_attribute(struct jsonw *w, const struct attribute *a)
+{
+    jsonw_open(w);
+    jsonw_key_s(w, "name", a->name);
+    switch (a->kind) {
+    case VALUE_KIND_TEXT:
+        jsonw_key_s(w, "text", a->text);
+        break;
+    case VALUE_KIND_SCALAR:
+        jsonw_key(w, "scalar");
+        jsonw_raw(w, a->text); /* the decimal form that constraints compare is JSON as well */
+        break;
+    case VALUE_KIND_RANGES:
+    case VALUE_KIND_SET:
+        attribute_list(w, a);
+        break;
+    }
+    jsonw_close(w);
+}
+
 static void render_health(struct jsonw *w, const struct instance *i, const struct health *h)
 {
     jsonw_open(w);

@@ -258,6 +258,22 @@ static void handle_v2(struct call *c)
     answer_message(c, 404, "URI not found");
 }
 
+/* --- /stoa/v1: additions of ours ------------------------------------------------------------------------ */
+static void handle_stoa(struct call *c)
+{
+    bool v1 = c->n >= 3 && str_is(c->segments[1], "v1");
+    struct str what = v1 ? c->segments[2] : STR("");
+
+    if (str_is(what, "jobs"))
+        handle_jobs(c);
+    else if (str_is(what, "deleted"))
+        handle_deleted(c);
+    else if (str_is(what, "apps") && c->n > 4 && str_is(c->segments[c->n - 1], "why"))
+        why_app(c, segments_path(c, 3, c->n - 1));
+    else if (!str_is(what, "apps") || c->n <= 4 || !handle_rollout(c))
+        answer_message(c, 404, "URI not found");
+}
+
 /* Tasks of one app have a text form as well: its handler decides. */
 static bool text_wanted(const struct call *c)
 {

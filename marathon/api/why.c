@@ -147,11 +147,13 @@ static void why(struct call *c, const struct slot *s, const char *key, struct st
     jsonw_close(&w);
 }
 
-static void why_app(struct call *c, struct str id)
+void why_app(struct call *c, struct str id)
 {
     const struct slot *s = slot_find(c->m, id);
 
-    if (s == NULL || s->of_job)
+    if (c->r->verb != HTTP_VERB_GET && c->r->verb != HTTP_VERB_HEAD)
+        answer_not_allowed(c, "GET, HEAD, OPTIONS");
+    else if (s == NULL || s->of_job)
         answer_message(c, 404, "App '%.*s' does not exist", STR_ARG(str_sub(id, 0, 1000)));
     else
         why(c, s, "app", s->id);
@@ -167,27 +169,4 @@ void why_job(struct call *c, struct str id)
         answer_message(c, 404, "Job '%.*s' does not exist", STR_ARG(str_sub(id, 0, 1000)));
     else
         why(c, j->slot, "job", j->id);
-}
-
-void handle_stoa(struct call *c)
-{
-    if (c->n >= 3 && str_is(c->segments[1], "v1") && str_is(c->segments[2], "jobs")) {
-        handle_jobs(c);
-        return;
-    }
-    if (c->n >= 3 && str_is(c->segments[1], "v1") && str_is(c->segments[2], "deleted")) {
-        handle_deleted(c);
-        return;
-    }
-    if (c->n > 4 && str_is(c->segments[1], "v1") && str_is(c->segments[2], "apps") &&
-        str_is(c->segments[c->n - 1], "why")) {
-        if (c->r->verb == HTTP_VERB_GET || c->r->verb == HTTP_VERB_HEAD)
-            why_app(c, segments_path(c, 3, c->n - 1));
-        else
-            answer_not_allowed(c, "GET, HEAD, OPTIONS");
-        return;
-    }
-    if (c->n > 4 && str_is(c->segments[1], "v1") && str_is(c->segments[2], "apps") && handle_rollout(c))
-        return;
-    answer_message(c, 404, "URI not found");
 }

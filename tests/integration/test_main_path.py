@@ -42,6 +42,19 @@ def _():
     check("signal" in f["message"], f["message"])
 
 
+@case("a dry run by the command line tells plan and places, and changes nothing; an update by a file")
+def _():
+    before = dev.app("/hello")["version"]
+    out = dev.cli("app", "scale", "/hello", "1000", "--dry-run").stdout
+    check("step 1: ScaleApplication /hello" in out and "no place for" in out and "nothing was changed" in out, out)
+    equal(dev.app("/hello")["version"], before, "version")
+    with open(f"{scratch()}/update.json", "w") as f:
+        json.dump({"labels": {"by": "file"}}, f)
+    dev.cli("app", "update", "/hello", f"{scratch()}/update.json")
+    dev.cli("app", "wait", "/hello")
+    equal(dev.app("/hello")["labels"], {"by": "file"}, "labels")
+
+
 @case("scaling up and down by the command line")
 def _():
     dev.cli("app", "scale", "/hello", "5")

@@ -348,6 +348,8 @@ DeploymentResult
   version time required
 DeploymentSteps
   steps object[] required
+  placements object[]
+  unplaced object[]
 DeploymentStep
   actions object[] required
 DeploymentAction
