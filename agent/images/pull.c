@@ -403,6 +403,7 @@ void images_free(struct images *im)
     if (im == NULL)
         return;
     loop_undefer(im->loop, &im->start);
+    loop_timer_done(&im->clean);
     while (im->pulls != NULL) {
         struct pull *p = im->pulls;
         im->pulls = p->next;

@@ -18,6 +18,8 @@
 #include "common/io/fs.h"
 #include "common/io/tree.h"
 
+#define CLEAN_MAX_NS (60 * NS_PER_S)
+
 const char *images_store(const struct images *im)
 {
     return im->store;
@@ -85,25 +87,38 @@ void images_describe(const struct images *im, struct sbuf *b)
 
 /* --- what is left over --------------------------------------------------------------------------------- */
 
-/* A pull holds its folder locked for as long as it lives. */
-static void remove_staged(struct images *im, int staging, const char *name)
+/* A pull holds its folder locked for as long as it lives. False: this one does. It leaves by a rename, with the lock held: a pull
+ * that has made its folder and not locked it yet sees that, and makes another. */
+static bool remove_staged(struct images *im, int staging, const char *name)
 {
+    char removed[64];
     CLEANUP(fd_close_p) int fd = openat(staging, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0)
-        tree_remove_later(im->loop, staging, name, NULL, NULL);
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0)
+        return false;
+    (void)snprintf(removed, sizeof removed, "removed.%d.%u", (int)getpid(), im->removed_count++);
+    bool moved = renameat(staging, name, staging, removed) == 0;
+    tree_remove_later(im->loop, staging, moved ? removed : name, NULL, NULL);
+    return true;
 }
 
-static void clean_staging(struct images *im)
+/* What pulls left that were cut. Those under way, also of an agent before that are just dying, are looked at again later. */
+static void clean_staging(void *arg)
 {
+    struct images *im = arg;
     char path[4096];
+    bool more = false;
     (void)snprintf(path, sizeof path, "%s/staging", im->store);
     DIR *d = opendir(path);
     for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;) {
-        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-            remove_staged(im, dirfd(d), e->d_name);
+        bool ours = strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 && !(im->cleaned && strncmp(e->d_name, "removed.", 8) == 0);
+        more = (ours && !remove_staged(im, dirfd(d), e->d_name)) || more;
     }
     if (d != NULL)
         (void)closedir(d);
+    im->cleaned = true;
+    im->clean_ns = im->clean_ns * 2 < CLEAN_MAX_NS ? im->clean_ns * 2 : CLEAN_MAX_NS;
+    if (more)
+        loop_timer_in(&im->clean, im->clean_ns);
 }
 
 int store_open(struct images *im, struct error *err)
@@ -123,6 +138,8 @@ int store_open(struct images *im, struct error *err)
     im->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (im->lock < 0 || flock(im->lock, LOCK_SH | LOCK_NB) != 0)
         return error_set_errno(err, errno, "--docker_store_dir: %s", path);
+    im->clean_ns = NS_PER_S / 4;
+    loop_timer_init(&im->clean, im->loop, clean_staging, im);
     clean_staging(im);
     return 0;
 }

@@ -22,6 +22,9 @@ struct images {
     void (*pulled)(void *ctx, int64_t ns);
     void *ctx;
     unsigned removed_count;      /* for names in staging */
+    struct loop_timer clean;     /* of staging */
+    int64_t clean_ns;
+    bool cleaned;                /* once: what is being removed now was found */
 };
 
 /* store.c */

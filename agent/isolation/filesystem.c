@@ -153,6 +153,33 @@ static int mount_volume(struct container *c, const struct container_spec *spec, 
     return 0;
 }
 
+/* The container's own groups, read-only, where programs look for their limits (JVMs size their heap by them). */
+static void mount_cgroups(const struct container *c, struct launch *l)
+{
+    const struct cgroups *cg = &c->iso->cg;
+    const struct container *owner = c;
+    char path[CG_PATH_MAX], target[512];
+    while (owner->group.controllers == 0 && owner->parent != NULL)
+        owner = owner->parent;
+    if (cg->v2 || owner->group.controllers == 0) {
+        if (cg_file(cg, &owner->group, CG_MEMORY, ".", path))
+            launch_mount(l, &(struct launch_mount_spec){ .source = path, .target = "/sys/fs/cgroup", .flags = MS_BIND | MS_RDONLY });
+        return;
+    }
+    launch_mount(l, &(struct launch_mount_spec){ .source = "tmpfs", .target = "/sys/fs/cgroup", .type = "tmpfs", .data = "mode=755,size=64k",
+                                                 .flags = MS_NOSUID | MS_NODEV | MS_NOEXEC });
+    for (int i = 0; i < CG_COUNT; i++) {
+        bool again = false; /* co-mounted controllers have one directory */
+        for (int j = 0; j < i; j++)
+            again = again || strcmp(cg->mount[i], cg->mount[j]) == 0;
+        const char *name = strrchr(cg->mount[i], '/');
+        if (again || name == NULL || !cg_file(cg, &owner->group, (enum cg_controller)i, ".", path))
+            continue;
+        (void)snprintf(target, sizeof target, "/sys/fs/cgroup%s", name);
+        launch_mount(l, &(struct launch_mount_spec){ .source = path, .target = target, .flags = MS_BIND | MS_RDONLY, .make = LAUNCH_MAKE_DIRECTORY });
+    }
+}
+
 /* The image, the sandbox in it, and how names of the network are found: as on the host, unless the container's networks say
  * otherwise later. */
 static int mount_root(struct container *c, const struct container_spec *spec, const char *box, struct launch *l, struct error *err)
@@ -165,6 +192,7 @@ static int mount_root(struct container *c, const struct container_spec *spec, co
     launch_text(l, LAUNCH_ROOT, root);
     launch_mount(l, &(struct launch_mount_spec){ .source = spec->sandbox, .source_trusted = sandbox_trusted(spec->sandbox), .target = box,
                                                  .flags = MS_BIND | MS_REC, .make = LAUNCH_MAKE_DIRECTORY });
+    mount_cgroups(c, l);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (access(names[i], F_OK) == 0)
             launch_mount(l, &(struct launch_mount_spec){ .source = names[i], .target = names[i], .flags = MS_BIND | MS_RDONLY,

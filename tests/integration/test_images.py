@@ -110,6 +110,8 @@ def _():
     out, _ = run("held", "echo 1 > /proc/sys/kernel/domainname; mount | grep -c stoa-test; ls /dev; cat /proc/kcore | wc -c; touch /sys/x; hostname", base)
     check("full\n" in out and "sda" not in out and "vda" not in out, out)
     check("\n0\n" in out, out)
+    out, _ = run("limit", "cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max 2>/dev/null; touch /sys/fs/cgroup/memory/x /sys/fs/cgroup/x/y", base, "TASK_FAILED", mem=64)
+    check(str((64 + 32) << 20) in out.split("\n"), out)
 
 
 @case("layers: removed files, hidden directories, links, owners, modes; each is unpacked once")
@@ -174,9 +176,10 @@ def _():
     open(host + "/f", "w").write("from the host")
     extra = r.push("test/extra", [layer(entry("data"), entry("data/e", b"extra"))])
     more = dict(image(base), volumes=[{"host_path": host, "container_path": "/new/place", "mode": "RO"}, {"host_path": host, "container_path": "rel", "mode": "RW"},
+                                      {"container_path": "key/of", "mode": "RO", "source": {"type": "SECRET", "secret": {"type": "VALUE", "value": {"data": base64.b64encode(b"hidden key").decode()}}}},
                                       {"container_path": "/vol", "mode": "RW", "image": {"type": "DOCKER", "docker": {"name": extra}}}])
-    out, _ = run("volumes", "cat /new/place/f; echo; touch /new/place/x || echo ro; touch $MESOS_SANDBOX/rel/y && echo rw; cat /vol/data/e; echo; touch /vol/z", base, container=more)
-    for line in ["from the host", "ro", "rw", "extra"]:
+    out, _ = run("volumes", "cat /new/place/f; echo; touch /new/place/x || echo ro; touch $MESOS_SANDBOX/rel/y && echo rw; cat /vol/data/e; echo; touch /vol/z; cat $MESOS_SANDBOX/key/of; echo", base, container=more)
+    for line in ["from the host", "ro", "rw", "extra", "hidden key"]:
         check(line in out.split("\n"), f"{line!r} is not in {out!r}")
     check(os.path.exists(host + "/y") and not os.path.exists(host + "/x"), "what was written")
     all_is_well()
@@ -246,8 +249,11 @@ def _():
     wait_for("the session sees the task's root", lambda: look_into("stays", look) == "inside\nimage\napart\n/srv/made\n")
     pid = executor_pid("stays")
     slow = r.push("test/slow", [base_layer(), layer(entry("big", os.urandom(24 << 20)))], Env=["PATH=/bin"])
-    c.fw.launch(task("cut", "cat /big | wc -c", container=image(slow)), cpus=2)
+    c.fw.launch(task("cut", "cat /big | wc -c", container=image(slow)), task("killed", "true", container=image(slow)), cpus=2)
     wait_for("the pull is under way", lambda: os.listdir(store + "/staging"), pause=0.001)
+    equal([get(c.agent_port, p).status for p in ("/containers", "/monitor/statistics", "/state")], [200] * 3, "while the pull is under way")
+    c.fw.kill("killed")
+    c.fw.update("killed", "TASK_KILLED", "TASK_FAILED", "TASK_FINISHED")
     c.agent.kill().wait()
     c.agent.start()
     c.fw.update("cut", "TASK_FAILED", "TASK_LOST", "TASK_DROPPED", "TASK_GONE")

@@ -126,15 +126,29 @@ static int pull_into(const struct pull_input *in, const char *dir, int dir_fd, s
     return r;
 }
 
+/* A folder of our own, locked. Between making and locking it an agent that cleans up may have taken it for a leftover. */
+static int make_staging(const struct pull_input *in, char dir[STAGING_PATH_MAX], int *ret_fd, struct error *err)
+{
+    for (int tries = 0; tries < 5; tries++) {
+        struct stat here, opened;
+        if (snprintf(dir, STAGING_PATH_MAX, "%s/staging/XXXXXX", in->store) >= STAGING_PATH_MAX || mkdtemp(dir) == NULL)
+            return error_set_errno(err, errno, "staging in %.150s", in->store);
+        CLEANUP(fd_close_p) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0 || fstat(fd, &opened) != 0 || stat(dir, &here) != 0 || here.st_ino != opened.st_ino)
+            continue;
+        *ret_fd = TAKE_FD(fd);
+        return 0;
+    }
+    return error_set(err, ERR_CONFLICT, "staging in %.150s is taken away again and again", in->store);
+}
+
 int image_pull(const struct pull_input *in, struct error *err)
 {
     char dir[STAGING_PATH_MAX];
     struct error ignored;
-    if (snprintf(dir, sizeof dir, "%s/staging/XXXXXX", in->store) >= (int)sizeof dir || mkdtemp(dir) == NULL)
-        return error_set_errno(err, errno, "staging in %.150s", in->store);
-    CLEANUP(fd_close_p) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0)
-        return error_set_errno(err, errno, "staging folder %.150s", dir);
+    CLEANUP(fd_close_p) int fd = -1;
+    if (make_staging(in, dir, &fd, err) != 0)
+        return -(int)err->code;
     int r = pull_into(in, dir, fd, err);
     (void)fs_remove_tree(dir, &ignored); /* what stays goes when the agent starts next */
     return r;
