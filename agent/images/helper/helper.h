@@ -19,9 +19,9 @@ enum {
 };
 #define LAYER_BYTES_MAX (INT64_C(64) << 30) /* unpacked, of one image; less when the disk has less */
 
-/* One image may unpack to so much. What is left is counted down over its layers. */
+/* One image may unpack to so much. What is left is counted down by all who unpack its layers, in memory that they share. */
 struct unpack_budget {
-    int64_t bytes;
+    _Atomic int64_t bytes;
 };
 
 /* The settings of one run, views into the input. */
@@ -32,10 +32,17 @@ struct pull_input {
 
 /* pull.c: error texts are for whoever launched the task. */
 int image_pull(const struct pull_input *in, struct error *err);
-/* skopeo.c: fetches into the layout dir/oci. */
-int skopeo_fetch(const struct pull_input *in, const char *dir, struct error *err);
-/* unpack.c: the archive at path into the empty directory dir, in a child that is locked into dir. */
+/* skopeo.c: fetches into the layout dir/oci, while u looks for what is whole already. */
+struct unpacker;
+int skopeo_fetch(const struct pull_input *in, const char *dir, struct unpacker *u, struct error *err);
+/* unpack.c: the archive at path into the empty directory dir, which becomes the root of this process. */
 int layer_unpack(const char *path, const char *dir, struct unpack_budget *budget, struct error *err);
+/* unpacker.c: layers into dir/layers; what the store has is left out. */
+struct unpacker *unpacker_new(const char *store, const char *dir, int64_t bytes_max, struct error *err);
+void unpacker_free(struct unpacker *u);                  /* NULL is fine */
+void unpacker_look(struct unpacker *u);                  /* starts what can be started; never waits */
+void unpacker_reap(struct unpacker *u, bool wait);       /* those that have ended; wait: for one */
+int unpacker_finish(struct unpacker *u, const struct image *i, struct error *err); /* every layer of the image */
 /* copy.c: layers, the lowest first, into the directory to. */
 int layers_copy(char *const *layers, size_t count, const char *to, struct error *err);
 

@@ -42,47 +42,19 @@ static int read_image(const char *dir, struct image *i, struct error *err)
     return 0;
 }
 
-static void budget_of(const char *dir, struct unpack_budget *ret)
+static int64_t bytes_max(const char *dir)
 {
     struct statvfs v;
-    ret->bytes = LAYER_BYTES_MAX;
     if (statvfs(dir, &v) != 0)
-        return;
+        return LAYER_BYTES_MAX;
     int64_t room = (int64_t)v.f_bavail * (int64_t)v.f_frsize / 10 * 9; /* the machine has to live on */
-    if (room < ret->bytes)
-        ret->bytes = room;
+    return room < LAYER_BYTES_MAX ? room : LAYER_BYTES_MAX;
 }
 
 static bool is_there(const char *path)
 {
     struct stat st;
     return lstat(path, &st) == 0;
-}
-
-/* Those that the store lacks, into dir/layers. A blob goes as soon as it is unpacked. */
-static int unpack_layers(const struct pull_input *in, const char *dir, const struct image *i, struct error *err)
-{
-    struct unpack_budget budget;
-    char path[4096], blob[4096];
-    budget_of(dir, &budget);
-    (void)snprintf(path, sizeof path, "%s/layers", dir);
-    if (mkdir(path, 0700) != 0)
-        return error_set_errno(err, errno, "%s", path);
-    for (size_t n = 0; n < i->layer_count; n++) {
-        (void)snprintf(path, sizeof path, "%s/layers/%s", in->store, i->layers[n]);
-        if (is_there(path))
-            continue;
-        (void)snprintf(path, sizeof path, "%s/layers/%s", dir, i->layers[n]);
-        (void)snprintf(blob, sizeof blob, "%s/oci/blobs/sha256/%s", dir, i->layers[n]);
-        if (is_there(path)) /* an image may have a layer twice */
-            continue;
-        if (mkdir(path, 0755) != 0)
-            return error_set_errno(err, errno, "%s", path);
-        if (layer_unpack(blob, path, &budget, err) != 0)
-            return error_wrap(err, "layer %zu of %zu (%.12s)", n + 1, i->layer_count, i->layers[n]);
-        (void)unlink(blob);
-    }
-    return 0;
 }
 
 static int move_layers(const struct pull_input *in, const char *dir, const struct image *i, struct error *err)
@@ -114,15 +86,23 @@ static int put_into_store(const struct pull_input *in, const char *dir, int dir_
 
 static int pull_into(const struct pull_input *in, const char *dir, int dir_fd, struct error *err)
 {
+    char layers[4096];
+    (void)snprintf(layers, sizeof layers, "%s/layers", dir);
+    if (mkdir(layers, 0700) != 0)
+        return error_set_errno(err, errno, "%s", layers);
+    struct unpacker *u = unpacker_new(in->store, dir, bytes_max(dir), err);
+    if (u == NULL)
+        return -(int)err->code;
     struct image *i = image_new(in->name);
-    int r = skopeo_fetch(in, dir, err);
+    int r = skopeo_fetch(in, dir, u, err);
     if (r == 0)
         r = read_image(dir, i, err);
     if (r == 0)
-        r = unpack_layers(in, dir, i, err);
+        r = unpacker_finish(u, i, err);
     if (r == 0)
         r = put_into_store(in, dir, dir_fd, i, err);
     image_unref(i);
+    unpacker_free(u);
     return r;
 }
 

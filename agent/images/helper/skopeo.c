@@ -3,8 +3,10 @@
  * Credentials go into a file that only root reads and that is removed with the staging folder: not into arguments. */
 #include "agent/images/helper/helper.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +22,7 @@
 #include "common/wire/json.h"
 #include "common/wire/jsonw.h"
 
-enum { SAID_MAX = 65536, ARGS_MAX = 32 };
+enum { SAID_MAX = 65536, ARGS_MAX = 32, LOOK_MS = 20 };
 
 /* A name and a password, for the registry of this image. */
 static void put_login(struct jsonw *w, const char *registry, const char *user, const char *password)
@@ -126,37 +128,94 @@ _Noreturn static void become_skopeo(const struct pull_input *in, char *const *ar
     _exit(127);
 }
 
-static int run(const struct pull_input *in, char *const *argv, const char *dir, struct error *err)
+/* What it writes, kept in `said` (the end of it, when it is much); meanwhile u goes on. */
+static size_t listen(int fd, char *said, struct unpacker *u)
+{
+    size_t n = 0;
+    for (;;) {
+        struct pollfd w = { .fd = fd, .events = POLLIN };
+        if (u != NULL)
+            unpacker_look(u);
+        if (poll(&w, 1, u != NULL ? LOOK_MS : -1) == 0)
+            continue;
+        if (n == SAID_MAX) {
+            memmove(said, said + SAID_MAX / 2, SAID_MAX / 2);
+            n = SAID_MAX / 2;
+        }
+        ssize_t r = read(fd, said + n, SAID_MAX - n);
+        if (r <= 0)
+            return n;
+        n += (size_t)r;
+    }
+}
+
+static int run(const struct pull_input *in, char *const *argv, const char *dir, struct unpacker *u, struct sbuf *ret_said,
+               struct error *err)
 {
     static char said[SAID_MAX + 1];
     int pipe_fd[2], status = -1;
-    size_t n = 0;
     if (pipe2(pipe_fd, O_CLOEXEC) != 0)
         return error_set_errno(err, errno, "pipe of skopeo");
     pid_t pid = fork();
     if (pid == 0)
         become_skopeo(in, argv, pipe_fd[1], dir);
     (void)close(pipe_fd[1]);
-    for (ssize_t r; pid > 0;) {
-        if (n == SAID_MAX) { /* the end is what counts */
-            memmove(said, said + SAID_MAX / 2, SAID_MAX / 2);
-            n = SAID_MAX / 2;
-        }
-        r = read(pipe_fd[0], said + n, SAID_MAX - n);
-        if (r <= 0)
-            break;
-        n += (size_t)r;
-    }
+    size_t n = pid > 0 ? listen(pipe_fd[0], said, u) : 0;
     (void)close(pipe_fd[0]);
     if (pid < 0 || waitpid(pid, &status, 0) != pid)
         return error_set_errno(err, errno, "skopeo");
+    if (ret_said != NULL)
+        sbuf_add(ret_said, said, n);
     if (status == 0)
         return 0;
     explain(in, said, n, err);
     return -(int)err->code;
 }
 
-int skopeo_fetch(const struct pull_input *in, const char *dir, struct error *err)
+/* Files in the layout by the names of layers that the store has: skopeo takes them for fetched. An image that shares its base with
+ * others, or is a new version of one, costs what is new. What goes wrong here costs a download. */
+static void hold_places(const struct pull_input *in, const char *dir, const char *auth)
+{
+    CLEANUP(sbuf_done_p) struct sbuf said = SBUF_INIT(SAID_MAX);
+    CLEANUP(json_free_p) cJSON *tree = NULL;
+    const cJSON *layer;
+    struct error ignored;
+    char path[4200], hex[IMAGE_DIGEST_SIZE];
+    const char *v[] = { "skopeo", "inspect", "--no-tags", "--authfile", auth, in->source, in->plain ? "--tls-verify=false" : NULL, NULL };
+    if (run(in, (char *const *)(uintptr_t)v, dir, NULL, &said, &ignored) != 0 || json_parse(sbuf_view(&said), &tree, &ignored) != 0)
+        return;
+    cJSON_ArrayForEach(layer, cJSON_GetObjectItemCaseSensitive(tree, "Layers")) {
+        const char *digest = cJSON_GetStringValue(layer);
+        struct stat st;
+        if (digest == NULL || !image_digest_hex(str_of(digest), hex))
+            continue;
+        (void)snprintf(path, sizeof path, "%s/layers/%s", in->store, hex);
+        if (lstat(path, &st) != 0)
+            continue;
+        (void)snprintf(path, sizeof path, "%s/oci/blobs/sha256", dir);
+        if (fs_mkdirs(path, 0700, &ignored) != 0)
+            return;
+        (void)snprintf(path, sizeof path, "%s/oci/blobs/sha256/%s", dir, hex);
+        int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (fd >= 0)
+            (void)close(fd);
+    }
+}
+
+static bool has_layers(const char *store)
+{
+    char path[4096];
+    (void)snprintf(path, sizeof path, "%s/layers", store);
+    DIR *d = opendir(path);
+    bool any = false;
+    for (struct dirent *e; d != NULL && !any && (e = readdir(d)) != NULL;)
+        any = e->d_name[0] != '.';
+    if (d != NULL)
+        (void)closedir(d);
+    return any;
+}
+
+int skopeo_fetch(const struct pull_input *in, const char *dir, struct unpacker *u, struct error *err)
 {
     char auth[4096], source[4200], to[4096 + 16];
     const char *v[ARGS_MAX];
@@ -171,6 +230,8 @@ int skopeo_fetch(const struct pull_input *in, const char *dir, struct error *err
         (void)snprintf(source, sizeof source, "docker-archive:%s", link);
         if (symlink(in->archive, link) != 0)
             return error_set_errno(err, errno, "%s", link);
+    } else if (has_layers(in->store)) {
+        hold_places(in, dir, auth);
     }
     v[n++] = "skopeo";
     /* An operator's policy of signatures counts where there is one. */
@@ -185,7 +246,7 @@ int skopeo_fetch(const struct pull_input *in, const char *dir, struct error *err
     v[n++] = in->archive != NULL ? source : in->source;
     v[n++] = to;
     v[n] = NULL;
-    int r = run(in, (char *const *)(uintptr_t)v, dir, err);
+    int r = run(in, (char *const *)(uintptr_t)v, dir, u, NULL, err);
     (void)unlink(auth);
     return r;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An archive becomes a layer. The archive is a stranger's: it is read in a child whose root is the layer's directory, so no
+/* An archive becomes a layer. The archive is a stranger's: it is read in a process of its own whose root is the layer's directory, so no
  * path, link or order of entries reaches anything else. Beyond that: names that climb are refused, devices are left out (a
  * container has its own /dev, and a node 0:0 would be a whiteout), of the attributes only file capabilities and user.* are
  * kept, numbers of owners are taken as they are, and what it unpacks to is bounded. */
@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -23,12 +22,6 @@ struct unpacking {
     struct archive *in, *out;
     struct unpack_budget *budget;
     uint64_t entries;
-};
-
-/* What the child tells. */
-struct outcome {
-    struct error err;
-    int64_t bytes_left;
 };
 
 static int copy_data(struct unpacking *u, struct error *err)
@@ -42,8 +35,7 @@ static int copy_data(struct unpacking *u, struct error *err)
             return 0;
         if (r < ARCHIVE_WARN)
             return error_set(err, ERR_INVALID, "archive: %.150s", archive_error_string(u->in));
-        u->budget->bytes -= (int64_t)n;
-        if (u->budget->bytes < 0 || offset > LAYER_BYTES_MAX)
+        if ((u->budget->bytes -= (int64_t)n) < 0 || offset > LAYER_BYTES_MAX)
             return error_set(err, ERR_LIMIT, "it unpacks to more than the store may take (%lld GB, or nine tenths of the free disk)",
                              (long long)(LAYER_BYTES_MAX >> 30));
         if (archive_write_data_block(u->out, p, n, offset) < ARCHIVE_WARN)
@@ -185,9 +177,12 @@ static int open_archive(struct unpacking *u, int fd, struct error *err)
     return 0;
 }
 
-static int unpack_here(int fd, const char *dir, struct unpack_budget *budget, struct error *err)
+int layer_unpack(const char *path, const char *dir, struct unpack_budget *budget, struct error *err)
 {
     struct unpacking u = { .budget = budget };
+    CLEANUP(fd_close_p) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return error_set_errno(err, errno, "%.180s", path);
     if (chroot(dir) != 0 || chdir("/") != 0)
         return error_set_errno(err, errno, "root of the layer %.150s", dir);
     int r = open_archive(&u, fd, err);
@@ -197,32 +192,4 @@ static int unpack_here(int fd, const char *dir, struct unpack_budget *budget, st
     if (u.out != NULL && archive_write_free(u.out) != ARCHIVE_OK && r == 0)
         r = error_set(err, ERR_IO, "writing of the layer");
     return r;
-}
-
-int layer_unpack(const char *path, const char *dir, struct unpack_budget *budget, struct error *err)
-{
-    struct outcome o = { .err = { .code = ERR_OK } };
-    int pipe_fd[2], status;
-    CLEANUP(fd_close_p) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return error_set_errno(err, errno, "%.180s", path);
-    if (pipe2(pipe_fd, O_CLOEXEC) != 0)
-        return error_set_errno(err, errno, "pipe");
-    pid_t pid = fork();
-    if (pid == 0) {
-        die_with_parent();
-        (void)unpack_here(fd, dir, budget, &o.err);
-        o.bytes_left = budget->bytes;
-        _exit(write(pipe_fd[1], &o, sizeof o) == (ssize_t)sizeof o ? 0 : 1);
-    }
-    (void)close(pipe_fd[1]);
-    ssize_t n = pid > 0 ? read(pipe_fd[0], &o, sizeof o) : -1;
-    (void)close(pipe_fd[0]);
-    if (pid < 0 || waitpid(pid, &status, 0) != pid || n != (ssize_t)sizeof o)
-        return error_set(err, ERR_IO, "unpacking ended without a result");
-    o.err.msg[sizeof o.err.msg - 1] = 0;
-    budget->bytes = o.bytes_left;
-    if (o.err.code != ERR_OK)
-        *err = o.err;
-    return -(int)o.err.code;
 }
