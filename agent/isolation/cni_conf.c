@@ -217,8 +217,8 @@ static cJSON *port_mappings(const cJSON *conf)
     {
         char protocol[16] = "tcp";
         const char *p = text_of(m, "protocol");
-        for (size_t i = 0; p != NULL && i < sizeof protocol; i++)
-            protocol[i] = i + 1 < sizeof protocol ? (char)tolower((unsigned char)p[i]) : 0;
+        for (size_t i = 0, n = p != NULL ? strnlen(p, sizeof protocol - 1) : 0; p != NULL && i <= n; i++)
+            protocol[i] = i < n ? (char)tolower((unsigned char)p[i]) : 0;
         cJSON *to = cJSON_CreateObject();
         set_copy(to, "hostPort", item(m, "host_port"));
         set_copy(to, "containerPort", item(m, "container_port"));
