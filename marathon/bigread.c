@@ -27,6 +27,7 @@ struct head {
 struct reader {
     struct bigread *of;
     struct http_req *r;
+    struct mono begun;
     struct reader *next, *prev;
 };
 
@@ -180,7 +181,7 @@ static void answer_all(struct bigread *x)
         if (h.etag[0] != '\0')
             http_reply_header(r, "ETag", str_of(h.etag));
         http_answer_blob(sh, r, h.status, h.content_type, blob);
-        sh->api.responses[h.status / 100 < 6 ? h.status / 100 : 0]++;
+        http_stats_done(&sh->api.http, HTTP_VERB_GET, h.status, mono_diff(loop_clock(), x->readers->begun), loop_clock());
         sh->api.response_bytes += http_blob_bytes(blob).n;
         reader_free(x->readers);
     }
@@ -322,7 +323,7 @@ bool bigread_answer(struct shell *sh, struct http_req *r, bigread_here_fn *here)
     DL_APPEND(y->of->readers, y);
     sh->bigread_readers++;
     sh->requests_open++;
-    sh->api.requests[HTTP_VERB_GET]++;
+    y->begun = loop_clock();
     http_req_on_gone(r, gone, y);
     start_next(sh);
     return true;

@@ -25,6 +25,8 @@ struct reply {
     struct http_req *r;
     struct api_answer a;
     struct http_blob *shared; /* instead of a.body; NULL: not shared */
+    struct mono begun;
+    enum http_verb verb;
 };
 
 static bool shared_fits(const struct shell *sh, const struct api_request *q)
@@ -68,6 +70,8 @@ static void send_reply(struct shell *sh, struct output *o, bool run)
     struct api_answer *a = &p->a;
 
     sh->requests_open--;
+    if (run)
+        http_stats_done(&sh->api.http, p->verb, a->status, mono_diff(loop_clock(), p->begun), loop_clock());
     if (p->r != NULL && run) {
         http_req_on_gone(p->r, NULL, NULL);
         http_common_headers(sh, p->r);
@@ -140,7 +144,7 @@ static struct reply *reply_new(struct shell *sh, struct http_req *r)
 {
     struct reply *p = xcalloc(1, sizeof *p);
 
-    *p = (struct reply){ .o = { .fn = send_reply }, .sh = sh, .r = r };
+    *p = (struct reply){ .o = { .fn = send_reply }, .sh = sh, .r = r, .begun = loop_clock(), .verb = http_req_verb(r) };
     api_answer_init(&p->a);
     sh->requests_open++;
     return p;
@@ -159,6 +163,7 @@ static void handle_here(struct shell *sh, struct http_req *r)
     struct api_request q;
 
     http_api_request(r, &q, client);
+    sh->api.http.active = sh->requests_open;
     api_handle(&sh->api, &q, &p->a);
     if (p->a.is_stream) {
         sh->requests_open--;

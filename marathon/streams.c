@@ -44,8 +44,10 @@ static void send_to(struct stream *s, const struct ring_event *e)
 {
     bool light = e->full == NULL || s->plans == PLANS_LIGHT || (s->plans == PLANS_USUAL && e->full_is_big);
 
-    if ((s->wanted & (UINT64_C(1) << e->type)) != 0)
+    if ((s->wanted & (UINT64_C(1) << e->type)) != 0) {
+        s->sh->api.http.stream_bytes += http_blob_bytes(light ? e->light : e->full).n;
         (void)http_stream_write_blob(s->r, light ? e->light : e->full);
+    }
     /* Over the cap the bytes are not sent, and the gone callback follows. */
 }
 

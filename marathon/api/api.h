@@ -12,6 +12,8 @@
 #include "common/io/http_util.h"
 #include "marathon/core/marathon.h"
 
+#include "marathon/api/httpstats.h"
+
 struct flags;
 struct marathon_flags;
 
@@ -32,7 +34,8 @@ struct api {
     struct mono (*mono)(void *ctx);
     void *ctx;
     /* Counters of the HTTP side, for /metrics. */
-    uint64_t requests[HTTP_VERB_OTHER + 1], responses[6], response_bytes;
+    struct http_stats http;
+    uint64_t response_bytes;
     uint64_t streams, streams_dropped; /* event streams: open, and ended for being too slow */
 };
 

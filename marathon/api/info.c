@@ -207,7 +207,10 @@ static size_t rows(struct call *c, struct metric_row *v)
     ROW("jobs.runs.skipped.counter", true, k->runs_skipped);
     ROW("http.event-streams.active.gauge", false, c->api->streams);
     ROW("http.event-streams.dropped.counter", true, c->api->streams_dropped);
+    ROW("http.requests.active.gauge", false, c->api->http.active);
+    ROW("http.requests.size.counter.bytes", true, c->api->http.request_bytes);
     ROW("http.responses.size.counter.bytes", true, c->api->response_bytes);
+    ROW("http.responses.event-stream.size.counter.bytes", true, c->api->http.stream_bytes);
 #undef ROW
     ASSERT(n <= ROWS_MAX);
     return n;
@@ -230,6 +233,73 @@ static void metrics_of(struct call *c, struct jsonw *w, const struct metric_row 
     jsonw_close(w);
 }
 
+static void rates(struct jsonw *w, struct meter *m, struct mono now)
+{
+    meter_move(m, now);
+    jsonw_key_double(w, "m1_rate", m->m1);
+    jsonw_key_double(w, "m5_rate", m->m5);
+    jsonw_key_double(w, "m15_rate", m->m15);
+    jsonw_key_double(w, "mean_rate", meter_mean(m, now));
+}
+
+static void meters_of(struct call *c, struct jsonw *w)
+{
+    jsonw_key_open(w, "meters");
+    for (unsigned i = 1; i <= 5; i++) {
+        struct meter *m = &c->api->http.classes[i];
+        jsonw_key_str(w, arena_fmt(&c->arena, "%s.http.responses.%uxx.rate.meter", c->api->flags->metrics_name_prefix, i));
+        jsonw_open(w);
+        jsonw_key_i64(w, "count", (int64_t)m->count);
+        rates(w, m, c->api->mono(c->api->ctx));
+        jsonw_key_c(w, "units", "events/second");
+        jsonw_close(w);
+    }
+    jsonw_close(w);
+}
+
+static const struct {
+    const char *label;
+    double share;
+} percentiles[] = { { "p50", 0.5 }, { "p75", 0.75 }, { "p95", 0.95 }, { "p98", 0.98 }, { "p99", 0.99 }, { "p999", 0.999 } };
+
+static const struct {
+    const char *name;
+    int verb; /* -1: all */
+} timers[] = {
+    { "http.requests.duration.timer.seconds", -1 },
+    { "http.requests.get.duration.timer.seconds", HTTP_VERB_GET },
+    { "http.requests.post.duration.timer.seconds", HTTP_VERB_POST },
+    { "http.requests.put.duration.timer.seconds", HTTP_VERB_PUT },
+    { "http.requests.delete.duration.timer.seconds", HTTP_VERB_DELETE },
+};
+
+static struct timer_stats *timer_of(struct call *c, size_t i)
+{
+    return timers[i].verb < 0 ? &c->api->http.all : &c->api->http.of[timers[i].verb];
+}
+
+static void timers_of(struct call *c, struct jsonw *w)
+{
+    jsonw_key_open(w, "timers");
+    for (size_t i = 0; i < sizeof timers / sizeof timers[0]; i++) {
+        struct timer_stats *t = timer_of(c, i);
+        jsonw_key_str(w, arena_fmt(&c->arena, "%s.%s", c->api->flags->metrics_name_prefix, timers[i].name));
+        jsonw_open(w);
+        jsonw_key_i64(w, "count", (int64_t)t->meter.count);
+        jsonw_key_double(w, "min", t->min);
+        jsonw_key_double(w, "mean", timer_mean(t));
+        jsonw_key_double(w, "max", t->max);
+        for (size_t k = 0; k < sizeof percentiles / sizeof percentiles[0]; k++)
+            jsonw_key_double(w, percentiles[k].label, timer_percentile(t, percentiles[k].share));
+        jsonw_key_double(w, "stddev", timer_deviation(t));
+        rates(w, &t->meter, c->api->mono(c->api->ctx));
+        jsonw_key_c(w, "duration_units", "seconds");
+        jsonw_key_c(w, "rate_units", "events/second");
+        jsonw_close(w);
+    }
+    jsonw_close(w);
+}
+
 static void metrics_json_answer(struct call *c)
 {
     struct metric_row v[ROWS_MAX];
@@ -242,25 +312,8 @@ static void metrics_json_answer(struct call *c)
     metrics_of(c, &w, v, n, true);
     jsonw_key_open(&w, "histograms");
     jsonw_close(&w);
-    jsonw_key_open(&w, "meters");
-    static const char *const classes[] = { "1xx", "2xx", "3xx", "4xx", "5xx" };
-    double up = (double)(c->api->wall(c->api->ctx).ms - c->api->started_at.ms) / 1000 + 0.001;
-    for (int i = 0; i < 5; i++) {
-        double rate = (double)c->api->responses[i + 1] / up;
-        jsonw_key_str(&w, arena_fmt(&c->arena, "%s.http.responses.%s.rate.meter",
-                                    c->api->flags->metrics_name_prefix, classes[i]));
-        jsonw_open(&w);
-        jsonw_key_i64(&w, "count", (int64_t)c->api->responses[i + 1]);
-        jsonw_key_double(&w, "m1_rate", rate);
-        jsonw_key_double(&w, "m5_rate", rate);
-        jsonw_key_double(&w, "m15_rate", rate);
-        jsonw_key_double(&w, "mean_rate", rate);
-        jsonw_key_c(&w, "units", "events/second");
-        jsonw_close(&w);
-    }
-    jsonw_close(&w);
-    jsonw_key_open(&w, "timers");
-    jsonw_close(&w);
+    meters_of(c, &w);
+    timers_of(c, &w);
     jsonw_close(&w);
 }
 
@@ -271,6 +324,24 @@ static void prometheus_name(struct sbuf *b, const char *prefix, const char *name
     for (int k = 0; k < 3; k++)
         for (const char *p = parts[k]; *p != '\0'; p++)
             sbuf_char(b, *p == '.' || *p == '-' ? '_' : *p);
+}
+
+static void prometheus_timer(struct call *c, size_t i, struct sbuf *b)
+{
+    const char *prefix = c->api->flags->metrics_name_prefix;
+    const struct timer_stats *t = timer_of(c, i);
+
+    sbuf_c(b, "# TYPE ");
+    prometheus_name(b, prefix, timers[i].name);
+    sbuf_c(b, " summary\n");
+    for (size_t k = 0; k < sizeof percentiles / sizeof percentiles[0]; k++) {
+        prometheus_name(b, prefix, timers[i].name);
+        sbuf_fmt(b, "{quantile=\"%g\"} %.9g\n", percentiles[k].share, timer_percentile(t, percentiles[k].share));
+    }
+    prometheus_name(b, prefix, timers[i].name);
+    sbuf_fmt(b, "_sum %.9g\n", t->sum);
+    prometheus_name(b, prefix, timers[i].name);
+    sbuf_fmt(b, "_count %llu\n", (unsigned long long)t->meter.count);
 }
 
 static void metrics_prometheus_answer(struct call *c)
@@ -284,6 +355,8 @@ static void metrics_prometheus_answer(struct call *c)
         return;
     }
     answer_text(c, 200, "text/plain; version=0.0.4; charset=utf-8", STR(""));
+    for (size_t i = 0; i < sizeof timers / sizeof timers[0]; i++)
+        prometheus_timer(c, i, b);
     for (size_t i = 0; i < n; i++) {
         sbuf_c(b, "# TYPE ");
         prometheus_name(b, c->api->flags->metrics_name_prefix, v[i].name);

@@ -354,14 +354,13 @@ void api_handle(struct api *api, const struct api_request *r, struct api_answer 
     c->a = a;
     arena_init(&c->arena, REQUEST_ARENA_BYTES_MAX);
     c->issues.arena = &c->arena;
-    api->requests[r->verb]++;
+    api->http.request_bytes += r->body.n;
     if (split(c))
         dispatch(c);
     else
         answer_message(c, 400, "the path is not valid");
     if (r->verb == HTTP_VERB_OPTIONS)
         answer_options(c);
-    api->responses[a->status / 100 < 6 ? a->status / 100 : 0]++;
     api->response_bytes += a->body.n;
     arena_done(&c->arena);
     free(c);

@@ -622,6 +622,24 @@ Meter
   m15_rate number required
   mean_rate number required
   units text required
+Timer
+  count int required
+  min number required
+  mean number required
+  max number required
+  p50 number required
+  p75 number required
+  p95 number required
+  p98 number required
+  p99 number required
+  p999 number required
+  stddev number required
+  m1_rate number required
+  m5_rate number required
+  m15_rate number required
+  mean_rate number required
+  duration_units text required
+  rate_units text required
 """
 rows_of_shapes(INFO, samples)
 
@@ -727,7 +745,7 @@ rows_of_shapes(EVENTS, samples)
 def _():
     text = b"".join(lines)
     body = text[text.index(b"event: "):]
-    frames = re.findall(rb"event: (\w+)\r\n(?:id: \d+\r\n)?data: (\{.*?\})\r\n\r\n", body)
+    frames = re.findall(rb"event: (\w+)\r\ndata: (\{.*?\})\r\n(?:id: [\w-]+\r\n)?\r\n", body)
     check(len(frames) > 50, f"{len(frames)} frames")
     for type, data in frames:
         equal(json.loads(data)["eventType"], type.decode(), "eventType")

@@ -233,7 +233,7 @@ class Dev:
 
     def _is_up(self):
         if self.process.p.poll() is not None:
-            raise Failed("stoa dev ended: " + self.process.tail())
+            raise Failed(f"stoa dev ended with {self.process.p.returncode}: " + self.process.tail())
         return (get(self.marathon, "/ping").status == 200 and get(self.master, "/health").status == 200 and
                 sum(s["active"] for s in get(self.master, "/slaves").json["slaves"]) == len(self.agents))
 
