@@ -123,12 +123,14 @@ static int once(struct request *q, struct http_call_params *p, struct error *err
 }
 
 /* That nobody listens is told with the way out; everything else keeps its text. */
-static int unreachable(struct error *err, const char *at)
+static int unreachable(struct error *err, const char *at, int code)
 {
     static const char begin[] = "connecting to ";
     char why[sizeof err->msg];
     const char *reason;
 
+    if (err == NULL)
+        return code;
     if (strncmp(err->msg, begin, sizeof begin - 1) != 0)
         return error_wrap(err, "%s", at);
     reason = strrchr(err->msg, ':');
@@ -155,7 +157,7 @@ int cli_http(const char *method, const char *address, const char *path, struct s
         if (r == 0)
             r = once(&q, &p, err);
         if (r != 0)
-            return unreachable(err, at);
+            return unreachable(err, at, r);
         if (ret->status != 307 && ret->status != 302)
             return 0;
         (void)snprintf(at, sizeof at, "%s", q.location);
