@@ -44,10 +44,15 @@ static bool ip4_ok(struct str ip)
     return ip.n == 0;
 }
 
+enum { HOSTNAME_BYTES_MAX = 255 }; /* as DNS; it is part of a record's key */
+
 static struct str machine_refused(struct master *m, const struct machine_id *id)
 {
     if (id->hostname.n == 0 && id->ip.n == 0)
         return STR("Both 'hostname' and 'ip' for a machine are empty");
+    if (id->hostname.n > HOSTNAME_BYTES_MAX)
+        return act_keep_fmt(m, "The hostname '%.*s...' has %zu bytes; up to %d are taken", STR_ARG(str_sub(id->hostname, 0, 40)), id->hostname.n,
+                        (int)HOSTNAME_BYTES_MAX);
     if (id->ip.n != 0 && !ip4_ok(id->ip))
         return act_keep_fmt(m, "Failed to parse IP address '%.*s'", STR_ARG(id->ip));
     return (struct str){ NULL, 0 };

@@ -8,6 +8,16 @@
 #include "common/model/role.h"
 #include "master/core/internal.h"
 
+/* The name of a role is the key of its record. */
+static int stored_role_check(struct str role, struct error *err)
+{
+    enum { ROLE_BYTES_MAX = 480 };
+
+    if (role.n <= ROLE_BYTES_MAX)
+        return role_check(role, err);
+    return error_set(err, ERR_LIMIT, "the name has %zu bytes; a role with a quota or a weight may have %d", role.n, (int)ROLE_BYTES_MAX);
+}
+
 /* --- agents --- */
 
 /* What is on its way to the registry was made of what is known now: a change of it would be overwritten, or overwrite it. */
@@ -162,7 +172,7 @@ static void operator_weights(struct master *m, struct request_ref r, const struc
         const struct weight_value *w = &q->weights[i];
         const char *what = NULL;
         char text[300];
-        if (role_check(w->role, &err) != 0)
+        if (stored_role_check(w->role, &err) != 0)
             what = err.msg;
         else if (!role_whitelisted(m, w->role))
             what = "Role is not present in the master's --roles";
@@ -298,8 +308,8 @@ static struct str quota_role_refused(struct master *m, struct str role)
 {
     struct error err;
 
-    if (role_check(role, &err) != 0)
-        return act_keep_fmt(m, "Invalid QuotaConfig: Invalid role '%.*s': %s", STR_ARG(role), err.msg);
+    if (stored_role_check(role, &err) != 0)
+        return act_keep_fmt(m, "Invalid QuotaConfig: Invalid role '%.*s': %s", STR_ARG(str_sub(role, 0, 200)), err.msg);
     if (role_is_hierarchical(role))
         return act_keep_fmt(m, "Updating quota on nested role '%.*s' is not supported yet", STR_ARG(role));
     if (!role_whitelisted(m, role))

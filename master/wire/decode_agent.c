@@ -4,6 +4,7 @@
 #include "common/wire/guard.h"
 #include "master/core/state.h"
 #include "master/wire/decode.h"
+#include "master/wire/registry.h"
 #include "master/wire/decode_report.h"
 #include "proto/mesos_internal.pb-c.h"
 
@@ -43,6 +44,8 @@ static int report_infos(struct decoding *x, struct agent_report *r, Mesos__V1__A
     } else {
         r->info = raw;
     }
+    if (r->info->raw->n > RECORD_BYTES_MAX)
+        return error_set(x->err, ERR_LIMIT, "AgentInfo has %u bytes; up to %d are taken", r->info->raw->n, (int)RECORD_BYTES_MAX);
     r->info->capabilities = convert_agent_capabilities(caps, n_caps);
     rc = convert_resources(checkpointed, n_checkpointed, &r->checkpointed, x->err);
     if (rc != 0)

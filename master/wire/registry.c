@@ -163,12 +163,13 @@ static struct drain drain_of(struct str info)
     return d;
 }
 
-enum { SCHEDULE_MACHINES_MAX = 100000 }; /* a record of the store each */
-
 int windows_of_schedule(struct str schedule, struct arena *arena, const struct maintenance_window **ret, size_t *ret_n,
                         struct error *err)
 {
     Mesos__V1__Maintenance__Schedule *s;
+
+    if (schedule.n > RECORD_BYTES_MAX)
+        return error_set(err, ERR_LIMIT, "the schedule has %zu bytes; up to %d are taken", schedule.n, (int)RECORD_BYTES_MAX);
     int rc = WIRE_UNPACK(mesos__v1__maintenance__schedule, schedule, arena, &s, err);
 
     if (rc != 0)
@@ -176,12 +177,6 @@ int windows_of_schedule(struct str schedule, struct arena *arena, const struct m
     struct maintenance_window *v = arena_array(arena, s->n_windows + 1, sizeof *v);
     if (v == NULL)
         return error_set(err, ERR_NOMEM, "a schedule of %zu windows is too large", s->n_windows);
-    size_t machines = 0;
-    for (size_t i = 0; i < s->n_windows; i++)
-        machines += s->windows[i]->n_machine_ids;
-    if (machines > SCHEDULE_MACHINES_MAX || s->n_windows > SCHEDULE_MACHINES_MAX)
-        return error_set(err, ERR_LIMIT, "a schedule of %zu windows and %zu machines; up to %d are taken", s->n_windows, machines,
-                         (int)SCHEDULE_MACHINES_MAX);
     for (size_t i = 0; i < s->n_windows; i++) {
         const Mesos__V1__Maintenance__Window *w = s->windows[i];
         struct machine_id *ids = arena_array(arena, w->n_machine_ids + 1, sizeof *ids);
@@ -226,6 +221,8 @@ static int quantities_of_map(struct str config, uint32_t number, struct quantiti
 int quota_of_config(struct str config, struct arena *arena, struct quota_value *ret, struct error *err)
 {
     memset(ret, 0, sizeof *ret);
+    if (config.n > RECORD_BYTES_MAX)
+        return error_set(err, ERR_LIMIT, "Invalid QuotaConfig: it has %zu bytes; up to %d are taken", config.n, (int)RECORD_BYTES_MAX);
     ret->role = arena_str(arena, wire_field_bytes(config, 1));
     int rc = quantities_of_map(config, 2, &ret->guarantees, err);
     return rc == 0 ? quantities_of_map(config, 3, &ret->limits, err) : rc;

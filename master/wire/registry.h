@@ -12,6 +12,10 @@
 
 #define REGISTRY_PREFIX "master/"
 
+/* Of what comes from outside and becomes one record: below the store's limit, with room for what we add. A change that the store
+ * refuses ends the master, so what would be too large is refused when it is read. */
+enum { RECORD_BYTES_MAX = 900 * 1000 };
+
 /* "master/agent/<id>" and so on. */
 void record_key(const struct registry_record *r, struct sbuf *b);
 void record_value(const struct registry_record *r, struct sbuf *b);

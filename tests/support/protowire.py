@@ -70,15 +70,20 @@ def _one(scope, number, type, value):
     return _varint(number << 3 | 2) + _varint(len(data)) + data
 
 
+def field(number, value):
+    """One field by its number: a whole number or bytes."""
+    return _varint(number << 3) + _varint(value) if isinstance(value, int) else _varint(number << 3 | 2) + _varint(len(value)) + value
+
+
 def encode(name, values):
-    out = b""
+    out = bytearray()
     for key, value in values.items():
         number, label, type, _, _ = _messages[name][key]
         if label == "map":
             value = [{"key": k, "value": v} for k, v in value.items()]
         for v in value if isinstance(value, list) else [value]:
             out += _one(name, number, type, v)
-    return out
+    return bytes(out)
 
 
 def _read(scope, type, wire, raw):
