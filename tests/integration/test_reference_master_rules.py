@@ -86,6 +86,7 @@ RESOURCES = [
     ("resources of two providers", [scalar(1, **R), scalar(1, "mem", provider_id={"value": "p"}, **R)], "multiple resource providers"),
     ("more entries than are taken", [scalar(1, f"r{i}", **R) for i in range(4097)], "resources; up to 4096 are taken"),
     ("nothing", [], "The operation names no resources"),
+    ("nothing: the agent and the operation are named", [], "RESERVE operation on agent "),
 ]
 for name, resource, text in RESOURCES:
     @case(f"RESERVE_RESOURCES 400: {name}")
@@ -106,7 +107,7 @@ CALLS = [
     ("RESERVE_RESOURCES", 400, "a source that is a volume", SOURCE([volume()], [volume()]), "A persistent volume must be destroyed before its reservation can change"),
     ("RESERVE_RESOURCES", 400, "a source that is static", SOURCE([scalar(1, reservations=[{"type": "STATIC", "role": "web"}])], [scalar(1, reservations=[dynamic("ops")])]),
      "A static reservation cannot be changed"),
-    ("RESERVE_RESOURCES", 409, "more than there is", {"resources": [scalar(99, **R)]}, ""),
+    ("RESERVE_RESOURCES", 409, "more than there is", {"resources": [scalar(99, **R)]}, "does not contain"),
     ("UNRESERVE_RESOURCES", 409, "what is not reserved", {"resources": [scalar(1, **R)]}, ""),
     ("CREATE_VOLUMES", 409, "on disk that is not reserved", {"volumes": [volume()]}, ""),
     ("CREATE_VOLUMES", 400, "an id twice", {"volumes": [volume(), volume()]}, "is not unique"),
@@ -174,10 +175,10 @@ OPERATOR = [
     ("UPDATE_WEIGHTS", 400, "a role that is not on the list", {"weight_infos": [{"role": "third", "weight": 1}]}, "third"),
     ("UPDATE_WEIGHTS", 400, "no role", {"weight_infos": [{"weight": 1}]}, ""),
     ("UPDATE_WEIGHTS", 200, "nothing", {}, ""),
-    ("UPDATE_WEIGHTS", 400, "a role that is too long for the registry", {"weight_infos": [{"role": "r" * 481, "weight": 1}]}, "a role with a quota or a weight may have 480"),
-    ("UPDATE_QUOTA", 400, "a role that is too long for the registry", {"quota_configs": [{"role": "r" * 481}]}, "a role with a quota or a weight may have 480"),
+    ("UPDATE_WEIGHTS", 400, "a role that is too long for the registry", {"weight_infos": [{"role": "r" * 481, "weight": 1}]}, "a role with a quota or a weight may have"),
+    ("UPDATE_QUOTA", 400, "a role that is too long for the registry", {"quota_configs": [{"role": "r" * 481}]}, "a role with a quota or a weight may have"),
     ("UPDATE_QUOTA", 400, "limits that are too long for the registry", QUOTA(limits={f"{i}" + "x" * 1000: {"value": 1} for i in range(1000)}), "Invalid QuotaConfig: it has"),
-    ("UPDATE_MAINTENANCE_SCHEDULE", 400, "a hostname that is too long", WINDOW([{"hostname": "h" * 256}]), "bytes; up to 255 are taken"),
+    ("UPDATE_MAINTENANCE_SCHEDULE", 400, "a hostname that is too long", WINDOW([{"hostname": "h" * 256}]), "The hostname '"),
     ("UPDATE_MAINTENANCE_SCHEDULE", 400, "too long for the registry", WINDOW([{"hostname": f"{i}" + "h" * 250} for i in range(4000)]), "the schedule has"),
     ("UPDATE_MAINTENANCE_SCHEDULE", 200, "twenty thousand machines", WINDOW([{"hostname": f"host{i}"} for i in range(20000)]), ""),
     ("UPDATE_MAINTENANCE_SCHEDULE", 200, "none", {"schedule": {}}, ""),
@@ -231,14 +232,14 @@ CONSTRAINTS = [
     ("a pattern that ends in a backslash", MATCH("a\\"), "trailing \\"),
     ("a pattern with a class that does not end", MATCH("[a"), "missing ]"),
     ("a pattern with a class turned round", MATCH("[z-a]"), "invalid character class range"),
-    ("a pattern with a class of no name", MATCH("[[:x:]]"), "nvalid character class"),
+    ("a pattern with a class of no name", MATCH("[[:x:]]"), "nvalid character class name"),
     ("a pattern with groups too deep", MATCH("(" * 40 + "a" + ")" * 40), "groups too deep"),
     ("a pattern with a group that does not end", MATCH("(a"), "missing )"),
     ("a pattern of Perl", MATCH("(?<a>x)"), "invalid or unsupported Perl syntax"),
     ("a pattern that repeats nothing", MATCH("*a"), "no argument for repetition operator"),
     ("a pattern that repeats the wrong way round", MATCH("a{3,2}"), "invalid repetition size"),
     ("a pattern that repeats too often", MATCH("a{2000}"), "invalid repetition size"),
-    ("a pattern that is too large for the program", MATCH("(a|b){60}"), "is larger than the maximum of 100"),
+    ("a pattern that is too large for the program", MATCH("(a|b){60}"), "larger than the maximum of"),
     ("a pattern that is too large at all", MATCH("((a{100}){100}){100}"), "pattern too large - compile failed"),
 ]
 SUBSCRIPTIONS = [

@@ -205,6 +205,7 @@ def _():
         return {o["allocation_info"]["role"]: o for o in w.offers(1, mine)}
     w.call("REVIVE")
     wait_for("offers of both roles", lambda: len(roles()) == 2 or (w.until("more offers", lambda e: e["type"] in ("OFFERS", "RESCIND", "HEARTBEAT")) and False))
+    w.quiet("OFFERS", "RESCIND")  # nothing is on its way any more
     w.call("ACCEPT", accept={"offer_ids": [o["id"] for o in roles().values()], "operations": [launch(task("roles", agent_id={"value": c.agent_id}))]})
     check("Aggregated offers must be allocated to the same role." in w.status("roles")["message"], w.status("roles")["message"])
     w.end()
@@ -414,7 +415,7 @@ def _():
         s = w.operation(id)
         equal((s["state"], "uuid" in s, s["agent_id"]), ("OPERATION_FINISHED", True, o["agent_id"]), id)
         w.call("ACKNOWLEDGE_OPERATION_STATUS", acknowledge_operation_status={"agent_id": s["agent_id"], "operation_id": s["operation_id"], "uuid": s["uuid"]["value"]})
-    for id, text in (("d", "is in use"), ("again", "is not unique")):
+    for id, text in (("d", "Persistent volume 'v' is in use"), ("again", "is not unique")):
         equal(w.operation(id)["state"], "OPERATION_ERROR", id)
         check(text in w.operation(id)["message"], w.operation(id)["message"])
     equal((w.status("with-id")["state"], w.status("with-id")["reason"]), ("TASK_ERROR", "REASON_TASK_INVALID"), "an id on LAUNCH")
@@ -493,6 +494,21 @@ def _():
             s = w.status(f"g{i}")
             equal((s["state"], s["reason"], s["source"]), ("TASK_ERROR", "REASON_TASK_GROUP_INVALID", "SOURCE_MASTER"), name)
             check(text in s["message"], f"{name}: {s['message']!r} has no {text!r}")
+    w.end()
+
+
+@case("LAUNCH_GROUP: another executor of the same id that runs; tasks that share cgroups and not")
+def _():
+    w = Fw()
+    o = w.offers()[0]
+    e = {"executor_id": {"value": "pod"}, "type": "DEFAULT", "framework_id": {"value": w.id}, "resources": RES(0.1, 32) + [{"name": "disk", "type": "SCALAR", "scalar": {"value": 1}}]}
+    group = lambda executor, *tasks: {"type": "LAUNCH_GROUP", "launch_group": {"executor": executor, "task_group": {"tasks": list(tasks)}}}
+    apart = lambda id, share: t(id, o, container={"type": "MESOS", "linux_info": {"share_cgroups": share}})
+    w.accept([o], group(e, t("first", o)), group({**e, "name": "other"}, t("second", o)), group({**e, "executor_id": {"value": "q"}}, apart("yes", True), apart("no", False)))
+    for id, text in (("second", "ExecutorInfo is not compatible with existing ExecutorInfo with same ExecutorID"), ("yes", "'share_cgroups' must be equal for all tasks of a group"),
+                     ("no", "'share_cgroups' must be equal for all tasks of a group")):
+        equal(w.status(id)["state"], "TASK_ERROR", id)
+        check(text in w.status(id)["message"], w.status(id)["message"][:300])
     w.end()
 
 
