@@ -497,16 +497,17 @@ def _():
     w.end()
 
 
-@case("LAUNCH_GROUP: another executor of the same id that runs; tasks that share cgroups and not")
+@case("LAUNCH_GROUP: another executor of the same id that runs; tasks that share cgroups and not; a task of 8 MB")
 def _():
     w = Fw()
     o = w.offers()[0]
     e = {"executor_id": {"value": "pod"}, "type": "DEFAULT", "framework_id": {"value": w.id}, "resources": RES(0.1, 32) + [{"name": "disk", "type": "SCALAR", "scalar": {"value": 1}}]}
     group = lambda executor, *tasks: {"type": "LAUNCH_GROUP", "launch_group": {"executor": executor, "task_group": {"tasks": list(tasks)}}}
     apart = lambda id, share: t(id, o, container={"type": "MESOS", "linux_info": {"share_cgroups": share}})
-    w.accept([o], group(e, t("first", o)), group({**e, "name": "other"}, t("second", o)), group({**e, "executor_id": {"value": "q"}}, apart("yes", True), apart("no", False)))
+    w.accept([o], group(e, t("first", o)), group({**e, "name": "other"}, t("second", o)), group({**e, "executor_id": {"value": "q"}}, apart("yes", True), apart("no", False)),
+             launch(t("long", o, command="x" * (8 << 20))))
     for id, text in (("second", "ExecutorInfo is not compatible with existing ExecutorInfo with same ExecutorID"), ("yes", "'share_cgroups' must be equal for all tasks of a group"),
-                     ("no", "'share_cgroups' must be equal for all tasks of a group")):
+                     ("no", "'share_cgroups' must be equal for all tasks of a group"), ("long", "bytes long; agents take")):
         equal(w.status(id)["state"], "TASK_ERROR", id)
         check(text in w.status(id)["message"], w.status(id)["message"][:300])
     w.end()
