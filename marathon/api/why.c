@@ -89,7 +89,8 @@ static const char *summary(struct call *c, const struct slot *s)
     if (s->scheduled == NULL && s->job != NULL)
         return s->instances != NULL ? "its runs are placed" : "no run waits";
     if (s->every != NULL && s->unplaced != 0 && s->unplaced == (int64_t)s->scheduled_count && s->running == slot_wanted(s) - s->unplaced)
-        return "it runs on every agent that has room for it; see agents for the others";
+        return s->running == 0 ? "no agent has room for it; see agents"
+                               : "it runs on every agent that has room for it; see agents for the others";
     if (s->scheduled == NULL)
         return s->running == slot_wanted(s) ? "all instances are running"
                                                       : "all instances are placed; not all run yet";

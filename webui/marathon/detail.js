@@ -126,7 +126,7 @@ function appPage(r) {
   const tab = (name, text) => h('a', { href: appLink(app.id, name), class: (r.tab || 'instances') === name ? 'on' : '' }, text);
   return [h('div', { class: 'soft' }, crumbs(app.id, true)),
     h('div', { class: 'bar' }, h('h1', {}, app.id), status(app), h('span', { class: 'soft' }, `${app.tasksRunning || 0} of ${app.instances} instances`), healthBar(app), h('div', { class: 'grow' }),
-      h('button', { onclick: () => dialogs.scale(app) }, 'Scale'), h('button', { onclick: () => dialogs.restart(app) }, 'Restart'), appMenu(app)),
+      !isEvery(app) && h('button', { onclick: () => dialogs.scale(app) }, 'Scale'), h('button', { onclick: () => dialogs.restart(app) }, 'Restart'), appMenu(app)),
     waitingNote(app), rolloutNote(app),
     h('div', { class: 'tabs' }, tab('instances', `Instances (${(app.tasks || []).length})`), tab('configuration', 'Configuration'), tab('debug', 'Debug'), withVolumes(app) && tab('volumes', 'Volumes')),
     TABS[r.tab] ? TABS[r.tab](app) : taskPage(app, r.tab)];

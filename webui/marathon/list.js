@@ -53,7 +53,9 @@ function sidebar(all, query) {
   isFiltered(query) && h('p', {}, button('Clear filters', () => setQuery({ filterText: '', filterStatus: '', filterHealth: '', filterLabels: '', filterVolumes: '' }))));
 }
 
-const appMenu = a => menu(a.id, [['Scale', () => dialogs.scale(a)], ['Restart', () => dialogs.restart(a)], a.instances > 0 && ['Suspend', () => dialogs.suspend(a)],
+// One instance on every agent: how many there are is not for people to say.
+const isEvery = a => (a.constraints || []).some(c => c[1] === 'EVERY');
+const appMenu = a => menu(a.id, [!isEvery(a) && ['Scale', () => dialogs.scale(a)], isEvery(a) && a.instances === 0 && ['Resume', () => dialogs.resume(a)], ['Restart', () => dialogs.restart(a)], a.instances > 0 && ['Suspend', () => dialogs.suspend(a)],
   statusOf(a)[0] === 'Delayed' && ['Reset delay', () => dialogs.resetDelay(a)], ['Edit', () => dialogs.edit(a)], ['Destroy', () => dialogs.destroy(a), true]]);
 const groupMenu = g => menu(g.id, [['Scale', () => dialogs.scaleGroup(g)], ['Suspend', () => dialogs.suspendGroup(g)], ['Destroy', () => dialogs.destroyGroup(g), true]]);
 const podMenu = p => menu(p.id, [['Scale', () => dialogs.scalePod(p)], ['Destroy', () => dialogs.destroyPod(p), true]]);
@@ -64,7 +66,7 @@ const podClass = { STABLE: 'good', DEGRADED: 'wait', TERMINAL: 'idle', STAGING: 
 const capital = s => s[0] + s.slice(1).toLowerCase();
 
 // One kind of row: what a column shows and what it sorts by.
-const appRow = a => ({ id: a.id, order: '1' + a.id, name: [h('a', { href: appLink(a.id) }, a.id), labels(a)], cpus: a.cpus * a.instances, mem: a.mem * a.instances, status: status(a), statusText: statusOf(a)[0],
+const appRow = a => ({ id: a.id, order: '1' + a.id, name: [h('a', { href: appLink(a.id) }, a.id), isEvery(a) && [' ', h('span', { class: 'chip kind', title: 'one instance on every agent' }, 'every agent')], labels(a)], cpus: a.cpus * a.instances, mem: a.mem * a.instances, status: status(a), statusText: statusOf(a)[0],
   running: a.tasksRunning || 0, wanted: a.instances, health: healthBar(a), healthy: a.tasksHealthy || 0, menu: appMenu(a) });
 const podRow = p => ({ id: p.id, order: '1' + p.id, name: [h('a', { href: link('pods', p.id) }, p.id), ' ', h('span', { class: 'chip kind' }, 'pod'), labels(p.spec)], cpus: podResources(p, 'cpus') * p.spec.scaling.instances, mem: podResources(p, 'mem') * p.spec.scaling.instances,
   status: dot(podClass[p.status], capital(p.status)), statusText: p.status, running: podStable(p), wanted: p.spec.scaling.instances,

@@ -10,6 +10,7 @@ function askNumber(title, label, value, action, submit) {
 
 const dialogs = {
   scale: a => askNumber(`Scale ${a.id}`, 'Instances', a.instances, 'Scale', (n, force) => change('PUT', `v2/apps${enc(a.id)}`, { instances: n }, force)),
+  resume: a => change('PUT', `v2/apps${enc(a.id)}`, { instances: 1 }).catch(e => say(e.message)),
   suspend: a => ask(`Suspend ${a.id}?`, 'It is scaled to 0 instances.', 'Suspend', force => change('PUT', `v2/apps${enc(a.id)}`, { instances: 0 }, force)),
   restart: a => ask(`Restart ${a.id}?`, 'Every instance is replaced, within the upgrade strategy.', 'Restart', force => change('POST', `v2/apps${enc(a.id)}/restart`, {}, force)),
   destroy: a => ask(`Destroy ${a.id}?`, withVolumes(a) ? 'Its instances are killed and its volumes destroyed, with all data.' : 'Its instances are killed. For some days its definition can be restored under Deleted.', 'Destroy', async () => {
