@@ -63,7 +63,8 @@ struct operation_status_spec {
     struct str operation, agent;  /* may be empty */
     enum operation_state state;
     struct str message;
-    struct str carry;             /* packed OperationStatus whose uuid is dropped; then only operation and agent are set */
+    const struct uuid *uuid;      /* NULL: there is nothing to acknowledge */
+    struct str carry;             /* packed OperationStatus whose uuid is dropped; then only operation, agent and uuid are set */
 };
 
 struct master_codec {

@@ -195,6 +195,21 @@ static void take_back(struct master *m, struct agent *a)
     agent_ask_again(m, a);
 }
 
+/* What an agent never got it knows by its uuid alone; the framework knows its id. */
+static void forward_status(struct master *m, struct framework *f, const struct agent_operation *o, const struct operation_status_value *v)
+{
+    struct operation_status_spec full = { .operation = str_of(o->id), .agent = agent_id_str(o->agent), .carry = v->raw,
+                                          .uuid = v->has_uuid ? &v->uuid : NULL };
+
+    if (v->has_id) {
+        send_operation_status(m, f, act_keep(m, v->raw));
+        return;
+    }
+    sbuf_clear(&m->scratch);
+    m->codec->operation_status(&m->scratch, &full);
+    send_operation_status(m, f, act_keep(m, sbuf_view(&m->scratch)));
+}
+
 void on_operation_status(struct master *m, const struct master_event *ev)
 {
     const struct operation_update *u = &ev->operation;
@@ -220,7 +235,7 @@ void on_operation_status(struct master *m, const struct master_event *ev)
     if (o->id != NULL && f != NULL) {
         o->has_status_uuid = u->status.has_uuid;
         o->status_uuid = u->status.uuid;
-        send_operation_status(m, f, act_keep(m, u->status.raw));
+        forward_status(m, f, o, &u->status);
         return;
     }
     if (o->id != NULL && o->framework_id != NULL && framework_find_completed(m, str_of(o->framework_id)) == NULL &&

@@ -34,7 +34,7 @@ struct task_report {
 
 struct operation_status_value {
     enum operation_state state;
-    bool has_uuid;
+    bool has_id, has_uuid;
     struct uuid uuid;
     struct str raw;                /* packed OperationStatus */
 };

@@ -88,6 +88,8 @@ static void codec_operation_status(struct sbuf *b, const struct operation_status
         if (v->message.n != 0)
             wire_put_bytes(b, 3, v->message);
     }
+    if (v->uuid != NULL)
+        wire_put_id(b, 5, str_mem(v->uuid->b, sizeof v->uuid->b));
     if (v->agent.n != 0)
         wire_put_id(b, 6, v->agent);
 }

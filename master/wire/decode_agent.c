@@ -179,6 +179,7 @@ static int operation_status_of(struct decoding *x, const Mesos__V1__OperationSta
     CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(DECODE_BUDGET);
 
     ret->state = (enum operation_state)s->state;
+    ret->has_id = s->operation_id != NULL && s->operation_id->value != NULL && s->operation_id->value[0] != '\0';
     ret->has_uuid = s->uuid != NULL && uuid_of(s->uuid->value, &ret->uuid);
     (void)WIRE_PACK(&b, s); /* it was unpacked: it is complete */
     ret->raw = arena_str(&x->d->arena, sbuf_view(&b));

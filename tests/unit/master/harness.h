@@ -65,6 +65,9 @@ static inline void trace_event(struct scene *s, const struct master_action *a)
             task_status_unref(st);
         }
     }
+    if (a->event.kind == EVENT_UPDATE_OPERATION_STATUS)
+        sbuf_fmt(&s->trace, " %.*s%s", STR_ARG(wire_path(a->event.bytes, 1, 1, 0)),
+                 wire_field_bytes(a->event.bytes, 5).n != 0 ? " uuid" : "");
     if (a->event.kind == EVENT_ERROR)
         sbuf_fmt(&s->trace, " %.*s", STR_ARG(a->event.bytes));
     if (a->event.kind == EVENT_FAILURE)

@@ -274,7 +274,7 @@ TEST("RESERVE and a task that uses it in one ACCEPT; the agent gets the operatio
         "\"value\":\"x\"}}]}},{\"type\":\"RESERVE\",\"id\":{\"value\":\"too-much\"},\"reserve\":{\"resources\":[{\"name\":\"cpus\","
         "\"type\":\"SCALAR\",\"scalar\":{\"value\":9},\"reservations\":[{\"type\":\"DYNAMIC\",\"role\":\"web\"}]}]}}]}}",
         s.offer);
-    CHECK_STR(t, STR("answer 202 \nagent < apply-operation\nagent < run-task a\nstream1 < OPERATION\n"));
+    CHECK_STR(t, STR("answer 202 \nagent < apply-operation\nagent < run-task a\nstream1 < OPERATION too-much\n"));
     CHECK(resources_milli(&agent_find(s.m, STR(AGENT0))->total, NAME_CPUS) == 4000);
     scene_done(&s);
 }

@@ -33,3 +33,25 @@ TEST("an orphan operation is acknowledged for its framework when that has not co
     CHECK_INT(HASH_COUNT(s.m->operations), 0);
     scene_done(&s);
 }
+
+/* What an agent never got it knows by its uuid alone. */
+TEST("a status without the operation's id reaches the framework with it, and can be acknowledged")
+{
+    static const char dropped[] =
+        "{\"slave_id\":{\"value\":\"" AGENT0 "\"},\"status\":{\"state\":\"OPERATION_DROPPED\",\"message\":\"lost\",\"uuid\":{\"value\":"
+        UUID64("A") "}},\"operation_uuid\":{\"value\":" UUID64("B") "}}";
+    struct scene s;
+
+    scene_new(&s);
+    s.store_at_once = true;
+    (void)register_agent(&s);
+    (void)subscribe(&s, 1);
+    (void)agent_says(&s, PID0, "UpdateSlaveMessage", &mesos__internal__update_slave_message__descriptor,
+                     "{\"slave_id\":{\"value\":\"" AGENT0 "\"},\"operations\":{\"operations\":[{\"framework_id\":{\"value\":\"" FRAMEWORK0
+                     "\"},\"info\":{\"type\":\"RESERVE\",\"id\":{\"value\":\"op\"},\"reserve\":{\"resources\":[]}},\"latest_status\":{"
+                     "\"state\":\"OPERATION_PENDING\"},\"uuid\":{\"value\":" UUID64("B") "}}]}}");
+    CHECK_STR(agent_says(&s, PID0, "UpdateOperationStatusMessage",
+                         &mesos__internal__update_operation_status_message__descriptor, dropped),
+              STR("agent < ping disconnected\nstream1 < OPERATION op uuid\n")); /* and what it has is asked for */
+    scene_done(&s);
+}
