@@ -15,6 +15,7 @@
 #include "common/wire/validate.h"
 #include "proto/mesos_v1_executor.pb-c.h"
 #include "tests/sim/coord.h"
+#include "tests/sim/framework.h"
 #include "tests/sim/ledger.h"
 
 /* An event of our own that waits for its turn; owns its texts. */
@@ -23,6 +24,15 @@ struct follow {
     struct agent_event ev;
     char *text[3];
 };
+
+/* A new master waits ten minutes for a framework that it only knows from its operations. */
+static bool is_of_the_living(struct sim *s, const char *framework_id)
+{
+    for (unsigned i = 0; i < s->framework_count && framework_id != NULL; i++)
+        if (strcmp(sim_framework_id(s->framework[i]), framework_id) == 0)
+            return true;
+    return framework_id == NULL;
+}
 
 struct agent_facts sim_agent_facts(struct sim *s, unsigned i)
 {
@@ -34,6 +44,9 @@ struct agent_facts sim_agent_facts(struct sim *s, unsigned i)
     f.state = agent_state_name(n->core->state);
     f.running = n->core->state == AGENT_RUNNING;
     f.id = n->core->id != NULL ? n->core->id : "";
+    for (const struct agent_operation *o = n->core->operations; o != NULL; o = o->hh.next)
+        *(is_of_the_living(s, o->framework_id) ? &f.operations : &f.orphans) += 1;
+    f.total = &n->core->total;
     for (const struct agent_framework *w = n->core->frameworks; w != NULL; w = w->hh.next)
         for (const struct agent_executor *e = w->executors; e != NULL; e = e->hh.next) {
             size_t live = 0;

@@ -73,7 +73,9 @@ static const char *unsettled(struct sim *s)
 
 static void settle(struct sim *s, int64_t began)
 {
-    int64_t until = s->now + SEC(400);
+    /* Of a framework that is gone nobody acknowledges an operation; a new master does it after ten minutes, at the agent's next
+     * try, which may be as long away. Until then the agent is not drained. */
+    int64_t until = s->now + SEC(ledger_has_orphans(s) ? 1600 : 400);
 
     while (!s->failed) {
         sim_run_until(s, s->now + SEC(1));

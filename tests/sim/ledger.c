@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/base/alloc.h"
+#include "common/base/cleanup.h"
 #include "master/core/state.h"
 #include "tests/sim/container.h"
 #include "tests/sim/coord.h"
@@ -51,7 +52,7 @@ struct ledger {
     char **gone; /* ids of frameworks that are gone for good */
     size_t gone_count, gone_cap;
     uint64_t master_steps;
-    char text[400];
+    char text[1200];
 };
 
 struct ledger *ledger_new(void)
@@ -426,6 +427,15 @@ static const char *open_text(struct sim *s, const char *fmt, ...)
     return s->ledger->text;
 }
 
+bool ledger_has_orphans(struct sim *s)
+{
+    bool any = false;
+
+    for (unsigned i = 0; i < s->agent_count; i++)
+        any = any || sim_agent_facts(s, i).orphans != 0;
+    return any;
+}
+
 static const struct agent *agent_at(const struct master *m, struct str id)
 {
     for (const struct agent *a = m->agents; a != NULL; a = a->hh.next)
@@ -458,6 +468,17 @@ static const char *names_of_tasks(const struct agent *a)
     return text;
 }
 
+static const char *totals_differ(struct sim *s, unsigned agent, const struct resources *have, const struct resources *believed)
+{
+    CLEANUP(sbuf_done_p) struct sbuf text = SBUF_INIT(4096);
+
+    sbuf_fmt(&text, "agent a%u has ", agent + 1);
+    resources_print(&text, have);
+    sbuf_c(&text, ", the master thinks ");
+    resources_print(&text, believed);
+    return open_text(s, "%s", text.p);
+}
+
 static const char *agents_unsettled(struct sim *s, const struct master *m)
 {
     for (unsigned i = 0; i < s->agent_count; i++) {
@@ -472,6 +493,10 @@ static const char *agents_unsettled(struct sim *s, const struct master *m)
         if (live_tasks(a) != f.live_tasks)
             return open_text(s, "agent a%u has %zu tasks, the master thinks %zu:%s", i + 1, f.live_tasks,
                              live_tasks(a), names_of_tasks(a));
+        if (!resources_eq(f.total, &a->total))
+            return totals_differ(s, i, f.total, &a->total);
+        if (f.operations != 0)
+            return open_text(s, "agent a%u repeats the status of %zu operations", i + 1, f.operations);
     }
     for (const struct agent *a = m->agents; a != NULL; a = a->hh.next) {
         char key[200];

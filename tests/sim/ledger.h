@@ -60,12 +60,16 @@ struct agent_facts {
     const char *state; /* "RUNNING", "down" */
     const char *id;    /* "": never registered */
     size_t live_tasks; /* queued, launched */
+    size_t operations; /* of frameworks that live, whose status nobody has acknowledged */
+    size_t orphans;    /* those of frameworks that are gone */
+    const struct resources *total;
     const char *idle_executor; /* NULL: none; made for a task that is over or was never there */
 };
 struct agent_facts sim_agent_facts(struct sim *s, unsigned index);
 
 /* --- the end: fails, or says what is still open ("" when all is settled) --- */
 const char *ledger_unsettled(struct sim *s);
+bool ledger_has_orphans(struct sim *s); /* operations of frameworks that are gone */
 /* Whether exactly so many tasks of this framework run. */
 const char *ledger_compare(struct sim *s, const char *framework_id, size_t tasks);
 

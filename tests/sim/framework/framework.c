@@ -15,6 +15,7 @@
 #include "scheduler-sdk/include/stoa/scheduler.h"
 #include "tests/sim/framework/fakeio.h"
 #include "tests/sim/framework.h"
+#include "tests/sim/framework/reserve.h"
 #include "tests/sim/ledger.h"
 #include "tests/sim/operator.h"
 
@@ -47,6 +48,7 @@ struct fw_node {
     char framework_id[256];
     struct fw_task *tasks;
     size_t task_count, task_cap;
+    struct fw_reserver reserver;
     /* of the process */
     struct stoa_scheduler *s;
     struct late_ack *acks;
@@ -136,7 +138,10 @@ static void launch(struct fw_node *n, const struct stoa_offer *o)
         return;
     }
     sim_trace(sim_of(n), n->p->name, "ACCEPT %s with %zu tasks from %s", o->id, count, ids[0]);
-    if (stoa_launch(n->s, o, tasks, count, chance(n->r, 50) ? 0 : STOA_REFUSE_DEFAULT, &err) != 0)
+    double refuse_s = chance(n->r, 50) ? 0 : STOA_REFUSE_DEFAULT;
+    if (chance(n->r, 25) && fw_reserve_and_launch(&n->reserver, n->s, o, tasks, count, refuse_s))
+        return;
+    if (stoa_launch(n->s, o, tasks, count, refuse_s, &err) != 0)
         sim_trace(sim_of(n), n->p->name, "launch: %s", err.msg);
 }
 
@@ -215,6 +220,10 @@ static void on_offers(struct stoa_scheduler *s, const struct stoa_offer *offers,
         }
         n->r = calm ? world : &own;
         unsigned dice = (unsigned)rng_below(n->r, 100);
+        if ((calm || dice % 4 == 0) && fw_unreserve(&n->reserver, s, &offers[i], calm ? 20 : STOA_REFUSE_DEFAULT)) {
+            n->r = world;
+            continue;
+        }
         if (calm || live_tasks(n) >= TASKS_AT_ONCE)
             refuse(n, &offers[i], calm ? 20 : (int64_t)rng_below(n->r, 4));
         else if (dice < 60)
@@ -315,6 +324,14 @@ static void on_update(struct stoa_scheduler *s, const struct stoa_status *u, voi
     /* else: forgotten; the agent says it again */
 }
 
+static void on_operation(struct stoa_scheduler *s, const struct stoa_operation_status *status, void *user)
+{
+    struct fw_node *n = user;
+
+    if (n->framework_id[0] != 0)
+        fw_operation_told(&n->reserver, s, status, sim_of(n)->calm || chance(n->r, 80));
+}
+
 /* --- the rest --- */
 
 static void reconcile(struct fw_node *n, bool all)
@@ -343,6 +360,7 @@ static void on_subscribed(struct stoa_scheduler *s, const struct stoa_subscribed
                  e->framework_id);
     (void)snprintf(n->framework_id, sizeof n->framework_id, "%s", e->framework_id);
     reconcile(n, true);
+    fw_reconcile_operations(&n->reserver, s);
     if (chance(n->r, 30))
         (void)stoa_reconcile(s, NULL, 0, NULL);
 }
@@ -362,7 +380,7 @@ static void begin_anew(struct fw_node *n)
     ledger_abandoned(sim_of(n), n->framework_id);
     operator_doom(sim_of(n), n->framework_id);
     n->framework_id[0] = 0;
-    n->task_count = 0;
+    n->task_count = n->reserver.count = 0;
     n->lives++;
 }
 
@@ -437,6 +455,7 @@ static void do_something(struct stoa_scheduler *s, struct fw_node *n)
     } else if (dice < 55) {
         reconcile(n, calm);
         if (calm) {
+            fw_reconcile_operations(&n->reserver, s);
             (void)stoa_reconcile(s, NULL, 0, NULL); /* what was given up too early shows here */
             kill_most(n);
             for (; n->held_count > 0; n->held_count--) {
@@ -485,6 +504,7 @@ static void fw_start(struct proc *p)
         .disconnected = on_disconnected,
         .offers = on_offers,
         .update = on_update,
+        .operation = on_operation,
         .error = on_error,
         .call_failed = on_call_failed,
     };
@@ -547,7 +567,9 @@ void sim_framework_new(struct sim *s, unsigned i)
     n->checkpoint = chance(n->r, 80);
     n->mortal = chance(n->r, 20);
     n->role = chance(n->r, 60) ? "*" : chance(n->r, 50) ? "web" : "batch";
+    n->reserver.role = n->role;
     s->framework[i] = n->p = proc_new(s, &fw_ops, n, name, HOST_FRAMEWORK + (int)i, name);
+    n->reserver.p = n->p;
     proc_start(n->p);
 }
 
@@ -555,6 +577,7 @@ void sim_framework_free(struct proc *p)
 {
     struct fw_node *n = p->node;
 
+    free(n->reserver.v);
     free(n->tasks);
     free(n);
 }
@@ -584,5 +607,5 @@ const char *sim_framework_unsettled(struct proc *p)
         (void)snprintf(text, sizeof text, "framework %s does not know what became of %s", p->name, k->id);
         return text;
     }
-    return "";
+    return fw_operations_unsettled(&n->reserver);
 }
