@@ -35,7 +35,7 @@
 #include "common/wire/json.h"
 #include "proto/mesos_v1.pb-c.h"
 
-enum { HOSTNAME_LENGTH_MAX = 63, RETRY_FIRST_S = 10, RETRY_MOST_S = 600, DETACH_SECONDS = 320 };
+enum { HOSTNAME_LENGTH_MAX = 63, RETRY_FIRST_S = 10, RETRY_MOST_S = 600 };
 
 /* A container's own networks. */
 struct cni {
@@ -83,14 +83,30 @@ static int path_of(const struct container *c, const char *file, char ret[4096], 
 
 /* --- start of the agent ------------------------------------------------------------------------------- */
 
+/* Without plugins nothing can be given back: say so. */
+static void say_left_behind(struct isolation *iso)
+{
+    DIR *d = opendir(iso->o.cni_root_dir != NULL ? iso->o.cni_root_dir : "");
+    size_t n = 0;
+    for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;)
+        n += e->d_name[0] != '.';
+    if (d != NULL)
+        (void)closedir(d);
+    if (n != 0)
+        iso_capability(iso, "networks: %zu containers of an earlier run have some, which stay; give --network_cni_config_dir and "
+                       "--network_cni_plugins_dir to have them taken away", n);
+}
+
 static int cni_init(struct isolation *iso, struct error *err)
 {
     CLEANUP(sbuf_done_p) struct sbuf names = SBUF_INIT(400);
     const struct containerizer_options *o = &iso->o;
     struct stat st;
 
-    if (o->cni_config_dir == NULL && o->cni_plugins_dir == NULL)
+    if (o->cni_config_dir == NULL && o->cni_plugins_dir == NULL) {
+        say_left_behind(iso);
         return 0;
+    }
     if (o->cni_config_dir == NULL || o->cni_plugins_dir == NULL)
         return error_set(err, ERR_INVALID, "--network_cni_config_dir and --network_cni_plugins_dir need each other; give both");
     if (!iso->root)
@@ -273,7 +289,7 @@ static int read_network(struct container *c, const char *network, const char *in
     return 0;
 }
 
-/* Calls f for each interface that the container's folder names, in order; stops at an error. */
+/* All networks that the container's folder names, in the order of their interfaces. */
 static int read_networks(struct container *c, struct cni_result *results, size_t *ret_count, struct cJSON *dns, struct error *err)
 {
     char folder[4096], sub[4096 + 300];
@@ -406,11 +422,27 @@ static void job_error(struct cni_job *j, int status, struct error *err)
 
 static void job_start(void *arg);
 
-/* The container hears of its detach in any case; what is left is tried again. */
+/* A detach that failed: once more, without the container, which hears of its end now. */
+static void try_again(struct cni_job *j, const struct error *err)
+{
+    const struct containerizer_callbacks *cb = &j->iso->owner->cb;
+    int64_t pause = RETRY_FIRST_S;
+
+    if (cb->warn != NULL)
+        cb->warn(cb->ctx, j->id, err);
+    for (unsigned i = 0; i < j->tries && pause < RETRY_MOST_S; i++)
+        pause *= 2;
+    j->tries++;
+    if (j->c != NULL)
+        j->c->cni_job = NULL;
+    j->c = NULL;
+    loop_timer_in(&j->timer, (pause < RETRY_MOST_S ? pause : RETRY_MOST_S) * NS_PER_S);
+}
+
+/* status -1: it could not be started, and err says why. */
 static void job_ended(struct cni_job *j, int status, struct error *err)
 {
     struct container *c = j->c;
-    struct isolation *iso = j->iso;
     cni_done_fn *done = j->done;
     int rc = status == 0 ? 0 : -1;
 
@@ -419,19 +451,9 @@ static void job_ended(struct cni_job *j, int status, struct error *err)
     if (rc == 0 && j->is_attach && c->state != CONTAINER_ENDING)
         rc = take_results(c, err);
     if (rc != 0 && !j->is_attach)
-        iso->owner->cb.warn != NULL ? iso->owner->cb.warn(iso->owner->cb.ctx, j->id, err) : (void)0;
-    if (rc != 0 && !j->is_attach) {
-        int64_t pause = RETRY_FIRST_S;
-        for (unsigned i = 0; i < j->tries && pause < RETRY_MOST_S; i++)
-            pause *= 2;
-        j->tries++;
-        j->c = NULL;
-        if (c != NULL)
-            c->cni_job = NULL;
-        loop_timer_in(&j->timer, pause * NS_PER_S);
-    } else {
+        try_again(j, err);
+    else
         job_free(j);
-    }
     if (c != NULL)
         done(c, rc == 0 ? NULL : err);
 }

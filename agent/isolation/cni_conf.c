@@ -61,6 +61,17 @@ const char *cni_conf_name(const cJSON *conf)
     return text_of(conf, "name");
 }
 
+/* A container's folder has files of these names beside its networks' folders. */
+static bool is_reserved(const char *name)
+{
+    static const char *const files[] = { "ns", "lock", "hosts", "hostname", "resolv.conf" };
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        if (strcmp(name, files[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
 static int check_conf(const cJSON *conf, struct error *err)
 {
     const char *name = cni_conf_name(conf);
@@ -68,8 +79,9 @@ static int check_conf(const cJSON *conf, struct error *err)
 
     if (!cJSON_IsObject(conf) || name == NULL || name[0] == 0)
         return error_set(err, ERR_INVALID, "it has no 'name'");
-    if (strchr(name, '/') != NULL || name[0] == '.' || strlen(name) > 200)
-        return error_set(err, ERR_INVALID, "the name '%.100s' is not usable: at most 200 bytes, no '/', no leading '.'", name);
+    if (strchr(name, '/') != NULL || name[0] == '.' || strlen(name) > 200 || is_reserved(name))
+        return error_set(err, ERR_INVALID, "the name '%.100s' is not usable: at most 200 bytes, no '/', no leading '.', not ns, lock, "
+                         "hosts, hostname or resolv.conf", name);
     if (plugins == NULL)
         return text_of(conf, "type") != NULL ? 0 : error_set(err, ERR_INVALID, "network '%.100s' has neither 'type' nor 'plugins'", name);
     if (!cJSON_IsArray(plugins) || cJSON_GetArraySize(plugins) == 0 || cJSON_GetArraySize(plugins) > CNI_CHAIN_MAX / 2)

@@ -90,7 +90,8 @@ def _():
                            f"docker_store_dir={scratch()}/store"],
               marathon_flags=["mesos_bridge_name=mesos-bridge"])
     dev.deploy(app("/a", 'cat /etc/hosts /etc/hostname > files; hostname > name; exec "$STOA" hello --port=8080',
-                   container={"type": "MESOS", "portMappings": [{"containerPort": 8080, "name": "web"}]}))
+                   container={"type": "MESOS", "portMappings": [{"containerPort": 8080, "name": "web"}]},
+                   healthChecks=[{"protocol": "HTTP", "path": "/", "portIndex": 0, "intervalSeconds": 1, "gracePeriodSeconds": 20}]))
     t = get(dev.marathon, "/v2/apps/a/tasks").json["tasks"][0]
     ip = t["ipAddresses"][0]["ipAddress"]
     check(re.fullmatch(r"10\.77\.0\.\d+", ip), f"address {ip}")

@@ -27,6 +27,7 @@ TEST("a configuration has a name that can be a folder, and a plugin")
         { "[]", "no 'name'" },
         { "{\"type\":\"bridge\"}", "no 'name'" },
         { "{\"name\":\"../a\",\"type\":\"bridge\"}", "not usable" },
+        { "{\"name\":\"hosts\",\"type\":\"bridge\"}", "not usable" },
         { "{\"name\":\"a\"}", "neither 'type' nor 'plugins'" },
         { "{\"name\":\"a\",\"plugins\":[]}", "a list of 1" },
         { "{\"name\":\"a\",\"plugins\":[{}]}", "no 'type'" },
