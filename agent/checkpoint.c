@@ -60,11 +60,13 @@ static int store(const char *path, struct str content, mode_t mode, struct error
     return rc == 0 ? fs_write(path, content, mode, 0, err) : rc;
 }
 
-/* A link under another name, then renamed: there is always one. */
+/* Over an older one: a link under another name, then renamed, so that there is always one. */
 static int link_latest(const char *target, const char *link, struct error *err)
 {
     struct path tmp = path_fmt("%s.tmp", link);
 
+    if (symlink(target, link) == 0)
+        return 0;
     (void)unlink(tmp.p); /* of a crash; usually not there */
     if (symlink(target, tmp.p) != 0)
         return error_set_errno(err, errno, "symlink %s", tmp.p);
@@ -142,7 +144,13 @@ int checkpoint_executor(const struct checkpoint *c, const struct agent *a, const
 int checkpoint_mark(const struct checkpoint *c, const struct agent *a, const struct agent_executor *e, const char *name,
                     struct error *err)
 {
-    return store(path_fmt("%s/%s", path_run(c->meta, a->id, e).p, name).p, (struct str){ NULL, 0 }, 0644, err);
+    struct path path = path_fmt("%s/%s", path_run(c->meta, a->id, e).p, name);
+    int fd = open(path.p, O_WRONLY | O_CREAT | O_CLOEXEC, 0644); /* empty: there is no part of it */
+
+    if (fd < 0)
+        return store(path.p, (struct str){ NULL, 0 }, 0644, err);
+    (void)close(fd);
+    return 0;
 }
 
 int checkpoint_executor_pid(const struct checkpoint *c, const struct agent *a, const struct agent_executor *e,

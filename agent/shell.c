@@ -3,6 +3,7 @@
 #include "agent/shell.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 
@@ -96,8 +97,10 @@ static void do_make_sandbox(struct shell *s, const struct agent_action *act)
         log_error("sandbox_failed", "container=%s error=" LOG_Q, e->container_id, LOG_QARG(str_of(err.msg)));
         return; /* the launch will say so */
     }
-    (void)unlink(latest.p); /* of the run before */
-    if (symlink(run.p, latest.p) != 0)
+    bool linked = symlink(run.p, latest.p) == 0;
+    if (!linked && errno == EEXIST && unlink(latest.p) == 0) /* of the run before */
+        linked = symlink(run.p, latest.p) == 0;
+    if (!linked)
         log_warn("sandbox_link", "path=" LOG_Q, LOG_QARG(str_of(latest.p)));
     files_attach_sandbox(s->files, e, run.p);
 }

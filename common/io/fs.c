@@ -84,22 +84,29 @@ int fs_write(const char *path, struct str content, mode_t mode, unsigned flags, 
     return e != 0 ? error_set_errno(err, e, "writing %.180s", path) : 0;
 }
 
+/* From the end: mostly the last folder alone is missing. */
+static int make_folders(char *p, mode_t mode, struct error *err)
+{
+    struct stat st;
+    char *slash = strrchr(p, '/');
+    if (mkdir(p, mode) == 0 || (errno == EEXIST && stat(p, &st) == 0 && S_ISDIR(st.st_mode)))
+        return 0;
+    if (errno == ENOENT && slash != NULL && slash != p) {
+        *slash = 0;
+        int rc = make_folders(p, mode, err);
+        *slash = '/';
+        if (rc != 0 || mkdir(p, mode) == 0 || errno == EEXIST)
+            return rc;
+    }
+    return error_set_errno(err, errno == EEXIST ? ENOTDIR : errno, "making the folder %.180s", p);
+}
+
 int fs_mkdirs(const char *path, mode_t mode, struct error *err)
 {
     CLEANUP(free_p) char *p = xstrdup(path);
-    for (char *at = p + 1; *p != 0; at++) {
-        if (*at != '/' && *at != 0)
-            continue;
-        char c = *at;
-        *at = 0;
-        struct stat st;
-        if (mkdir(p, mode) != 0 && (errno != EEXIST || stat(p, &st) != 0 || !S_ISDIR(st.st_mode)))
-            return error_set_errno(err, errno == EEXIST ? ENOTDIR : errno, "making the folder %.180s", p);
-        if (c == 0)
-            return 0;
-        *at = c;
-    }
-    return error_set(err, ERR_INVALID, "making a folder: the path is empty");
+    if (*p == 0)
+        return error_set(err, ERR_INVALID, "making a folder: the path is empty");
+    return make_folders(p, mode, err);
 }
 
 int fs_remove_tree(const char *path, struct error *err)
