@@ -51,9 +51,13 @@ static void end(struct session *s, struct session_actions *a)
     a->shutdown = true;
 }
 
+/* The agent waits for all its executors before it goes on: where it allows for much, a second is enough for them not to
+ * come all at once. */
 static int64_t backoff(const struct session *s, struct rng *rng)
 {
-    return s->config.backoff_max_ns <= 0 ? 0 : (int64_t)rng_below(rng, (uint64_t)s->config.backoff_max_ns);
+    int64_t max = s->config.backoff_max_ns < RESUBSCRIBE_S * NS_PER_S ? s->config.backoff_max_ns : RESUBSCRIBE_S * NS_PER_S;
+
+    return max <= 0 ? 0 : (int64_t)rng_below(rng, (uint64_t)max);
 }
 
 static void lost(struct session *s, struct mono now, struct rng *rng, struct session_actions *a)

@@ -27,7 +27,7 @@ enum session_state { SESSION_NEW, SESSION_CONNECTING, SESSION_SUBSCRIBED, SESSIO
 struct session_config {
     bool checkpoint;
     int64_t recovery_timeout_ns; /* MESOS_RECOVERY_TIMEOUT; also bounds the very first subscription */
-    int64_t backoff_max_ns;      /* MESOS_SUBSCRIPTION_BACKOFF_MAX */
+    int64_t backoff_max_ns;      /* MESOS_SUBSCRIPTION_BACKOFF_MAX; a second at most is waited */
 };
 
 enum session_event {
