@@ -216,9 +216,16 @@ static int lock_work_dir(struct shell *s, struct error *err)
                      s->work_dir);
 }
 
+static void on_exhausted(void *ctx, const char *why, unsigned connections)
+{
+    (void)ctx;
+    log_warn("connections_wait", "because=" LOG_Q " connections=%u then=\"taken when others end; more with ulimit -n\"", LOG_QARG(str_of(why)),
+             connections);
+}
+
 static int listen_and_name(struct shell *s, struct error *err)
 {
-    static const struct http_handler http = { routes_head, routes_request };
+    static const struct http_handler http = { routes_head, routes_request, on_exhausted };
     static const struct msg_handler messages = { on_message, on_peer_exited };
     struct http_server_options options = { .body_bytes_max = 64 << 20 };
     struct net_addr addr, bound, shown;

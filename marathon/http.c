@@ -274,10 +274,21 @@ static void on_head(void *ctx, struct http_req *r)
     http_body_collect(r, REQUEST_BYTES_MAX);
 }
 
+/* Browsers open connections in advance; who holds more descriptors than that says something. */
+#define SILENT_NS (60 * NS_PER_S)
+
+static void on_exhausted(void *ctx, const char *why, unsigned connections)
+{
+    (void)ctx;
+    log_warn("connections_wait", "because=" LOG_Q " connections=%u then=\"taken when others end; more with ulimit -n\"", LOG_QARG(str_of(why)),
+             connections);
+}
+
 static int serve(struct shell *sh, bool tls, struct http_server **ret, struct error *err)
 {
-    static const struct http_handler handler = { .on_head = on_head, .on_request = on_request };
+    static const struct http_handler handler = { .on_head = on_head, .on_request = on_request, .on_exhausted = on_exhausted };
     struct http_server_options o = { .body_bytes_max = REQUEST_BYTES_MAX,
+                                     .silent_timeout_ns = SILENT_NS,
                                      .inflated_bytes_max = REQUEST_BYTES_MAX,
                                      .tls = tls ? sh->tls_in : NULL };
     const char *prefix = tls ? "https" : "http", *host = tls ? sh->flags.https_address : sh->flags.http_address;

@@ -64,7 +64,14 @@ static void on_request(void *ctx, struct http_req *r)
     http_request(sh, r);
 }
 
+static void on_exhausted(void *ctx, const char *why, unsigned connections)
+{
+    (void)ctx;
+    log_warn("connections_wait", "because=" LOG_Q " connections=%u then=\"taken when others end; more with ulimit -n\"", LOG_QARG(str_of(why)),
+             connections);
+}
+
 void http_init_handler(struct http_handler *h)
 {
-    *h = (struct http_handler){ .on_head = on_head, .on_request = on_request };
+    *h = (struct http_handler){ .on_head = on_head, .on_request = on_request, .on_exhausted = on_exhausted };
 }

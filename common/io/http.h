@@ -76,6 +76,8 @@ struct http_handler {
     void (*on_head)(void *ctx, struct http_req *r);
     /* The request is complete. Not called for streamed bodies or when on_head answered. */
     void (*on_request)(void *ctx, struct http_req *r);
+    /* Optional. Connections wait, since there are no descriptors (why says so) with this many open; told every 30 s at most. */
+    void (*on_exhausted)(void *ctx, const char *why, unsigned connections);
 };
 
 int http_server_new(struct http_server **ret_server, struct loop *loop,

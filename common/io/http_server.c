@@ -16,6 +16,37 @@
 #include "common/base/hash.h"
 #include "common/io/http_server_int.h"
 
+enum { IDLE_CLOSED_AT_ONCE = 16 };
+#define EXHAUSTED_AGAIN_NS (30 * NS_PER_S)
+
+/* Connections that were answered and ask for nothing make room for those that wait, the one that has been idle longest first. Never
+ * those of messages, nor any that has not said yet what it is: they are links. */
+static unsigned close_idle(struct http_server *s)
+{
+    unsigned n = 0;
+
+    while (n < IDLE_CLOSED_AT_ONCE && s->idles.head != NULL) {
+        struct http_conn *k = (struct http_conn *)(void *)((char *)s->idles.head - offsetof(struct http_conn, read_expiry));
+        http_conn_kill(k, HTTP_GONE_CLOSED);
+        n++;
+    }
+    return n;
+}
+
+/* accept failed: looking again at once would spin. */
+static void exhausted(struct http_server *s, int why)
+{
+    struct mono now = loop_now(s->loop);
+    unsigned closed = close_idle(s);
+
+    s->stats.refused++;
+    if (s->handler.on_exhausted != NULL && !mono_before(now, s->exhausted_told)) {
+        s->exhausted_told = mono_add(now, EXHAUSTED_AGAIN_NS);
+        s->handler.on_exhausted(s->ctx, strerror(why), s->stats.connections);
+    }
+    loop_timer_in(&s->accept_retry, closed != 0 ? 0 : 100 * NS_PER_MS);
+}
+
 /* --- listening ----------------------------------------------------------------------------------------- */
 static void on_accept(void *arg, int fd, int what)
 {
@@ -30,11 +61,9 @@ static void on_accept(void *arg, int fd, int what)
             continue;
         if (c < 0) {
             if (errno != EAGAIN && errno != EWOULDBLOCK) {
-                /* Out of descriptors or memory: looking again at once would spin. */
-                s->stats.refused++;
+                exhausted(s, errno);
                 loop_watch_free(l->watch);
                 l->watch = NULL;
-                loop_timer_in(&s->accept_retry, 100 * NS_PER_MS);
             }
             return;
         }

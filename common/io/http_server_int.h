@@ -106,6 +106,7 @@ struct http_server {
     struct expiry_timer timer;
     struct expiry_queue silents, heads, idles, bodies, writes, lingers, unhurrieds, unawaiteds;
     struct loop_timer accept_retry;
+    struct mono exhausted_told; /* on_exhausted: not again before */
     struct http_req *pool;
     unsigned pool_count;
     z_stream *deflate; /* kept for all answers */

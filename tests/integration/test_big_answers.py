@@ -179,4 +179,25 @@ def _():
     equal(master.stop(), 0, "exit status")
 
 
+@case("with few descriptors clients that were served and stay make room for those that come, and the log says why")
+def _():
+    master, marathon = free_ports(2)
+    for name, port, path, args in (
+            ("master", master, "/health", ["--ip=127.0.0.1", f"--port={master}", "--registry=in_memory"]),
+            ("marathon", marathon, "/ping", ["--http_address=127.0.0.1", f"--http_port={marathon}", f"--master=127.0.0.1:{master}", "--internal_store_backend=mem"])):
+        p = Process(f"few-{name}", ["/bin/sh", "-c", 'ulimit -n 100; exec "$@"', "sh", STOA, name, *args])
+        wait_for(f"{name} answers", lambda: get(port, path).status == 200)
+        stay = []
+        for _ in range(300):
+            s = socket.create_connection(("127.0.0.1", port), 10)
+            s.settimeout(10)
+            s.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            check(s.recv(4096).startswith(b"HTTP/1.1 200"), f"client {len(stay)} of {name}")
+            stay.append(s)
+        check("event=connections_wait" in p.tail(40) and "Too many open files" in p.tail(40), p.tail())
+        for s in stay:
+            s.close()
+        p.stop()
+
+
 main()
