@@ -9,7 +9,7 @@
 #include "marathon/core/pathid.h"
 #include "marathon/core/pod.h"
 #include "marathon/core/taskenv.h"
-#include "marathon/task.h"
+#include "marathon/taskparts.h"
 
 /* The picks of one launch, being shared out. */
 struct share {
@@ -19,11 +19,6 @@ struct share {
     int64_t *left; /* per pick, of scalars */
     const struct list *secrets;
 };
-
-static const char *text(struct arena *a, struct str s)
-{
-    return s.p != NULL ? arena_str(a, s).p : NULL;
-}
 
 struct taken {
     struct stoa_resource *v;
@@ -130,22 +125,17 @@ static uint32_t endpoint_port(const struct launch *l, size_t k, struct str name)
     return 0;
 }
 
-static double seconds(int64_t s)
-{
-    return s > 0 ? (double)s : -1;
-}
-
 static bool set_command(struct stoa_command *to, const struct mesos_command *from, struct arena *a)
 {
     if (from->argv.n == 0) {
-        to->value = text(a, from->shell);
+        to->value = part_text(a, from->shell);
         return to->value != NULL;
     }
     const char **argv = arena_array(a, from->argv.n + 1, sizeof *argv);
     if (argv == NULL)
         return false;
     LIST_EACH(from->argv, struct str, arg)
-    argv[to->argc++] = text(a, *arg);
+    argv[to->argc++] = part_text(a, *arg);
     to->argv = argv;
     to->no_shell = true;
     to->value = argv[0];
@@ -162,7 +152,7 @@ static const struct stoa_check *check(const struct launch *l, size_t k, const st
     if (h->http != NULL) {
         c->type = STOA_CHECK_HTTP;
         c->port = endpoint_port(l, k, h->http->endpoint);
-        c->path = h->http->path.p != NULL ? text(a, h->http->path) : "/";
+        c->path = h->http->path.p != NULL ? part_text(a, h->http->path) : "/";
         c->scheme = h->http->scheme.v == SCHEME_HTTPS ? "https" : "http";
     } else if (h->tcp != NULL) {
         c->type = STOA_CHECK_TCP;
@@ -172,56 +162,23 @@ static const struct stoa_check *check(const struct launch *l, size_t k, const st
         if (!set_command(&c->command, h->exec->command, a))
             return NULL;
     }
-    c->delay_s = seconds(h->delay_s.v);
-    c->interval_s = seconds(h->interval_s.v);
-    c->timeout_s = seconds(h->timeout_s.v);
-    c->grace_period_s = seconds(h->grace_s.v);
+    c->delay_s = part_seconds(h->delay_s.v);
+    c->interval_s = part_seconds(h->interval_s.v);
+    c->timeout_s = part_seconds(h->timeout_s.v);
+    c->grace_period_s = part_seconds(h->grace_s.v);
     c->consecutive_failures = h->failures_max.v > 0 ? (int)h->failures_max.v : INT32_MAX;
     return c;
 }
 
 /* --- the task ------------------------------------------------------------------------------------------ */
-static const struct stoa_label *labels(struct arena *a, const struct list *l, size_t *ret_n)
-{
-    struct stoa_label *v = arena_array(a, l->n + 1, sizeof *v);
-
-    *ret_n = 0;
-    for (size_t i = 0; v != NULL && i < l->n; i++) {
-        const struct kv *kv = LIST_AT(*l, struct kv, i);
-        v[(*ret_n)++] = (struct stoa_label){ text(a, kv->k), text(a, kv->v) };
-    }
-    return v;
-}
-
 static bool set_environment(struct stoa_command *cmd, const struct launch *l, size_t k, struct str task_id,
                             struct str executor_id, const struct marathon_config *c, bool enforce_role,
                             const struct list *secrets, struct arena *a)
 {
     struct list env = pod_env(l, k, task_id, executor_id, c, enforce_role, secrets, a);
-    struct stoa_variable *v = arena_array(a, env.n + 1, sizeof *v);
 
-    if (v == NULL)
-        return false;
-    LIST_EACH(env, struct task_variable, x)
-    v[cmd->environment_count++] = (struct stoa_variable){ .name = text(a, x->k), .value = text(a, x->v), .is_secret = x->is_secret };
-    cmd->environment = v;
-    return true;
-}
-
-static bool set_uris(struct stoa_command *cmd, const struct pod_container *pc, struct arena *a)
-{
-    struct stoa_uri *v = arena_array(a, pc->artifacts.n + 1, sizeof *v);
-
-    if (v == NULL)
-        return false;
-    LIST_EACH(pc->artifacts, struct artifact, f)
-    v[cmd->uri_count++] = (struct stoa_uri){ .value = text(a, f->uri),
-                                             .executable = f->executable.v,
-                                             .no_extract = !f->extract.v,
-                                             .cache = f->cache.v,
-                                             .output_file = text(a, f->dest_path) };
-    cmd->uris = v;
-    return true;
+    cmd->environment = part_variables(a, &env, &cmd->environment_count);
+    return cmd->environment != NULL;
 }
 
 static const struct pod_volume *volume_of(const struct pod *p, struct str name)
@@ -279,16 +236,9 @@ static const char *container(const struct pod *p, const struct pod_container *pc
     }
     jsonw_array_close(&w);
     jsonw_close(&w);
-    json = text(a, sbuf_view(&b));
+    json = part_text(a, sbuf_view(&b));
     sbuf_done(&b);
     return json;
-}
-
-static int64_t limit_milli(const struct resource_limit *r)
-{
-    if (r == NULL)
-        return 0;
-    return r->unlimited.v ? -1 : (int64_t)llround(r->value.v * 1000);
 }
 
 static const struct stoa_discovery *discovery(const struct launch *l, size_t k, const char *name,
@@ -309,11 +259,11 @@ static const struct stoa_discovery *discovery(const struct launch *l, size_t k, 
         if (index >= l->port_count)
             continue;
         port = l->ports[index] != PORT_NONE ? l->ports[index] : l->container_ports[index];
-        const struct stoa_label *own = labels(a, &ep->labels, &count);
+        const struct stoa_label *own = part_labels(a, &ep->labels, &count);
         for (size_t i = 0; i < ep->protocol.n && i < 2; i++)
             v[n++] = (struct stoa_port){ .number = port,
-                                         .name = text(a, ep->name),
-                                         .protocol = text(a, *LIST_AT(ep->protocol, struct str, i)),
+                                         .name = part_text(a, ep->name),
+                                         .protocol = part_text(a, *LIST_AT(ep->protocol, struct str, i)),
                                          .labels = own,
                                          .label_count = count };
     }
@@ -335,12 +285,13 @@ static bool build_task(struct stoa_task *t, struct share *s, size_t k, struct st
 
     if (id.p == NULL || cmd == NULL)
         return false;
-    *t = (struct stoa_task){ .id = id.p, .name = text(s->a, pc->name), .agent_id = text(s->a, l->agent_id) };
+    *t = (struct stoa_task){ .id = id.p, .name = part_text(s->a, pc->name), .agent_id = part_text(s->a, l->agent_id) };
     cmd->no_shell = pc->exec == NULL; /* the image's own command */
     if (pc->exec != NULL && !set_command(cmd, pc->exec->command, s->a))
         return false;
-    cmd->user = text(s->a, user);
-    if (!set_environment(cmd, l, k, id, executor_id, c, enforce_role, s->secrets, s->a) || !set_uris(cmd, pc, s->a) ||
+    cmd->user = part_text(s->a, user);
+    cmd->uris = part_uris(s->a, &pc->artifacts, &cmd->uri_count);
+    if (!set_environment(cmd, l, k, id, executor_id, c, enforce_role, s->secrets, s->a) || cmd->uris == NULL ||
         !take_container(s, t, k))
         return false;
     t->command = cmd;
@@ -348,12 +299,12 @@ static bool build_task(struct stoa_task *t, struct share *s, size_t k, struct st
     t->health_check = check(l, k, pc->health_check, s->a);
     t->check = check(l, k, pc->check, s->a);
     t->discovery = discovery(l, k, t->name, s->a);
-    t->labels = labels(s->a, &pc->labels, &t->label_count);
+    t->labels = part_labels(s->a, &pc->labels, &t->label_count);
     t->kill_grace_s =
         pc->lifecycle != NULL && pc->lifecycle->kill_grace_s.has ? pc->lifecycle->kill_grace_s.v : 0;
     if (pc->limits != NULL) {
-        t->cpus_limit_milli = limit_milli(pc->limits->cpus);
-        t->mem_limit_milli = limit_milli(pc->limits->mem);
+        t->cpus_limit_milli = part_limit_milli(pc->limits->cpus);
+        t->mem_limit_milli = part_limit_milli(pc->limits->mem);
     }
     return t->name != NULL && t->discovery != NULL && t->labels != NULL;
 }
@@ -417,7 +368,7 @@ static const char *executor_container(const struct launch *l, const struct marat
     if (!pod_is_host_mode(p))
         container_put_networks(&w, &p->networks, c->bridge_name, ports, mapped_ports(l, ports));
     jsonw_close(&w);
-    json = text(a, sbuf_view(&b));
+    json = part_text(a, sbuf_view(&b));
     sbuf_done(&b);
     return json;
 }
@@ -445,7 +396,7 @@ bool pod_build(struct stoa_operation *ret_op, const struct launch *l, const stru
         .id = id.p, .type = STOA_EXECUTOR_DEFAULT, .resources = got.v, .resource_count = got.n
     };
     e->container_json = executor_container(l, c, a);
-    e->labels = labels(a, &app->pod->labels, &e->label_count);
+    e->labels = part_labels(a, &app->pod->labels, &e->label_count);
     for (size_t k = 0; k < n; k++)
         if (!build_task(&tasks[k], &s, k, id, c, enforce_role))
             return false;

@@ -4,7 +4,7 @@
 #include "marathon/reserve.h"
 
 #include "marathon/core/pathid.h"
-#include "marathon/task.h"
+#include "marathon/taskparts.h"
 
 static const char *text(struct arena *a, struct str s)
 {

@@ -2,77 +2,12 @@
 /* Source: marathon-behaviour §6 (name, labels, discovery, environment), §7 (checks of the executor). */
 #include "marathon/task.h"
 
-#include <math.h>
-
 #include "common/wire/jsonw.h"
 #include "marathon/api/encode.h"
 #include "marathon/container.h"
 #include "marathon/core/pathid.h"
 #include "marathon/core/taskenv.h"
-
-static const char *text(struct arena *a, struct str s)
-{
-    return s.p != NULL ? arena_str(a, s).p : NULL;
-}
-
-static const char *copy(struct arena *a, const char *s)
-{
-    return s != NULL ? arena_str(a, str_of(s)).p : NULL;
-}
-
-static const struct stoa_label *labels(struct arena *a, const struct list *l, size_t *ret_n)
-{
-    struct stoa_label *v = arena_array(a, l->n + 1, sizeof *v);
-
-    *ret_n = 0;
-    if (v != NULL)
-        LIST_EACH(*l, struct kv, kv)
-    v[(*ret_n)++] = (struct stoa_label){ text(a, kv->k), text(a, kv->v) };
-    return v;
-}
-
-/* --- resources ----------------------------------------------------------------------------------------- */
-static const struct stoa_reservation *reservations(struct arena *a, const struct stoa_resource *r)
-{
-    struct stoa_reservation *v = arena_array(a, r->reservation_count + 1, sizeof *v);
-
-    for (size_t i = 0; v != NULL && i < r->reservation_count; i++) {
-        const struct stoa_reservation *from = &r->reservations[i];
-        struct stoa_label *l = arena_array(a, from->label_count + 1, sizeof *l);
-        v[i] = (struct stoa_reservation){ .is_static = from->is_static,
-                                          .role = copy(a, from->role),
-                                          .principal = copy(a, from->principal),
-                                          .labels = l,
-                                          .label_count = l != NULL ? from->label_count : 0 };
-        for (size_t k = 0; k < v[i].label_count; k++)
-            l[k] = (struct stoa_label){ copy(a, from->labels[k].key), copy(a, from->labels[k].value) };
-    }
-    return v;
-}
-
-bool task_resource(struct stoa_resource *ret, const struct stoa_resource *from, int64_t milli,
-                   const struct stoa_range *ranges, size_t range_count, struct arena *a)
-{
-    *ret = (struct stoa_resource){ .name = copy(a, from->name),
-                                   .type = from->type,
-                                   .milli = milli,
-                                   .ranges = ranges,
-                                   .range_count = range_count,
-                                   .role = copy(a, from->role),
-                                   .allocation_role = copy(a, from->allocation_role),
-                                   .reservations = reservations(a, from),
-                                   .reservation_count = from->reservation_count,
-                                   .revocable = from->revocable };
-    return ret->name != NULL && ret->reservations != NULL;
-}
-
-bool task_volume(struct stoa_resource *ret, const struct stoa_resource *from, struct arena *a)
-{
-    struct str raw = arena_str(a, str_mem(from->raw.p, from->raw.n));
-
-    *ret = (struct stoa_resource){ .name = copy(a, from->name), .raw = { raw.p, raw.n } };
-    return raw.p != NULL;
-}
+#include "marathon/taskparts.h"
 
 static bool resources(struct stoa_task *t, const struct launch *l, const struct stoa_offer *offer,
                       struct arena *a)
@@ -108,13 +43,6 @@ static uint32_t check_port(const struct launch *l, struct opt_i64 port, struct o
     return app_is_host_mode(&l->spec->app) ? l->ports[k] : l->container_ports[k];
 }
 
-/* The library takes 0 for "not given", which the protocol then reads as 10 or 15 s, and below zero for none.
- */
-static double seconds(int64_t s)
-{
-    return s > 0 ? (double)s : -1;
-}
-
 static const struct stoa_check *health_check(const struct launch *l, struct arena *a)
 {
     const struct app *app = &l->spec->app;
@@ -130,18 +58,18 @@ static const struct stoa_check *health_check(const struct launch *l, struct aren
             return NULL;
         c->type = p == HC_COMMAND ? STOA_CHECK_COMMAND : p == HC_MESOS_TCP ? STOA_CHECK_TCP : STOA_CHECK_HTTP;
         if (p == HC_COMMAND)
-            c->command.value = text(a, h->command->value);
+            c->command.value = part_text(a, h->command->value);
         else
             c->port = check_port(l, h->port, h->port_index);
         if (hc_is_http(p)) {
-            c->path = h->path.p != NULL ? text(a, h->path) : "/";
+            c->path = h->path.p != NULL ? part_text(a, h->path) : "/";
             c->scheme = p == HC_MESOS_HTTPS ? "https" : "http";
         }
         c->ipv6 = h->ip_protocol.v == 1;
-        c->delay_s = seconds(h->delay_s.v);
-        c->interval_s = seconds(h->interval_s.v);
-        c->timeout_s = seconds(h->timeout_s.v);
-        c->grace_period_s = seconds(h->grace_s.v);
+        c->delay_s = part_seconds(h->delay_s.v);
+        c->interval_s = part_seconds(h->interval_s.v);
+        c->timeout_s = part_seconds(h->timeout_s.v);
+        c->grace_period_s = part_seconds(h->grace_s.v);
         /* 0 means "never kill" here; the protocol has no such value. */
         c->consecutive_failures = h->failures_max.v > 0 ? (int)h->failures_max.v : INT32_MAX;
         return c;
@@ -159,17 +87,17 @@ static const struct stoa_check *plain_check(const struct launch *l, struct arena
     if (k->http != NULL) {
         c->type = STOA_CHECK_HTTP;
         c->port = check_port(l, k->http->port, k->http->port_index);
-        c->path = k->http->path.p != NULL ? text(a, k->http->path) : "/";
+        c->path = k->http->path.p != NULL ? part_text(a, k->http->path) : "/";
     } else if (k->tcp != NULL) {
         c->type = STOA_CHECK_TCP;
         c->port = check_port(l, k->tcp->port, k->tcp->port_index);
     } else {
         c->type = STOA_CHECK_COMMAND;
-        c->command.value = text(a, k->exec->command->shell);
+        c->command.value = part_text(a, k->exec->command->shell);
     }
-    c->delay_s = seconds(k->delay_s.v);
-    c->interval_s = seconds(k->interval_s.v);
-    c->timeout_s = seconds(k->timeout_s.v);
+    c->delay_s = part_seconds(k->delay_s.v);
+    c->interval_s = part_seconds(k->interval_s.v);
+    c->timeout_s = part_seconds(k->timeout_s.v);
     return c;
 }
 
@@ -188,13 +116,13 @@ static void add_port(struct ports *out, struct arena *a, uint32_t number, struct
     if (l == NULL)
         return;
     LIST_EACH(*own, struct kv, kv)
-    l[n++] = (struct stoa_label){ text(a, kv->k), text(a, kv->v) };
+    l[n++] = (struct stoa_label){ part_text(a, kv->k), part_text(a, kv->v) };
     if (scope != NULL)
         l[n++] = (struct stoa_label){ "network-scope", scope };
     if (network.p != NULL)
-        l[n++] = (struct stoa_label){ "network-name", text(a, network) };
+        l[n++] = (struct stoa_label){ "network-name", part_text(a, network) };
     out->v[out->n++] = (struct stoa_port){
-        .number = number, .name = text(a, name), .protocol = protocol, .labels = l, .label_count = n
+        .number = number, .name = part_text(a, name), .protocol = protocol, .labels = l, .label_count = n
     };
 }
 
@@ -243,35 +171,6 @@ static const struct stoa_discovery *discovery(const struct launch *l, const char
 }
 
 /* --- the command --------------------------------------------------------------------------------------- */
-static const struct stoa_variable *environment(const struct launch *l, const struct marathon_config *c,
-                                               bool enforce_role, const struct list *secrets, struct arena *a,
-                                               size_t *ret_n)
-{
-    struct list env = task_env(l, c, enforce_role, secrets, a);
-    struct stoa_variable *v = arena_array(a, env.n + 1, sizeof *v);
-
-    *ret_n = 0;
-    if (v != NULL)
-        LIST_EACH(env, struct task_variable, x)
-    v[(*ret_n)++] = (struct stoa_variable){ .name = text(a, x->k), .value = text(a, x->v), .is_secret = x->is_secret };
-    return v;
-}
-
-static const struct stoa_uri *uris(const struct app *app, struct arena *a, size_t *ret_n)
-{
-    struct stoa_uri *v = arena_array(a, app->fetch.n + 1, sizeof *v);
-
-    *ret_n = 0;
-    if (v != NULL)
-        LIST_EACH(app->fetch, struct artifact, f)
-    v[(*ret_n)++] = (struct stoa_uri){ .value = text(a, f->uri),
-                                       .executable = f->executable.v,
-                                       .no_extract = !f->extract.v,
-                                       .cache = f->cache.v,
-                                       .output_file = text(a, f->dest_path) };
-    return v;
-}
-
 static const struct stoa_command *command(const struct launch *l, const struct marathon_config *c,
                                           bool enforce_role, const struct list *secrets, struct arena *a)
 {
@@ -281,23 +180,24 @@ static const struct stoa_command *command(const struct launch *l, const struct m
     if (cmd == NULL)
         return NULL;
     if (app->cmd.p != NULL) {
-        cmd->value = text(a, app->cmd);
+        cmd->value = part_text(a, app->cmd);
     } else if (app->args.n != 0) {
         const char **argv = arena_array(a, app->args.n + 1, sizeof *argv);
         if (argv == NULL)
             return NULL;
         cmd->no_shell = true;
         LIST_EACH(app->args, struct str, arg)
-        argv[cmd->argc++] = text(a, *arg);
+        argv[cmd->argc++] = part_text(a, *arg);
         cmd->argv = argv;
         if (app->container == NULL || app->container->docker == NULL)
             cmd->value = argv[0]; /* else they are the image's to complete */
     } else {
         cmd->no_shell = true; /* the image's own command */
     }
-    cmd->environment = environment(l, c, enforce_role, secrets, a, &cmd->environment_count);
-    cmd->uris = uris(app, a, &cmd->uri_count);
-    cmd->user = app->user.p != NULL ? text(a, app->user) : text(a, c->user);
+    struct list env = task_env(l, c, enforce_role, secrets, a);
+    cmd->environment = part_variables(a, &env, &cmd->environment_count);
+    cmd->uris = part_uris(a, &app->fetch, &cmd->uri_count);
+    cmd->user = app->user.p != NULL ? part_text(a, app->user) : part_text(a, c->user);
     return cmd;
 }
 
@@ -367,7 +267,7 @@ static const char *container(const struct launch *l, const struct marathon_confi
         put_volumes(&w, &ct->volumes, is_docker, secrets);
     jsonw_array_close(&w);
     jsonw_close(&w);
-    json = text(a, sbuf_view(&b));
+    json = part_text(a, sbuf_view(&b));
     sbuf_done(&b);
     return json;
 }
@@ -411,7 +311,7 @@ static const char *executor_line(struct str path, const struct app *app, struct 
             sbuf_char(&b, ' ');
             sbuf_str(&b, *arg);
         }
-    line = text(a, sbuf_view(&b));
+    line = part_text(a, sbuf_view(&b));
     sbuf_done(&b);
     return line;
 }
@@ -452,13 +352,6 @@ static bool with_executor(struct stoa_task *t, struct str path, const struct app
     return e->id != NULL && e->command.value != NULL;
 }
 
-static int64_t limit_milli(const struct resource_limit *r)
-{
-    if (r == NULL)
-        return 0;
-    return r->unlimited.v ? -1 : (int64_t)llround(r->value.v * 1000);
-}
-
 bool task_build(struct stoa_task *ret, const struct launch *l, const struct stoa_offer *offer,
                 const struct marathon_config *c, bool enforce_role, const struct list *secrets, struct arena *a)
 {
@@ -466,9 +359,9 @@ bool task_build(struct stoa_task *ret, const struct launch *l, const struct stoa
     struct sbuf name = SBUF_INIT(PATH_BYTES_MAX + 8);
 
     path_host_style(&name, app->id);
-    *ret = (struct stoa_task){ .id = text(a, l->task_id),
-                               .name = text(a, sbuf_view(&name)),
-                               .agent_id = text(a, l->agent_id) };
+    *ret = (struct stoa_task){ .id = part_text(a, l->task_id),
+                               .name = part_text(a, sbuf_view(&name)),
+                               .agent_id = part_text(a, l->agent_id) };
     sbuf_done(&name);
     if (!resources(ret, l, offer, a))
         return false;
@@ -477,11 +370,11 @@ bool task_build(struct stoa_task *ret, const struct launch *l, const struct stoa
     ret->health_check = health_check(l, a);
     ret->check = plain_check(l, a);
     ret->discovery = discovery(l, ret->name, a);
-    ret->labels = labels(a, &app->labels, &ret->label_count);
+    ret->labels = part_labels(a, &app->labels, &ret->label_count);
     ret->kill_grace_s = app->kill_grace_s.has ? (double)app->kill_grace_s.v : 0;
     if (app->resource_limits != NULL) {
-        ret->cpus_limit_milli = limit_milli(app->resource_limits->cpus);
-        ret->mem_limit_milli = limit_milli(app->resource_limits->mem);
+        ret->cpus_limit_milli = part_limit_milli(app->resource_limits->cpus);
+        ret->mem_limit_milli = part_limit_milli(app->resource_limits->mem);
     }
     struct str executor = executor_path(app, c);
     if (executor.p != NULL && !with_executor(ret, executor, app, a))

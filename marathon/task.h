@@ -7,18 +7,9 @@
 #include "marathon/core/marathon.h"
 #include "scheduler-sdk/include/stoa/scheduler.h"
 
-enum { CONTAINER_JSON_MAX = 64 << 20 };
-
 /* False when the arena is spent. offer is the one that the launch's picks refer to; secrets are struct kv of the names that
  * the app gives them and their contents (secrets.h). */
 bool task_build(struct stoa_task *ret, const struct launch *l, const struct stoa_offer *offer,
                 const struct marathon_config *c, bool enforce_role, const struct list *secrets, struct arena *a);
-
-/* A part of an offered resource. Memory of the arena; false when it is spent. */
-bool task_resource(struct stoa_resource *ret, const struct stoa_resource *from, int64_t milli,
-                   const struct stoa_range *ranges, size_t range_count, struct arena *a);
-
-/* A whole one, as it was offered: a persistent volume. */
-bool task_volume(struct stoa_resource *ret, const struct stoa_resource *from, struct arena *a);
 
 #endif

@@ -37,6 +37,14 @@ struct str body_str(const cJSON *o, const char *key)
     return cJSON_IsString(v) ? str_of(v->valuestring) : (struct str){ NULL, 0 };
 }
 
+struct opt_time body_time(const cJSON *o, const char *key)
+{
+    struct opt_time t = { 0 };
+
+    t.has = wall_parse(body_str(o, key), &t.v);
+    return t;
+}
+
 struct walk {
     struct arena *a;
     struct issues *is;

@@ -22,6 +22,7 @@ cJSON *body_parse(struct str body, char *text, size_t text_size);
 /* Getters for small hand-written bodies: NULL or p NULL when absent or of another type. */
 const cJSON *body_get(const cJSON *o, const char *key);
 struct str body_str(const cJSON *o, const char *key);
+struct opt_time body_time(const cJSON *o, const char *key); /* absent when it is none */
 
 static inline void body_free_p(cJSON **j)
 {

@@ -16,6 +16,18 @@ void jsonw_key_wall(struct jsonw *w, const char *key, struct wall t)
     jsonw_wall(w, t);
 }
 
+void jsonw_key_opt_wall(struct jsonw *w, const char *key, struct opt_time t)
+{
+    if (t.has)
+        jsonw_key_wall(w, key, t.v);
+}
+
+void jsonw_key_text(struct jsonw *w, const char *key, const char *text)
+{
+    if (text != NULL && text[0] != '\0')
+        jsonw_key_c(w, key, text);
+}
+
 static void constraint(const struct constraint *c, struct jsonw *w)
 {
     jsonw_array(w);

@@ -13,5 +13,7 @@ void value_encode_members(const struct schema *s, const void *obj, struct jsonw 
 
 void jsonw_wall(struct jsonw *w, struct wall t);
 void jsonw_key_wall(struct jsonw *w, const char *key, struct wall t);
+void jsonw_key_opt_wall(struct jsonw *w, const char *key, struct opt_time t); /* nothing when absent */
+void jsonw_key_text(struct jsonw *w, const char *key, const char *text);      /* nothing when NULL or empty */
 
 #endif

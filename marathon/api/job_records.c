@@ -4,26 +4,6 @@
 #include "marathon/api/jobs.h"
 #include "marathon/zone.h"
 
-static void key_opt(struct jsonw *w, const char *key, struct opt_time t)
-{
-    if (t.has)
-        jsonw_key_wall(w, key, t.v);
-}
-
-static void key_text(struct jsonw *w, const char *key, const char *text)
-{
-    if (text != NULL)
-        jsonw_key_c(w, key, text);
-}
-
-static struct opt_time get_opt(const cJSON *j, const char *key)
-{
-    struct opt_time t = { 0 };
-
-    t.has = wall_parse(body_str(j, key), &t.v);
-    return t;
-}
-
 static int64_t get_number(const cJSON *j, const char *key)
 {
     const cJSON *n = body_get(j, key);
@@ -36,10 +16,10 @@ void job_record(struct jsonw *w, const struct job *j)
     job_definition(w, j->def, &j->spec->app);
     jsonw_key_wall(w, "version", j->spec->version);
     jsonw_key_wall(w, "createdAt", j->created_at);
-    key_opt(w, "covered", j->covered);
-    key_opt(w, "lastSuccess", j->last_success);
-    key_opt(w, "lastFailure", j->last_failure);
-    key_opt(w, "lastSkip", j->last_skip);
+    jsonw_key_opt_wall(w, "covered", j->covered);
+    jsonw_key_opt_wall(w, "lastSuccess", j->last_success);
+    jsonw_key_opt_wall(w, "lastFailure", j->last_failure);
+    jsonw_key_opt_wall(w, "lastSkip", j->last_skip);
     jsonw_key_i64(w, "succeeded", j->succeeded);
     jsonw_key_i64(w, "failed", j->failed);
     jsonw_key_i64(w, "skipped", j->skipped);
@@ -50,17 +30,17 @@ void run_record(struct jsonw *w, const struct job_run *r)
 {
     jsonw_key_c(w, "state", run_state_name(r->state));
     jsonw_key_wall(w, "createdAt", r->created_at);
-    key_opt(w, "scheduledFor", r->scheduled_for);
-    key_opt(w, "startedAt", r->started_at);
-    key_opt(w, "finishedAt", r->finished_at);
-    key_opt(w, "retryAt", r->retry_at);
+    jsonw_key_opt_wall(w, "scheduledFor", r->scheduled_for);
+    jsonw_key_opt_wall(w, "startedAt", r->started_at);
+    jsonw_key_opt_wall(w, "finishedAt", r->finished_at);
+    jsonw_key_opt_wall(w, "retryAt", r->retry_at);
     jsonw_key_u64(w, "attempt", r->attempt);
     jsonw_key_u64(w, "failures", r->failures);
     jsonw_key_bool(w, "killAsked", r->kill_asked);
-    key_text(w, "message", r->message);
-    key_text(w, "taskId", r->task_id);
-    key_text(w, "host", r->host);
-    key_text(w, "agentId", r->agent_id);
+    jsonw_key_text(w, "message", r->message);
+    jsonw_key_text(w, "taskId", r->task_id);
+    jsonw_key_text(w, "host", r->host);
+    jsonw_key_text(w, "agentId", r->agent_id);
     if (r->spec == NULL)
         return;
     jsonw_key_wall(w, "version", r->spec->version);
@@ -79,10 +59,10 @@ const char *job_load(struct marathon *m, const cJSON *j, struct arena *arena)
     struct app run = { 0 };
     struct stored_job sj = { .def = &def,
                              .run = &run,
-                             .covered = get_opt(j, "covered"),
-                             .last_success = get_opt(j, "lastSuccess"),
-                             .last_failure = get_opt(j, "lastFailure"),
-                             .last_skip = get_opt(j, "lastSkip"),
+                             .covered = body_time(j, "covered"),
+                             .last_success = body_time(j, "lastSuccess"),
+                             .last_failure = body_time(j, "lastFailure"),
+                             .last_skip = body_time(j, "lastSkip"),
                              .succeeded = get_number(j, "succeeded"),
                              .failed = get_number(j, "failed"),
                              .skipped = get_number(j, "skipped"),
@@ -120,10 +100,10 @@ const char *run_load(struct marathon *m, struct str key, const cJSON *j, struct 
                              .task_id = body_str(j, "taskId"),
                              .host = body_str(j, "host"),
                              .agent_id = body_str(j, "agentId"),
-                             .scheduled_for = get_opt(j, "scheduledFor"),
-                             .started_at = get_opt(j, "startedAt"),
-                             .finished_at = get_opt(j, "finishedAt"),
-                             .retry_at = get_opt(j, "retryAt"),
+                             .scheduled_for = body_time(j, "scheduledFor"),
+                             .started_at = body_time(j, "startedAt"),
+                             .finished_at = body_time(j, "finishedAt"),
+                             .retry_at = body_time(j, "retryAt"),
                              .attempt = (unsigned)get_number(j, "attempt"),
                              .failures = (unsigned)get_number(j, "failures"),
                              .kill_asked = cJSON_IsTrue(body_get(j, "killAsked")) };

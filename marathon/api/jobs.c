@@ -14,35 +14,23 @@ void job_definition(struct jsonw *w, const struct job_def *def, const struct app
     value_encode(job_run_schema(), run, w);
 }
 
-static void key_opt(struct jsonw *w, const char *key, struct opt_time t)
-{
-    if (t.has)
-        jsonw_key_wall(w, key, t.v);
-}
-
-static void key_text(struct jsonw *w, const char *key, const char *text)
-{
-    if (text != NULL && text[0] != '\0')
-        jsonw_key_c(w, key, text);
-}
-
 static void render_run(struct jsonw *w, const struct job_run *r)
 {
     jsonw_open(w);
     jsonw_key_c(w, "id", r->id);
     jsonw_key_s(w, "jobId", r->job->id);
     jsonw_key_c(w, "state", run_state_name(r->state));
-    key_opt(w, "scheduledFor", r->scheduled_for);
+    jsonw_key_opt_wall(w, "scheduledFor", r->scheduled_for);
     jsonw_key_wall(w, "createdAt", r->created_at);
-    key_opt(w, "startedAt", r->started_at);
-    key_opt(w, "finishedAt", r->finished_at);
+    jsonw_key_opt_wall(w, "startedAt", r->started_at);
+    jsonw_key_opt_wall(w, "finishedAt", r->finished_at);
     jsonw_key_u64(w, "attempt", r->attempt);
     jsonw_key_u64(w, "failures", r->failures);
-    key_opt(w, "nextAttemptAt", r->retry_at);
-    key_text(w, "message", r->message);
-    key_text(w, "taskId", r->task_id);
-    key_text(w, "host", r->host);
-    key_text(w, "agentId", r->agent_id);
+    jsonw_key_opt_wall(w, "nextAttemptAt", r->retry_at);
+    jsonw_key_text(w, "message", r->message);
+    jsonw_key_text(w, "taskId", r->task_id);
+    jsonw_key_text(w, "host", r->host);
+    jsonw_key_text(w, "agentId", r->agent_id);
     if (r->spec != NULL)
         jsonw_key_wall(w, "version", r->spec->version);
     jsonw_close(w);
@@ -63,17 +51,17 @@ static void render_job(struct jsonw *w, const struct job *j)
     job_definition(w, j->def, &j->spec->app);
     jsonw_key_wall(w, "version", j->spec->version);
     jsonw_key_wall(w, "createdAt", j->created_at);
-    key_opt(w, "nextRunAt", j->next);
-    key_text(w, "problem", j->problem);
+    jsonw_key_opt_wall(w, "nextRunAt", j->next);
+    jsonw_key_text(w, "problem", j->problem);
     render_runs(w, "activeRuns", j, true);
     jsonw_key_open(w, "history");
     jsonw_key_i64(w, "succeeded", j->succeeded);
     jsonw_key_i64(w, "failed", j->failed);
     jsonw_key_i64(w, "skipped", j->skipped);
-    key_opt(w, "lastSuccessAt", j->last_success);
-    key_opt(w, "lastFailureAt", j->last_failure);
-    key_opt(w, "lastSkippedAt", j->last_skip);
-    key_text(w, "lastSkippedBecause", j->skip_reason);
+    jsonw_key_opt_wall(w, "lastSuccessAt", j->last_success);
+    jsonw_key_opt_wall(w, "lastFailureAt", j->last_failure);
+    jsonw_key_opt_wall(w, "lastSkippedAt", j->last_skip);
+    jsonw_key_text(w, "lastSkippedBecause", j->skip_reason);
     jsonw_close(w);
     jsonw_close(w);
 }

@@ -18,12 +18,6 @@ static void versioned_key(struct sbuf *key, const char *prefix, struct str id, s
     wall_print(key, version);
 }
 
-static void opt_wall(struct jsonw *w, const char *key, struct opt_time t)
-{
-    if (t.has)
-        jsonw_key_wall(w, key, t.v);
-}
-
 static void numbers(struct jsonw *w, const char *key, const uint32_t *v, size_t n)
 {
     jsonw_key_array(w, key);
@@ -62,8 +56,8 @@ static void put_instance(struct jsonw *w, const struct instance *i)
     jsonw_key_c(w, "goal", goal_name(i->goal));
     jsonw_key_i64(w, "incarnation", i->incarnation);
     jsonw_key_wall(w, "since", i->since);
-    opt_wall(w, "stagedAt", i->staged_at);
-    opt_wall(w, "startedAt", i->started_at);
+    jsonw_key_opt_wall(w, "stagedAt", i->staged_at);
+    jsonw_key_opt_wall(w, "startedAt", i->started_at);
     if (i->has_mesos_state)
         jsonw_key_c(w, "taskState", task_state_name(i->mesos_state));
     if (i->agent != NULL)
@@ -304,13 +298,6 @@ static bool get_wall(const cJSON *j, const char *key, struct wall *ret)
     return wall_parse(body_str(j, key), ret);
 }
 
-static struct opt_time get_opt(const cJSON *j, const char *key)
-{
-    struct opt_time t = { 0 };
-    t.has = get_wall(j, key, &t.v);
-    return t;
-}
-
 static struct list get_texts(struct load *l, const cJSON *array)
 {
     struct list out = { .has = array != NULL };
@@ -468,8 +455,8 @@ static const char *load_instance(struct load *l, struct str rest, const cJSON *j
                                   .hostname = body_str(j, "host"),
                                   .region = body_str(j, "region"),
                                   .zone = body_str(j, "zone"),
-                                  .staged_at = get_opt(j, "stagedAt"),
-                                  .started_at = get_opt(j, "startedAt"),
+                                  .staged_at = body_time(j, "stagedAt"),
+                                  .started_at = body_time(j, "startedAt"),
                                   .mesos_state = -1 };
     const cJSON *inc = body_get(j, "incarnation");
     enum task_state ts;
@@ -509,8 +496,8 @@ static bool load_action(const cJSON *e, struct stored_action *a)
     const cJSON *n = body_get(e, "instances"), *failures = body_get(e, "failures");
 
     *a = (struct stored_action){ .app_id = body_str(e, "app"),
-                                 .from = get_opt(e, "from"),
-                                 .to = get_opt(e, "to"),
+                                 .from = body_time(e, "from"),
+                                 .to = body_time(e, "to"),
                                  .scale_to = cJSON_IsNumber(n) ? (int64_t)n->valuedouble : 0,
                                  .paused = cJSON_IsTrue(body_get(e, "paused")),
                                  .promoted = cJSON_IsTrue(body_get(e, "promoted")),
