@@ -75,6 +75,10 @@ static const struct flag flags[] = {
     FLAG_STRING(T, seccomp_config_dir, "seccomp_config_dir", NULL, "Folder of seccomp profiles in Docker's format (isolator linux/seccomp)."),
     FLAG_STRING(T, seccomp_profile_name, "seccomp_profile_name", NULL, "Profile of containers that name none; `default` comes with "
                 "the agent."),
+    FLAG_BOOL(T, enforce_container_ports, "enforce_container_ports", "false", "End containers that listen on ports which they were not given "
+              "(isolator network/ports)."),
+    FLAG_BOOL(T, check_agent_port_range_only, "check_agent_port_range_only", "false", "Look at the agent's own ports only."),
+    FLAG_DURATION(T, container_ports_watch_interval, "container_ports_watch_interval", "30secs", "How often network/ports looks."),
     FLAG_STRING(T, network_cni_config_dir, "network_cni_config_dir", NULL, "Folder of the configurations of container networks."),
     FLAG_STRING(T, network_cni_plugins_dir, "network_cni_plugins_dir", NULL, "Folders of CNI plugins, separated by ':' or ','."),
     FLAG_BOOL(T, network_cni_metrics, "network_cni_metrics", "true", "Count what goes through containers' networks, in their statistics."),
@@ -142,9 +146,7 @@ static const struct flag flags[] = {
     UNUSED(7, "authorizer", "local"),
     UNUSED(9, "cgroups_net_cls_primary_handle", NULL),
     UNUSED(10, "cgroups_net_cls_secondary_handles", NULL),
-    UNUSED_BOOL(3, "check_agent_port_range_only", "false"),
     UNUSED(12, "container_ports_isolated_range", NULL),
-    UNUSED_DURATION(3, "container_ports_watch_interval", "30secs"),
     UNUSED(14, "csi_plugin_config_dir", NULL),
     UNUSED(17, "disk_profile_adaptor", NULL),
     UNUSED(18, "docker", "docker"),
@@ -162,7 +164,6 @@ static const struct flag flags[] = {
     UNUSED(30, "egress_rate_limit_per_container", NULL),
     UNUSED(31, "egress_rate_per_cpu", NULL),
     UNUSED_BOOL(7, "egress_unique_flow_per_container", NULL),
-    UNUSED_BOOL(8, "enforce_container_ports", "false"),
     UNUSED(32, "ephemeral_ports_per_container", NULL),
     UNUSED(33, "eth0_name", NULL),
     UNUSED_DURATION(6, "executor_reregistration_retry_interval", NULL),
@@ -251,7 +252,7 @@ static bool has_no_effect(const struct flag *f)
 
 static int check_true_flags(const struct flags *f, struct error *err)
 {
-    static const char *const names[] = { "http_executor_domain_sockets", "enforce_container_ports", "memory_profiling" };
+    static const char *const names[] = { "http_executor_domain_sockets", "memory_profiling" };
 
     for (size_t i = 0; i < agent_flags_spec.count; i++)
         for (size_t j = 0; j < sizeof names / sizeof names[0]; j++)
@@ -283,6 +284,8 @@ static int check_auth(const struct agent_flags *v, struct error *err)
     if ((v->effective_capabilities != NULL || v->bounding_capabilities != NULL) &&
         !str_contains(str_of(v->isolation), STR("linux/capabilities")))
         return error_set(err, ERR_INVALID, "--effective_capabilities and --bounding_capabilities need linux/capabilities in --isolation");
+    if (v->enforce_container_ports && !str_contains(str_of(v->isolation), STR("network/ports")))
+        return error_set(err, ERR_INVALID, "--enforce_container_ports needs network/ports in --isolation");
     if ((v->seccomp_profile_name != NULL || v->seccomp_config_dir != NULL) && !str_contains(str_of(v->isolation), STR("linux/seccomp")))
         return error_set(err, ERR_INVALID, "--seccomp_profile_name and --seccomp_config_dir need linux/seccomp in --isolation");
     return 0;

@@ -21,6 +21,8 @@ struct agent_flags {
     char *fetcher_cache_dir, *executor_environment_variables;
     char *containerizers, *default_container_info, *container_logger, *modules;
     char *network_cni_config_dir, *network_cni_plugins_dir, *default_container_dns;
+    bool enforce_container_ports, check_agent_port_range_only;
+    int64_t container_ports_watch_interval;
     bool network_cni_root_dir_persist, network_cni_metrics;
     char *image_providers, *docker_registry, *docker_config, *docker_store_dir, *image_provisioner_backend, *image_gc_config;
     bool docker_ignore_runtime;

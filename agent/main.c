@@ -144,10 +144,10 @@ static void on_exited(void *ctx, const char *id, const struct container_terminat
     api_container_exited(s, id, t);
 }
 
-static void on_left_behind(void *ctx, const char *id, const struct error *err)
+static void on_container_warning(void *ctx, const char *id, const struct error *err)
 {
     (void)ctx;
-    log_warn("container_left_behind", "container=%s error=" LOG_Q " then=\"trying again\"", id, LOG_QARG(str_of(err->msg)));
+    log_warn("container_warning", "container=%s text=" LOG_Q, id, LOG_QARG(str_of(err->msg)));
 }
 
 static void on_wake(void *arg)
@@ -394,7 +394,8 @@ static int set_images(struct shell *s, struct containerizer_options *o, struct s
 
 static int start_containers(struct shell *s, struct error *err)
 {
-    struct containerizer_callbacks cb = { s, on_launched, on_exited, on_left_behind, on_pulled };
+    struct containerizer_callbacks cb = { .ctx = s, .launched = on_launched, .exited = on_exited, .warn = on_container_warning,
+                                           .owns_port = networks_own_port, .pulled = on_pulled };
     struct agent_flags *f = &s->flags;
     struct path provisioner = path_fmt("%s/provisioner", s->work_dir);
     struct containerizer_options o = {
@@ -422,6 +423,8 @@ static int start_containers(struct shell *s, struct error *err)
         .frameworks_home = f->frameworks_home != NULL && f->frameworks_home[0] != 0 ? f->frameworks_home : NULL,
         .sandbox_directory = f->sandbox_directory,
         .pids_default_max = f->pids_max,
+        .enforce_container_ports = f->enforce_container_ports,
+        .container_ports_watch_interval_ns = f->container_ports_watch_interval,
         .provisioner_dir = provisioner.p,
         .seccomp_config_dir = f->seccomp_config_dir,
         .seccomp_profile_name = f->seccomp_profile_name,

@@ -88,6 +88,30 @@ bool networks_of_container(void *ctx, const struct net_addr *peer)
     return s->containers != NULL && containerizer_has_address(s->containers, text);
 }
 
+static bool has_port(const struct resources *r, uint16_t port)
+{
+    struct range one = { port, port };
+    struct ranges *all = resources_ranges(r, NAME_PORTS), *want = ranges_of(&one, 1);
+    bool has = all != NULL && ranges_contains(all, want);
+
+    ranges_unref(all);
+    ranges_unref(want);
+    return has;
+}
+
+bool networks_own_port(void *ctx, const char *id, uint16_t port)
+{
+    const struct shell *s = ctx;
+    CLEANUP(resources_done_p) struct resources total = RESOURCES_INIT;
+    int64_t cpus, mem;
+    const struct agent_executor *e = agent_executor_by_container(s->core, str_of(id));
+
+    if (e == NULL || (s->flags.check_agent_port_range_only && !has_port(&s->env.resources, port)))
+        return true;
+    agent_executor_totals(e, &total, &cpus, &mem);
+    return has_port(&total, port);
+}
+
 /* --- statuses --- */
 
 /* Of the container that a status names, if it is one of the executor's, else of the executor's own. */

@@ -111,6 +111,8 @@ struct containerizer_options;
 int networks_options(struct shell *s, struct arena *arena, struct containerizer_options *o, struct error *err);
 /* Whether it is the address of a container of ours: its executor speaks plain HTTP as all do. ctx is the shell. */
 bool networks_of_container(void *ctx, const struct net_addr *peer);
+/* Whether a container may listen there: it was given the port, or (--check_agent_port_range_only) it is none of the agent's. */
+bool networks_own_port(void *ctx, const char *id, uint16_t port);
 /* For struct agent_status_fill; ctx is the shell. */
 struct str networks_of_status(void *ctx, const struct agent_status_fill *fill, const Mesos__V1__ContainerID *id);
 

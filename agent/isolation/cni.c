@@ -423,11 +423,12 @@ static void job_error(struct cni_job *j, int status, struct error *err)
 static void job_start(void *arg);
 
 /* A detach that failed: once more, without the container, which hears of its end now. */
-static void try_again(struct cni_job *j, const struct error *err)
+static void try_again(struct cni_job *j, struct error *err)
 {
     const struct containerizer_callbacks *cb = &j->iso->owner->cb;
     int64_t pause = RETRY_FIRST_S;
 
+    (void)error_wrap(err, "trying again later");
     if (cb->warn != NULL)
         cb->warn(cb->ctx, j->id, err);
     for (unsigned i = 0; i < j->tries && pause < RETRY_MOST_S; i++)

@@ -209,8 +209,10 @@ struct containerizer_callbacks {
      * "Failed to launch container: ". */
     void (*launched)(void *ctx, const char *id, pid_t pid, const struct error *err);
     void (*exited)(void *ctx, const char *id, const struct container_termination *t);
-    /* Something of a container is left behind and is tried again; may be NULL. */
+    /* Something of a container is not as it should be, and it goes on; may be NULL. */
     void (*warn)(void *ctx, const char *id, const struct error *err);
+    /* Whether the container may listen on this port (network/ports); NULL: on all. */
+    bool (*owns_port)(void *ctx, const char *id, uint16_t port);
     void (*pulled)(void *ctx, int64_t ns); /* an image was got, or not, and it took so long; may be NULL */
 };
 
@@ -231,6 +233,8 @@ struct containerizer_options {
     bool disallow_sharing_agent_pid_namespace, disallow_sharing_agent_ipc_namespace;
     int64_t default_container_shm_bytes;      /* 0: as the kernel makes it, half of the memory */
     int64_t container_disk_watch_interval_ns; /* 0: 15 s */
+    bool enforce_container_ports;             /* end who listens on what is not its own */
+    int64_t container_ports_watch_interval_ns; /* 0: 30 s */
     int64_t cgroups_destroy_timeout_ns;       /* 0: 60 s */
     int64_t fetcher_stall_timeout_ns;         /* 0: 60 s */
     const char *fetcher_cache_dir;            /* NULL: <tmp>/mesos/fetch */

@@ -34,6 +34,8 @@ struct du_watch;  /* disk_du.c */
 struct kill_task; /* kill.c */
 struct cni;       /* cni.c */
 struct cni_job;
+struct ports_watch; /* ports.c */
+struct listeners;
 struct cJSON;
 struct provision; /* provision.c */
 struct images;
@@ -79,6 +81,7 @@ struct container {
     struct kill_task *kill;
     struct cni *cni;                  /* its own networks; NULL: those of the parent, or of the host */
     struct cni_job *cni_job;          /* stoa-network is at work for it */
+    struct ports_watch *ports_watch;
     struct error launch_error;        /* code ERR_OK: none */
     char *fail_text;
 
@@ -138,6 +141,7 @@ struct isolation {
     char *lines[CAPABILITY_LINES_MAX];
     size_t line_count;
     struct cni_job *cni_jobs;         /* utlist */
+    struct listeners *listeners;      /* ports.c */
     struct seccomp_filters *seccomp;  /* seccomp.c */
     struct cJSON *default_dns;        /* --default_container_dns; NULL: not given */
     struct containerizer *owner;
@@ -274,6 +278,9 @@ typedef void fetch_done_fn(struct container *c, int wait_status);
 int fetch_start(struct container *c, const struct container_spec *spec, fetch_done_fn *done, struct error *err);
 void fetch_cancel(struct container *c);
 
+/* ports.c */
+void listeners_free(struct listeners *l); /* NULL is fine */
+
 /* seccomp.c */
 struct seccomp_filters;
 void seccomp_filters_free(struct seccomp_filters *f); /* NULL is fine */
@@ -284,6 +291,6 @@ extern const struct isolator_ops isolator_posix_cpu, isolator_posix_mem, isolato
     isolator_cgroups_hugetlb, isolator_cgroups_perf_event, isolator_posix_rlimits, isolator_linux_capabilities,
     isolator_linux_nnp, isolator_namespaces_pid, isolator_namespaces_ipc, isolator_filesystem_posix,
     isolator_filesystem_linux, isolator_disk_du, isolator_network_cni, isolator_docker_runtime,
-    isolator_linux_seccomp;
+    isolator_linux_seccomp, isolator_network_ports;
 
 #endif

@@ -15,7 +15,7 @@ static const struct isolator_ops *const all[] = {
     &isolator_cgroups_pids,       &isolator_cgroups_devices,    &isolator_cgroups_blkio,  &isolator_cgroups_cpuset,
     &isolator_cgroups_hugetlb,    &isolator_cgroups_perf_event, &isolator_posix_rlimits,  &isolator_linux_capabilities,
     &isolator_linux_nnp,          &isolator_disk_du,           &isolator_docker_runtime, &isolator_network_cni,
-    &isolator_linux_seccomp,
+    &isolator_linux_seccomp,      &isolator_network_ports,
 };
 
 const struct isolator_ops *isolator_find(struct str name)

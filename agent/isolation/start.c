@@ -64,6 +64,7 @@ static void own_options(struct containerizer_options *o)
     own_caps(&o->effective_caps);
     own_caps(&o->bounding_caps);
     own_number(&o->container_disk_watch_interval_ns, 15 * NS_PER_S);
+    own_number(&o->container_ports_watch_interval_ns, 30 * NS_PER_S);
     own_number(&o->cgroups_destroy_timeout_ns, 60 * NS_PER_S);
     own_number(&o->fetcher_stall_timeout_ns, 60 * NS_PER_S);
     own_number(&o->fetcher_cache_bytes, INT64_C(2) << 30);
@@ -295,6 +296,7 @@ void containerizer_free(struct containerizer *c)
     json_free(c->iso.default_dns);
     images_free(c->iso.images);
     seccomp_filters_free(c->iso.seccomp);
+    listeners_free(c->iso.listeners);
     tree_remove_stop(c->iso.loop);
     free_options(&c->iso.o);
     for (size_t i = 0; i < c->iso.line_count; i++)

@@ -86,7 +86,8 @@ def _():
     dns = {"mesos": [{"network_mode": "CNI", "network_name": "two", "dns": {"nameservers": ["10.78.0.53"], "search": ["example.org"]}}]}
     dev = Dev(agent_flags=["ip=0.0.0.0", f"advertise_ip={HOST}", f"network_cni_config_dir={conf}", f"network_cni_plugins_dir={own},{PLUGINS}",
                            "default_container_dns=" + json.dumps(dns), "recovery_timeout=30secs", "containerizers=docker,mesos",
-                           "isolation=cgroups/cpu,cgroups/mem,filesystem/linux,docker/runtime", "image_providers=docker",
+                           "isolation=cgroups/cpu,cgroups/mem,filesystem/linux,docker/runtime,network/ports",
+                           "enforce_container_ports", "check_agent_port_range_only", "container_ports_watch_interval=200ms", "image_providers=docker",
                            f"docker_store_dir={scratch()}/store"],
               marathon_flags=["mesos_bridge_name=mesos-bridge"])
     dev.deploy(app("/a", 'cat /etc/hosts /etc/hostname > files; hostname > name; exec "$STOA" hello --port=8080',
@@ -234,6 +235,19 @@ def _():
         check(want in failure("/bad"), failure("/bad"))
         remove("/bad")
     nothing_left()
+
+
+@case("in the host's network a port of the agent's is for who was given it; others lose their container")
+def _():
+    if MISSING:
+        raise Skip(MISSING)
+    dev.deploy(hello_app("/mine", 1))
+    host = {k: v for k, v in app("/thief", 'exec "$STOA" hello --port=31998', backoffSeconds=60).items() if k != "networks"}
+    equal(post(dev.marathon, "/v2/apps", host).status, 201)
+    check("is listening on unallocated port(s): [31998]" in failure("/thief"), failure("/thief"))
+    equal(dev.app("/mine")["tasksHealthy"], 1, "who listens on its own port")
+    remove("/mine")
+    remove("/thief")
 
 
 @case("the agent killed with -9 while a plugin runs: what it began is taken away, and the task runs at last")
