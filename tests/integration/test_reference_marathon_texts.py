@@ -36,7 +36,7 @@ UUID = "8f2c1d6e-0000-4000-8000-000000000000"
 @case("a service with some apps, pods and groups")
 def _():
     global port
-    port = start("marathon", "--mesos_role=web", "--enable_features=secrets,external_volumes", "--max_running_deployments=3", "--local_port_min=10000", "--local_port_max=10010")
+    port = start("marathon", "--mesos_role=web", "--enable_features=secrets,external_volumes,gpu_resources", "--max_running_deployments=3", "--local_port_min=10000", "--local_port_max=10010")
     for id, body in (("/web", {**APP, "portDefinitions": [{"port": 0, "name": "a"}]}), ("/db", RESIDENT), ("/g/a", APP), ("/g/h/a", APP)):
         equal(post(port, "/v2/apps", {"id": id, **body}).status, 201, id)
     for id, body in (("/pod", POD), ("/db-pod", RESIDENT_POD)):
@@ -91,7 +91,11 @@ SUBJECTS = [
     ("PUT /v2/apps/{id}", "a version that never was", "PUT", "/v2/apps/web", {"version": TS}, 404, None, f"App '/web' does not exist in version {TS}"),
     ("PUT /v2/apps/{id}", "volumes of a resident app", "PUT", "/v2/apps/db", {"container": {"type": "MESOS", "volumes": [{"containerPath": "d", "mode": "RW", "persistent": {"size": 2}}]}}, 422, None, "Persistent volumes can not be changed!"),
     ("PUT /v2/apps/{id}", "resources of a resident app", "PUT", "/v2/apps/db", {"cpus": 2}, 422, None, "Services with persistent volumes configured may not change resource requirements. If you need to make this change, please create a new service."),
-    ("PUT /v2/apps/{id}", "the role of a resident app", "PUT", "/v2/apps/db", {"role": "*"}, 422, "/role", ""),
+    ("PUT /v2/apps/{id}", "the role of a resident app", "PUT", "/v2/apps/db", {"role": "*"}, 422, "/role", "the role of an app with persistent volumes, for which they are reserved, changes only with force=true"),
+    ("POST /v2/apps", "an option of an external volume without its provider", "POST", "/v2/apps", app(container={"type": "MESOS", "volumes": [{"containerPath": "e", "mode": "RW", "external": {"provider": "dvdi", "name": "n", "options": {"dvdi/driver": "x", "size": "1"}}}]}), 422, None, "option 'size' must be prefixed by its provider, as dvdi/size"),
+    ("PUT /v2/pods/{id}", "gpus of a pod with volumes", "PUT", "/v2/pods/db-pod", A_RESIDENT_POD(resources={**C["resources"], "gpus": 1}), 422, None, "gpus cannot be updated if a pod has persistent volumes"),
+    ("DELETE /v2/leader", "a backup", "DELETE", "/v2/leader?backup=file:///x", None, 422, None, "'backup' and 'restore' are not supported by this version"),
+    ("GET /v2/%", "a path that is none", "GET", "/v2/apps/%zz", None, 400, None, "the path is not valid"),
     ("PATCH /v2/apps/{id}", "an app that is not there", "PATCH", "/v2/apps/nope", {"instances": 1}, 404, None, "App '/nope' does not exist"),
     ("PATCH /v2/apps", "an app that is not there", "PATCH", "/v2/apps", [{"id": "/nope", "instances": 1}], 404, None, "App '/nope' does not exist"),
     ("PUT /v2/apps", "an element without id", "PUT", "/v2/apps", [{"cmd": "sleep 1"}], 422, None, "'id' is undefined on object"),
@@ -109,7 +113,7 @@ SUBJECTS = [
     ("DELETE /v2/apps/{id}/tasks", "scale an app without instances", "DELETE", "/v2/apps/web/tasks?scale=true", None, 404, None, "Path '/web' does not exist"),
     ("DELETE /v2/apps/{id}/tasks/{taskId}", "a task that is not there", "DELETE", f"/v2/apps/web/tasks/web.instance-{UUID}._app.1", None, 404, None, f"Task 'web.instance-{UUID}._app.1' does not exist"),
     ("POST /v2/tasks/delete", "no ids", "POST", "/v2/tasks/delete", {}, 422, "/ids", "'ids' is undefined on object"),
-    ("POST /v2/tasks/delete", "an id that is none", "POST", "/v2/tasks/delete", {"ids": ["x"]}, 400, None, "Invalid task id 'x'. [The id must have the form"),
+    ("POST /v2/tasks/delete", "an id that is none", "POST", "/v2/tasks/delete", {"ids": ["x"]}, 400, None, "Invalid task id 'x'. [The id must have the form <app>.instance-<uuid>._app.<n>]"),
     ("POST /v2/tasks/delete", "scale and wipe", "POST", "/v2/tasks/delete?scale=true&wipe=true", {"ids": []}, 400, None, "You cannot use scale and wipe at the same time."),
     ("POST /v2/groups", "a group that is there", "POST", "/v2/groups", {"id": "/g"}, 409, None, "Group /g is already created. Use PUT to change this group."),
     ("POST /v2/groups", "the id of an app", "POST", "/v2/groups", {"id": "/web"}, 409, None, "An app with the path /web already exists."),
@@ -157,7 +161,7 @@ SUBJECTS = [
     ("POST /stoa/v1/jobs", "too many fields of cron", "POST", "/stoa/v1/jobs", {"id": "/j", "run": {"cmd": "true"}, "schedule": {"cron": "1 2 3 4 5 6"}}, 422, "/schedule/cron", "has more than five fields"),
     ("POST /stoa/v1/jobs", "the 31st of February", "POST", "/stoa/v1/jobs", {"id": "/j", "run": {"cmd": "true"}, "schedule": {"cron": "0 0 31 2 *"}}, 422, "/schedule/cron", "'0 0 31 2 *' is never due"),
     ("POST /stoa/v1/jobs", "a zone that is none", "POST", "/stoa/v1/jobs", {"id": "/j", "run": {"cmd": "true"}, "schedule": {"cron": "@daily", "timeZone": "../etc/passwd"}}, 422, "/schedule/timeZone", "'../etc/passwd' is no time zone; use a name like Europe/Berlin or UTC"),
-    ("POST /stoa/v1/jobs", "a zone nobody knows", "POST", "/stoa/v1/jobs", {"id": "/j", "run": {"cmd": "true"}, "schedule": {"cron": "@daily", "timeZone": "Mars/Olympus"}}, 422, "/schedule/timeZone", "time zone 'Mars/Olympus' is not known here"),
+    ("POST /stoa/v1/jobs", "a zone nobody knows", "POST", "/stoa/v1/jobs", {"id": "/j", "run": {"cmd": "true"}, "schedule": {"cron": "@daily", "timeZone": "Mars/Olympus"}}, 422, "/schedule/timeZone", "); use a name like Europe/Berlin or UTC"),
     ("POST /stoa/v1/jobs", "volumes", "POST", "/stoa/v1/jobs", {"id": "/j", "run": {"cmd": "true", "container": RESIDENT["container"]}}, 422, None, "a run cannot have persistent volumes"),
     ("POST /stoa/v1/jobs", "EVERY", "POST", "/stoa/v1/jobs", {"id": "/j", "run": {"cmd": "true", "constraints": [["hostname", "EVERY"]]}}, 422, None, "a run is one task: the constraint EVERY is for apps"),
     ("POST /stoa/v1/jobs", "an id that is too long", "POST", "/stoa/v1/jobs", {"id": "/" + "j" * 300, "run": {"cmd": "true"}}, 422, "/id", "characters long; task ids are made of it, so"),
@@ -188,6 +192,43 @@ def _():
     r = call("PUT", "/v2/apps/web", {"mem": 64}, headers={"If-Match": f'"{TS}"'})
     equal(r.status, 412, r.text)
     check("If-Match asks for version" in r.text, r.text)
+
+
+@case("PATCH /v2/apps/{id} 422: a merge patch of the id or the version")
+def _():
+    for body in ({"id": "/else"}, {"version": TS}):
+        r = call("PATCH", "/v2/apps/web", json.dumps(body), headers={"Content-Type": "application/merge-patch+json"})
+        equal((r.status, "cannot be changed by a merge patch" in r.text), (422, True), r.text)
+
+
+@case("jobs 409: FORBID while a run is active; deleting meanwhile; a run killed twice; 404: a run that never was")
+def _():
+    call("POST", "/stoa/v1/jobs", {"id": "/once", "run": {"cmd": "true"}, "concurrencyPolicy": "FORBID"})
+    run = call("POST", "/stoa/v1/jobs/once/runs", {}).json["id"]
+    for method, path, code, text in (("POST", "/stoa/v1/jobs/once/runs", 409, "Job '/once' has an active run, and its concurrencyPolicy is FORBID"), ("DELETE", "/stoa/v1/jobs/once", 409, "Job '/once' has 1 active run; kill it, or delete with stopRuns=true"),
+                                     ("DELETE", "/stoa/v1/jobs/once/runs/nope", 404, "Job '/once' has no run 'nope'"), ("GET", "/stoa/v1/jobs/once/runs/nope", 404, "Job '/once' has no run 'nope'")):
+        r = call(method, path, {} if method == "POST" else None)
+        equal((r.status, r.json["message"]), (code, text), f"{method} {path}")
+    equal(call("DELETE", f"/stoa/v1/jobs/once/runs/{run}").status, 202, "killed")
+    wait_for("it is over", lambda: call("GET", f"/stoa/v1/jobs/once/runs/{run}").json["state"] == "KILLED")
+    r = call("DELETE", f"/stoa/v1/jobs/once/runs/{run}")
+    check(r.status == 409 and r.json["message"] == f"Run '{run}' is over: KILLED", r.text)
+    equal(call("DELETE", "/stoa/v1/jobs/once").status, 204, "the job")
+
+
+@case("GET /v2/events 503: too many event streams; the limit is 1000")
+def _():
+    streams = []
+    for _ in range(1001):
+        s = socket.create_connection(("127.0.0.1", port), 10)
+        s.sendall(b"GET /v2/events?event_type=none HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n")
+        streams.append(s)
+    answers = [s.recv(4096) for s in streams]
+    for s in streams:
+        s.close()
+    refused = [a for a in answers if b" 200 " not in a.split(b"\r\n")[0]]
+    equal(len(refused), 1, "refused")
+    check(b" 503 " in refused[0] and b'{"message":"too many event streams; the limit is 1000"}' in refused[0], refused[0])
 
 
 @case("POST /v2/apps 500: All ports in the range [10000-10010) are already in use")
@@ -238,6 +279,8 @@ FLAGS = [
     (["--enable_features=nonsense"], "--enable_features: 'nonsense' is not a feature; there are vips, task_killing, external_volumes, secrets and gpu_resources"),
     (["--disable_http"], "--disable_http leaves no way in: give --ssl_keystore_path"),
     (["--local_port_min=9", "--local_port_max=8"], "--local_port_min=9 is above --local_port_max=8"),
+    (["--plugin_dir=/x"], "--plugin_dir is not built yet: leave it out"),
+    (["--disable_http", "--ssl_keystore_path=/x", "--zk=zk://127.0.0.1:1/m"], "--disable_http with --zk is not built yet: several instances forward requests to each other by plain HTTP"),
     (["--no_such_flag=1"], "no_such_flag"),
 ]
 for flags, text in FLAGS:
