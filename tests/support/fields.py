@@ -152,7 +152,7 @@ class Rows:
                     self.add(subject.strip(), Field(line))
 
     def add(self, subject, f):
-        @case(f"{subject} key {f.name}")
+        @case(f"{subject} key {f.name}: what it takes, what it refuses, its default")
         def _():
             place, key = self.places[subject], (subject, f.name)
             more = self.more.get(key)

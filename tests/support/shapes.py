@@ -36,7 +36,7 @@ def rows_of_shapes(text, samples):
 
 
 def add_row(subject, name, kind, flags, samples):
-    @case(f"{subject} key {name}")
+    @case(f"{subject} key {name}: {kind}")
     def _():
         values = check(samples().get(subject), f"nothing of the kind {subject} was seen")
         for v in values:
