@@ -87,6 +87,7 @@ SUBJECTS = [
     ("POST /v2/apps", "discovery of a Docker container", "POST", "/v2/apps", {"id": "/new", "container": {"docker": {"image": "i", "network": "USER"}}, "ipAddress": {"networkName": "n", "discovery": {"ports": [{"name": "p"}]}}}, 422, "/ipAddress", "ipAddress/discovery is not allowed for Docker containers"),
     ("POST /v2/apps", "uris and fetch", "POST", "/v2/apps", app(uris=["/a"], fetch=[{"uri": "/b"}]), 422, "/uris", "may not be set in conjunction with fetch"),
     ("POST /v2/apps", "a circle of dependencies", "POST", "/v2/apps", app(dependencies=["/new"]), 422, None, "Dependency graph has cyclic dependencies."),
+    ("PUT /v2/apps/{id}", "an id in the path", "PUT", "/v2/apps/a%20b", APP, 422, "/id", "must fully match regular expression '^(([a-z0-9]|[a-z0-9][a-z0-9\\-]*[a-z0-9])\\.)*([a-z0-9]|[a-z0-9][a-z0-9\\-]*[a-z0-9])|(\\.|\\.\\.)$'"),
     ("PUT /v2/apps/{id}", "a version and something else", "PUT", "/v2/apps/web", {"version": TS, "cmd": "sleep 2"}, 422, "/", "The 'version' field may only be combined with the 'id' field."),
     ("PUT /v2/apps/{id}", "a version that never was", "PUT", "/v2/apps/web", {"version": TS}, 404, None, f"App '/web' does not exist in version {TS}"),
     ("PUT /v2/apps/{id}", "volumes of a resident app", "PUT", "/v2/apps/db", {"container": {"type": "MESOS", "volumes": [{"containerPath": "d", "mode": "RW", "persistent": {"size": 2}}]}}, 422, None, "Persistent volumes can not be changed!"),
