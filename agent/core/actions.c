@@ -138,4 +138,6 @@ void agent_drain_check(struct agent *a)
     a->drain_config = NULL;
     agent_do(a, AGENT_DO_CLEAR_DRAIN);
     agent_note(a, false, "the agent is drained");
+    if (a->state == AGENT_RUNNING) /* a master may count on operations whose acknowledgement came from the one before it */
+        agent_do(a, AGENT_DO_UPDATE_AGENT)->to = str_of(a->master);
 }

@@ -308,11 +308,17 @@ void operations_of_report(struct master *m, struct agent *a, const struct operat
         else
             operation_set(m, o, &v[i].latest);
     }
-    for (const struct agent_operation *o = a->operations; o != NULL; o = o->next)
-        if (!reported(v, n, &o->uuid)) {
-            ARRAY_ROOM(missing, count, cap);
-            missing[count++] = o;
+    for (struct agent_operation *o = a->operations, *next; o != NULL; o = next) {
+        next = o->next;
+        if (reported(v, n, &o->uuid))
+            continue;
+        if (operation_state_is_terminal(o->state)) { /* the agent has had its acknowledgement: asked, it would say DROPPED */
+            operation_forget(m, o);
+            continue;
         }
+        ARRAY_ROOM(missing, count, cap);
+        missing[count++] = o;
+    }
     if (count != 0) { /* the agent answers OPERATION_DROPPED for what it never got */
         const struct agent_operation **kept = arena_array(&m->arena, count, sizeof *kept);
         ASSERT(kept != NULL);

@@ -586,7 +586,7 @@ TEST("draining kills with the shorter grace, marks the updates, refuses tasks, a
     CHECK_TRACE(scene_update(s, "t1", "t1", "TASK_KILLED", 'k'),
                 "update_container t1\nstore_update t1 KILLED AGENT_DRAINING\nACKNOWLEDGED t1\nupdate t1 KILLED AGENT_DRAINING\n");
     (void)scene_exited(s, "t1", 0, REASON_NONE, NULL);
-    CHECK_TRACE(scene_ack(s, "t1"), "store_ack t1\nstore_sentinel t1\ngc_executor t1\ngc_framework F0\nclear_drain\n");
+    CHECK_TRACE(scene_ack(s, "t1"), "store_ack t1\nstore_sentinel t1\ngc_executor t1\ngc_framework F0\nclear_drain\nupdate_agent\n");
     CHECK(!s->agent->draining);
     scene_free(s);
 }

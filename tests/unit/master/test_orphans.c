@@ -55,3 +55,21 @@ TEST("a status without the operation's id reaches the framework with it, and can
               STR("agent < ping disconnected\nstream1 < OPERATION op uuid\n")); /* and what it has is asked for */
     scene_done(&s);
 }
+
+TEST("an operation that is over and that the agent has no more was acknowledged there: it is not asked about")
+{
+    struct scene s;
+
+    scene_new(&s);
+    s.store_at_once = true;
+    (void)register_agent(&s);
+    (void)agent_says(&s, PID0, "UpdateSlaveMessage", &mesos__internal__update_slave_message__descriptor,
+                     "{\"slave_id\":{\"value\":\"" AGENT0 "\"},\"operations\":{\"operations\":[{\"framework_id\":{\"value\":\"unknown\"},"
+                     "\"info\":{\"type\":\"RESERVE\",\"id\":{\"value\":\"op\"},\"reserve\":{\"resources\":[]}},\"latest_status\":" STATUS
+                     ",\"uuid\":{\"value\":" UUID64("B") "}}]}}");
+    CHECK_STR(agent_says(&s, PID0, "UpdateSlaveMessage", &mesos__internal__update_slave_message__descriptor,
+                         "{\"slave_id\":{\"value\":\"" AGENT0 "\"},\"operations\":{\"operations\":[]}}"),
+              STR(""));
+    CHECK_INT(HASH_COUNT(s.m->operations), 0);
+    scene_done(&s);
+}
