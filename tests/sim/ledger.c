@@ -292,6 +292,11 @@ void ledger_abandoned(struct sim *s, const char *framework_id)
     l->gone[l->gone_count++] = xstrdup(framework_id);
 }
 
+bool ledger_is_abandoned(struct sim *s, struct str framework, struct str task)
+{
+    return entry_of(s, framework, task)->abandoned;
+}
+
 /* As of now: another master may not know, and take it in again. */
 void ledger_framework_removed(struct sim *s, struct str id)
 {

@@ -36,6 +36,7 @@ void ledger_update_seen(struct sim *s, const struct seen_update *u);
 void ledger_abandoned(struct sim *s, const char *framework_id);
 /* A master tells agents to end it. */
 void ledger_framework_removed(struct sim *s, struct str id);
+bool ledger_is_abandoned(struct sim *s, struct str framework, struct str task);
 void ledger_acknowledged(struct sim *s, struct str framework, struct str task, const struct uuid *uuid);
 
 /* --- master and agents --- */

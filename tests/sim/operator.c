@@ -401,6 +401,11 @@ static const char *held_on(struct sim *s, const char *id)
             (void)snprintf(text, sizeof text, "; it has %zu tasks of %.60s, first %.*s", a->slots->task_count,
                            a->slots->framework->id.s.p, STR_ARG(first));
         }
+    for (const struct agent *a = m != NULL ? m->agents : NULL; a != NULL; a = a->hh.next)
+        if (str_is(agent_id_str(a), id) && a->operations != NULL && text[0] == '\0')
+            (void)snprintf(text, sizeof text, "; it has operation %s of %s, %s", a->operations->id != NULL ? a->operations->id : "-",
+                           a->operations->framework_id != NULL ? a->operations->framework_id : "an operator",
+                           operation_state_name(a->operations->state));
     return text;
 }
 
