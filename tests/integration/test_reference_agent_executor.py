@@ -409,7 +409,7 @@ def _():
     x = f.until("FAILURE", lambda v: v["type"] == "UPDATE" or (v["type"] == "FAILURE" and v["failure"]["executor_id"]["value"] == "x-down"))
     took = time.monotonic() - t0
     equal(x.get("failure"), {"agent_id": agent_id(), "executor_id": {"value": "x-down"}, "status": 9})
-    check(0.35 <= took < 5, f"the grace period took {took:.2f} s")
+    check(0.35 <= took < 30, f"the grace period took {took:.2f} s")
     s = f.update("t-down", "TASK_FAILED")
     equal((s["source"], s["reason"], s["message"], "uuid" in s), ("SOURCE_AGENT", "REASON_EXECUTOR_TERMINATED", "Executor terminated", True))
 

@@ -312,7 +312,8 @@ def _():
         os.close(os.open(f"{d}/f{i}", os.O_CREAT | os.O_WRONLY))
     answers = []
     t = threading.Thread(target=lambda: answers.append(get(c.agent_port, "/files/browse?path=" + d, timeout=60)))
-    t0, worst = time.monotonic(), 0
+    ticks = lambda: sum(int(x) for x in open(f"/proc/{c.agent.pid}/stat").read().rsplit(")", 1)[1].split()[11:13])
+    before, worst = ticks(), 0
     t.start()
     while t.is_alive():
         t1 = time.monotonic()
@@ -320,8 +321,9 @@ def _():
         worst = max(worst, time.monotonic() - t1)
         t.join(0.02)
     equal((answers[0].status, len(answers[0].json)), (200, 100000))
-    print(f"# /health at most {worst:.2f} s", flush=True)
-    check(worst < 1.5, f"/health took {worst:.2f} s meanwhile")
+    used = (ticks() - before) / os.sysconf("SC_CLK_TCK")
+    print(f"# {used:.2f} s of processor, /health at most {worst:.2f} s", flush=True)
+    check(used < 2, f"{used:.2f} s of processor time")  # 5 s when each entry's owner was looked up
 
 
 # --- on the disk ---

@@ -87,7 +87,7 @@ def _():
     add("late-health", health_check=health(delay_seconds=600, command={"value": "false"}))
     add("web", web(port[0]), health_check=health("HTTP", grace=10, http={"port": port[0], "path": "/200"}))
     add("web-redirect", web(port[1]), health_check=health("HTTP", grace=10, http={"port": port[1], "path": "/302", "scheme": "http"}))
-    add("web-500", web(port[2]), health_check=health("HTTP", failures=3, grace=10, http={"port": port[2], "path": "/404"}), check=check_info("HTTP", http={"port": port[2], "path": "/404"}))
+    add("web-500", web(port[2]), health_check=health("HTTP", failures=3, grace=3, http={"port": port[2], "path": "/404"}), check=check_info("HTTP", http={"port": port[2], "path": "/404"}))
     add("tcp", web(port[3]), health_check=health("TCP", grace=10, tcp={"port": port[3]}), check=check_info("TCP", tcp={"port": port[3]}))
     add("tcp-closed", check=check_info("TCP", tcp={"port": 1}))
     add("http-closed", check=check_info("HTTP", http={"port": 1, "path": "/"}))
@@ -159,9 +159,9 @@ def _():
     kill("stubborn-longer", **grace(0.5))
     kill("stubborn-longer", **grace(600))
     for id in ("stubborn", "stubborn-call", "stubborn-shorter", "stubborn-longer"):
-        s = ended(id, 10)
+        s = ended(id)
         equal((s[-1]["state"], s[-1]["message"]), ("TASK_KILLED", "Command terminated with signal Killed"), id)
-    check(0.4 < time.monotonic() - t0 < 5, f"took {time.monotonic() - t0:.1f} s")
+    check(0.4 < time.monotonic() - t0 < 30, f"took {time.monotonic() - t0:.1f} s")
 
 
 @case("command task KILL reaches processes in sessions of their own, when the command itself has ended too")

@@ -150,7 +150,7 @@ class Executor:
         r = self.call("UPDATE", update={"status": self.status(task, state, **more)})
         equal((r.status, r.body), (202, b""), "answer to UPDATE")
 
-    def next(self, *types, seconds=10):
+    def next(self, *types, seconds=30):
         """The next event, which must be of one of these types."""
         e = self.stream.next(seconds)
         check(e and e["type"] in types, f"{e} where {types} was expected")
