@@ -163,6 +163,19 @@ bool access_guards_file(void *arg, const char *path, const char *real)
     return access_may(s, ACL_ACCESS_SANDBOXES, e != NULL ? agent_executor_user(e) : (struct str){ NULL, 0 });
 }
 
+struct str access_run_denied(const struct shell *s, const struct agent_event *ev, struct arena *arena)
+{
+    const struct framework_info *f = ev->u.run.framework;
+
+    for (size_t i = 0; s->access.acls != NULL && i < ev->u.run.task_count; i++) {
+        const struct task_info *t = ev->u.run.tasks[i];
+        struct str user = agent_run_user(t, ev->u.run.executor, f);
+        if (!acls_allow(s->access.acls, ACL_RUN_TASKS, str_of(f->principal), user))
+            return arena_fmt(arena, "Task '%.*s' is not authorized to launch as user '%.*s'", STR_ARG(t->id.s), STR_ARG(user));
+    }
+    return (struct str){ NULL, 0 };
+}
+
 bool access_is_executor(const struct shell *s, const struct agent_executor *e)
 {
     const struct access_who *who = &s->access.who;

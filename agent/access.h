@@ -47,6 +47,8 @@ bool access_may(const struct shell *s, enum acl_action action, struct str object
 bool access_may_container(const struct shell *s, const struct access_who *who, enum acl_action action, struct str container_id);
 /* For files_set_guard: access_sandboxes and access_mesos_logs. arg: the shell. */
 bool access_guards_file(void *arg, const char *path, const char *real);
+/* run_tasks: why a launch may not be; empty: it may. ev is an AGENT_EV_RUN. */
+struct str access_run_denied(const struct shell *s, const struct agent_event *ev, struct arena *arena);
 /* The caller is the executor that it says to be, as far as tokens are asked for. */
 bool access_is_executor(const struct shell *s, const struct agent_executor *e);
 /* Appends the token of an executor; nothing when there is no key. */

@@ -54,6 +54,8 @@ static bool on_message(void *ctx, const struct msg_in *m)
         log_warn("message_dropped", "from=" LOG_Q " error=" LOG_Q, LOG_QARG(str_of(from)), LOG_QARG(str_of(err.msg)));
         return true;
     }
+    if (ev.type == AGENT_EV_RUN)
+        ev.u.run.denied = access_run_denied(s, &ev, &arena);
     shell_step(s, &ev);
     agent_event_done(&ev);
     return true;

@@ -218,6 +218,7 @@ struct agent_event {
             size_t task_count;
             bool group;
             bool launch_executor_set, launch_executor;
+            struct str denied;             /* why it may not run as its user; empty: it may */
             const struct uuid *resource_version; /* NULL: not given */
         } run;
         struct {

@@ -12,16 +12,22 @@ struct launch {
 };
 
 /* Every task of the launch is refused. told: the master also learns that there is no such executor. */
-static void refuse(struct agent *a, const struct launch *l, enum task_reason reason, struct str message, bool told)
+static void refuse_as(struct agent *a, const struct launch *l, enum task_state state, enum task_reason reason, struct str message,
+                      bool told)
 {
     struct agent_framework *f = l->framework;
     bool aware = framework_info_can(f->info, FRAMEWORK_CAP_PARTITION_AWARE);
 
     for (size_t i = 0; i < l->ev->u.run.task_count; i++)
-        agent_update_make(a, f->info->id, aware, NULL, l->ev->u.run.tasks[i]->id, TASK_DROPPED, reason, message, NULL);
+        agent_update_make(a, f->info->id, aware, NULL, l->ev->u.run.tasks[i]->id, state, reason, message, NULL);
     if (told && l->wants_executor)
         agent_do_exited(a, f, arena_str(&a->scratch, l->ev->u.run.executor->id.s), -1);
     agent_framework_remove_if_idle(a, f);
+}
+
+static void refuse(struct agent *a, const struct launch *l, enum task_reason reason, struct str message, bool told)
+{
+    refuse_as(a, l, TASK_DROPPED, reason, message, told);
 }
 
 static bool has_limit(const struct launch *l, struct name *name)
@@ -64,6 +70,11 @@ static bool admit(struct agent *a, const struct launch *l)
     if (has_limit(l, NAME_MEM) && !a->config.enforces_mem) {
         refuse(a, l, REASON_GC_ERROR, STR("Memory limits can only be set on tasks launched in Mesos containers with "
                                           "cgroups memory isolation enabled (--isolation=cgroups/mem)"), false);
+        return false;
+    }
+    if (l->ev->u.run.denied.n != 0) {
+        refuse_as(a, l, TASK_ERROR, l->ev->u.run.group ? REASON_TASK_GROUP_UNAUTHORIZED : REASON_TASK_UNAUTHORIZED,
+                  arena_str(&a->scratch, l->ev->u.run.denied), true);
         return false;
     }
     if (!a->id_stored) { /* after a crash this would be another agent, and the task an orphan */

@@ -22,6 +22,15 @@ struct str agent_task_user(const struct agent_task *t)
     return t->executor != NULL ? agent_executor_user(t->executor) : none;
 }
 
+struct str agent_run_user(const struct task_info *t, const struct executor_info *e, const struct framework_info *f)
+{
+    struct str command = wire_field_bytes(blob_str(t->raw), TASK_COMMAND), user = wire_field_bytes(command, COMMAND_USER);
+
+    if (user.n == 0 && e != NULL)
+        user = wire_field_bytes(wire_field_bytes(blob_str(e->raw), EXECUTOR_COMMAND), COMMAND_USER);
+    return user.n != 0 ? user : str_of(f->user);
+}
+
 bool agent_views_framework(const struct agent_views *v, const struct agent_framework *f)
 {
     return acls_allow(v->acls, ACL_VIEW_FRAMEWORKS, v->principal, str_of(f->info->user));

@@ -13,6 +13,8 @@ struct agent_views {
 };
 
 struct str agent_executor_user(const struct agent_executor *e);
+/* Whom a task that is to be launched runs as. */
+struct str agent_run_user(const struct task_info *t, const struct executor_info *e, const struct framework_info *f);
 struct str agent_task_user(const struct agent_task *t);
 bool agent_views_framework(const struct agent_views *v, const struct agent_framework *f);
 bool agent_views_executor(const struct agent_views *v, const struct agent_executor *e); /* false also when its framework is not seen */
