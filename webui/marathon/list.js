@@ -2,8 +2,14 @@
 // Applications, pods and groups: what they are doing, in a list that is filtered, searched and sorted.
 'use strict';
 
+// The queue by id, made once for each answer.
+let queueOf = null, queueIndex = new Map();
+function queued(id) {
+  if (queueOf !== state.queue) { queueOf = state.queue; queueIndex = new Map(queueOf.map(q => [(q.app || q.pod).id, q])); }
+  return queueIndex.get(id);
+}
 function statusOf(app) {
-  const q = state.queue.find(x => x.app && x.app.id === app.id);
+  const q = queued(app.id);
   if (q && q.delay && q.delay.overdue === true) return ['Waiting', 'wait'];
   if (q && q.delay && q.delay.overdue === false) return ['Delayed', 'bad'];
   if ((app.deployments || []).length) return ['Deploying', 'wait'];
@@ -65,17 +71,17 @@ const podStable = p => (p.instances || []).filter(i => i.status === 'STABLE').le
 const podClass = { STABLE: 'good', DEGRADED: 'wait', TERMINAL: 'idle', STAGING: 'wait', PENDING: 'wait' };
 const capital = s => s[0] + s.slice(1).toLowerCase();
 
-// One kind of row: what a column shows and what it sorts by.
-const appRow = a => ({ id: a.id, order: '1' + a.id, name: [h('a', { href: appLink(a.id) }, a.id), isEvery(a) && [' ', h('span', { class: 'chip kind', title: 'one instance on every agent' }, 'every agent')], labels(a)], cpus: a.cpus * a.instances, mem: a.mem * a.instances, status: status(a), statusText: statusOf(a)[0],
-  running: a.tasksRunning || 0, wanted: a.instances, health: healthBar(a), healthy: a.tasksHealthy || 0, menu: appMenu(a) });
-const podRow = p => ({ id: p.id, order: '1' + p.id, name: [h('a', { href: link('pods', p.id) }, p.id), ' ', h('span', { class: 'chip kind' }, 'pod'), labels(p.spec)], cpus: podResources(p, 'cpus') * p.spec.scaling.instances, mem: podResources(p, 'mem') * p.spec.scaling.instances,
-  status: dot(podClass[p.status], capital(p.status)), statusText: p.status, running: podStable(p), wanted: p.spec.scaling.instances,
-  health: healthBar({ tasksHealthy: podStable(p), tasksRunning: (p.instances || []).length, instances: p.spec.scaling.instances }), healthy: podStable(p), menu: podMenu(p) });
+// One kind of row: what a column shows and what it sorts by. Elements are made for the rows that are shown alone.
+const appRow = a => ({ id: a.id, order: '1' + a.id, name: () => [h('a', { href: appLink(a.id) }, a.id), isEvery(a) && [' ', h('span', { class: 'chip kind', title: 'one instance on every agent' }, 'every agent')], labels(a)], cpus: a.cpus * a.instances, mem: a.mem * a.instances, status: () => status(a), statusText: statusOf(a)[0],
+  running: a.tasksRunning || 0, wanted: a.instances, health: () => healthBar(a), healthy: a.tasksHealthy || 0, menu: () => appMenu(a) });
+const podRow = p => ({ id: p.id, order: '1' + p.id, name: () => [h('a', { href: link('pods', p.id) }, p.id), ' ', h('span', { class: 'chip kind' }, 'pod'), labels(p.spec)], cpus: podResources(p, 'cpus') * p.spec.scaling.instances, mem: podResources(p, 'mem') * p.spec.scaling.instances,
+  status: () => dot(podClass[p.status], capital(p.status)), statusText: p.status, running: podStable(p), wanted: p.spec.scaling.instances,
+  health: () => healthBar({ tasksHealthy: podStable(p), tasksRunning: (p.instances || []).length, instances: p.spec.scaling.instances }), healthy: podStable(p), menu: () => podMenu(p) });
 function groupRow(g) {
   const inside = apps(g), sum = f => inside.reduce((n, a) => n + (f(a) || 0), 0), p = pods(g);
   const total = { instances: sum(a => a.instances), tasksRunning: sum(a => a.tasksRunning), tasksHealthy: sum(a => a.tasksHealthy), tasksUnhealthy: sum(a => a.tasksUnhealthy), tasksStaged: sum(a => a.tasksStaged) };
-  return { id: g.id, order: '0' + g.id, name: [h('a', { href: link('group', g.id) }, '▸ ' + g.id), h('span', { class: 'soft' }, ` ${inside.length} app${inside.length === 1 ? '' : 's'}${p.length ? `, ${p.length} pods` : ''}`)],
-    cpus: sum(a => a.cpus * a.instances), mem: sum(a => a.mem * a.instances), status: '', statusText: '', running: total.tasksRunning, wanted: total.instances, health: healthBar(total), healthy: total.tasksHealthy, menu: groupMenu(g) };
+  return { id: g.id, order: '0' + g.id, name: () => [h('a', { href: link('group', g.id) }, '▸ ' + g.id), h('span', { class: 'soft' }, ` ${inside.length} app${inside.length === 1 ? '' : 's'}${p.length ? `, ${p.length} pods` : ''}`)],
+    cpus: sum(a => a.cpus * a.instances), mem: sum(a => a.mem * a.instances), status: () => '', statusText: '', running: total.tasksRunning, wanted: total.instances, health: () => healthBar(total), healthy: total.tasksHealthy, menu: () => groupMenu(g) };
 }
 
 const crumbs = (id, last) => [h('a', { href: '#/apps' }, 'Applications'), id.split('/').filter(Boolean).map((c, i, all) => [' › ', last && i === all.length - 1 ? c : h('a', { href: link('group', '/' + all.slice(0, i + 1).join('/')) }, c)])];
@@ -88,7 +94,7 @@ function appsPage(group, query) {
     h('input', { type: 'search', id: 'search', 'aria-label': 'Search', placeholder: 'Search all groups (s)', value: query.get('filterText') || '', oninput: e => setQuery({ filterText: e.target.value }) }),
     h('button', { onclick: () => dialogs.group(group) }, 'Create group'), h('button', { class: 'primary', onclick: () => appDialog() }, 'Create application')),
   h('div', { class: 'split' }, sidebar(all, query), h('div', {}, table('apps', [
-    ['Name', r => r.name, r => r.order], ['CPU', r => amount(r.cpus), r => r.cpus, 'num'], ['Memory', r => mib(r.mem), r => r.mem, 'num'], ['Status', r => r.status, r => r.statusText],
-    ['Running', r => `${r.running} of ${r.wanted}`, r => r.running, 'num'], ['Health', r => r.health, r => r.healthy], ['', r => r.menu, null, 'end'],
+    ['Name', r => r.name(), r => r.order], ['CPU', r => amount(r.cpus), r => r.cpus, 'num'], ['Memory', r => mib(r.mem), r => r.mem, 'num'], ['Status', r => r.status(), r => r.statusText],
+    ['Running', r => `${r.running} of ${r.wanted}`, r => r.running, 'num'], ['Health', r => r.health(), r => r.healthy], ['', r => r.menu(), null, 'end'],
   ], rows, flat ? 'Nothing matches.' : ['No applications here. ', h('button', { class: 'primary', onclick: () => appDialog() }, 'Create the first one')])))];
 }
