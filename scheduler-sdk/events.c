@@ -20,7 +20,8 @@ static bool on_subscribed(struct stoa_scheduler *s, struct stoa_subscribed *e, s
     e->master = s->session.address;
     if (!seconds_to_ns(e->heartbeat_interval_seconds, &ret->heartbeat_ns))
         ret->heartbeat_ns = 0;
-    s->subscribed_now = e;
+    s->subscribed = *e; /* the event is gone when the session has decided */
+    s->subscribed_now = &s->subscribed;
     return true;
 }
 

@@ -100,6 +100,7 @@ struct stoa_scheduler {
     char record_text[300];                        /* what is wrong with the last record */
     struct sbuf event_bytes;                      /* of a JSON event */
     struct arena arena;                           /* of the event that is being delivered */
+    struct stoa_subscribed subscribed;            /* the latest; its texts live as long as its record */
     const struct stoa_subscribed *subscribed_now; /* during the step that takes SUBSCRIBED */
 
     struct sdk_call *calls; /* not answered yet */
