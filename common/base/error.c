@@ -53,21 +53,37 @@ static enum err_code code_of_errno(int e)
     }
 }
 
+/* msg, ": ", reason. What is too long loses its middle: the end says why. */
+static void add_reason(struct error *err, const char *reason)
+{
+    enum { END = 100 };
+    char all[2 * sizeof err->msg + 128];
+    size_t n = (size_t)snprintf(all, sizeof all, "%s: %s", err->msg, reason);
+
+    if (n >= sizeof all)
+        n = sizeof all - 1;
+    if (n >= sizeof err->msg) {
+        size_t begin = sizeof err->msg - END - 4;
+        memmove(all + begin + 3, all + n - END, END + 1);
+        memcpy(all + begin, "...", 3);
+        n = begin + 3 + END;
+    }
+    memcpy(err->msg, all, n + 1);
+}
+
 int error_set_errno(struct error *err, int sys_errno, const char *fmt, ...)
 {
     enum err_code code = code_of_errno(sys_errno);
 
     if (err != NULL) {
         va_list ap;
-        size_t n;
 
         err->code = code;
         err->sys_errno = sys_errno;
         va_start(ap, fmt);
         (void)vsnprintf(err->msg, sizeof err->msg, fmt, ap);
         va_end(ap);
-        n = strlen(err->msg);
-        (void)snprintf(err->msg + n, sizeof err->msg - n, ": %s", strerror(sys_errno));
+        add_reason(err, strerror(sys_errno));
     }
     return -(int)code;
 }
@@ -76,7 +92,6 @@ int error_wrap(struct error *err, const char *fmt, ...)
 {
     char old[sizeof err->msg];
     va_list ap;
-    size_t n;
 
     if (err == NULL)
         return -(int)ERR_INVALID;
@@ -84,8 +99,7 @@ int error_wrap(struct error *err, const char *fmt, ...)
     va_start(ap, fmt);
     (void)vsnprintf(err->msg, sizeof err->msg, fmt, ap);
     va_end(ap);
-    n = strlen(err->msg);
-    (void)snprintf(err->msg + n, sizeof err->msg - n, ": %s", old);
+    add_reason(err, old);
     return -(int)err->code;
 }
 

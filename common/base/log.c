@@ -7,7 +7,7 @@
 #include "common/base/sbuf.h"
 #include "common/base/time.h"
 
-enum { LINE_MAX_BYTES = 4096, QUOTE_MAX_BYTES = 200, QUOTE_RING = 4 };
+enum { LINE_MAX_BYTES = 4096, QUOTE_MAX_BYTES = 256 /* a struct error whole */, QUOTE_RING = 4 };
 
 /* The log is the one piece of process-wide state: there is one standard error. */
 static enum log_level max_level = LOG_INFO;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -195,4 +196,23 @@ TEST("the same seed gives the same numbers")
 TEST("outside text is quoted for the log")
 {
     CHECK_CSTR(log_quote(STR("a\"b\n")), "\"a\\\"b\\x0a\"");
+}
+
+TEST("an error that is too long loses its middle: what it was about and why it happened stay")
+{
+    struct error err;
+    char path[400];
+
+    memset(path, 'p', sizeof path - 1);
+    path[sizeof path - 1] = '\0';
+    (void)error_set_errno(&err, ENOSPC, "write /%s", path);
+    CHECK_INT(strlen(err.msg), sizeof err.msg - 1);
+    CHECK(str_starts(str_of(err.msg), STR("write /ppp")));
+    CHECK(str_ends(str_of(err.msg), STR("ppp: No space left on device")));
+    (void)error_wrap(&err, "task %s", path);
+    CHECK(str_starts(str_of(err.msg), STR("task ppp")));
+    CHECK(strstr(err.msg, "...") != NULL);
+    CHECK(str_ends(str_of(err.msg), STR("ppp: No space left on device")));
+    (void)error_set_errno(&err, ENOSPC, "write x");
+    CHECK_CSTR(err.msg, "write x: No space left on device");
 }
