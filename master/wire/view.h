@@ -64,6 +64,9 @@ void view_state_summary(const struct view *v, struct sbuf *b);
 void view_slaves(const struct view *v, const struct view_query *q, struct sbuf *b);
 void view_frameworks(const struct view *v, const struct view_query *q, struct sbuf *b);
 void view_tasks(const struct view *v, const struct view_query *q, struct sbuf *b);
+/* --roles and the default role, else those that the allocator knows; by name. Given back with view_known_roles_done. */
+size_t view_known_roles(const struct view *v, struct name ***ret);
+void view_known_roles_done(struct name **roles, size_t n);
 void view_roles(const struct view *v, struct sbuf *b);
 void view_weights(const struct view *v, struct sbuf *b);
 void view_quota(const struct view *v, struct sbuf *b);

@@ -80,11 +80,52 @@ static void write_role(struct jsonw *w, const struct master *m, struct name *rol
     allocator_role_view_done(&r);
 }
 
+static int by_name(const void *x, const void *y)
+{
+    return name_cmp(*(struct name *const *)x, *(struct name *const *)y);
+}
+
+size_t view_known_roles(const struct view *v, struct name ***ret)
+{
+    struct str rest = v->m->config.roles_whitelist, one;
+    struct name **roles = NULL;
+    size_t n = 0, cap = 0, kept = 0;
+
+    if (rest.n == 0) {
+        n = allocator_roles(v->m->allocator, ret);
+        for (size_t i = 0; i < n; i++)
+            (void)name_ref((*ret)[i]);
+        return n;
+    }
+    for (bool more = true; more;) {
+        more = str_cut(&rest, ',', &one);
+        ARRAY_ROOM(roles, n, cap);
+        roles[n++] = name_of(str_trim(one));
+    }
+    ARRAY_ROOM(roles, n, cap);
+    roles[n++] = name_of(STR("*")); /* is always taken */
+    qsort(roles, n, sizeof *roles, by_name);
+    for (size_t i = 0; i < n; i++)
+        if (name_str(roles[i]).n == 0 || (kept > 0 && roles[i] == roles[kept - 1]))
+            name_unref(roles[i]);
+        else
+            roles[kept++] = roles[i];
+    *ret = roles;
+    return kept;
+}
+
+void view_known_roles_done(struct name **roles, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        name_unref(roles[i]);
+    free(roles);
+}
+
 void view_roles(const struct view *v, struct sbuf *b)
 {
     struct jsonw w = JSONW(b);
     struct name **roles;
-    size_t n = allocator_roles(v->m->allocator, &roles);
+    size_t n = view_known_roles(v, &roles);
 
     jsonw_open(&w);
     jsonw_key_array(&w, "roles");
@@ -93,7 +134,7 @@ void view_roles(const struct view *v, struct sbuf *b)
             write_role(&w, v->m, roles[i]);
     jsonw_array_close(&w);
     jsonw_close(&w);
-    free(roles);
+    view_known_roles_done(roles, n);
 }
 
 static int by_role(const void *a, const void *b)

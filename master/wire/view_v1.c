@@ -204,7 +204,7 @@ static void put_get_roles(struct sbuf *b, const struct view *v)
 {
     const struct master *m = v->m;
     struct name **roles;
-    size_t n = allocator_roles(m->allocator, &roles);
+    size_t n = view_known_roles(v, &roles);
 
     for (size_t i = 0; i < n; i++) {
         struct alloc_role_view r;
@@ -229,7 +229,7 @@ static void put_get_roles(struct sbuf *b, const struct view *v)
         allocator_role_view_done(&r);
         wire_close(b, mark);
     }
-    free(roles);
+    view_known_roles_done(roles, n);
 }
 
 static int by_role(const void *a, const void *b)

@@ -287,7 +287,7 @@ struct alloc_role_view {
 };
 
 void allocator_role_view_done(struct alloc_role_view *v);
-/* Roles that a framework subscribes to, that hold or reserve something, or that have a quota or weight; by
+/* Roles that a framework subscribes to, that hold or reserve something, or that have a quota or weight, and their ancestors; by
  * name. The array is the caller's (free), the names are borrowed. */
 size_t allocator_roles(const struct allocator *a, struct name ***ret_roles);
 /* false when the role is not among them: *ret is then empty with the default weight. */

@@ -104,14 +104,22 @@ static int by_name(const void *x, const void *y)
 
 size_t allocator_roles(const struct allocator *a, struct name ***ret_roles)
 {
-    size_t n = 0;
+    struct name **v = NULL;
+    size_t n = 0, cap = 0, kept = 0;
 
-    *ret_roles = xcalloc(HASH_COUNT(a->roles) + 1, sizeof **ret_roles);
     for (const struct alloc_role *r = a->roles; r != NULL; r = r->hh.next)
         if (is_listed(r))
-            (*ret_roles)[n++] = r->name;
-    qsort(*ret_roles, n, sizeof **ret_roles, by_name);
-    return n;
+            for (const struct alloc_role *up = r; up != NULL && up->parent != NULL; up = up->parent) { /* and its ancestors */
+                ARRAY_ROOM(v, n, cap);
+                v[n++] = up->name;
+            }
+    if (n != 0)
+        qsort(v, n, sizeof *v, by_name);
+    for (size_t i = 0; i < n; i++)
+        if (kept == 0 || v[i] != v[kept - 1])
+            v[kept++] = v[i];
+    *ret_roles = v;
+    return kept;
 }
 
 void allocator_role_view_done(struct alloc_role_view *v)
