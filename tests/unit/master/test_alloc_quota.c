@@ -179,7 +179,7 @@ TEST("the wait after a failover ends after ten minutes, and there is none withou
     cluster_done(&c);
 }
 
-TEST("roles that hold, reserve, subscribe or have quota or weight are listed")
+TEST("roles that hold, reserve, subscribe or have quota or weight are listed, with their ancestors")
 {
     struct cluster c = cluster_new();
     struct name **roles;
@@ -191,16 +191,17 @@ TEST("roles that hold, reserve, subscribe or have quota or weight are listed")
     (void)framework(&c, "f1", "s/t");
     (void)agent(&c, "a1", "cpus(r):1;cpus:1;mem:64");
     (void)run(&c);
-    REQUIRE(allocator_roles(c.a, &roles) == 4);
+    REQUIRE(allocator_roles(c.a, &roles) == 5);
     CHECK_CSTR(roles[0]->text, "q");
     CHECK_CSTR(roles[1]->text, "r");
-    CHECK_CSTR(roles[2]->text, "s/t");
-    CHECK_CSTR(roles[3]->text, "w");
+    CHECK_CSTR(roles[2]->text, "s");
+    CHECK_CSTR(roles[3]->text, "s/t");
+    CHECK_CSTR(roles[4]->text, "w");
     CHECK(allocator_role_view(c.a, roles[1], &v) && quantities_get(&v.reserved, NAME_CPUS) == 1000 &&
           !v.tracked);
     CHECK_INT(quantities_get(&v.consumed, NAME_CPUS), 1000);
     allocator_role_view_done(&v);
-    CHECK(allocator_role_view(c.a, roles[3], &v) && v.weight > 2.4 && v.weight < 2.6);
+    CHECK(allocator_role_view(c.a, roles[4], &v) && v.weight > 2.4 && v.weight < 2.6);
     allocator_role_view_done(&v);
     free(roles);
     allocator_totals(c.a, &total, &used);
