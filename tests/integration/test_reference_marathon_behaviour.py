@@ -341,7 +341,7 @@ def _():
 @case("constraint hostname UNIQUE: the second instance waits, and the queue says for what")
 def _():
     create("/uniq", instances=2, constraints=[["hostname", "UNIQUE"]])
-    item = wait_for("it waits", lambda: next((i for i in call("GET", "/v2/queue").json["queue"] if i["app"]["id"] == "/uniq" and i["processedOffersSummary"]["rejectSummaryLaunchAttempt"][1]["declined"]), None))
+    item = wait_for("it waits", lambda: next((i for i in call("GET", "/v2/queue").json["queue"] if i["app"]["id"] == "/uniq" and i["count"] == 1 and i["processedOffersSummary"]["rejectSummaryLaunchAttempt"][1]["declined"]), None))
     funnel = item["processedOffersSummary"]["rejectSummaryLaunchAttempt"]
     equal([f["reason"] for f in funnel], ["UnfulfilledRole", "UnfulfilledConstraint", "NoCorrespondingReservationFound", "AgentMaintenance", "InsufficientCpus", "InsufficientMemory", "InsufficientDisk", "InsufficientGpus", "InsufficientPorts", "DeclinedScarceResources"], "the order")
     for before, after in zip(funnel, funnel[1:]):
