@@ -272,4 +272,4 @@ def _():
             os.rmdir(d)
 
 
-main()
+main(needed=1)
