@@ -17,6 +17,7 @@ static uint32_t slot_take(struct allocator *a)
         mask_agents_room(a);
     }
     a->agent_gens[a->agent_slots] = 0;
+    mask_agent_new(a, a->agent_slots);
     return a->agent_slots++;
 }
 

@@ -402,6 +402,7 @@ size_t filter_bytes(const struct allocator *a);
 /* mask.c */
 void mask_clients_room(struct allocator *a); /* after client_slots grew */
 void mask_agents_room(struct allocator *a);  /* after agent_cap grew */
+void mask_agent_new(struct allocator *a, uint32_t agent_slot); /* the slot was never used before */
 void mask_agent_reset(struct allocator *a, uint32_t agent_slot);
 void mask_client_cleared(struct allocator *a, uint32_t client_slot);
 void mask_agent_sync(struct allocator *a, uint32_t agent_slot);

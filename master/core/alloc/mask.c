@@ -50,6 +50,12 @@ void mask_agents_room(struct allocator *a)
     a->blocked = xrealloc(a->blocked, (size_t)a->agent_cap * a->mask_cap * 2 + 1, sizeof *a->blocked);
 }
 
+void mask_agent_new(struct allocator *a, uint32_t agent_slot)
+{
+    if (a->mask_cap != 0)
+        memset(mask_filtered(a, agent_slot), 0, a->mask_cap * sizeof *a->blocked);
+}
+
 void mask_done(struct allocator *a)
 {
     free(a->blocked);
