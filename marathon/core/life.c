@@ -59,6 +59,8 @@ void marathon_free(struct marathon *m)
     if (m == NULL)
         return;
     m->out = NULL;
+    for (struct slot *s = m->slots; s != NULL; s = s->hh.next) /* takes a timer out of the queue, in which those of others still are */
+        every_free(m, s);
     marathon_free_dead(m);
     jobs_free(m);
     deleted_free(m);
@@ -80,7 +82,6 @@ void marathon_free(struct marathon *m)
         change_free(m, m->changes[i]);
     for (struct slot *s = m->slots, *next; s != NULL; s = next) {
         next = s->hh.next;
-        every_free(m, s);
         HASH_DEL(m->slots, s);
         for (size_t i = 0; i < s->version_count; i++)
             spec_unref(m, s->versions[i]);
