@@ -45,9 +45,18 @@ class Cluster:
         return self.get("/slaves").json["slaves"][0]["id"]
 
     def stop(self):
+        """Tears down the frameworks that are left and waits until no executor of theirs runs: one that outlived its agent would wait
+        for it for a quarter of an hour."""
+        for x in self.get("/frameworks").json["frameworks"]:
+            post(self.port, "/teardown", f"frameworkId={x['id']}", headers=self.headers)
+        live = lambda: [p for a, p in zip(self.agents, self.agent_ports) if a.p.poll() is None]  # one that was marked gone ends by itself
+        wait_for("no executor runs", lambda: not any(f["executors"] for p in live() for f in get(p, "/state").json["frameworks"]))
         for a in self.agents:
             a.stop()
         self.master.stop()
+        for p in self.agent_ports:
+            for d in glob.glob(f"/sys/fs/cgroup/*/stoa_ref_{p}") + glob.glob(f"/sys/fs/cgroup/stoa_ref_{p}"):
+                os.rmdir(d)
 
 
 def events(stream, type, count=1, seconds=20):
