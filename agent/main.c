@@ -569,8 +569,10 @@ static int check_identity(struct shell *s, const struct checkpoint_state *st, bo
         checkpoint_forget_agent(&s->checkpoint);
         return 0;
     }
-    return error_wrap(err, "this agent cannot go on as %.*s; restore the old flags, or remove %s/meta/slaves/latest to "
-                      "start as a new agent (its tasks are lost)", STR_ARG(st->info->id.s), s->work_dir);
+    char why[100]; /* the way out must have room behind it */
+    (void)snprintf(why, sizeof why, "%.99s", err->msg);
+    return error_set(err, err->code, "this agent cannot go on as it was (%s): restore the old flags, or remove %s/meta/slaves/latest to "
+                     "start as a new agent (its tasks are lost)", why, s->work_dir);
 }
 
 static void end_rebooted(struct shell *s, const struct checkpoint_state *st)

@@ -114,11 +114,24 @@ static struct agent_update *stream_append(struct agent_stream *s, struct task_st
     return u;
 }
 
+/* Our own executor leaves a moment after the end of its task was acknowledged. One that does not is held up by what its task
+ * left behind (a fork bomb has all of the container's processor time). */
+static void watch_leaving(struct agent *a, const struct agent_stream *s, const struct agent_update *u)
+{
+    struct agent_executor *e = stream_executor(a, s);
+
+    if (e != NULL && e->generated && e->state == EXECUTOR_RUNNING && task_state_is_terminal(u->status->state) &&
+        e->destroy_at.ns == MONO_NEVER.ns)
+        e->destroy_at = mono_add(a->now, AGENT_KILL_MARGIN_NS);
+}
+
 static void update_is_stored(struct agent *a, struct agent_stream *s, struct agent_update *u)
 {
     u->stored = true;
-    if (u->ack_executor)
+    if (u->ack_executor) {
         executor_ack(a, s, &u->status->uuid);
+        watch_leaving(a, s, u);
+    }
     u->ack_executor = false;
     if (u == s->head)
         stream_send(a, s);

@@ -36,6 +36,7 @@ def _():
     global dev
     client = program()
     dev = Dev()
+    wait_for("marathon has subscribed", lambda: get(dev.marathon, "/v2/info").json.get("frameworkId"), 60)
     r = subprocess.run([client, f"http://127.0.0.1:{dev.marathon}", STOA], capture_output=True, text=True, timeout=240, cwd=scratch())
     out.extend(json.loads(l) for l in r.stdout.split("\n") if l.startswith("{"))
     equal(of("failed"), [], f"failed steps; {r.stderr[-500:]}")

@@ -503,6 +503,16 @@ TEST("ShutdownFramework ends executors without updates and forgets what was unde
 
 /* --- kills --- */
 
+TEST("an executor of ours that stays when the end of its task was acknowledged is destroyed")
+{
+    struct scene *s = running_command(RUN_COMMAND("t1"));
+
+    (void)scene_update(s, "t1", "t1", "TASK_FINISHED", 'b');
+    CHECK(!str_contains(scene_after(s, 9900), STR("destroy_container")));
+    CHECK(str_contains(scene_after(s, 200), STR("destroy_container t1\n")));
+    scene_free(s);
+}
+
 TEST("a kill of a running task goes to its executor with the policy of the call")
 {
     struct scene *s = running_command(RUN_COMMAND("t1"));
@@ -558,6 +568,8 @@ TEST("a command executor that ends its task in time keeps its container")
 
     (void)scene_message(s, "KillTaskMessage", "{'framework_id':{'value':'F0'},'task_id':{'value':'t1'}}");
     (void)scene_update(s, "t1", "t1", "TASK_KILLED", 'k');
+    CHECK(!str_contains(scene_after(s, 9900), STR("destroy")));
+    CHECK(!str_contains(scene_exited(s, "t1", 0, REASON_NONE, NULL), STR("update")));
     CHECK(!str_contains(scene_after(s, 20000), STR("destroy")));
     scene_free(s);
 }
