@@ -501,6 +501,30 @@ TEST("ShutdownFramework ends executors without updates and forgets what was unde
     scene_free(s);
 }
 
+/* --- messages that cannot be --- */
+
+TEST("a message that does not say what it must is refused, and changes nothing")
+{
+    struct scene *s = scene_registered();
+
+    CHECK_TRACE(scene_message(s, "ShutdownExecutorMessage", "{}"), "refused: mesos.internal.ShutdownExecutorMessage: ShutdownExecutor names no executor\n");
+    CHECK_TRACE(scene_message(s, "StatusUpdateAcknowledgementMessage",
+                              "{'slave_id':{'value':'S0'},'framework_id':{'value':'F0'},'task_id':{'value':'t'},'uuid':'YWI='}"),
+                "refused: mesos.internal.StatusUpdateAcknowledgementMessage: acknowledgement with a uuid of 2 bytes\n");
+    CHECK_TRACE(scene_message(s, "RunTaskMessage",
+                              "{'framework':{'user':'u','name':'n','id':{'value':'F0'}},"
+                              "'task':{'name':'t','task_id':{'value':'t'},'agent_id':{'value':'S0'}}}"),
+                "refused: mesos.internal.RunTaskMessage: task t has neither an executor nor a command\n");
+    CHECK_TRACE(scene_message(s, "AcknowledgeOperationStatusMessage", "{'status_uuid':{'value':'YQ=='},'operation_uuid':{'value':'YQ=='}}"),
+                "refused: mesos.internal.AcknowledgeOperationStatusMessage: AcknowledgeOperationStatus with a uuid that has not 16 bytes\n");
+    CHECK_TRACE(scene_message(s, "ApplyOperationMessage",
+                              "{'operation_info':{'type':'RESERVE','reserve':{'resources':[]}},'operation_uuid':{'value':'YQ=='},"
+                              "'resource_version_uuid':{'uuid':{'value':'YQ=='}}}"),
+                "refused: mesos.internal.ApplyOperationMessage: ApplyOperation with a uuid of 1 bytes\n");
+    CHECK(s->agent->frameworks == NULL);
+    scene_free(s);
+}
+
 /* --- kills --- */
 
 TEST("an executor of ours that stays when the end of its task was acknowledged is destroyed")
