@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "agent/images/store.h"
 #include "common/base/alloc.h"
 #include "common/base/cleanup.h"
+#include "common/io/helper.h"
 
 struct images_wait {
     struct images *im;
@@ -240,23 +240,7 @@ static int spawn_helper(struct pull *p, int in, int out, struct error *err)
 {
     char name[] = "stoa-image", what[] = "pull";
     char *argv[] = { name, what, p->ref.canonical, NULL };
-    posix_spawn_file_actions_t fa;
-    posix_spawnattr_t attr;
-    sigset_t none;
-    (void)sigemptyset(&none);
-    (void)posix_spawnattr_init(&attr);
-    (void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
-    (void)posix_spawnattr_setsigmask(&attr, &none);
-    (void)posix_spawn_file_actions_init(&fa);
-    (void)posix_spawn_file_actions_adddup2(&fa, in, 0);
-    (void)posix_spawn_file_actions_adddup2(&fa, out, 1);
-    (void)posix_spawn_file_actions_addopen(&fa, 2, "/dev/null", O_WRONLY, 0);
-    int e = posix_spawn(&p->pid, p->im->helper, &fa, &attr, argv, environ);
-    (void)posix_spawn_file_actions_destroy(&fa);
-    (void)posix_spawnattr_destroy(&attr);
-    if (e != 0)
-        p->pid = 0;
-    return e == 0 ? 0 : error_set_errno(err, e, "%s (is --launcher_dir right?)", p->im->helper);
+    return helper_spawn(p->im->helper, argv, in, out, -1, &p->pid, err);
 }
 
 static int start(struct pull *p, struct error *err)

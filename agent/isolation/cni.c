@@ -17,7 +17,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +30,7 @@
 #include "common/base/alloc.h"
 #include "common/base/cleanup.h"
 #include "common/io/fs.h"
+#include "common/io/helper.h"
 #include "common/wire/guard.h"
 #include "common/wire/json.h"
 #include "proto/mesos_v1.pb-c.h"
@@ -481,22 +481,9 @@ static int job_spawn(struct cni_job *j, struct error *err)
     j->out = memfd_create("stoa-network", MFD_CLOEXEC);
     if (j->out < 0)
         return error_set_errno(err, errno, "memory for what stoa-network says");
-    posix_spawn_file_actions_t fa;
-    posix_spawnattr_t attr;
-    sigset_t none;
-    (void)sigemptyset(&none);
-    (void)posix_spawnattr_init(&attr);
-    (void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
-    (void)posix_spawnattr_setsigmask(&attr, &none);
-    (void)posix_spawn_file_actions_init(&fa);
-    (void)posix_spawn_file_actions_addopen(&fa, 0, "/dev/null", O_RDONLY, 0);
-    (void)posix_spawn_file_actions_adddup2(&fa, j->out, 1);
-    (void)posix_spawn_file_actions_addopen(&fa, 2, "/dev/null", O_WRONLY, 0);
-    int e = posix_spawn(&j->pid, program, &fa, &attr, argv, environ);
-    (void)posix_spawn_file_actions_destroy(&fa);
-    (void)posix_spawnattr_destroy(&attr);
-    if (e != 0)
-        return error_set_errno(err, e, "%s (is --launcher_dir right?)", program);
+    int rc = helper_spawn(program, argv, -1, j->out, -1, &j->pid, err);
+    if (rc != 0)
+        return rc;
     return loop_child(j->iso->loop, j->pid, on_job_end, j, &j->watch, err);
 }
 

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,6 +11,7 @@
 
 #include "agent/isolation/isolator.h"
 #include "common/base/cleanup.h"
+#include "common/io/helper.h"
 
 static void field(struct sbuf *b, const char *name, const char *value)
 {
@@ -84,22 +84,9 @@ int fetch_start(struct container *c, const struct container_spec *spec, fetch_do
     (void)snprintf(program, sizeof program, "%s/stoa-fetcher", c->iso->o.launcher_dir);
     char name[] = "stoa-fetcher";
     char *argv[] = { name, c->id, NULL };
-    posix_spawn_file_actions_t fa;
-    posix_spawnattr_t attr;
-    sigset_t none;
-    (void)sigemptyset(&none);
-    (void)posix_spawnattr_init(&attr);
-    (void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
-    (void)posix_spawnattr_setsigmask(&attr, &none);
-    (void)posix_spawn_file_actions_init(&fa);
-    (void)posix_spawn_file_actions_adddup2(&fa, in, 0);
-    (void)posix_spawn_file_actions_adddup2(&fa, log, 1);
-    (void)posix_spawn_file_actions_adddup2(&fa, log, 2);
-    int e = posix_spawn(&c->fetch_pid, program, &fa, &attr, argv, environ);
-    (void)posix_spawn_file_actions_destroy(&fa);
-    (void)posix_spawnattr_destroy(&attr);
-    if (e != 0)
-        return error_set_errno(err, e, "%s (is --launcher_dir right?)", program);
+    int rc = helper_spawn(program, argv, in, log, log, &c->fetch_pid, err);
+    if (rc != 0)
+        return rc;
     fetch_done = done;
     return loop_child(c->iso->loop, c->fetch_pid, on_fetcher_end, c, &c->fetch_watch, err);
 }

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -21,6 +20,7 @@
 #include "common/base/alloc.h"
 #include "common/base/cleanup.h"
 #include "common/io/fs.h"
+#include "common/io/helper.h"
 #include "common/io/tree.h"
 
 enum { SPEC_BYTES_MAX = 64 << 20 };
@@ -186,14 +186,9 @@ static int copy_start(struct container *c, struct error *err)
     p->said_fd = pipe_fd[0];
     CLEANUP(fd_close_p) int out = pipe_fd[1];
     (void)snprintf(program, sizeof program, "%s/stoa-image", c->iso->o.launcher_dir);
-    posix_spawn_file_actions_t fa;
-    (void)posix_spawn_file_actions_init(&fa);
-    (void)posix_spawn_file_actions_adddup2(&fa, in, 0);
-    (void)posix_spawn_file_actions_adddup2(&fa, out, 1);
-    int e = posix_spawn(&p->copy_pid, program, &fa, NULL, argv, environ);
-    (void)posix_spawn_file_actions_destroy(&fa);
-    if (e != 0)
-        return error_set_errno(err, e, "%s (is --launcher_dir right?)", program);
+    int rc = helper_spawn(program, argv, in, out, STDERR_FILENO, &p->copy_pid, err);
+    if (rc != 0)
+        return rc;
     return loop_child(c->iso->loop, p->copy_pid, on_copied, c, &p->copy_watch, err);
 }
 
