@@ -40,7 +40,6 @@ void agent_stream_free(struct agent_stream *s);
 void agent_update_free(struct agent_update *u);
 void agent_updates_pause(struct agent *a); /* nothing is sent until agent_updates_resend */
 void agent_updates_forget_framework(struct agent *a, struct str framework_id);
-void agent_updates_forget_task(struct agent *a, struct str framework_id, struct str task_id);
 
 /* --- objects.c --- */
 struct agent_framework *agent_framework_add(struct agent *a, struct framework_info *info, struct str pid);

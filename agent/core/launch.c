@@ -7,7 +7,7 @@
 
 struct launch {
     const struct agent_event *ev;
-    struct agent_framework *framework;
+    struct agent_framework *framework; /* NULL: no room for one more */
     bool wants_executor; /* the master counts on a new executor: it must be told when there will be none */
 };
 
@@ -16,10 +16,13 @@ static void refuse_as(struct agent *a, const struct launch *l, enum task_state s
                       bool told)
 {
     struct agent_framework *f = l->framework;
-    bool aware = framework_info_can(f->info, FRAMEWORK_CAP_PARTITION_AWARE);
+    struct framework_info *info = l->ev->u.run.framework;
+    bool aware = framework_info_can(info, FRAMEWORK_CAP_PARTITION_AWARE);
 
     for (size_t i = 0; i < l->ev->u.run.task_count; i++)
-        agent_update_make(a, f->info->id, aware, NULL, l->ev->u.run.tasks[i]->id, state, reason, message, NULL);
+        agent_update_make(a, info->id, aware, NULL, l->ev->u.run.tasks[i]->id, state, reason, message, NULL);
+    if (f == NULL)
+        return;
     if (told && l->wants_executor)
         agent_do_exited(a, f, arena_str(&a->scratch, l->ev->u.run.executor->id.s), -1);
     agent_framework_remove_if_idle(a, f);
@@ -201,13 +204,16 @@ void agent_on_run(struct agent *a, const struct agent_event *ev)
     }
     l.framework = agent_framework_find(a, info->id.s);
     if (l.framework != NULL && l.framework->state == AGENT_FRAMEWORK_TERMINATING) {
-        agent_note(a, true, "ignoring tasks of framework %s, which is shutting down", l.framework->id);
+        /* Not from the master that ended it, which would have told us no more of it: from the next one, with which the
+         * framework has subscribed anew. Silence would leave its tasks in STAGING for ever. */
+        refuse(a, &l, REASON_FRAMEWORK_REMOVED, STR("The framework is still being shut down on this agent, as the "
+                                                    "master before this one ordered"), true);
         return;
     }
     if (l.framework == NULL) {
         if (HASH_COUNT(a->frameworks) >= AGENT_FRAMEWORKS_MAX) {
-            agent_note(a, true, "ignoring a task of framework %.*s: %d frameworks are here already",
-                       STR_ARG(info->id.s), AGENT_FRAMEWORKS_MAX);
+            refuse(a, &l, REASON_GC_ERROR, agent_text(a, "the agent has %d frameworks, the most it takes",
+                                                      AGENT_FRAMEWORKS_MAX), true);
             return;
         }
         l.framework = agent_framework_add(a, info, ev->u.run.pid);

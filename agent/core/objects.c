@@ -72,8 +72,8 @@ struct agent_framework *agent_framework_add(struct agent *a, struct framework_in
 void agent_framework_remove(struct agent *a, struct agent_framework *f)
 {
     ASSERT(f->executors == NULL);
-    if (f->state == AGENT_FRAMEWORK_TERMINATING)
-        agent_updates_forget_framework(a, str_of(f->id));
+    /* What it had under way was forgotten when it was told to end. What came since, launches of a later master that were
+     * refused, that master waits for: it stays until it is acknowledged, or that master ends the framework too. */
     HASH_DEL(a->frameworks, f);
     agent_do(a, AGENT_DO_GC_FRAMEWORK)->framework = f;
     DL_APPEND(a->completed, f);
@@ -150,8 +150,7 @@ void agent_executor_remove(struct agent *a, struct agent_executor *e)
     struct agent_task *t, *next;
 
     ASSERT(e->state == EXECUTOR_TERMINATED);
-    DL_FOREACH_SAFE(e->order, t, next) { /* of a framework that was shut down */
-        agent_updates_forget_task(a, str_of(f->id), str_of(t->id));
+    DL_FOREACH_SAFE(e->order, t, next) { /* of a framework that was shut down, and of which no updates are kept */
         t->place = AGENT_TASK_TERMINATED;
         agent_task_complete(a, t);
     }

@@ -60,11 +60,3 @@ void agent_updates_forget_framework(struct agent *a, struct str framework_id)
         if (str_is(framework_id, s->framework_id))
             agent_stream_remove(a, s);
 }
-
-void agent_updates_forget_task(struct agent *a, struct str framework_id, struct str task_id)
-{
-    struct agent_stream *s = agent_stream_find(a, framework_id, task_id);
-
-    if (s != NULL)
-        agent_stream_remove(a, s);
-}

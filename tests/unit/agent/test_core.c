@@ -501,6 +501,21 @@ TEST("ShutdownFramework ends executors without updates and forgets what was unde
     scene_free(s);
 }
 
+TEST("a launch for a framework that is being shut down is refused, and that stays until it is acknowledged or the framework ended again")
+{
+    struct scene *s = running_command(RUN_COMMAND("t1"));
+
+    (void)scene_message(s, "ShutdownFrameworkMessage", "{'framework_id':{'value':'F0'}}");
+    CHECK_TRACE(scene_message(s, "RunTaskMessage", RUN_COMMAND("t2")),
+                "update t2 DROPPED FRAMEWORK_REMOVED\nexited_executor t2 -1\n");
+    (void)scene_exited(s, "t1", 0, REASON_NONE, NULL);
+    CHECK(s->agent->frameworks == NULL);
+    CHECK(str_contains(scene_after(s, 10100), STR("update t2 DROPPED FRAMEWORK_REMOVED\n")));
+    (void)scene_message(s, "ShutdownFrameworkMessage", "{'framework_id':{'value':'F0'}}");
+    CHECK(s->agent->streams == NULL);
+    scene_free(s);
+}
+
 /* --- messages that cannot be --- */
 
 TEST("a message that does not say what it must is refused, and changes nothing")
