@@ -431,7 +431,7 @@ static cJSON *nested_id(cJSON *parent)
 
 int exec_main(int argc, char **argv)
 {
-    static const char usage[] = "stoa exec [-i] [-t] TASK COMMAND [ARG...]   (one COMMAND is a line for a shell)";
+    static const char usage[] = "stoa exec [-i] [-t] TASK [--] COMMAND [ARG...]   (one COMMAND is a line for a shell)";
     const char *master = NULL, *input = NULL, *tty = NULL;
     const struct cli_option options[] = {
         { "master", 'm', &master, false, "host:port of the master (STOA_MASTER, 127.0.0.1:5050)" },

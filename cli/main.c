@@ -31,7 +31,7 @@ static const struct command commands[] = {
     { "logs", logs_main, "TASK [-f] [--stderr]", "what a task wrote" },
     { "app", app_main, "create FILE | list | show ID | scale ID N | restart ID | delete ID | deleted | restore ID", "apps of marathon" },
     { "job", job_main, "create FILE | list | show ID | run ID | history ID | kill ID RUN | delete ID", "jobs of marathon: once or by schedule" },
-    { "why", why_main, "APP", "why an app waits, or why its task died" },
+    { "why", why_main, "APP|TASK", "why an app waits, or why a task died" },
     { "frameworks", frameworks_main, "[--all] [--json]", "the frameworks of the cluster" },
     { "teardown", teardown_main, "FRAMEWORK", "end a framework and its tasks" },
     { "drain", drain_main, "AGENT [--grace=DURATION] [--mark-gone] [--wait]", "move an agent's tasks away" },

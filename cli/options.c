@@ -113,6 +113,8 @@ static int parse(int argc, char **argv, const char *usage, const struct cli_opti
         }
         if (argv[i][0] != '-' || argv[i][1] == 0) {
             argv[1 + kept++] = argv[i];
+            if (first_ends && i + 1 < argc && strcmp(argv[i + 1], "--") == 0) /* exec TASK -- COMMAND */
+                i++;
             while (first_ends && ++i < argc)
                 argv[1 + kept++] = argv[i];
             continue;

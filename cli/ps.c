@@ -8,6 +8,7 @@
 
 #include "cli/cli.h"
 #include "cli/json.h"
+#include "cli/sandbox.h"
 #include "common/base/cleanup.h"
 
 /* "12s", "5m", "3h", "2d" since a time in seconds; "-" when unknown. */
@@ -28,13 +29,6 @@ static struct str age(double since, char *buf, size_t size)
     else
         (void)snprintf(buf, size, "%.0fd", s / 86400);
     return str_of(buf);
-}
-
-static bool is_active(const char *state)
-{
-    return strcmp(state, "TASK_STAGING") == 0 || strcmp(state, "TASK_STARTING") == 0 ||
-           strcmp(state, "TASK_RUNNING") == 0 || strcmp(state, "TASK_KILLING") == 0 ||
-           strcmp(state, "TASK_UNREACHABLE") == 0;
 }
 
 static double newest_status(const cJSON *task)
@@ -106,7 +100,7 @@ int ps_main(int argc, char **argv)
     (void)header(&t, names);
     cJSON_ArrayForEach(task, json_get(tasks, "tasks"))
     {
-        if (all != NULL || is_active(json_text(task, "state")))
+        if (all != NULL || task_is_active(task))
             task_row(&t, task, json_get(slaves, "slaves"), json_get(frameworks, "frameworks"));
     }
     cli_table_print(&t);

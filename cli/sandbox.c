@@ -10,11 +10,21 @@
 
 enum { READ_BYTES = 65536, SHOWN_MAX = 3 };
 
+bool task_is_active(const cJSON *task)
+{
+    static const char *const states[] = { "TASK_STAGING", "TASK_STARTING", "TASK_RUNNING", "TASK_KILLING", "TASK_UNREACHABLE" };
+
+    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++)
+        if (strcmp(json_text(task, "state"), states[i]) == 0)
+            return true;
+    return false;
+}
+
 const cJSON *task_find(const cJSON *tasks, const char *id, struct error *err)
 {
     CLEANUP(sbuf_done_p) struct sbuf names = SBUF_INIT(2000);
-    const cJSON *t, *found = json_find(tasks, "id", id);
-    unsigned count = 0;
+    const cJSON *t, *found = json_find(tasks, "id", id), *active = NULL;
+    unsigned count = 0, active_count = 0;
 
     if (found != NULL)
         return found;
@@ -25,11 +35,15 @@ const cJSON *task_find(const cJSON *tasks, const char *id, struct error *err)
         if (!str_contains(have, str_of(id)))
             continue;
         found = t;
+        if (task_is_active(t) && active_count++ == 0)
+            active = t;
         if (count++ < SHOWN_MAX)
             sbuf_fmt(&names, "%s%.*s", count > 1 ? ", " : "", STR_ARG(have));
     }
     if (count == 1)
         return found;
+    if (active_count == 1)
+        return active;
     if (count == 0)
         (void)error_set(err, ERR_NOT_FOUND, "there is no task \"%s\"; `stoa ps --all` lists the tasks", id);
     else
@@ -121,5 +135,3 @@ int sandbox_read(const struct sandbox *s, const char *file, int64_t *offset, FIL
     *offset += (int64_t)n;
     return (int)(n > INT32_MAX ? INT32_MAX : n);
 }
-
-/* As sandbox_read, but one JSON object a line for each piece. */

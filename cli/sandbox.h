@@ -3,6 +3,7 @@
 #ifndef STOA_CLI_SANDBOX_H
 #define STOA_CLI_SANDBOX_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -17,7 +18,10 @@ struct sandbox {
     char state[32];  /* of the task when it was looked up */
 };
 
-/* The task whose id is, or contains, the given text; NULL with an error when none or several fit. */
+/* Whether the task has not ended yet, as far as the master knows. */
+bool task_is_active(const cJSON *task);
+/* The task whose id is, or contains, the given text; of several the only one that has not ended. NULL with an error when
+ * none or several fit. */
 const cJSON *task_find(const cJSON *tasks, const char *id, struct error *err);
 /* The id of the task's container as its newest status that names one has it; NULL when none does. */
 const cJSON *task_container(const cJSON *task);

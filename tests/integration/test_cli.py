@@ -263,6 +263,7 @@ def _():
     equal((r.returncode, r.stdout, r.stderr), (7, "out\n", "err\n"), "exec")
     equal(dev.cli("exec", task, "kill -9 $$", ok=False).returncode, 137, "exit code of a killed command")
     equal(run("exec", task, "true"), "", "output of true")
+    equal(run("exec", task, "--", "/bin/echo", "--", "x"), "-- x\n", "the command after two dashes")
     equal(len(run("exec", task, "head -c 3000000 /dev/zero | tr '\\0' x")), 3000000, "a long output")
 
 
@@ -346,6 +347,30 @@ def _():
         r = subprocess.run([STOA, "exec", "-i", task, "cat"], env={**os.environ, **dev.env}, stdin=f, capture_output=True, timeout=60)
     equal((r.returncode, r.stdout == data), (0, True), f"a file ({len(r.stdout)} bytes; {r.stderr[-200:]})")
     equal(run("exec", "-i", task, "wc -c", stdin=""), "0\n", "no input")
+
+
+@case("why tells the life of any task; a part of its id will do when one task with it is alive")
+def _():
+    task = sleeper()
+    says = run("why", task)
+    check(says.startswith(f"{task}: RUNNING\n") and "RUNNING, said by EXECUTOR" in says, says)
+    post(dev.marathon, "/v2/apps", {"id": "/dies", "cmd": "echo last words; exit 3", "cpus": 0.1, "mem": 32, "instances": 1, "backoffSeconds": 100})
+    dead = wait_for("it died", lambda: [t["id"] for t in get(dev.master, "/tasks").json["tasks"] if t["id"].startswith("dies.") and t["state"] == "TASK_FAILED"])[0]
+    says = run("why", dead)
+    check(f"{dead}: FAILED" in says and "FAILED, said by EXECUTOR: Command exited with status 3" in says, says)
+    equal(json.loads(run("why", "--json", dead))["task_id"]["value"], dead, "the task as the master has it")
+    check("Command exited with status 3" in run("why", "dies"), "an app goes before a task")
+    equal(run("logs", dead), "last words\n", "its output")
+    fails('"nobody" is no app', "why", "nobody", status=1)
+    fails("does not exist", "why", "/nobody", status=1)
+    fails("usage: stoa why APP|TASK", "why", status=2)
+    dev.delete("/dies")
+    dev.deploy({"id": "/again", "cmd": "sleep 1000", "cpus": 0.1, "mem": 32, "instances": 1})
+    old = dev.app("/again")["tasks"][0]["id"]
+    run("app", "restart", "/again")
+    new = wait_for("it is replaced", lambda: [t["id"] for t in dev.app("/again")["tasks"] if t["id"] != old and t["state"] == "TASK_RUNNING"] if len(dev.app("/again")["tasks"]) == 1 else None)[0]
+    check(run("why", "again.instance").startswith(f"{new}: RUNNING"), "the one that is alive")
+    dev.delete("/again")
 
 
 @case("exec -t gives the command a terminal of the right size")
