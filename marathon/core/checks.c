@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Health and readiness checks of running instances. The core says when to probe what; the shell asks and
- * reports. Checks that the executor runs arrive with status updates. At most checks_max probes are in flight;
- * further due ones wait in order. Source: marathon-behaviour §7, §3 (readiness). */
-#include <stdio.h>
-
+/* When health and readiness checks of running instances are made. The core says what to probe; the shell asks and
+ * reports (judge.c). At most checks_max probes are in flight; further due ones wait in order.
+ * Source: marathon-behaviour §7, §3 (readiness). */
 #include "marathon/core/internal.h"
 
-static const struct health_check *check_of(const struct instance *i, size_t k)
+const struct health_check *instance_check(const struct instance *i, size_t k)
 {
     return LIST_AT(i->spec->app.health_checks, struct health_check, k);
 }
@@ -31,6 +29,11 @@ void checks_register(struct marathon *m, struct slot *s, bool on)
         e->check = h;
         e->spec = spec;
     }
+}
+
+const struct readiness_check *instance_readiness_check(const struct instance *i)
+{
+    return LIST_AT(i->spec->app.readiness_checks, struct readiness_check, 0);
 }
 
 /* Where a check of the instance goes. False: the instance has no such port. */
@@ -80,6 +83,19 @@ static void probe_drop(struct marathon *m, uint64_t id)
     free(p);
 }
 
+bool probe_take(struct marathon *m, uint64_t id, struct instance **ret, size_t *ret_check)
+{
+    struct probe *p;
+
+    HASH_FIND(hh, m->probes, &id, sizeof id, p);
+    if (p == NULL)
+        return false;
+    *ret = p->instance;
+    *ret_check = p->check;
+    probe_drop(m, id);
+    return true;
+}
+
 static struct mono next_check(const struct marathon *m, const struct health_check *h)
 {
     int64_t s = h->interval_s.v > 0 ? h->interval_s.v : 1;
@@ -88,7 +104,7 @@ static struct mono next_check(const struct marathon *m, const struct health_chec
 
 static void send_check(struct marathon *m, struct instance *i, size_t k)
 {
-    const struct health_check *h = check_of(i, k);
+    const struct health_check *h = instance_check(i, k);
     struct probe_request r = { .protocol = (enum hc_protocol)h->protocol.v,
                                .path = h->path.n != 0 ? h->path : STR("/"),
                                .timeout_ns = (h->timeout_s.v > 0 ? h->timeout_s.v : 1) * NS_PER_S };
@@ -115,7 +131,7 @@ static void check_enqueue(struct marathon *m, struct instance *i, size_t k)
     i->checks[k].waiting = true;
 }
 
-static void check_dequeue(struct marathon *m)
+void checks_go_on(struct marathon *m)
 {
     while (m->check_head < m->check_count && m->probe_count < m->config.checks_max) {
         struct waiting_check w = m->check_queue[m->check_head++];
@@ -136,13 +152,35 @@ void checks_due(struct marathon *m, struct instance *i, struct timer *t)
         k++;
     ASSERT(k < i->check_count);
     if (i->checks[k].probe != 0) { /* the last one is slower than the interval: its result will come */
-        timer_set(&m->timers, t, next_check(m, check_of(i, k)));
+        timer_set(&m->timers, t, next_check(m, instance_check(i, k)));
         return;
     }
     if (m->probe_count >= m->config.checks_max)
         check_enqueue(m, i, k);
     else
         send_check(m, i, k);
+}
+
+void readiness_due(struct marathon *m, struct instance *i)
+{
+    const struct readiness_check *rc;
+    struct probe_request r;
+
+    if (i->ready || !i->readiness_asked || i->readiness_probe != 0 || i->spec->app.readiness_checks.n == 0)
+        return;
+    rc = instance_readiness_check(i);
+    r = (struct probe_request){ .protocol = rc->protocol.v == SCHEME_HTTPS ? HC_HTTPS : HC_HTTP,
+                                .path = rc->path,
+                                .timeout_ns = rc->timeout_s.v * NS_PER_S,
+                                .keep_body = rc->preserve_last_response.v };
+    for (size_t k = 0; k < i->port_count; k++)
+        if (str_eq(app_port_name(&i->spec->app, k), rc->port_name)) {
+            if (!target(i, (struct opt_i64){ 0 }, (struct opt_i64){ true, (int64_t)k }, &r))
+                return;
+            r.id = i->readiness_probe = probe_new(m, i, PROBE_READINESS)->id;
+            step_action(m, DO_PROBE)->probe = r;
+            return;
+        }
 }
 
 void checks_start(struct marathon *m, struct instance *i)
@@ -155,7 +193,7 @@ void checks_start(struct marathon *m, struct instance *i)
         i->check_count = n;
     }
     for (size_t k = 0; k < n; k++) {
-        const struct health_check *h = check_of(i, k);
+        const struct health_check *h = instance_check(i, k);
         i->checks[k].timer = (struct timer){ .kind = TIMER_CHECK, .owner = i };
         if (!hc_is_ours((enum hc_protocol)h->protocol.v))
             continue;
@@ -195,169 +233,3 @@ void checks_stop(struct marathon *m, struct instance *i)
     }
 }
 
-/* --- judging
- * ------------------------------------------------------------------------------------------------ */
-static enum instance_health all_checks(const struct instance *i)
-{
-    bool unknown = false;
-
-    if (i->check_count == 0)
-        return INSTANCE_UNCHECKED;
-    for (size_t k = 0; k < i->check_count; k++) {
-        if (i->checks[k].health.alive == HEALTH_DEAD)
-            return INSTANCE_UNHEALTHY;
-        unknown = unknown || i->checks[k].health.alive == HEALTH_UNKNOWN;
-    }
-    return unknown ? INSTANCE_HEALTH_UNKNOWN : INSTANCE_HEALTHY;
-}
-
-static void kill_unhealthy(struct marathon *m, struct instance *i, const char *cause)
-{
-    struct bus_event *e = bus_emit(m, BUS_UNHEALTHY_INSTANCE_KILL);
-    struct str text =
-        arena_fmt(&m->out->arena, "Task was killed since health check failed. Reason: %s", cause);
-
-    e->app_id = i->slot->id;
-    e->task_id = step_keep(m, i->task_id);
-    e->instance_id = i->id;
-    e->version = i->spec->version;
-    e->reason = step_keep(m, str_of(cause));
-    e->host = step_keep(m, i->agent->hostname);
-    e->agent_id = step_keep(m, i->agent->id);
-    note_failure(m, i, "TASK_KILLED", text);
-    rollout_failed(m, i);
-    instance_kill(m, i, GOAL_RUNNING);
-}
-
-static void judge(struct marathon *m, struct instance *i, size_t k, enum health_result r, const char *cause,
-                  bool ours)
-{
-    const struct health_check *h = check_of(i, k);
-    struct health_policy p = { .grace_ns = h->grace_s.v * NS_PER_S,
-                               .failures_max = ours ? (unsigned)h->failures_max.v : 0 };
-    unsigned out =
-        health_feed(&i->checks[k].health, &p, r, mono_diff(m->now, i->running_since), m->wall, cause);
-    struct bus_event *e;
-
-    if (ours && (out & HEALTH_STEP_COUNTED) != 0) {
-        e = bus_emit(m, BUS_FAILED_HEALTH_CHECK);
-        e->app_id = i->slot->id;
-        e->instance_id = i->id;
-        e->task_id = step_keep(m, i->task_id);
-        e->check = h;
-        e->spec = i->spec;
-    }
-    if ((out & HEALTH_STEP_FLIPPED) != 0) {
-        e = bus_emit(m, BUS_HEALTH_STATUS_CHANGED);
-        e->app_id = i->slot->id;
-        e->instance_id = i->id;
-        e->task_id = step_keep(m, i->task_id);
-        e->version = i->spec->version;
-        e->alive = i->checks[k].health.alive == HEALTH_ALIVE;
-        instance_set_health(m, i, all_checks(i));
-    }
-    if ((out & HEALTH_STEP_KILL) != 0)
-        kill_unhealthy(m, i, cause);
-}
-
-void checks_mesos(struct marathon *m, struct instance *i, bool healthy, struct str message)
-{
-    for (size_t k = 0; k < i->check_count; k++)
-        if (!hc_is_ours((enum hc_protocol)check_of(i, k)->protocol.v)) {
-            struct str cause = step_keep(m, message.n != 0 ? message : STR("reported by the executor"));
-            judge(m, i, k, healthy ? HEALTH_PASS : HEALTH_FAIL, cause.p, false);
-            return;
-        }
-}
-
-static enum health_result verdict(const struct health_check *h, const struct probe_event *e, char *cause,
-                                  size_t size)
-{
-    if (!e->answered) {
-        (void)snprintf(cause, size, "%.*s", STR_ARG(e->error));
-        return HEALTH_FAIL;
-    }
-    if (h->protocol.v == HC_TCP)
-        return HEALTH_PASS;
-    if (h->ignore_http_1xx.v && e->status >= 100 && e->status < 200)
-        return HEALTH_IGNORE;
-    if (e->status >= 200 && e->status < 400)
-        return HEALTH_PASS;
-    (void)snprintf(cause, size, "%d", e->status);
-    return HEALTH_FAIL;
-}
-
-/* --- readiness
- * ------------------------------------------------------------------------------------------------ */
-static const struct readiness_check *readiness_of(const struct instance *i)
-{
-    return LIST_AT(i->spec->app.readiness_checks, struct readiness_check, 0);
-}
-
-void readiness_due(struct marathon *m, struct instance *i)
-{
-    const struct readiness_check *rc;
-    struct probe_request r;
-
-    if (i->ready || !i->readiness_asked || i->readiness_probe != 0 || i->spec->app.readiness_checks.n == 0)
-        return;
-    rc = readiness_of(i);
-    r = (struct probe_request){ .protocol = rc->protocol.v == SCHEME_HTTPS ? HC_HTTPS : HC_HTTP,
-                                .path = rc->path,
-                                .timeout_ns = rc->timeout_s.v * NS_PER_S,
-                                .keep_body = rc->preserve_last_response.v };
-    for (size_t k = 0; k < i->port_count; k++)
-        if (str_eq(app_port_name(&i->spec->app, k), rc->port_name)) {
-            if (!target(i, (struct opt_i64){ 0 }, (struct opt_i64){ true, (int64_t)k }, &r))
-                return;
-            r.id = i->readiness_probe = probe_new(m, i, PROBE_READINESS)->id;
-            step_action(m, DO_PROBE)->probe = r;
-            return;
-        }
-}
-
-static void readiness_result(struct marathon *m, struct instance *i, const struct probe_event *e)
-{
-    const struct readiness_check *rc = readiness_of(i);
-    int status = e->answered ? e->status : 504;
-
-    i->readiness_probe = 0;
-    if (rc->preserve_last_response.v) {
-        i->readiness_has_response = true;
-        i->readiness_status = status;
-        free(i->readiness_type);
-        free(i->readiness_body);
-        i->readiness_type = xstrndup(e->answered ? e->content_type : STR("text/plain"));
-        i->readiness_body = xstrndup(e->answered ? str_sub(e->body, 0, 4096) : e->error);
-    }
-    LIST_EACH(rc->codes, int64_t, code)
-    if (*code == status) {
-        instance_change_begin(i);
-        i->ready = true;
-        instance_change_end(m, i);
-        return;
-    }
-    timer_set(&m->timers, &i->readiness_timer, mono_add(m->now, rc->interval_s.v * NS_PER_S));
-}
-
-void probe_result(struct marathon *m, const struct probe_event *e)
-{
-    struct probe *p;
-    struct instance *i;
-    size_t k;
-    char cause[160] = "";
-
-    HASH_FIND(hh, m->probes, &e->id, sizeof e->id, p);
-    if (p == NULL)
-        return; /* the instance ended meanwhile */
-    i = p->instance;
-    k = p->check;
-    probe_drop(m, e->id);
-    if (k == PROBE_READINESS) {
-        readiness_result(m, i, e);
-    } else {
-        i->checks[k].probe = 0;
-        judge(m, i, k, verdict(check_of(i, k), e, cause, sizeof cause), cause, true);
-    }
-    check_dequeue(m);
-}

@@ -169,15 +169,6 @@ void deployment_start(struct marathon *m, struct deployment *d)
         begin_step(m, d);
 }
 
-void deployment_poke(struct marathon *m, struct deployment *d)
-{
-    if (d->poked || d->dead)
-        return;
-    d->poked = true;
-    d->queue_next = m->poked;
-    m->poked = d;
-}
-
 void deployment_check(struct marathon *m, struct deployment *d)
 {
     if (!d->started)
@@ -219,47 +210,3 @@ void deployment_free(struct marathon *m, struct deployment *d)
     free(d);
 }
 
-/* The way back: for every slot of the plan what it was before. */
-int deployment_back(struct marathon *m, struct deployment *d, const char *reason, struct update_result *ret,
-                    struct error *err)
-{
-    size_t n = 0, cap = 0;
-    struct update_app *apps = NULL;
-    struct root_update u = {
-        .force = true, .changed_group = STR("/"), .is_back = true, .cancel_reason = reason
-    };
-    int rc;
-
-    for (size_t i = 0; i < d->plan.n; i++)
-        for (size_t k = 0; k < d->plan.steps[i].n; k++) {
-            const struct plan_action *a = &d->plan.steps[i].actions[k];
-            bool seen = false;
-            for (size_t j = 0; j < n && !seen; j++)
-                seen = str_eq(apps[j].id, a->slot->id);
-            if (seen)
-                continue;
-            ARRAY_ROOM(apps, n, cap);
-            apps[n++] =
-                (struct update_app){ .id = a->slot->id, .app = a->from != NULL ? &a->from->app : NULL };
-        }
-    u.apps = apps;
-    u.app_count = n;
-    rc = root_update_apply(m, &u, ret, err);
-    free(apps);
-    return rc;
-}
-
-int deployment_cancel(struct marathon *m, struct str id, bool force, struct update_result *ret,
-                      struct error *err)
-{
-    struct deployment *d = deployment_find(m, id);
-
-    if (d == NULL)
-        return error_set(err, ERR_NOT_FOUND, "DeploymentPlan %.*s does not exist",
-                         STR_ARG(str_sub(id, 0, 100)));
-    if (!force)
-        return deployment_back(m, d, NULL, ret, err);
-    deployment_fail(m, d, "The upgrade has been cancelled");
-    ret->done = true;
-    return 0;
-}

@@ -18,33 +18,13 @@
 
 /* After an action begins offers are asked for, and so long new agents may show up before it can be done. */
 #define CENSUS_NS (3 * NS_PER_S)
-/* An agent that does not offer anything for so long has no room. */
-#define PATIENCE_NS (30 * NS_PER_S)
 
 /* --- life ------------------------------------------------------------------------------------------------- */
-/* The app is another now: what waits for its agent may go to any. */
-static void release_pins(struct marathon *m, struct slot *s)
-{
-    for (struct instance *i = s->instances; i != NULL; i = i->next) {
-        if (!i->pinned)
-            continue;
-        every_unpin(i);
-        if (i->state != INSTANCE_SCHEDULED)
-            continue;
-        instance_change_begin(i);
-        i->unplaced = false;
-        instance_change_end(m, i);
-        timer_clear(&m->timers, &i->timer);
-        seen_agent_unref(m, i->agent);
-        i->agent = NULL;
-    }
-}
-
 void every_set(struct marathon *m, struct slot *s)
 {
     if (s->spec == NULL || !app_is_every(&s->spec->app) || s->spec->app.instances.v == 0) {
         if (s->every != NULL)
-            release_pins(m, s);
+            pins_release(m, s);
         every_free(m, s);
         return;
     }
@@ -104,77 +84,6 @@ void every_census_over(struct marathon *m, struct slot *s)
 static bool in_census(const struct marathon *m, const struct slot *s)
 {
     return !m->connected || mono_before(m->now, s->every->census_end);
-}
-
-/* --- pins --------------------------------------------------------------------------------------------------- */
-static void pin(struct instance *i)
-{
-    ASSERT(!i->pinned);
-    ASSERT(i->agent != NULL);
-    i->pinned = true;
-    DL_APPEND2(i->agent->pinned, i, pin_prev, pin_next);
-}
-
-void every_unpin(struct instance *i)
-{
-    if (!i->pinned)
-        return;
-    DL_DELETE2(i->agent->pinned, i, pin_prev, pin_next);
-    i->pinned = false;
-}
-
-void every_release(struct marathon *m, struct instance *i)
-{
-    ASSERT(i->state == INSTANCE_SCHEDULED);
-    if (!i->pinned)
-        return;
-    every_unpin(i);
-    timer_clear(&m->timers, &i->timer);
-    instance_change_begin(i);
-    i->unplaced = false;
-    instance_change_end(m, i);
-    if (i->reservation != RESERVATION_NONE)
-        return;
-    seen_agent_unref(m, i->agent);
-    i->agent = NULL;
-}
-
-void every_restore(struct instance *i)
-{
-    if (app_is_every(&i->spec->app) && !i->pinned)
-        pin(i);
-}
-
-struct instance *every_waiting(const struct slot *s, const struct agent *a)
-{
-    for (struct instance *i = a->pinned; i != NULL; i = i->pin_next)
-        if (i->slot == s && i->state == INSTANCE_SCHEDULED && i->goal == GOAL_RUNNING && !i->dead)
-            return i;
-    return NULL;
-}
-
-bool every_keeps(const struct instance *i)
-{
-    return i->pinned && i->slot->every != NULL && i->agent->known;
-}
-
-void every_waits(struct marathon *m, struct instance *i)
-{
-    timer_set(&m->timers, &i->timer, mono_add(m->now, PATIENCE_NS));
-}
-
-void every_timer(struct marathon *m, struct instance *i)
-{
-    if (!m->connected || m->tokens <= 0 || launch_delayed(m, i->slot))
-        every_waits(m, i);
-    else
-        instance_set_unplaced(m, i);
-}
-
-void every_refused(struct marathon *m, struct instance *i)
-{
-    timer_clear(&m->timers, &i->timer);
-    instance_set_unplaced(m, i);
 }
 
 void every_returned(struct marathon *m, struct instance *i)
@@ -266,14 +175,3 @@ bool every_restarted(const struct marathon *m, const struct slot *s)
            s->ready[0] == s->live[0] && s->dying[0] + s->dying[1] == 0;
 }
 
-/* An instance of the slot's present definition for the agent. */
-struct instance *instance_schedule_pinned(struct marathon *m, struct slot *s, struct agent *a)
-{
-    struct instance *i = instance_schedule_new(m, s);
-
-    i->agent = a;
-    a->refs++;
-    pin(i);
-    every_waits(m, i);
-    return i;
-}

@@ -3,7 +3,6 @@
  * instance_change_begin and _end, which take the instance out of the sums and put it back; so the sums cannot
  * drift. */
 #include "marathon/core/internal.h"
-#include "marathon/core/job_int.h"
 
 #define BIT(s) (1u << INSTANCE_##s)
 #define ALIVE                                                                                           \
@@ -25,13 +24,6 @@ static const unsigned allowed[INSTANCE_STATE_COUNT] = {
     [INSTANCE_DROPPED] = BIT(SCHEDULED),     [INSTANCE_GONE] = BIT(SCHEDULED),
     [INSTANCE_UNKNOWN] = BIT(SCHEDULED),
 };
-
-bool instance_is_ready(const struct instance *i)
-{
-    return i->state == INSTANCE_RUNNING &&
-           (i->health == INSTANCE_UNCHECKED || i->health == INSTANCE_HEALTHY) &&
-           (!i->readiness_asked || i->ready);
-}
 
 static void count(struct instance *i, int by)
 {
@@ -219,17 +211,6 @@ void instance_set_old(struct marathon *m, struct instance *i, bool old)
     instance_change_end(m, i);
 }
 
-void instance_task_id(const struct instance *i, struct sbuf *b)
-{
-    const struct app *a = &i->spec->app;
-
-    sbuf_str(b, i->id);
-    if (a->pod == NULL)
-        sbuf_fmt(b, "._app.%u", i->incarnation);
-    else
-        sbuf_fmt(b, ".%.*s.%u", STR_ARG(pod_container(a, 0)->name), i->incarnation);
-}
-
 void instance_provision(struct marathon *m, struct instance *i, struct agent *agent,
                         const struct match *match)
 {
@@ -262,69 +243,11 @@ void instance_provision(struct marathon *m, struct instance *i, struct agent *ag
     timer_set(&m->timers, &i->timer, mono_add(m->now, m->config.launch_confirm_ns));
 }
 
-/* The slot's newest definition if its configuration is that of the instance. */
-static void take_newest_spec(struct marathon *m, struct instance *i)
+void instance_take_out(struct marathon *m, struct instance *i)
 {
     struct slot *s = i->slot;
 
-    if (s->spec == NULL || i->spec == s->spec || i->old)
-        return;
-    spec_unref(m, i->spec);
-    i->spec = spec_ref(s->spec);
-}
-
-void instance_end(struct marathon *m, struct instance *i)
-{
-    bool replace = i->slot->action == ACTION_RESTART && i->old, keeps = i->reservation != RESERVATION_NONE,
-         pinned = every_keeps(i);
-
-    ASSERT(instance_state_is_terminal(i->state));
-    timer_clear(&m->timers, &i->timer);
-    timer_clear(&m->timers, &i->readiness_timer);
-    checks_stop(m, i);
-    kill_ended(m, i);
-    if (i->goal == GOAL_DECOMMISSIONED || i->slot->spec == NULL ||
-        (!keeps && (i->goal == GOAL_STOPPED || replace || (i->slot->every != NULL && !pinned)))) {
-        instance_remove(m, i);
-        return;
-    }
-    if (i->goal == GOAL_STOPPED || replace) {
-        instance_rest(m, i);
-        return;
-    }
-    take_newest_spec(m, i);
-    if (!keeps && !pinned) {
-        every_unpin(i);
-        seen_agent_unref(m, i->agent);
-        i->agent = NULL;
-    }
-    containers_clear(i);
-    i->port_count = 0;
-    i->ip_count = 0;
-    i->check = (struct check_result){ .kind = CHECK_RESULT_NONE };
-    i->staged_at = i->started_at = (struct opt_time){ 0 };
-    i->ready = false;
-    i->sentenced = false;
-    i->readiness_asked = i->slot->deployment != NULL && i->spec->app.readiness_checks.n != 0;
-    instance_set_state(m, i, INSTANCE_SCHEDULED);
-    if (i->reservation == RESERVATION_ASKED)
-        reservation_guard(m, i);
-    if (pinned)
-        every_waits(m, i);
-}
-
-void instance_remove(struct marathon *m, struct instance *i)
-{
-    struct slot *s = i->slot;
-
-    ASSERT(!i->dead);
-    if (i->reservation != RESERVATION_NONE)
-        garbage_add(m, i);
-    instance_change_begin(i);
-    checks_stop(m, i);
-    kill_ended(m, i);
-    timer_clear(&m->timers, &i->timer);
-    timer_clear(&m->timers, &i->readiness_timer);
+    ASSERT(!i->counted);
     if (i->state == INSTANCE_SCHEDULED)
         unlist_scheduled(m, i);
     if (s->every != NULL)

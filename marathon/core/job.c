@@ -1,27 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Jobs and their schedules; the life of a run is in job_run.c. Time: due times are wall time, timers are not, so a timer never
+/* Jobs and their schedules; the runs are in job_run.c. Due times are wall time, timers are not, so a timer never
  * sleeps longer than LOOK_S and looks at the wall clock then. */
 #include <stdio.h>
 
 #include "marathon/core/internal.h"
-#include "marathon/core/job_int.h"
 
 enum { LOOK_S = 60, CATCH_UP_STEPS_MAX = 20000 };
-
-struct job *job_find(const struct marathon *m, struct str id)
-{
-    struct job *j;
-    HASH_FIND(hh, m->jobs, id.p, id.n, j);
-    return j;
-}
-
-struct job_run *job_run_find(const struct job *j, struct str id)
-{
-    for (struct job_run *r = j->runs; r != NULL; r = r->next)
-        if (str_is(id, r->id))
-            return r;
-    return NULL;
-}
 
 /* An app's id has no underscore. */
 static struct slot *slot_of(struct marathon *m, struct str id)
@@ -35,11 +19,6 @@ static struct slot *slot_of(struct marathon *m, struct str id)
     sbuf_done(&b);
     s->of_job = true;
     return s;
-}
-
-void job_store(struct marathon *m, struct job *j)
-{
-    step_store(m, STORE_JOB, j->id)->job = j;
 }
 
 /* --- the schedule -------------------------------------------------------------------------------------------- */
@@ -76,19 +55,6 @@ static void emit(struct marathon *m, enum bus_type t, const struct job *j)
 
     e->job = j;
     e->version = j->spec->version;
-}
-
-void job_skip(struct marathon *m, struct job *j, struct opt_time due_at, const char *reason)
-{
-    struct bus_event *e = bus_emit(m, BUS_JOB_RUN_SKIPPED);
-
-    e->job = j;
-    e->reason = str_of(reason);
-    e->version = due_at.has ? due_at.v : m->wall;
-    m->counters.runs_skipped++;
-    j->skipped++;
-    j->last_skip = (struct opt_time){ true, m->wall };
-    (void)snprintf(j->skip_reason, sizeof j->skip_reason, "%s", reason);
 }
 
 /* Of the due times that have passed the latest is run if it is within the deadline; the others are skipped. */

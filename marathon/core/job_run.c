@@ -1,68 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The life of a run: attempts, retries, deadlines, history. */
+/* Beginning and ending runs: attempts, retries, deadlines. What an attempt means for its run is run.c. */
 #include <stdio.h>
 
 #include "marathon/core/internal.h"
-#include "marathon/core/job_int.h"
-
-static const struct {
-    const char *name;
-    bool over;
-} states[RUN_STATE_COUNT] = {
-#define X(sym, name, over) { name, over },
-    RUN_STATES(X)
-#undef X
-};
-
-const char *run_state_name(enum run_state s)
-{
-    return states[s].name;
-}
-
-bool run_state_is_over(enum run_state s)
-{
-    return states[s].over;
-}
-
-bool run_state_parse(struct str name, enum run_state *ret)
-{
-    for (int s = 0; s < RUN_STATE_COUNT; s++)
-        if (str_is(name, states[s].name)) {
-            *ret = (enum run_state)s;
-            return true;
-        }
-    return false;
-}
-
-struct str run_key(struct marathon *m, const struct job_run *r)
-{
-    return arena_fmt(&m->out->arena, "%.*s@%s", STR_ARG(r->job->id), r->id);
-}
-
-static void store(struct marathon *m, struct job_run *r)
-{
-    step_store(m, STORE_RUN, run_key(m, r))->run = r;
-}
-
-/* Its state has changed: stored and told. */
-static void tell(struct marathon *m, struct job_run *r)
-{
-    struct bus_event *e = bus_emit(m, BUS_JOB_RUN_CHANGED);
-
-    e->job = r->job;
-    e->run = r;
-    e->state = run_state_name(r->state);
-    e->reason = step_keep(m, str_of(r->message));
-    e->task_id = step_keep(m, str_of(r->task_id));
-    e->host = step_keep(m, str_of(r->host));
-    store(m, r);
-}
-
-static void set_text(char **to, struct str s)
-{
-    free(*to);
-    *to = s.n != 0 ? xstrndup(s) : NULL;
-}
 
 /* --- attempts ------------------------------------------------------------------------------------------------- */
 static void schedule_attempt(struct marathon *m, struct job_run *r)
@@ -76,140 +16,15 @@ static void schedule_attempt(struct marathon *m, struct job_run *r)
     sbuf_done(&b);
 }
 
-/* The next moment at which time changes something: the retry, the deadline. */
-static void arm(struct marathon *m, struct job_run *r)
-{
-    int64_t at = INT64_MAX;
-
-    if (r->state == RUN_RETRYING)
-        at = r->retry_at.v.ms;
-    if (r->job->def->active_deadline_s.has && !r->kill_asked) {
-        int64_t deadline = r->created_at.ms + r->job->def->active_deadline_s.v * 1000;
-        at = deadline < at ? deadline : at;
-    }
-    if (at == INT64_MAX || run_state_is_over(r->state)) {
-        timer_clear(&m->timers, &r->timer);
-        return;
-    }
-    at -= m->wall.ms;
-    timer_set(&m->timers, &r->timer, mono_add(m->now, (at > 0 ? at : 0) * NS_PER_MS));
-}
-
-static int64_t retry_delay_ms(const struct job *j, unsigned failures)
-{
-    double s = (double)j->def->retry_delay_s.v, max = (double)j->def->retry_delay_max_s.v;
-
-    for (unsigned i = 1; i < failures && s < max; i++)
-        s *= j->def->retry_factor.v;
-    return (int64_t)((s < max ? s : max) * 1000);
-}
-
-static void over(struct marathon *m, struct job_run *r, enum run_state state)
-{
-    struct job *j = r->job;
-
-    r->state = state;
-    r->finished_at = (struct opt_time){ true, m->wall };
-    r->retry_at.has = false;
-    j->active--;
-    timer_clear(&m->timers, &r->timer);
-    m->counters.runs_succeeded += state == RUN_SUCCEEDED;
-    m->counters.runs_failed += state == RUN_FAILED;
-    m->counters.runs_killed += state == RUN_KILLED;
-    if (state == RUN_SUCCEEDED) {
-        j->succeeded++;
-        j->last_success = r->finished_at;
-    } else {
-        j->failed++;
-        j->last_failure = r->finished_at;
-    }
-    tell(m, r);
-    job_store(m, j);
-    runs_trim(m, j);
-}
-
-/* Not the run's fault: no task came to life, or its agent went away before it did. */
-static bool never_began(const struct instance *i)
-{
-    return !i->started_at.has && (i->state == INSTANCE_DROPPED || i->state == INSTANCE_GONE || i->state == INSTANCE_KILLED ||
-                                  i->state == INSTANCE_UNKNOWN || i->state == INSTANCE_UNREACHABLE || i->state == INSTANCE_INACTIVE);
-}
-
-static void retry(struct marathon *m, struct job_run *r)
-{
-    r->state = RUN_RETRYING;
-    r->attempt++;
-    r->retry_at = (struct opt_time){ true, { m->wall.ms + retry_delay_ms(r->job, r->failures) } };
-    tell(m, r);
-    arm(m, r);
-}
-
-void run_instance_gone(struct marathon *m, struct instance *i)
-{
-    struct job_run *r = i->run;
-
-    if (r == NULL)
-        return;
-    i->run = NULL;
-    r->instance = NULL;
-    if (i->state == INSTANCE_FINISHED) {
-        over(m, r, RUN_SUCCEEDED);
-        return;
-    }
-    if (i->state == INSTANCE_UNREACHABLE || i->state == INSTANCE_INACTIVE)
-        set_text(&r->message, STR("the agent is unreachable"));
-    if (r->kill_asked) {
-        over(m, r, RUN_KILLED);
-        return;
-    }
-    if (!never_began(i) && !r->excused)
-        r->failures++;
-    r->excused = false;
-    if (r->failures > (uint64_t)r->job->def->retries.v)
-        over(m, r, RUN_FAILED);
-    else
-        retry(m, r);
-}
-
-void run_instance_told(struct marathon *m, struct instance *i, struct str message, bool excused)
-{
-    (void)m;
-    if (i->run == NULL)
-        return;
-    i->run->excused = excused;
-    if (!i->run->kill_asked) /* else it has its reason */
-        set_text(&i->run->message, str_sub(message, 0, 1000));
-}
-
-void run_instance_changed(struct marathon *m, struct instance *i)
-{
-    struct job_run *r = i->run;
-
-    if (r == NULL || run_state_is_over(r->state))
-        return;
-    if (i->state == INSTANCE_PROVISIONED) {
-        set_text(&r->task_id, i->task_id);
-        set_text(&r->host, i->agent->hostname);
-        set_text(&r->agent_id, i->agent->id);
-        set_text(&r->message, (struct str){ NULL, 0 });
-        store(m, r);
-    } else if (i->state == INSTANCE_RUNNING && r->state != RUN_RUNNING) {
-        r->state = RUN_RUNNING;
-        if (!r->started_at.has)
-            r->started_at = (struct opt_time){ true, m->wall };
-        tell(m, r);
-    }
-}
-
 static void ask_to_end(struct marathon *m, struct job_run *r, const char *why)
 {
     r->kill_asked = true;
-    set_text(&r->message, str_of(why));
+    run_set_text(&r->message, str_of(why));
     if (r->instance == NULL) {
-        over(m, r, RUN_KILLED);
+        run_over(m, r, RUN_KILLED);
         return;
     }
-    store(m, r);
+    run_store(m, r);
     instance_kill(m, r->instance, GOAL_DECOMMISSIONED);
 }
 
@@ -224,10 +39,10 @@ void run_timer(struct marathon *m, struct job_run *r)
     if (r->state == RUN_RETRYING && m->wall.ms >= r->retry_at.v.ms) {
         r->state = RUN_PENDING;
         r->retry_at.has = false;
-        tell(m, r);
+        run_tell(m, r);
         schedule_attempt(m, r);
     }
-    arm(m, r);
+    run_arm(m, r);
 }
 
 /* --- begin and end -------------------------------------------------------------------------------------------- */
@@ -298,9 +113,9 @@ int run_start(struct marathon *m, struct job *j, struct opt_time scheduled_for, 
     r->attempt = 1;
     j->active++;
     m->counters.runs_started++;
-    tell(m, r);
+    run_tell(m, r);
     schedule_attempt(m, r);
-    arm(m, r);
+    run_arm(m, r);
     if (ret != NULL)
         *ret = r;
     return 0;
@@ -336,48 +151,6 @@ int run_kill(struct marathon *m, struct str job_id, struct str run_id_, struct e
     return 0;
 }
 
-/* --- history ---------------------------------------------------------------------------------------------------- */
-void run_bury(struct marathon *m, struct job_run *r)
-{
-    struct job *j = r->job;
-
-    timer_clear(&m->timers, &r->timer);
-    if (r->instance != NULL)
-        r->instance->run = NULL;
-    r->instance = NULL;
-    DL_DELETE(j->runs, r);
-    j->run_count--;
-    spec_unref(m, r->spec);
-    r->spec = NULL;
-    r->dead_next = m->dead_runs;
-    m->dead_runs = r;
-}
-
-void run_free(struct job_run *r)
-{
-    free(r->message);
-    free(r->task_id);
-    free(r->host);
-    free(r->agent_id);
-    free(r);
-}
-
-void runs_trim(struct marathon *m, struct job *j)
-{
-    int64_t kept[2] = { 0, 0 }, keep[2] = { j->def->keep_failed.v, j->def->keep_succeeded.v };
-
-    if (j->runs == NULL)
-        return;
-    for (struct job_run *r = j->runs->prev, *prev; r != NULL; r = prev) { /* from the newest on */
-        prev = r != j->runs ? r->prev : NULL;
-        bool well = r->state == RUN_SUCCEEDED;
-        if (!run_state_is_over(r->state) || kept[well]++ < keep[well])
-            continue;
-        (void)step_store(m, STORE_RUN_DELETE, run_key(m, r));
-        run_bury(m, r);
-    }
-}
-
 /* --- recovery --------------------------------------------------------------------------------------------------- */
 int marathon_restore_run(struct marathon *m, const struct stored_run *sr, struct error *err)
 {
@@ -405,10 +178,10 @@ int marathon_restore_run(struct marathon *m, const struct stored_run *sr, struct
     r->attempt = sr->attempt;
     r->failures = sr->failures;
     r->kill_asked = sr->kill_asked;
-    set_text(&r->message, sr->message);
-    set_text(&r->task_id, sr->task_id);
-    set_text(&r->host, sr->host);
-    set_text(&r->agent_id, sr->agent_id);
+    run_set_text(&r->message, sr->message);
+    run_set_text(&r->task_id, sr->task_id);
+    run_set_text(&r->host, sr->host);
+    run_set_text(&r->agent_id, sr->agent_id);
     j->active += !run_state_is_over(r->state);
     return 0;
 }
@@ -426,13 +199,13 @@ void runs_resume(struct marathon *m, struct job *j)
         r->instance = instance_find(m, sbuf_view(&b));
         sbuf_done(&b);
         if (r->instance == NULL && r->kill_asked) {
-            over(m, r, RUN_KILLED);
+            run_over(m, r, RUN_KILLED);
             continue;
         }
         if (r->instance != NULL)
             r->instance->run = r;
         else if (r->state != RUN_RETRYING)
             schedule_attempt(m, r);
-        arm(m, r);
+        run_arm(m, r);
     }
 }

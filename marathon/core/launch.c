@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Launching: which apps wait, what an offer is used for, and when offers are wanted at all.
+/* Launching: what an offer is used for.
  *
  * Every offer is given to the waiting apps in the order in which they began to wait; each takes as many
  * instances as fit and rules allow, and all launches of an offer go out in one ACCEPT. Each refusal is
- * recorded with its numbers: the queue endpoint and `why` read that.
- *
- * Offers are asked for (REVIVE) when something new waits, at most once per revive interval, and not wanted
- * (SUPPRESS) when nothing does. Tokens limit how many launches may be under way: one is taken per launch and
- * comes back when the task runs; the interval refills them. Source: marathon-behaviour §4, §5. */
+ * recorded with its numbers: the queue endpoint and `why` read that. Source: marathon-behaviour §5. */
 #include <stdio.h>
 
 #include "marathon/core/internal.h"
@@ -16,122 +12,6 @@ enum {
     MATCHES_PER_STEP_MAX =
         300000 /* so that a flood of offers does not hold the loop; the rest is declined for a second */
 };
-
-static struct backoff_policy policy_of(const struct slot *s)
-{
-    const struct app *a = &s->spec->app;
-
-    return (struct backoff_policy){ .first_ns = a->backoff_s.v * NS_PER_S,
-                                    .max_ns = a->launch_delay_max_s.v * NS_PER_S,
-                                    .factor = a->backoff_factor.v };
-}
-
-bool launch_delayed(struct marathon *m, struct slot *s)
-{
-    if (s->spec != NULL && s->backoff.delay_ns != 0) {
-        struct backoff_policy p = policy_of(s);
-        backoff_decay(&s->backoff, &p, m->now);
-    }
-    return backoff_left(&s->backoff, m->now) > 0;
-}
-
-void launch_wait(struct marathon *m, struct slot *s)
-{
-    if (s->scheduled_count == 0)
-        return;
-    if (!s->waiting_listed) {
-        s->waiting_listed = true;
-        DL_APPEND2(m->waiting, s, wait_prev, wait_next);
-        if (s->queue == NULL) {
-            s->queue = xcalloc(1, sizeof *s->queue);
-            s->queue->since = m->wall;
-        }
-    }
-    if (launch_delayed(m, s))
-        timer_set(&m->timers, &s->backoff_timer, s->backoff.until);
-    else
-        m->revive_wanted = true;
-}
-
-void launch_unwait(struct marathon *m, struct slot *s)
-{
-    if (!s->waiting_listed)
-        return;
-    s->waiting_listed = false;
-    DL_DELETE2(m->waiting, s, wait_prev, wait_next);
-    timer_clear(&m->timers, &s->backoff_timer);
-}
-
-void launch_failed(struct marathon *m, struct slot *s)
-{
-    struct backoff_policy p;
-
-    if (s->spec == NULL)
-        return;
-    p = policy_of(s);
-    backoff_decay(&s->backoff, &p, m->now);
-    backoff_failed(&s->backoff, &p, m->now);
-    if (s->waiting_listed) /* others of it may be waiting already */
-        timer_set(&m->timers, &s->backoff_timer, s->backoff.until);
-}
-
-void launch_tick_backoff(struct marathon *m, struct slot *s)
-{
-    if (!s->waiting_listed)
-        return;
-    if (launch_delayed(m, s)) /* a failure since then has made it longer */
-        timer_set(&m->timers, &s->backoff_timer, s->backoff.until);
-    else
-        m->revive_wanted = true;
-}
-
-void launch_tick_tokens(struct marathon *m)
-{
-    bool dry = m->tokens <= 0;
-    struct slot *s, *tmp;
-
-    if (m->tokens < m->config.launch_tokens)
-        m->tokens = m->config.launch_tokens;
-    timer_set(&m->timers, &m->token_timer, mono_add(m->now, m->config.launch_token_interval_ns));
-    if (dry && m->waiting != NULL)
-        m->revive_wanted = true;
-    HASH_ITER(hh, m->slots, s, tmp)
-    if (s->deferred > 0)
-        slot_mark(m, s);
-}
-
-void launch_demand(struct marathon *m)
-{
-    if (!m->connected)
-        return;
-    if (m->starved && m->tokens > 0) { /* offers were sent away for want of tokens, and now there are some */
-        m->starved = false;
-        m->revive_wanted = true;
-    }
-    if (m->waiting == NULL && !garbage_wanted(m) && m->every_count == 0) {
-        m->revive_wanted = false;
-        timer_clear(&m->timers, &m->revive_timer);
-        if (!m->suppressed && m->config.suppress_offers) {
-            (void)step_action(m, DO_SUPPRESS);
-            m->suppressed = true;
-            m->counters.suppresses++;
-        }
-        return;
-    }
-    if (!m->revive_wanted)
-        return;
-    struct mono next = mono_add(m->revived_at, m->config.revive_interval_ns);
-    if (m->revived && mono_before(m->now, next)) {
-        if (m->revive_timer.pos == 0)
-            timer_set(&m->timers, &m->revive_timer, next);
-        return;
-    }
-    (void)step_action(m, DO_REVIVE);
-    m->revived = true;
-    m->revived_at = m->now;
-    m->revive_wanted = m->suppressed = false;
-    m->counters.revives++;
-}
 
 /* --- records of refusals ----------------------------------------------------------------------------------
  */
@@ -211,21 +91,6 @@ static struct placed *placed_of(struct marathon *m, struct slot *s, const struct
                            &m->out->arena);
     }
     return s->placed;
-}
-
-void batch_add(struct marathon *m, struct batch *b, const struct launch *l)
-{
-    if (b->n == b->cap) {
-        size_t cap = b->cap != 0 ? b->cap * 2 : 4;
-        struct launch *v = arena_array(&m->out->arena, cap, sizeof *v);
-        ASSERT(v != NULL);
-        if (b->n != 0)
-            memcpy(v, b->v, b->n * sizeof *v);
-        b->v = v;
-        b->cap = cap;
-    }
-    b->runs += l->kind == LAUNCH_RUN;
-    b->v[b->n++] = *l;
 }
 
 static void add_launch(struct marathon *m, struct batch *b, const struct instance *i, enum launch_kind kind,
@@ -311,7 +176,7 @@ static bool use_for_instance(struct marathon *m, struct slot *s, struct instance
 /* Of an app with one instance on every agent only the one that is bound to this agent can use its offer. */
 static void use_offer_for_pinned(struct marathon *m, struct slot *s, struct offer *o, struct batch *b)
 {
-    struct instance *i = every_waiting(s, seen_agent_find(m, o->agent_id));
+    struct instance *i = pin_waiting(s, seen_agent_find(m, o->agent_id));
     struct match_context mc = {
         .config = &m->config, .arena = &m->out->arena, .rng = m->rng, .now = m->wall
     };
@@ -328,7 +193,7 @@ static void use_offer_for_pinned(struct marathon *m, struct slot *s, struct offe
         if (i->refusal == NULL)
             i->refusal = xcalloc(1, sizeof *i->refusal);
         note_match(m, i->refusal, &match);
-        every_refused(m, i);
+        pin_refused(m, i);
     }
 }
 
@@ -351,7 +216,7 @@ static void use_offer_for(struct marathon *m, struct slot *s, struct offer *o, s
         next = i->sched_next;
         if (m->tokens <= 0 || b->n >= m->config.instances_per_offer_max)
             break;
-        every_release(m, i); /* the app was one with an instance on every agent when this one was made */
+        pin_release(m, i); /* the app was one with an instance on every agent when this one was made */
         if (i->reservation == RESERVATION_NONE && alike_refused)
             continue;
         match = (struct match){ .reason = REJECT_NONE };

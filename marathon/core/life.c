@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The core as a whole: made, freed, and rid of what died in the step before. */
 #include "marathon/core/internal.h"
-#include "marathon/core/job_int.h"
 
 struct marathon *marathon_new(const struct marathon_config *c)
 {
@@ -31,7 +30,7 @@ void marathon_free_dead(struct marathon *m)
 
     for (struct instance *i = m->graves, *next; i != NULL; i = next) {
         next = i->queue_next;
-        every_unpin(i);
+        pin_clear(i);
         seen_agent_unref(m, i->agent);
         instance_free(i);
     }

@@ -9,7 +9,9 @@
  * until the next step. A step that answers an error has changed nothing.
  *
  * Start: marathon_new, marathon_restore_* for every record in the order of the functions below, then
- * EVENT_STARTED. */
+ * EVENT_STARTED.
+ *
+ * How an app, an instance and a deployment live in here, and which file does what: internal.h. */
 #ifndef STOA_MARATHON_MARATHON_H
 #define STOA_MARATHON_MARATHON_H
 

@@ -52,6 +52,21 @@ struct store_op *step_store(struct marathon *m, enum store_kind k, struct str id
     return &out->stores[out->store_count++];
 }
 
+void batch_add(struct marathon *m, struct batch *b, const struct launch *l)
+{
+    if (b->n == b->cap) {
+        size_t cap = b->cap != 0 ? b->cap * 2 : 4;
+        struct launch *v = arena_array(&m->out->arena, cap, sizeof *v);
+        ASSERT(v != NULL);
+        if (b->n != 0)
+            memcpy(v, b->v, b->n * sizeof *v);
+        b->v = v;
+        b->cap = cap;
+    }
+    b->runs += l->kind == LAUNCH_RUN;
+    b->v[b->n++] = *l;
+}
+
 void marathon_actions_init(struct marathon_actions *a)
 {
     *a = (struct marathon_actions){ .wake_at = MONO_NEVER };

@@ -75,7 +75,7 @@ static void restore_placement(struct marathon *m, struct instance *i, const stru
     }
     i->task_id = text_own(sbuf_view(&b));
     sbuf_done(&b);
-    every_restore(i);
+    pin_restore(i);
     containers_init(m, i, i->has_mesos_state ? i->mesos_state : TASK_STAGING);
     i->port_count = si->port_count;
     i->ports = xmemdup(si->ports, si->port_count * sizeof *i->ports);
@@ -259,42 +259,3 @@ struct spec *marathon_app_at(const struct marathon *m, struct str id, struct wal
     return spec;
 }
 
-/* Timers as if the state had just begun: nobody knows how long we were away, and reconciliation tells soon.
- */
-void instance_resume(struct marathon *m, struct instance *i)
-{
-    if (i->reservation == RESERVATION_ASKED && (i->state == INSTANCE_SCHEDULED || instance_rests(i)))
-        reservation_guard(m, i);
-    if (instance_rests(i))
-        return;
-    if (i->goal != GOAL_RUNNING) {
-        instance_kill(m, i, i->goal);
-        return;
-    }
-    switch (i->state) {
-    case INSTANCE_PROVISIONED:
-    case INSTANCE_STAGING:
-    case INSTANCE_STARTING:
-        timer_set(&m->timers, &i->timer, mono_add(m->now, m->config.launch_timeout_ns));
-        break;
-    case INSTANCE_RUNNING:
-        i->running_since = m->now;
-        checks_start(m, i);
-        break;
-    case INSTANCE_UNREACHABLE:
-    case INSTANCE_INACTIVE:
-        unreachable_arm(m, i);
-        break;
-    case INSTANCE_SCHEDULED:
-    case INSTANCE_KILLING:
-    case INSTANCE_FINISHED:
-    case INSTANCE_FAILED:
-    case INSTANCE_KILLED:
-    case INSTANCE_ERROR:
-    case INSTANCE_DROPPED:
-    case INSTANCE_GONE:
-    case INSTANCE_UNKNOWN:
-    case INSTANCE_STATE_COUNT:
-        break;
-    }
-}

@@ -41,7 +41,7 @@ static const struct auto_rollback *rules_of(const struct slot *s)
                : NULL;
 }
 
-static void keep(struct marathon *m, struct slot *s)
+void rollout_keep(struct marathon *m, struct slot *s)
 {
     step_store(m, STORE_DEPLOYMENT, str_of(s->deployment->id))->deployment = s->deployment;
 }
@@ -72,12 +72,11 @@ void rollout_end(struct marathon *m, struct slot *s)
     s->rollout = (struct rollout){ 0 };
 }
 
-bool rollout_may_move(struct marathon *m, struct slot *s)
+bool rollout_may_move(struct slot *s)
 {
     const struct upgrade_strategy *u = s->spec->app.upgrade;
     bool canary = u->pause_after.has && !s->rollout.promoted && !s->rollout.is_back;
 
-    (void)m;
     s->rolling.new_max = canary ? u->pause_after.v : INT64_MAX;
     return !s->rollout.paused && !s->rollout.undo_due;
 }
@@ -118,7 +117,7 @@ void rollout_failed(struct marathon *m, struct instance *i)
     if (r == NULL || i->old || !r->failures_max.has || s->rollout.undo_due)
         return;
     s->rollout.failures++;
-    keep(m, s);
+    rollout_keep(m, s);
     if (s->rollout.failures < r->failures_max.v)
         return;
     (void)snprintf(why, sizeof why, "Rolled back: %lld new instances failed (autoRollback.maxFailures %lld)",
@@ -138,42 +137,6 @@ void rollout_late(struct marathon *m, struct slot *s)
     want_undo(m, s, why);
 }
 
-/* A way back that is refused leaves the rollout paused: nothing gets worse until somebody looks. */
-static void undo_one(struct marathon *m, struct slot *s)
-{
-    struct update_result ret = { 0 };
-    struct error err;
-    char why[160];
-
-    memcpy(why, s->rollout.undo_reason, sizeof why);
-    s->rollout.undo_due = false;
-    if (s->deployment == NULL)
-        return;
-    s->rolled_back_at = (struct opt_time){ true, m->wall };
-    memcpy(s->rolled_back_why, why, sizeof why);
-    if (deployment_back(m, s->deployment, step_keep(m, str_of(why)).p, &ret, &err) == 0)
-        return;
-    s->rollout.paused = true;
-    (void)snprintf(s->rolled_back_why, sizeof s->rolled_back_why, "not rolled back, paused instead: %.120s", err.msg);
-    keep(m, s);
-    rollout_look(m, s);
-}
-
-void rollouts_undo(struct marathon *m)
-{
-    while (m->undo_due) {
-        struct slot *s, *tmp, *due = NULL;
-        HASH_ITER(hh, m->slots, s, tmp)
-        if (due == NULL && s->rollout.undo_due)
-            due = s;
-        m->undo_due = due != NULL;
-        if (due != NULL)
-            undo_one(m, due);
-        marathon_settle(m);
-    }
-}
-
-/* --- by hand ------------------------------------------------------------------------------------------------ */
 struct spec *rollout_previous(const struct slot *s)
 {
     for (size_t i = s->version_count; s->spec != NULL && i-- > 0;)
@@ -182,41 +145,3 @@ struct spec *rollout_previous(const struct slot *s)
     return NULL;
 }
 
-static int undo_by_hand(struct marathon *m, struct slot *s, struct update_result *ret, struct error *err)
-{
-    struct spec *before = rollout_previous(s);
-    struct app app;
-    struct update_app ua = { .id = s->id, .app = &app };
-    struct root_update u = {
-        .apps = &ua, .app_count = 1, .is_back = true, .changed_group = path_parent(s->id)
-    };
-
-    if (rollout_state(s) != ROLLOUT_NONE)
-        return deployment_back(m, s->deployment, "Rolled back by hand", ret, err);
-    if (before == NULL)
-        return error_set(err, ERR_CONFLICT, "app %.*s has no version before this one to go back to",
-                         STR_ARG(str_sub(s->id, 0, 150)));
-    app = before->app;
-    app.instances = s->spec->app.instances;
-    return root_update_apply(m, &u, ret, err);
-}
-
-int rollout_command(struct marathon *m, struct str app_id, enum rollout_verb v, struct update_result *ret,
-                    struct error *err)
-{
-    struct slot *s = slot_find(m, app_id);
-
-    if (s == NULL || s->spec == NULL)
-        return error_set(err, ERR_NOT_FOUND, "App '%.*s' does not exist", STR_ARG(str_sub(app_id, 0, 150)));
-    if (v == ROLLOUT_UNDO)
-        return undo_by_hand(m, s, ret, err);
-    if (rollout_state(s) == ROLLOUT_NONE)
-        return error_set(err, ERR_CONFLICT, "app %.*s: no rolling restart is under way",
-                         STR_ARG(str_sub(app_id, 0, 150)));
-    s->rollout.paused = v == ROLLOUT_PAUSE;
-    s->rollout.promoted = s->rollout.promoted || v == ROLLOUT_PROMOTE;
-    keep(m, s);
-    rollout_look(m, s);
-    slot_mark(m, s);
-    return 0;
-}

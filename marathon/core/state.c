@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Objects and their tables. What dies in a step is kept until the next one begins: actions point to it. */
 #include "marathon/core/internal.h"
-#include "marathon/core/job_int.h"
 
 static const char *const state_names[INSTANCE_STATE_COUNT] = {
 #define X(sym, cond, task, term) cond,
@@ -137,6 +136,70 @@ int64_t slot_queued(const struct slot *s)
     return n;
 }
 
+struct job *job_find(const struct marathon *m, struct str id)
+{
+    struct job *j;
+    HASH_FIND(hh, m->jobs, id.p, id.n, j);
+    return j;
+}
+
+struct job_run *job_run_find(const struct job *j, struct str id)
+{
+    for (struct job_run *r = j->runs; r != NULL; r = r->next)
+        if (str_is(id, r->id))
+            return r;
+    return NULL;
+}
+
+bool instance_rests(const struct instance *i)
+{
+    return i->goal == GOAL_STOPPED && i->reservation != RESERVATION_NONE &&
+           (instance_state_is_terminal(i->state) || i->state == INSTANCE_UNREACHABLE);
+}
+
+void volume_persistence_id(const struct instance *i, size_t volume, struct sbuf *b)
+{
+    path_safe(b, i->slot->id);
+    sbuf_char(b, '#');
+    sbuf_str(b, app_volume(&i->spec->app, volume)->container_path);
+    sbuf_char(b, '#');
+    sbuf_c(b, i->volumes[volume].uuid);
+}
+
+bool instance_fits(const struct instance *i, const struct spec *spec)
+{
+    return i->reservation == RESERVATION_NONE || (app_volume_count(&spec->app) == i->volume_count &&
+                                                  str_eq(i->spec->app.role, spec->app.role));
+}
+
+bool instance_is_ready(const struct instance *i)
+{
+    return i->state == INSTANCE_RUNNING &&
+           (i->health == INSTANCE_UNCHECKED || i->health == INSTANCE_HEALTHY) &&
+           (!i->readiness_asked || i->ready);
+}
+
+void instance_task_id(const struct instance *i, struct sbuf *b)
+{
+    const struct app *a = &i->spec->app;
+
+    sbuf_str(b, i->id);
+    if (a->pod == NULL)
+        sbuf_fmt(b, "._app.%u", i->incarnation);
+    else
+        sbuf_fmt(b, ".%.*s.%u", STR_ARG(pod_container(a, 0)->name), i->incarnation);
+}
+
+struct rolling_counts slot_counts(const struct slot *s)
+{
+    return (struct rolling_counts){ .old_live = s->live[1],
+                                    .old_ready = s->ready[1],
+                                    .old_dying = s->dying_counted[1],
+                                    .old_dying_all = s->dying[1],
+                                    .new_live = s->live[0],
+                                    .new_ready = s->ready[0] };
+}
+
 /* --- specs --------------------------------------------------------------------------------------------- */
 struct spec *spec_new(const struct app *a, struct wall version, struct wall scaling_at, struct wall config_at)
 {
@@ -182,6 +245,15 @@ void slot_mark(struct marathon *m, struct slot *s)
     s->dirty = true;
     s->dirty_next = m->dirty;
     m->dirty = s;
+}
+
+void deployment_poke(struct marathon *m, struct deployment *d)
+{
+    if (d->poked || d->dead)
+        return;
+    d->poked = true;
+    d->queue_next = m->poked;
+    m->poked = d;
 }
 
 struct slot *slot_get(struct marathon *m, struct str id)
@@ -244,6 +316,16 @@ void queue_stats_free(struct queue_stats *q)
     free(q);
 }
 
+void note_failure(struct marathon *m, struct instance *i, const char *state, struct str message)
+{
+    struct slot *s = i->slot;
+
+    failure_set(&s->failure, i->agent != NULL ? i->agent->hostname : STR(""), message, i->task_id,
+                i->agent != NULL ? i->agent->id : (struct str){ NULL, 0 }, state, m->wall, i->spec->version);
+    if (s->spec != NULL)
+        step_store(m, STORE_FAILURE, s->id)->slot = s;
+}
+
 /* --- groups -------------------------------------------------------------------------------------------- */
 struct group *group_get(struct marathon *m, struct str path)
 {
@@ -266,5 +348,3 @@ void group_free(struct marathon *m, struct group *g)
     text_free(g->path);
     free(g);
 }
-
-/* --- the dead ------------------------------------------------------------------------------------------ */

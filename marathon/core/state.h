@@ -2,11 +2,12 @@
 /* The tables of the service: apps, their instances, agents seen, deployments. Read by the API for its
  * answers; changed by the core alone.
  *
- *  spec        one version of an app's definition; immutable, counted. Its record in the store lives exactly
- * as long. slot        everything about one app id: the definition wanted, versions kept, instances, backoff,
- * the deployment that holds it. Lives while any of these is there. instance    one wanted or running copy.
- * Owned by its slot. deployment  a plan being carried out. Holds (locks) the slots it touches: a slot is in
- * at most one.
+ *  spec        one version of an app's definition; immutable, counted. Its record in the store lives exactly as
+ *              long.
+ *  slot        everything about one app id: the definition wanted, versions kept, instances, backoff, the
+ *              deployment that holds it. Lives while any of these is there.
+ *  instance    one wanted or running copy. Owned by its slot.
+ *  deployment  a plan being carried out. Holds (locks) the slots it touches: a slot is in at most one.
  *
  * Invariants: an instance's state changes in instance_set_state alone; the counters of a slot are the sums
  * over its instances; whatever is not transient is in the store before anybody hears of it (marathon.h). */

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the master tells of tasks, and what time does to instances that nobody tells about. Every update is
- * acknowledged, after its effect is stored. Source: marathon-behaviour §4 (failures, guards), §8, §9. */
-#include <stdio.h>
-
+/* What the master tells of tasks. Every update is acknowledged, after its effect is stored.
+ * Source: marathon-behaviour §4 (failures), §8, §9. */
 #include "marathon/core/internal.h"
-#include "marathon/core/job_int.h"
 
 /* The old LOST by its reason, as far as the reason says more. */
 static enum task_state lost_as(int reason)
@@ -65,16 +62,6 @@ static bool counts_as_failure(enum instance_state s)
 {
     return s == INSTANCE_FAILED || s == INSTANCE_ERROR || s == INSTANCE_DROPPED || s == INSTANCE_GONE ||
            s == INSTANCE_FINISHED;
-}
-
-void note_failure(struct marathon *m, struct instance *i, const char *state, struct str message)
-{
-    struct slot *s = i->slot;
-
-    failure_set(&s->failure, i->agent != NULL ? i->agent->hostname : STR(""), message, i->task_id,
-                i->agent != NULL ? i->agent->id : (struct str){ NULL, 0 }, state, m->wall, i->spec->version);
-    if (s->spec != NULL)
-        step_store(m, STORE_FAILURE, s->id)->slot = s;
 }
 
 static void acknowledge(struct marathon *m, const struct status_event *e)
@@ -325,45 +312,3 @@ void status_apply(struct marathon *m, const struct status_event *e)
     acknowledge(m, e);
 }
 
-/* The instance's own timer: what it means depends on the state. */
-void instance_timer(struct marathon *m, struct instance *i)
-{
-    if (i->kill_sent) {
-        kill_timer(m, i);
-        return;
-    }
-    if (i->state == INSTANCE_SCHEDULED && i->pinned) {
-        every_timer(m, i);
-        return;
-    }
-    if (i->state == INSTANCE_SCHEDULED || instance_rests(i)) {
-        reservation_timer(m, i);
-        return;
-    }
-    switch (i->state) {
-    case INSTANCE_PROVISIONED:
-    case INSTANCE_STAGING:
-    case INSTANCE_STARTING:
-        instance_kill(m, i, GOAL_RUNNING); /* no word, or too slow: another try */
-        return;
-    case INSTANCE_UNREACHABLE:
-        instance_set_state(m, i, INSTANCE_INACTIVE);
-        unreachable_arm(m, i);
-        return;
-    case INSTANCE_INACTIVE:
-        instance_remove(m, i);
-        return;
-    case INSTANCE_SCHEDULED:
-    case INSTANCE_RUNNING:
-    case INSTANCE_KILLING:
-    case INSTANCE_FINISHED:
-    case INSTANCE_FAILED:
-    case INSTANCE_KILLED:
-    case INSTANCE_ERROR:
-    case INSTANCE_DROPPED:
-    case INSTANCE_GONE:
-    case INSTANCE_UNKNOWN:
-    case INSTANCE_STATE_COUNT:
-        return;
-    }
-}

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The machine: events to those who handle them, and recovery's last act. */
 #include "marathon/core/internal.h"
-#include "marathon/core/job_int.h"
 
 static void flush_instances(struct marathon *m)
 {
@@ -213,6 +212,34 @@ static int dispatch(struct marathon *m, const struct marathon_event *ev, struct 
     return error_set(err, ERR_INVALID, "unknown event type %d", (int)ev->type);
 }
 
+enum { SETTLE_ROUNDS_MAX = 10000000 };
+
+/* Looks at what changed until nothing does any more. */
+static void settle(struct marathon *m)
+{
+    unsigned rounds = 0;
+
+    while (m->dirty != NULL || m->poked != NULL) {
+        ASSERT(rounds++ < SETTLE_ROUNDS_MAX);
+        if (m->dirty != NULL) {
+            struct slot *s = m->dirty;
+            m->dirty = s->dirty_next;
+            s->dirty = false;
+            if (s->dead || !m->started)
+                continue;
+            slot_check(m, s);
+            slot_maybe_free(m, s);
+            continue;
+        }
+        struct deployment *d = m->poked;
+        m->poked = d->queue_next;
+        d->poked = false;
+        if (!d->dead)
+            deployment_check(m, d);
+    }
+    kill_pump(m);
+}
+
 int marathon_step(struct marathon *m, const struct marathon_event *ev, struct rng *rng,
                   struct marathon_actions *ret, struct error *err)
 {
@@ -232,8 +259,11 @@ int marathon_step(struct marathon *m, const struct marathon_event *ev, struct rn
         fire(m, t);
     if (m->started) {
         every_look(m);
-        marathon_settle(m);
-        rollouts_undo(m);
+        settle(m);
+        while (m->undo_due) {
+            rollouts_undo(m);
+            settle(m);
+        }
         launch_demand(m);
     }
     flush_instances(m);
