@@ -364,13 +364,13 @@ def _():
     fails('"nobody" is no app', "why", "nobody", status=1)
     fails("does not exist", "why", "/nobody", status=1)
     fails("usage: stoa why APP|TASK", "why", status=2)
-    dev.delete("/dies")
+    run("app", "delete", "/dies", "--force")
     dev.deploy({"id": "/again", "cmd": "sleep 1000", "cpus": 0.1, "mem": 32, "instances": 1})
     old = dev.app("/again")["tasks"][0]["id"]
     run("app", "restart", "/again")
     new = wait_for("it is replaced", lambda: [t["id"] for t in dev.app("/again")["tasks"] if t["id"] != old and t["state"] == "TASK_RUNNING"] if len(dev.app("/again")["tasks"]) == 1 else None)[0]
     check(run("why", "again.instance").startswith(f"{new}: RUNNING"), "the one that is alive")
-    dev.delete("/again")
+    run("app", "delete", "/again", "--force")
 
 
 @case("exec -t gives the command a terminal of the right size")
