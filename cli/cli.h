@@ -73,7 +73,7 @@ int cli_options_first(int argc, char **argv, const char *usage, const struct cli
 int cli_end(int r, const struct error *err);
 /* Prints what is used wrongly as an error with the usage; gives the exit status. */
 int cli_usage(const char *usage);
-/* The text of a file, of standard input when path is "-". ERR_LIMIT when it is over b's maximum. */
+/* The text of a file, of standard input when path is "-", or path itself when it is a JSON object or array. ERR_LIMIT when it is over b's maximum. */
 int cli_read_file(const char *path, struct sbuf *b, struct error *err);
 
 /* Where the servers are: the option's value, else the variable, else the default of a machine running `stoa dev`. */

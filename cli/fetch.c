@@ -34,6 +34,18 @@ int json_show(const char *address, const char *path, struct error *err)
     return 0;
 }
 
+/* cJSON indents by tabs and sets a tab after each colon; a tab within a string is written \\t, so each one here is its own. */
+static void print_spaced(const char *text)
+{
+    for (char last = '\n'; *text != 0; last = *text++) {
+        if (*text == '\t')
+            (void)fputs(last == ':' ? " " : "  ", stdout);
+        else
+            (void)putchar(*text);
+    }
+    (void)putchar('\n');
+}
+
 int json_pretty(const char *address, const char *path, const char *member, struct error *err)
 {
     CLEANUP(json_free_p) cJSON *j = NULL;
@@ -43,7 +55,7 @@ int json_pretty(const char *address, const char *path, const char *member, struc
     if (r != 0)
         return r;
     text = cJSON_Print(member != NULL ? json_get(j, member) : j);
-    printf("%s\n", text != NULL ? text : "{}");
+    print_spaced(text != NULL ? text : "{}");
     cJSON_free(text);
     return 0;
 }

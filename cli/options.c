@@ -154,11 +154,15 @@ int cli_usage(const char *usage)
 
 int cli_read_file(const char *path, struct sbuf *b, struct error *err)
 {
-    bool is_stdin = strcmp(path, "-") == 0;
-    CLEANUP(file_close_p) FILE *f = is_stdin ? fdopen(0, "r") : fopen(path, "re");
+    bool is_stdin = strcmp(path, "-") == 0, is_text = path[0] == '{' || path[0] == '[';
+    CLEANUP(file_close_p) FILE *f = is_stdin ? fdopen(0, "r") : is_text ? NULL : fopen(path, "re");
     char chunk[16384];
     size_t n;
 
+    if (is_text) {
+        sbuf_str(b, str_of(path));
+        return sbuf_ok(b) ? 0 : error_set(err, ERR_LIMIT, "the text is larger than %zu bytes", b->max);
+    }
     if (f == NULL)
         return error_set_errno(err, errno, "%s", path);
     while ((n = fread(chunk, 1, sizeof chunk, f)) != 0)
