@@ -44,6 +44,13 @@ static const struct flag flags[] = {
               "Count processes and threads in the statistics."),
     FLAG_DURATION(T, cgroups_destroy_timeout, "cgroups_destroy_timeout", "1mins", "How long a cgroup may take to go away."),
     FLAG_BOOL(T, revocable_cpu_low_priority, "revocable_cpu_low_priority", "true", "Few shares for revocable cpu."),
+    FLAG_STRING(T, resource_estimator, "resource_estimator", NULL, "org_apache_mesos_FixedResourceEstimator: the resources named in "
+                "--modules are offered once more, as revocable ones."),
+    FLAG_DURATION(T, oversubscribed_resources_interval, "oversubscribed_resources_interval", "15secs", "How often it is asked."),
+    FLAG_STRING(T, qos_controller, "qos_controller", NULL, "org_apache_mesos_LoadQoSController: executors with revocable "
+                "resources are ended while the machine's load is over a threshold named in --modules."),
+    FLAG_DURATION(T, qos_correction_interval_min, "qos_correction_interval_min", "0secs", "How often it looks; never more than "
+                  "once a second."),
     FLAG_BOOL(T, switch_user, "switch_user", "true", "Run tasks as their user."),
     FLAG_STRING(T, frameworks_home, "frameworks_home", "", "Folder of relative executor URIs."),
     FLAG_STRING(T, sandbox_directory, "sandbox_directory", "/mnt/mesos/sandbox", "Sandbox inside images."),
@@ -88,8 +95,8 @@ static const struct flag flags[] = {
               "plugins say none."),
     FLAG_STRING(T, container_logger, "container_logger", NULL, "org_apache_mesos_LogrotateContainerLogger: stdout and stderr "
                 "of containers have a limit; none unless set."),
-    FLAG_PATH(T, modules, "modules", NULL, "Parameters of --container_logger, as JSON {\"libraries\":[{\"modules\":[{\"name\":..,"
-              "\"parameters\":[{\"key\":..,\"value\":..}]}]}]}; no other module is built."),
+    FLAG_PATH(T, modules, "modules", NULL, "Parameters of --container_logger, --resource_estimator and --qos_controller, as JSON "
+              "{\"libraries\":[{\"modules\":[{\"name\":..,\"parameters\":[{\"key\":..,\"value\":..}]}]}]}; no other module is built."),
     FLAG_PATH(T, default_container_info, "default_container_info", NULL, "JSON ContainerInfo of executors without one."),
     /* executors and recovery */
     { .name = "recover", .type = FLAG_TYPE_STRING, .offset = offsetof(T, recover), .default_value = "reconnect",
@@ -199,13 +206,9 @@ static const struct flag flags[] = {
     UNUSED(63, "network_rate_statistics_interval", NULL),
     UNUSED(64, "network_rate_statistics_window", NULL),
     UNUSED(65, "nvidia_gpu_devices", NULL),
-    UNUSED_DURATION(8, "oversubscribed_resources_interval", "15secs"),
     UNUSED_DURATION(9, "perf_duration", "10secs"),
     UNUSED(66, "perf_events", NULL),
     UNUSED_DURATION(10, "perf_interval", "1mins"),
-    UNUSED(67, "qos_controller", NULL),
-    UNUSED_DURATION(11, "qos_correction_interval_min", "0secs"),
-    UNUSED(68, "resource_estimator", NULL),
     UNUSED(69, "resource_provider_config_dir", NULL),
     UNUSED(72, "secret_resolver", NULL),
     UNUSED_BOOL(19, "systemd_enable_support", "true"),
@@ -229,7 +232,7 @@ const struct flags_spec agent_flags_spec = {
 static const char *const refused[] = {
     "modules_dir", "seccomp_profile_name",
     "resource_provider_config_dir", "hooks", "secret_resolver", "master_detector", "nvidia_gpu_devices",
-    "allowed_devices", "qos_controller", "resource_estimator",
+    "allowed_devices",
     "disk_profile_adaptor", "csi_plugin_config_dir", "cgroups_net_cls_primary_handle",
     "cgroups_net_cls_secondary_handles", "volume_gid_range", "ip6", "ip6_discovery_command", "ip_discovery_command",
     "domain_socket_location", "container_ports_isolated_range", "perf_events", "xfs_kill_containers",

@@ -29,6 +29,8 @@ struct agent_flags {
     int64_t docker_pull_timeout;
     char *seccomp_config_dir, *seccomp_profile_name;
     bool switch_user, cgroups_enable_cfs, cgroups_limit_swap, cgroups_cpu_enable_pids_and_tids_count;
+    char *resource_estimator, *qos_controller;
+    int64_t oversubscribed_resources_interval, qos_correction_interval_min;
     bool revocable_cpu_low_priority, enforce_container_disk_quota, http_command_executor;
     bool disallow_sharing_agent_ipc_namespace, disallow_sharing_agent_pid_namespace;
     int64_t container_disk_watch_interval, cgroups_destroy_timeout, fetcher_stall_timeout;

@@ -210,7 +210,7 @@ static bool ask_resource(void *arg, double *ret)
 {
     struct resource_gauge *g = arg;
     const struct agent *a = g->shell->core;
-    double total = resource_sum(&a->total, g->name, g->revocable), used = 0;
+    double total = resource_sum(g->revocable ? &a->oversubscribed : &a->total, g->name, g->revocable), used = 0;
 
     if (g->what != 0) {
         struct resources allocated = RESOURCES_INIT;

@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/logger.h"
 
-#include <cjson/cJSON.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "agent/flags.h"
+#include "agent/modules.h"
 #include "common/base/cleanup.h"
 #include "common/base/time.h"
-#include "common/io/credentials.h"
-#include "common/wire/json.h"
-
-#define MODULE "org_apache_mesos_LogrotateContainerLogger"
 
 enum { KEEP_MAX = 1000 };
 
@@ -82,17 +78,14 @@ static int take(struct logger *l, const char *what, const char *name, const char
     return 0;
 }
 
-static int take_parameter(struct logger *l, const struct cJSON *p, struct error *err)
+static int take_parameter(void *to, const char *key, const char *value, struct error *err)
 {
-    const char *key = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(p, "key"));
-    const char *value = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(p, "value"));
     /* Of the original's helper program, which is none here. */
     static const char *const unused[] = { "launcher_dir", "logrotate_path", "libprocess_num_worker_threads" };
+    struct logger *l = to;
     char what[96];
     bool known;
 
-    if (key == NULL || value == NULL)
-        return error_set(err, ERR_INVALID, "--modules: a parameter of " MODULE " has no 'key' or no 'value'");
     for (size_t i = 0; i < sizeof unused / sizeof unused[0]; i++)
         if (strcmp(key, unused[i]) == 0)
             return 0;
@@ -104,52 +97,19 @@ static int take_parameter(struct logger *l, const struct cJSON *p, struct error 
     }
     (void)snprintf(what, sizeof what, "--modules: parameter %.60s", key);
     int rc = take(l, what, key, value, &known, err);
-    return rc == 0 && !known ? error_set(err, ERR_INVALID, "%s of " MODULE " is unknown", what) : rc;
-}
-
-static int take_module(struct logger *l, const struct cJSON *module, struct error *err)
-{
-    const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(module, "name"));
-    const struct cJSON *p;
-
-    if (name == NULL || strcmp(name, MODULE) != 0)
-        return error_set(err, ERR_INVALID, "--modules: module '%s' is not built in this version; " MODULE " is", name != NULL ? name : "");
-    cJSON_ArrayForEach(p, cJSON_GetObjectItemCaseSensitive(module, "parameters")) {
-        int rc = take_parameter(l, p, err);
-        if (rc != 0)
-            return rc;
-    }
-    return 0;
-}
-
-static int take_modules(struct logger *l, const char *flag, struct error *err)
-{
-    struct cJSON *tree = NULL;
-    const struct cJSON *library, *module;
-    int rc = flag_json("modules", flag, &tree, err);
-
-    if (rc == 0 && !cJSON_IsArray(cJSON_GetObjectItemCaseSensitive(tree, "libraries")))
-        rc = error_set(err, ERR_INVALID, "--modules: expecting {\"libraries\": [{\"modules\": [...]}]}");
-    cJSON_ArrayForEach(library, cJSON_GetObjectItemCaseSensitive(tree, "libraries")) {
-        cJSON_ArrayForEach(module, cJSON_GetObjectItemCaseSensitive(library, "modules"))
-            rc = rc == 0 ? take_module(l, module, err) : rc;
-    }
-    cJSON_Delete(tree);
-    return rc;
+    return rc == 0 && !known ? error_set(err, ERR_INVALID, "%s of " MODULE_LOGGER " is unknown", what) : rc;
 }
 
 int logger_init(struct logger *l, const struct agent_flags *f, struct error *err)
 {
     *l = (struct logger){ .logs = { { .size_max = size_default }, { .size_max = size_default } }, .prefix = "CONTAINER_LOGGER_" };
-    if (f->modules != NULL) {
-        int rc = take_modules(l, f->modules, err);
-        if (rc != 0)
-            return rc;
-    }
+    int rc = modules_parameters(f->modules, MODULE_LOGGER, take_parameter, l, err);
+    if (rc != 0)
+        return rc;
     if (f->container_logger == NULL || strcmp(f->container_logger, "org_apache_mesos_SandboxContainerLogger") == 0)
         return 0;
-    if (strcmp(f->container_logger, MODULE) != 0)
-        return error_set(err, ERR_INVALID, "--container_logger=%s: only " MODULE " is built", f->container_logger);
+    if (strcmp(f->container_logger, MODULE_LOGGER) != 0)
+        return error_set(err, ERR_INVALID, "--container_logger=%s: only " MODULE_LOGGER " is built", f->container_logger);
     l->on = true;
     return 0;
 }

@@ -16,6 +16,7 @@
 #include "agent/gc.h"
 #include "agent/image_gc.h"
 #include "agent/isolation/containerizer.h"
+#include "agent/oversubscription.h"
 #include "agent/paths.h"
 #include "agent/shell.h"
 #include "agent/wire/decode.h"
@@ -447,6 +448,8 @@ static int start_containers(struct shell *s, struct error *err)
     if (rc == 0)
         rc = logger_init(&s->logger, f, err);
     if (rc == 0)
+        rc = oversubscription_new(&s->oversubscription, s, err);
+    if (rc == 0)
         rc = containerizer_new(&s->containers, s->loop, &o, &cb, err);
     for (size_t i = 0; rc == 0 && i < containerizer_capability_count(s->containers); i++)
         log_info("capability", "text=" LOG_Q, LOG_QARG(str_of(containerizer_capability(s->containers, i))));
@@ -710,7 +713,10 @@ static int start(struct shell *s, struct error *err)
     rc = gauges_init(s, err);
     if (rc == 0)
         rc = recover(s, err);
-    return rc == 0 && !s->exiting ? master_follow(s, err) : rc;
+    if (rc != 0 || s->exiting)
+        return rc;
+    oversubscription_start(s->oversubscription);
+    return master_follow(s, err);
 }
 
 static void stop(struct shell *s)
@@ -725,6 +731,7 @@ static void stop(struct shell *s)
     containerizer_free(s->containers);
     gc_free(s->gc);
     image_gc_free(s->image_gc);
+    oversubscription_free(s->oversubscription);
     loop_timer_done(&s->wake);
     loop_timer_done(&s->relink);
     loop_timer_done(&s->log_revert);

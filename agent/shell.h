@@ -22,6 +22,7 @@ struct exec_stream;
 struct files;
 struct gc;
 struct image_gc;
+struct oversubscription;
 struct metric;
 struct wait_list;
 struct follow;
@@ -61,6 +62,7 @@ struct shell {
     struct metrics *metrics;
     struct gc *gc;
     struct image_gc *image_gc;
+    struct oversubscription *oversubscription;
     struct metric *pull_timer;         /* how long pulls take; NULL: no images */
     struct follow *follow_head, *follow_tail;
     bool stepping, exiting;

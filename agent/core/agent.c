@@ -88,6 +88,7 @@ void agent_core_free(struct agent *a)
     resources_done(&a->destroyed);
     resources_done(&a->undo.total);
     resources_done(&a->declared);
+    resources_done(&a->oversubscribed);
     blob_unref(a->drain_config);
     arena_done(&a->scratch);
     free(a->actions);
@@ -224,6 +225,18 @@ static void on_ping(struct agent *a, const struct agent_event *ev)
         agent_note(a, true, "the master considers this agent disconnected; registering again");
         agent_start_registration(a);
     }
+}
+
+/* A new estimate replaces the one before; the master hears of a change only. */
+static void on_estimate(struct agent *a, const struct agent_event *ev)
+{
+    if (a->oversubscribes && resources_eq(&a->oversubscribed, ev->u.estimate.oversubscribed))
+        return;
+    a->oversubscribes = true;
+    resources_done(&a->oversubscribed);
+    a->oversubscribed = resources_copy(ev->u.estimate.oversubscribed);
+    if (a->state == AGENT_RUNNING)
+        agent_do(a, AGENT_DO_UPDATE_AGENT)->to = str_of(a->master);
 }
 
 /* --- the end --- */
@@ -379,6 +392,8 @@ static void dispatch(struct agent *a, const struct agent_event *ev)
     case AGENT_EV_CONTAINER_LAUNCHED: agent_on_launched(a, ev); break;
     case AGENT_EV_CONTAINER_EXITED: agent_on_exited(a, ev); break;
     case AGENT_EV_CONTAINER_UPDATE_FAILED: agent_on_update_failed(a, ev); break;
+    case AGENT_EV_ESTIMATE: on_estimate(a, ev); break;
+    case AGENT_EV_PREEMPT: agent_on_preempt(a, ev); break;
     case AGENT_EV_UPDATE_STORED: on_stored(a, ev); break;
     case AGENT_EV_RESOURCES_STORED: agent_on_resources_stored(a, ev); break;
     case AGENT_EV_INFO_STORED: on_info_stored(a, ev); break;

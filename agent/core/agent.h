@@ -168,6 +168,8 @@ enum agent_event_type {
     AGENT_EV_CONTAINER_LAUNCHED,
     AGENT_EV_CONTAINER_EXITED,
     AGENT_EV_CONTAINER_UPDATE_FAILED,
+    AGENT_EV_ESTIMATE,             /* what may be offered once more, as revocable resources */
+    AGENT_EV_PREEMPT,              /* the machine has no room for executors with revocable resources */
     AGENT_EV_UPDATE_STORED,
     AGENT_EV_RESOURCES_STORED,     /* or not */
     AGENT_EV_INFO_STORED,          /* or not */
@@ -299,6 +301,12 @@ struct agent_event {
             struct container_id container;
             struct str message;
         } update_failed;
+        struct {
+            const struct resources *oversubscribed; /* all of them, also those in use */
+        } estimate;
+        struct {
+            struct str message;
+        } preempt;
         struct {
             struct framework_id framework;
             struct task_id task;

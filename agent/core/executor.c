@@ -359,6 +359,32 @@ void agent_on_update_failed(struct agent *a, const struct agent_event *ev)
     agent_executor_destroy(a, e);
 }
 
+static bool holds_revocable(const struct agent_executor *e)
+{
+    struct resources all = RESOURCES_INIT;
+    int64_t cpus_limit, mem_limit;
+
+    agent_executor_totals(e, &all, &cpus_limit, &mem_limit);
+    bool holds = resources_have_revocable(&all);
+    resources_done(&all);
+    return holds;
+}
+
+void agent_on_preempt(struct agent *a, const struct agent_event *ev)
+{
+    struct str text = agent_text(a, "Container preempted by QoS correction: %.*s", STR_ARG(ev->u.preempt.message));
+
+    for (struct agent_framework *f = a->frameworks; f != NULL; f = f->hh.next)
+        for (struct agent_executor *e = f->executors; e != NULL; e = e->hh.next) {
+            if ((e->state != EXECUTOR_REGISTERING && e->state != EXECUTOR_RUNNING) || !holds_revocable(e))
+                continue;
+            agent_note(a, true, "executor %s is preempted: %.*s", e->id, STR_ARG(ev->u.preempt.message));
+            a->counters.executors_preempted++;
+            agent_executor_set_pending(e, TASK_GONE, REASON_CONTAINER_PREEMPTED, text.p);
+            agent_executor_destroy(a, e);
+        }
+}
+
 /* --- time --- */
 
 static void executor_tick(struct agent *a, struct agent_executor *e)

@@ -102,6 +102,7 @@ void agent_on_disconnected(struct agent *a, const struct agent_event *ev);
 void agent_on_launched(struct agent *a, const struct agent_event *ev);
 void agent_on_exited(struct agent *a, const struct agent_event *ev);
 void agent_on_update_failed(struct agent *a, const struct agent_event *ev);
+void agent_on_preempt(struct agent *a, const struct agent_event *ev);
 void agent_executors_tick(struct agent *a);
 struct mono agent_executors_wake_at(const struct agent *a);
 

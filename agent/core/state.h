@@ -153,6 +153,8 @@ struct agent {
         struct agent_operation *operation; /* that changed it; NULL: the master's complete list */
     } undo;
     struct resources declared;      /* --resources */
+    bool oversubscribes;            /* somebody estimates what is idle */
+    struct resources oversubscribed; /* revocable; beside total, of which they are no part */
     struct uuid resource_version;
     struct agent_framework *frameworks;
     struct agent_framework *completed;

@@ -510,6 +510,8 @@ void agent_event_done(struct agent_event *ev)
     case AGENT_EV_CONTAINER_LAUNCHED:
     case AGENT_EV_CONTAINER_EXITED:
     case AGENT_EV_CONTAINER_UPDATE_FAILED:
+    case AGENT_EV_ESTIMATE:
+    case AGENT_EV_PREEMPT:
     case AGENT_EV_UPDATE_STORED:
     case AGENT_EV_RESOURCES_STORED:
     case AGENT_EV_INFO_STORED:

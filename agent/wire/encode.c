@@ -200,7 +200,8 @@ void wire_put_agent_operation(struct sbuf *b, uint32_t number, const struct agen
 static void put_update_agent(const struct agent *a, struct sbuf *b)
 {
     wire_put_id(b, 1, own_id(a));
-    wire_put_u64(b, 5, 0);
+    wire_put_resources(b, 2, &a->oversubscribed, RESOURCE_PRE, false);
+    wire_put_u64(b, 5, a->oversubscribes);
     size_t mark = wire_open(b, 6);
     for (const struct agent_operation *o = a->operations; o != NULL; o = o->hh.next)
         if (o->info->n != 0) /* one that a master asked about and nobody knows has none */

@@ -142,16 +142,18 @@ static void one(struct run *r, uint8_t kind, struct str body)
     uint8_t arg = body.n != 0 ? (uint8_t)body.p[0] : 0;
     struct agent_event ev = { .type = AGENT_EV_TICK };
     static uint64_t stream;
+    struct resource revocable = { .name = NAME_CPUS, .type = VALUE_SCALAR, .revocable = true };
+    struct resources oversubscribed = { .v = &revocable, .n = 1 };
 
     if (kind >= 252) {
         driver(r, AGENT_DRIVER_REGISTER + (kind - 252), body, ++stream);
         return;
     }
-    if (kind % 22 < MESSAGES) {
-        message(r, messages[kind % 22], body);
+    if (kind % 24 < MESSAGES) {
+        message(r, messages[kind % 24], body);
         return;
     }
-    switch (kind % 22) {
+    switch (kind % 24) {
     case 16: call(r, body, ++stream); return;
     case 17:
         ev.type = AGENT_EV_CONTAINER_LAUNCHED;
@@ -168,6 +170,15 @@ static void one(struct run *r, uint8_t kind, struct str body)
     case 20:
         ev.type = AGENT_EV_CONTAINER_UPDATE_FAILED;
         ev.u.update_failed.container = container_id(container(r, arg % 8));
+        break;
+    case 22:
+        ev.type = AGENT_EV_ESTIMATE;
+        oversubscribed.v[0].milli = 1000 * (1 + arg % 8);
+        ev.u.estimate.oversubscribed = &oversubscribed;
+        break;
+    case 23:
+        ev.type = AGENT_EV_PREEMPT;
+        ev.u.preempt.message = STR("load");
         break;
     case 21:
         ev.type = AGENT_EV_MASTER_LINK_BROKEN;

@@ -8,92 +8,12 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from rows import *
 
 c = None
-ALL = ("MULTI_ROLE", "RESERVATION_REFINEMENT", "PARTITION_AWARE", "TASK_KILLING_STATE")
+ALL = CAPABILITIES
 SCHEDULER = "/api/v1/scheduler"
 
 
-class Fw:
-    """A framework that keeps every event, and acknowledges nothing."""
-
-    def __init__(self, roles=("web",), caps=ALL, id=None, more=None, **info):
-        self.info = {"user": "root", "name": "rows", "failover_timeout": 60, "capabilities": [{"type": t} for t in caps], **info}
-        if "MULTI_ROLE" in caps:
-            self.info["roles"] = list(roles)
-        call = {"type": "SUBSCRIBE", "subscribe": {"framework_info": self.info, **(more or {})}}
-        if id:
-            call["framework_id"] = self.info["id"] = {"value": id}
-        self.stream = Stream(c.port, call)
-        equal(self.stream.status, 200, "status of SUBSCRIBE")
-        self.first = self.stream.next()
-        equal(self.first["type"], "SUBSCRIBED", f"{self.first}; first event")
-        self.id = self.first["subscribed"]["framework_id"]["value"]
-        self.events = [self.first]
-
-    def call(self, type, status=202, **body):
-        r = post(c.port, SCHEDULER, {"framework_id": {"value": self.id}, "type": type, **body}, headers={"Mesos-Stream-Id": self.stream.stream_id})
-        equal(r.status, status, f"{type}: {r.text}; status")
-        return r
-
-    def until(self, what, fn, seconds=15):
-        def keep(e):
-            self.events.append(e)
-            return fn(e)
-        return self.stream.until(what, keep, seconds)
-
-    def offers(self, count=1, fn=lambda o: True):
-        """So many outstanding offers."""
-        def have():
-            gone = {e["rescind"]["offer_id"]["value"] for e in self.events if e["type"] == "RESCIND"}
-            return [o for e in self.events if e["type"] == "OFFERS" for o in e["offers"]["offers"] if o["id"]["value"] not in gone | self.used and fn(o)]
-        if len(have()) < count:
-            self.until(f"{count} offers", lambda e: len(have()) >= count)
-        return have()
-
-    used = frozenset()
-
-    def accept(self, offers, *operations, **filters):
-        self.used = self.used | {o["id"]["value"] for o in offers}
-        self.call("ACCEPT", accept={"offer_ids": [o["id"] for o in offers], "operations": list(operations), "filters": {"refuse_seconds": 0, **filters}})
-
-    def status(self, task, *states):
-        seen = lambda: next((e["update"]["status"] for e in self.events if e["type"] == "UPDATE" and e["update"]["status"]["task_id"]["value"] == task and
-                             (not states or e["update"]["status"]["state"] in states)), None)
-        if not seen():
-            self.until(f"{task} in {states}", lambda e: seen())
-        return seen()
-
-    def ack(self, s):
-        self.call("ACKNOWLEDGE", acknowledge={"agent_id": s["agent_id"], "task_id": s["task_id"], "uuid": s["uuid"]})
-
-    def operation(self, id):
-        seen = lambda: next((e["update_operation_status"]["status"] for e in self.events if e["type"] == "UPDATE_OPERATION_STATUS" and
-                             e["update_operation_status"]["status"]["operation_id"]["value"] == id), None)
-        if not seen():
-            self.until(f"the status of operation {id}", lambda e: seen())
-        return seen()
-
-    def quiet(self, *allowed):
-        """Three allocations later nothing has come but HEARTBEATs: what an UPDATE that is asked for then overtakes is not coming."""
-        runs = lambda: c.get("/metrics/snapshot").json["allocator/mesos/allocation_runs"]
-        start = runs()
-        wait_for("three allocations", lambda: runs() >= start + 3)
-        n, mark = len(self.events), f"mark{len(self.events)}"
-        self.call("RECONCILE", reconcile={"tasks": [{"task_id": {"value": mark}}]})
-        self.status(mark)
-        came = [e for e in self.events[n:-1] if e["type"] not in ("HEARTBEAT", *allowed)]
-        check(not came, f"unexpected: {json.dumps(came)[:300]}")
-
-    def end(self):
-        self.call("TEARDOWN")
-        self.stream.close()
-
-
-def launch(*tasks):
-    return {"type": "LAUNCH", "launch": {"task_infos": list(tasks)}}
-
-
-def t(id, offer, **more):
-    return task(id, **{"agent_id": offer["agent_id"], **more})
+def Fw(*args, **more):
+    return Watcher(c, *args, **more)
 
 
 @case("a master and two agents")
@@ -346,7 +266,7 @@ def _():
 def _():
     w = Fw(checkpoint=True)
     o = w.offers()[0]
-    w.accept([o], launch(t("run", o), t("run", o), {**t("mem", o), "resources": []}, t("own", o, executor={"executor_id": {"value": "e"}, "command": {"value": "true"}})))
+    w.accept([o], launch(task_on("run", o), task_on("run", o), {**task_on("mem", o), "resources": []}, task_on("own", o, executor={"executor_id": {"value": "e"}, "command": {"value": "true"}})))
     s = w.status("run", "TASK_STARTING")
     check("uuid" in s and s["source"] == "SOURCE_EXECUTOR" and s["executor_id"]["value"] == "run", s)
     w.ack(s)
@@ -387,7 +307,7 @@ def _():
     o = w.offers()[0]
     w.call("RECONCILE", reconcile={"tasks": [{"task_id": {"value": "a"}}, {"task_id": {"value": "b"}, "agent_id": o["agent_id"]}]})
     equal((w.status("a")["state"], w.status("b")["state"]), ("TASK_LOST",) * 2, "states")
-    w.call("ACCEPT", accept={"offer_ids": [{"value": "x"}], "operations": [launch(t("late", o))]})
+    w.call("ACCEPT", accept={"offer_ids": [{"value": "x"}], "operations": [launch(task_on("late", o))]})
     equal(w.status("late")["state"], "TASK_LOST", "of an invalid offer")
     w.end()
 
@@ -407,10 +327,10 @@ def _():
     w = Fw(principal="p")
     o = w.offers()[0]
     op = lambda type, id, **body: {"type": type, "id": {"value": id}, type.lower(): body}
-    running = t("uses", o)
+    running = task_on("uses", o)
     running["resources"].append(vol("v"))
     w.accept([o], op("RESERVE", "r", resources=[res("disk", 8, "web")]), op("CREATE", "c", volumes=[vol("v")]), launch(running),
-             op("DESTROY", "d", volumes=[vol("v")]), op("CREATE", "again", volumes=[vol("v")]), op("LAUNCH", "l", task_infos=[t("with-id", o)]))
+             op("DESTROY", "d", volumes=[vol("v")]), op("CREATE", "again", volumes=[vol("v")]), op("LAUNCH", "l", task_infos=[task_on("with-id", o)]))
     for id in ("r", "c"):
         s = w.operation(id)
         equal((s["state"], "uuid" in s, s["agent_id"]), ("OPERATION_FINISHED", True, o["agent_id"]), id)
@@ -487,7 +407,7 @@ def _():
     for i, (_, executor, change, _) in enumerate(GROUPS):
         e = {"executor_id": {"value": f"x{i}"}, "type": "DEFAULT", "framework_id": {"value": w.id}, "resources": RES(0.1, 32) + [{"name": "disk", "type": "SCALAR", "scalar": {"value": 1}}], **executor}
         e = {k: v for k, v in e.items() if v is not None}
-        operations.append({"type": "LAUNCH_GROUP", "launch_group": {"executor": e, "task_group": {"tasks": [] if change is None else [t(f"g{i}", o, **change)]}}})
+        operations.append({"type": "LAUNCH_GROUP", "launch_group": {"executor": e, "task_group": {"tasks": [] if change is None else [task_on(f"g{i}", o, **change)]}}})
     w.accept([o], *operations)
     for i, (name, _, change, text) in enumerate(GROUPS):
         if change is not None:
@@ -503,9 +423,9 @@ def _():
     o = w.offers()[0]
     e = {"executor_id": {"value": "pod"}, "type": "DEFAULT", "framework_id": {"value": w.id}, "resources": RES(0.1, 32) + [{"name": "disk", "type": "SCALAR", "scalar": {"value": 1}}]}
     group = lambda executor, *tasks: {"type": "LAUNCH_GROUP", "launch_group": {"executor": executor, "task_group": {"tasks": list(tasks)}}}
-    apart = lambda id, share: t(id, o, container={"type": "MESOS", "linux_info": {"share_cgroups": share}})
-    w.accept([o], group(e, t("first", o)), group({**e, "name": "other"}, t("second", o)), group({**e, "executor_id": {"value": "q"}}, apart("yes", True), apart("no", False)),
-             launch(t("long", o, command="x" * (8 << 20))))
+    apart = lambda id, share: task_on(id, o, container={"type": "MESOS", "linux_info": {"share_cgroups": share}})
+    w.accept([o], group(e, task_on("first", o)), group({**e, "name": "other"}, task_on("second", o)), group({**e, "executor_id": {"value": "q"}}, apart("yes", True), apart("no", False)),
+             launch(task_on("long", o, command="x" * (8 << 20))))
     for id, text in (("second", "ExecutorInfo is not compatible with existing ExecutorInfo with same ExecutorID"), ("yes", "'share_cgroups' must be equal for all tasks of a group"),
                      ("no", "'share_cgroups' must be equal for all tasks of a group"), ("long", "bytes long; agents take")):
         equal(w.status(id)["state"], "TASK_ERROR", id)
@@ -552,7 +472,7 @@ def _():
     equal(c.v1("UPDATE_WEIGHTS", {"weight_infos": [{"role": "web", "weight": 3}]}).status, 200, "weights")
     w.until("RESCIND", lambda e: e["type"] == "RESCIND" and e["rescind"]["offer_id"] == b["id"])
     o = w.offers(1, lambda o: o["agent_id"] == b["agent_id"])[0]
-    w.accept([o], launch(t("here", o)))
+    w.accept([o], launch(task_on("here", o)))
     w.ack(w.status("here", "TASK_STARTING"))
     w.ack(w.status("here", "TASK_RUNNING"))
     equal(c.v1("MARK_AGENT_GONE", {"agent_id": b["agent_id"]}).status, 200, "gone")

@@ -132,3 +132,98 @@ def walk(value, steps, path, optional):
         return walk(value, rest, path, optional)
     check(isinstance(value, list) and (value or optional), f"{path}: no entry in {step}: {value!r}")
     return [x for v in value for x in walk(v, rest, path, optional)]
+
+
+CAPABILITIES = ("MULTI_ROLE", "RESERVATION_REFINEMENT", "PARTITION_AWARE", "TASK_KILLING_STATE")
+
+
+class Watcher:
+    """A framework on a Cluster that keeps every event; updates are acknowledged when acks is set."""
+    acks = False
+
+    def __init__(self, cluster, roles=("web",), caps=CAPABILITIES, id=None, more=None, **info):
+        self.cluster = cluster
+        self.info = {"user": "root", "name": "rows", "failover_timeout": 60, "capabilities": [{"type": t} for t in caps], **info}
+        if "MULTI_ROLE" in caps:
+            self.info["roles"] = list(roles)
+        call = {"type": "SUBSCRIBE", "subscribe": {"framework_info": self.info, **(more or {})}}
+        if id:
+            call["framework_id"] = self.info["id"] = {"value": id}
+        self.stream = Stream(cluster.port, call)
+        equal(self.stream.status, 200, "status of SUBSCRIBE")
+        self.first = self.stream.next()
+        equal(self.first["type"], "SUBSCRIBED", f"{self.first}; first event")
+        self.id = self.first["subscribed"]["framework_id"]["value"]
+        self.events = [self.first]
+
+    def call(self, type, status=202, **body):
+        r = post(self.cluster.port, "/api/v1/scheduler", {"framework_id": {"value": self.id}, "type": type, **body}, headers={"Mesos-Stream-Id": self.stream.stream_id})
+        equal(r.status, status, f"{type}: {r.text}; status")
+        return r
+
+    def until(self, what, fn, seconds=15):
+        def keep(e):
+            self.events.append(e)
+            if self.acks and e["type"] == "UPDATE" and "uuid" in e["update"]["status"]:
+                self.ack(e["update"]["status"])
+            return fn(e)
+        return self.stream.until(what, keep, seconds)
+
+    def offers(self, count=1, fn=lambda o: True):
+        """So many outstanding offers."""
+        def have():
+            gone = {e["rescind"]["offer_id"]["value"] for e in self.events if e["type"] == "RESCIND"}
+            return [o for e in self.events if e["type"] == "OFFERS" for o in e["offers"]["offers"] if o["id"]["value"] not in gone | self.used and fn(o)]
+        if len(have()) < count:
+            self.until(f"{count} offers", lambda e: len(have()) >= count)
+        return have()
+
+    used = frozenset()
+
+    def accept(self, offers, *operations, **filters):
+        self.used = self.used | {o["id"]["value"] for o in offers}
+        self.call("ACCEPT", accept={"offer_ids": [o["id"] for o in offers], "operations": list(operations), "filters": {"refuse_seconds": 0, **filters}})
+
+    def decline(self, offers, seconds=0):
+        self.used = self.used | {o["id"]["value"] for o in offers}
+        self.call("DECLINE", decline={"offer_ids": [o["id"] for o in offers], "filters": {"refuse_seconds": seconds}})
+
+    def status(self, task, *states):
+        seen = lambda: next((e["update"]["status"] for e in self.events if e["type"] == "UPDATE" and e["update"]["status"]["task_id"]["value"] == task and
+                             (not states or e["update"]["status"]["state"] in states)), None)
+        if not seen():
+            self.until(f"{task} in {states}", lambda e: seen())
+        return seen()
+
+    def ack(self, s):
+        self.call("ACKNOWLEDGE", acknowledge={"agent_id": s["agent_id"], "task_id": s["task_id"], "uuid": s["uuid"]})
+
+    def operation(self, id):
+        seen = lambda: next((e["update_operation_status"]["status"] for e in self.events if e["type"] == "UPDATE_OPERATION_STATUS" and
+                             e["update_operation_status"]["status"]["operation_id"]["value"] == id), None)
+        if not seen():
+            self.until(f"the status of operation {id}", lambda e: seen())
+        return seen()
+
+    def quiet(self, *allowed):
+        """Three allocations later nothing has come but HEARTBEATs: what an UPDATE that is asked for then overtakes is not coming."""
+        runs = lambda: self.cluster.get("/metrics/snapshot").json["allocator/mesos/allocation_runs"]
+        start = runs()
+        wait_for("three allocations", lambda: runs() >= start + 3)
+        n, mark = len(self.events), f"mark{len(self.events)}"
+        self.call("RECONCILE", reconcile={"tasks": [{"task_id": {"value": mark}}]})
+        self.status(mark)
+        came = [e for e in self.events[n:-1] if e["type"] not in ("HEARTBEAT", *allowed)]
+        check(not came, f"unexpected: {json.dumps(came)[:300]}")
+
+    def end(self):
+        self.call("TEARDOWN")
+        self.stream.close()
+
+
+def launch(*tasks):
+    return {"type": "LAUNCH", "launch": {"task_infos": list(tasks)}}
+
+
+def task_on(id, offer, **more):
+    return task(id, **{"agent_id": offer["agent_id"], **more})

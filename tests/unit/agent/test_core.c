@@ -487,6 +487,53 @@ TEST("a container whose limits cannot be changed is destroyed, its tasks are gon
     scene_free(s);
 }
 
+static struct resources revocable_cpus(int64_t cpus)
+{
+    struct resources r = RESOURCES_INIT;
+    struct resource x = resource_scalar(NAME_CPUS, cpus * MILLI_PER_UNIT);
+
+    x.revocable = true;
+    resources_add_take(&r, &x);
+    return r;
+}
+
+TEST("the master hears of an estimate once it is registered, and again only when it changes")
+{
+    struct scene *s = scene_unregistered();
+    struct agent_event ev = { .type = AGENT_EV_ESTIMATE };
+    struct resources two = revocable_cpus(2), three = revocable_cpus(3);
+
+    ev.u.estimate.oversubscribed = &two;
+    CHECK_TRACE(scene_step(s, &ev), "");
+    CHECK_TRACE(scene_message(s, "SlaveRegisteredMessage", "{'slave_id':{'value':'S0'}}"), "store_info\nupdate_agent\n");
+    CHECK_TRACE(scene_step(s, &ev), "");
+    ev.u.estimate.oversubscribed = &three;
+    CHECK_TRACE(scene_step(s, &ev), "update_agent\n");
+    CHECK_INT(resources_milli(&s->agent->oversubscribed, NAME_CPUS), 3000);
+    CHECK_INT(resources_milli(&s->agent->total, NAME_CPUS), 8000);
+    resources_done(&two);
+    resources_done(&three);
+    scene_free(s);
+}
+
+TEST("a correction ends executors with revocable resources and no others")
+{
+    struct scene *s = running_command(RUN_COMMAND("t1"));
+    struct agent_event ev = { .type = AGENT_EV_PREEMPT };
+    struct agent_executor *e;
+
+    ev.u.preempt.message = STR("load");
+    CHECK_TRACE(scene_step(s, &ev), "");
+    e = scene_executor(s, "t1");
+    e->order->info->resources.v[0].revocable = true;
+    CHECK_TRACE(scene_step(s, &ev), "destroy_container t1\n");
+    CHECK_TRACE(scene_step(s, &ev), "");
+    CHECK_INT(s->agent->counters.executors_preempted, 1);
+    CHECK_TRACE(scene_exited(s, "t1", 9, REASON_NONE, NULL),
+                "close 1\nstore_update t1 GONE CONTAINER_PREEMPTED\nupdate t1 GONE CONTAINER_PREEMPTED\n");
+    scene_free(s);
+}
+
 TEST("ShutdownFramework ends executors without updates and forgets what was under way")
 {
     struct scene *s = running_command(RUN_COMMAND("t1"));
