@@ -315,7 +315,7 @@ static int app_wait(const struct app_args *a, struct error *err)
         if (r != 0 && r != -(int)ERR_IO && r != -(int)ERR_UNAVAILABLE && r != -(int)ERR_TIMEOUT)
             return r;
         if (time(NULL) >= deadline)
-            return error_set(err, ERR_TIMEOUT, "app %s: after %llu s %g of %g instances run and %g are healthy; see: stoa why %s",
+            return r != 0 ? r : error_set(err, ERR_TIMEOUT, "app %s: after %llu s %g of %g instances run and %g are healthy; see: stoa why %s",
                              a->argv[0], (unsigned long long)seconds, json_number(app, "tasksRunning"),
                              json_number(app, "instances"), json_number(app, "tasksHealthy"), a->argv[0]);
         (void)nanosleep(&(struct timespec){ 0, WAIT_PAUSE_MS * 1000000 }, NULL);

@@ -28,6 +28,7 @@ int ps_main(int argc, char **argv);
 int agents_main(int argc, char **argv);
 int logs_main(int argc, char **argv);
 int app_main(int argc, char **argv);
+int pod_main(int argc, char **argv);
 int job_main(int argc, char **argv);
 int why_main(int argc, char **argv);
 int api_main(int argc, char **argv);

@@ -30,6 +30,7 @@ static const struct command commands[] = {
     { "agents", agents_main, "[--json]", "the agents of the cluster" },
     { "logs", logs_main, "TASK [-f] [--stderr]", "what a task wrote" },
     { "app", app_main, "create FILE | list | show ID | scale ID N | restart ID | delete ID | deleted | restore ID", "apps of marathon" },
+    { "pod", pod_main, "...", "pods of marathon: containers that live together" },
     { "job", job_main, "create FILE | list | show ID | run ID | history ID | kill ID RUN | delete ID", "jobs of marathon: once or by schedule" },
     { "why", why_main, "APP|TASK", "why an app waits, or why a task died" },
     { "frameworks", frameworks_main, "[--all] [--json]", "the frameworks of the cluster" },

@@ -9,7 +9,7 @@ from cluster import *
 
 dev = Dev(agents=2)
 COMMANDS = ["api", "frameworks", "teardown", "drain", "deactivate", "reactivate", "quota", "weights", "reserve", "unreserve",
-            "maintenance", "exec", "attach", "cp"]
+            "maintenance", "exec", "attach", "cp", "pod"]
 
 
 def fails(says, *args, status=None, stdin=None):
@@ -374,6 +374,27 @@ def _():
     new = wait_for("it is replaced", lambda: [t["id"] for t in dev.app("/again")["tasks"] if t["id"] != old and t["state"] == "TASK_RUNNING"] if len(dev.app("/again")["tasks"]) == 1 else None)[0]
     check(run("why", "again.instance").startswith(f"{new}: RUNNING"), "the one that is alive")
     run("app", "delete", "/again", "--force")
+
+
+@case("pods: create, list, scale, wait, show, update, delete, and bad input")
+def _():
+    spec = {"id": "/pair", "containers": [{"name": c, "resources": {"cpus": 0.1, "mem": 32}, "exec": {"command": {"shell": "sleep 1000"}}} for c in "ab"],
+            "scaling": {"kind": "fixed", "instances": 1}}
+    run("pod", "create", "-", stdin=json.dumps(spec))
+    run("pod", "wait", "/pair")
+    check(" 1/1 " in run("pod", "list") and "STABLE" in run("pod", "list"), run("pod", "list"))
+    run("pod", "scale", "pair", "2")
+    run("pod", "wait", "/pair")
+    shown = json.loads(run("pod", "show", "/pair", "--json"))
+    equal((shown["status"], len(shown["instances"])), ("STABLE", 2), "the scaled pod")
+    spec["labels"] = {"new": "yes"}
+    run("pod", "update", "/pair", json.dumps(spec), "--force")
+    equal(get(dev.marathon, "/v2/pods/pair").json["labels"], {"new": "yes"}, "the labels after update")
+    fails("instances is", "pod", "scale", "/pair", "many", status=2)
+    fails("does not exist", "pod", "show", "/nobody", status=1)
+    fails("/containers", "pod", "create", '{"id":"/empty"}', status=1)
+    run("pod", "delete", "/pair", "--force")
+    wait_for("the pod is gone", lambda: "pair" not in run("pod", "list"))
 
 
 @case("exec -t gives the command a terminal of the right size")
