@@ -191,21 +191,19 @@ void spec_executor_resources(const struct agent_executor *e, struct container_re
 
 /* A folder in the sandbox of the container, or in that of its parent, where the containers of a task group find each
  * other. It is made when it is missing, and belongs to whom the sandbox belongs. */
-static int sandbox_volume(const Mesos__V1__Volume *v, const char *sandbox, struct arena *arena,
+static int sandbox_volume(const Mesos__V1__Volume *v, const char *path, bool parent, const char *sandbox, struct arena *arena,
                           struct container_volume *ret, struct error *err)
 {
-    const Mesos__V1__Volume__Source__SandboxPath *p = v->source->sandbox_path;
-    bool parent = p->type == MESOS__V1__VOLUME__SOURCE__SANDBOX_PATH__TYPE__PARENT;
     struct str base = str_of(sandbox);
     struct stat st;
 
     for (int up = 0; parent && up < 2; up++) /* <parent's sandbox>/containers/<id> */
         while (base.n > 0 && base.p[--base.n] != '/')
             ;
-    if (p->path == NULL || p->path[0] == '/' || p->path[0] == '\0' || str_contains(str_of(p->path), STR("..")))
+    if (path == NULL || path[0] == '/' || path[0] == '\0' || str_contains(str_of(path), STR("..")))
         return error_set(err, ERR_INVALID, "volume %s: sandbox path '%s' is not below the sandbox", v->container_path,
-                         p->path != NULL ? p->path : "");
-    const char *owner = text(arena, base), *host = arena_fmt(arena, "%s/%s", owner, p->path).p, *last;
+                         path != NULL ? path : "");
+    const char *owner = text(arena, base), *host = arena_fmt(arena, "%s/%s", owner, path).p, *last;
     if (host == NULL)
         return error_set(err, ERR_NOMEM, "out of memory for a volume");
     size_t trusted = sandbox_trusted(owner);
@@ -240,7 +238,10 @@ static int volume_of(const Mesos__V1__Volume *v, const char *sandbox, struct are
     if (host == NULL && v->source != NULL && v->source->host_path != NULL)
         host = v->source->host_path->path;
     if (host == NULL && v->source != NULL && v->source->sandbox_path != NULL && sandbox != NULL)
-        return sandbox_volume(v, sandbox, arena, ret, err);
+        return sandbox_volume(v, v->source->sandbox_path->path,
+                              v->source->sandbox_path->type == MESOS__V1__VOLUME__SOURCE__SANDBOX_PATH__TYPE__PARENT, sandbox, arena, ret, err);
+    if (v->host_path != NULL && v->host_path[0] != '/' && sandbox != NULL) /* the old way to name a folder of the sandbox */
+        return sandbox_volume(v, v->host_path, false, sandbox, arena, ret, err);
     if (host == NULL && v->source != NULL && v->source->has_type && v->source->type == MESOS__V1__VOLUME__SOURCE__TYPE__SECRET) {
         *ret = (struct container_volume){ .container_path = v->container_path, .flags = CONTAINER_VOLUME_RO | CONTAINER_VOLUME_SECRET };
         return spec_secret(v->source->secret, "volume", v->container_path, &ret->secret, err);
@@ -374,7 +375,8 @@ static int fill_container(const struct shell *s, const Mesos__V1__ContainerInfo 
     ret->volumes = v;
     if (c == NULL)
         return 0;
-    rc = spec_networks(c, arena, ret, err);
+    if (c->type == MESOS__V1__CONTAINER_INFO__TYPE__MESOS) /* docker's are in spec_docker */
+        rc = spec_networks(c, arena, ret, err);
     for (size_t i = 0; i < n && rc == 0; i++)
         rc = volume_of(c->volumes[i], ret->sandbox, arena, &v[ret->volume_count++], err);
     if (rc == 0 && c->rlimit_info != NULL)

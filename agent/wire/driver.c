@@ -41,8 +41,9 @@ int agent_driver_sender(enum agent_driver_message kind, struct str body, struct 
         [AGENT_DRIVER_UPDATE] = { &mesos__internal__status_update_message__descriptor, 1, 2 },
         [AGENT_DRIVER_MESSAGE] = { &mesos__internal__executor_to_framework_message__descriptor, 2, 3 },
     };
+    if (kind == AGENT_DRIVER_NONE)
+        return error_set(err, ERR_NOT_FOUND, "not a message of executors");
     int rc = wire_check(of[kind].type, body, err);
-
     if (rc != 0)
         return rc;
     if (kind == AGENT_DRIVER_UPDATE)
@@ -117,7 +118,7 @@ int agent_decode_driver_message(struct agent_event *ev, enum agent_driver_messag
     if (rc != 0)
         return rc;
     switch (kind) {
-    case AGENT_DRIVER_NONE: return error_set(err, ERR_NOT_FOUND, "not a message of executors");
+    case AGENT_DRIVER_NONE: break; /* refused above */
     case AGENT_DRIVER_REGISTER:
     case AGENT_DRIVER_REREGISTER:
         ev->type = AGENT_EV_EXECUTOR_SUBSCRIBE;

@@ -121,6 +121,7 @@ def _():
     equal(ask(token(fw.id, "cmd", cmd["container"], exp=1)), 401, "expired")
     equal(ask({"Authorization": "Bearer eyJhbGciOiJub25lIn0.eyJmaWQiOiJ4In0."}), 401, "no signature")
     equal(ask(token(fw.id, "pod", pod["container"])), 403, "another executor's")
+    equal(post(agent_port, "/api/v1/executor", call, headers={**J, **token(fw.id, "cmd", pod["container"])}).text, "The token is not of executor cmd")
     equal(ask(token(fw.id, "cmd", pod["container"])), 403, "another container's")
     mine = token(fw.id, "pod", pod["container"])
     nested = lambda root: {"value": "x1", "parent": {"value": root}}

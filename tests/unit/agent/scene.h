@@ -26,6 +26,7 @@ struct scene {
     struct mono now;
     struct mono wake_at;
     struct sbuf trace;
+    char said[256];       /* the message of the last update, operation, note or exit */
     bool hold_stores;
     bool disk_full;       /* for resources and the agent's id */
     struct { char framework[64], task[64]; struct uuid uuid; } stores[64];
@@ -98,10 +99,24 @@ static inline void trace_status(struct scene *s, const struct task_status *st)
         sbuf_fmt(&s->trace, " %s", task_reason_name(st->reason) + 7);
 }
 
+static inline void scene_says(struct scene *s, const struct agent_action *a)
+{
+    struct str text = a->text;
+
+    if (a->type == AGENT_DO_SEND_UPDATE)
+        text = a->update->status->message;
+    else if (a->type == AGENT_DO_SEND_OPERATION)
+        text = str_of(a->operation->message);
+    else if (a->type != AGENT_DO_EXIT && a->type != AGENT_DO_NOTE)
+        return;
+    (void)snprintf(s->said, sizeof s->said, "%.*s", STR_ARG(text));
+}
+
 static inline void trace_action(struct scene *s, const struct agent_action *a)
 {
     const char *name = scene_names[a->type];
 
+    scene_says(s, a);
     if (name == NULL)
         return;
     sbuf_c(&s->trace, name);
@@ -400,5 +415,6 @@ static inline struct scene *scene_registered(void)
     TASK_JSON("g1", ",'executor':" EXECUTOR_JSON("d1")) "," TASK_JSON("g2", ",'executor':" EXECUTOR_JSON("d1")) "]}}"
 
 #define CHECK_TRACE(got, want) CHECK_STR(got, STR(want))
+#define CHECK_SAID(s, want) CHECK_CSTR((s)->said, want)
 
 #endif

@@ -94,6 +94,7 @@ TEST("tasks that the master believes to be here are said to be dropped")
                               "'user':'r','name':'n','capabilities':[{'type':'PARTITION_AWARE'}]},'statuses':[{'task_id':{"
                               "'value':'gone'},'state':'TASK_RUNNING'}]}]}"),
                 "store_info\nupdate_agent\nupdate gone DROPPED RECONCILIATION\n");
+    CHECK_SAID(s, "Reconciliation: task unknown to the agent");
     scene_free(s);
 }
 
@@ -314,21 +315,24 @@ TEST("executor totals follow the tasks that are not terminal")
 /* --- refusals --- */
 
 static const struct {
-    const char *name, *run, *want;
+    const char *name, *run, *want, *said;
 } refusals[] = {
     { "stale resource version",
       "{" FRAMEWORK_JSON ",'launch_executor':true,'resource_version_uuids':[{'uuid':{'value':'enp6enp6enp6enp6enp6eg=='}}],"
       "'task':" TASK_JSON("t1", ",'executor':" EXECUTOR_JSON("e1")) "}",
-      "store_framework F0\nupdate t1 DROPPED INVALID_OFFERS\nexited_executor e1 -1\ngc_framework F0\n" },
+      "store_framework F0\nupdate t1 DROPPED INVALID_OFFERS\nexited_executor e1 -1\ngc_framework F0\n",
+      "Task's resource version does not match the agent's" },
     { "an executor that should be there is not",
       "{" FRAMEWORK_JSON ",'launch_executor':false,'task':" TASK_JSON("t1", ",'executor':" EXECUTOR_JSON("e1")) "}",
-      "store_framework F0\nupdate t1 DROPPED EXECUTOR_TERMINATED\ngc_framework F0\n" },
+      "store_framework F0\nupdate t1 DROPPED EXECUTOR_TERMINATED\ngc_framework F0\n",
+      "No executor is expected to launch, and the task's executor is not there" },
     { "a volume that is unknown here",
       "{" FRAMEWORK_JSON ",'launch_executor':true,'task':{'name':'t1','task_id':{'value':'t1'},'agent_id':{'value':'S0'},"
       "'resources':[{'name':'disk','type':'SCALAR','scalar':{'value':10},'allocation_info':{'role':'a'},"
       "'reservations':[{'type':'DYNAMIC','role':'a'}],'disk':{'persistence':{'id':'v'},'volume':{'mode':'RW',"
       "'container_path':'data'}}}],'command':{'value':'x'}}}",
-      "store_framework F0\nupdate t1 DROPPED RESOURCES_UNKNOWN\nexited_executor t1 -1\ngc_framework F0\n" },
+      "store_framework F0\nupdate t1 DROPPED RESOURCES_UNKNOWN\nexited_executor t1 -1\ngc_framework F0\n",
+      "The checkpointed resources being used by the task or task group are unknown to the agent" },
 };
 
 TEST("a launch that cannot be done is answered, for a new executor with ExitedExecutor")
@@ -338,21 +342,55 @@ TEST("a launch that cannot be done is answered, for a new executor with ExitedEx
         struct str got = scene_message(s, "RunTaskMessage", refusals[i].run);
         if (!str_eq(got, str_of(refusals[i].want)))
             test_fail(__FILE__, __LINE__, "%s: got\n%.*s", refusals[i].name, STR_ARG(got));
+        CHECK_SAID(s, refusals[i].said);
+        CHECK(s->agent->frameworks == NULL);
         scene_free(s);
     }
 }
 
 TEST("limits without an isolator that enforces them are refused")
 {
-    struct agent_config config = scene_config();
-    config.enforces_mem = false;
+    static const struct {
+        const char *limit, *said;
+    } rows[] = {
+        { "cpus", "CPU limits can only be set on tasks launched in Mesos containers with cgroups cpu isolation enabled "
+                  "(--isolation=cgroups/cpu)" },
+        { "mem", "Memory limits can only be set on tasks launched in Mesos containers with cgroups memory isolation enabled "
+                 "(--isolation=cgroups/mem)" },
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct scene *s = scene_registered();
+        char json[1024];
+        s->agent->config.enforces_cpu = s->agent->config.enforces_mem = false;
+        (void)snprintf(json, sizeof json, "{" FRAMEWORK_JSON ",'launch_executor':true,'task':"
+                       TASK_JSON("t1", ",'command':{'value':'x'},'limits':{'%s':{'value':128}}") "}", rows[i].limit);
+        CHECK_TRACE(scene_message(s, "RunTaskMessage", json), "store_framework F0\nupdate t1 DROPPED GC_ERROR\ngc_framework F0\n");
+        CHECK_SAID(s, rows[i].said);
+        scene_free(s);
+    }
+}
+
+TEST("an agent takes no more tasks and executors than it can keep")
+{
     struct scene *s = scene_registered();
 
-    s->agent->config = config;
-    CHECK_TRACE(scene_message(s, "RunTaskMessage",
-                              "{" FRAMEWORK_JSON ",'launch_executor':true,'task':"
-                              TASK_JSON("t1", ",'command':{'value':'x'},'limits':{'mem':{'value':128}}") "}"),
-                "store_framework F0\nupdate t1 DROPPED GC_ERROR\ngc_framework F0\n");
+    s->agent->executor_count = AGENT_EXECUTORS_MAX;
+    CHECK_TRACE(scene_message(s, "RunTaskMessage", RUN_COMMAND("t1")),
+                "store_framework F0\nupdate t1 DROPPED GC_ERROR\nexited_executor t1 -1\ngc_framework F0\n");
+    CHECK(str_contains(str_of(s->said), STR("executors; at most")));
+    s->agent->executor_count = 0;
+    scene_free(s);
+}
+
+TEST("a command task with the id of an executor that is there")
+{
+    struct scene *s = scene_registered();
+
+    (void)scene_message(s, "RunTaskMessage", RUN_CUSTOM("t1", "e1", "true"));
+    CHECK_TRACE(scene_message(s, "RunTaskMessage", RUN_COMMAND("e1")), "update e1 DROPPED TASK_INVALID\n");
+    CHECK_SAID(s, "an executor with the id e1, that of the task, is there already");
+    CHECK(agent_task_find(scene_executor(s, "e1"), STR("e1")) == NULL);
     scene_free(s);
 }
 
@@ -365,6 +403,7 @@ TEST("master and agent disagree about an executor: the task is dropped, the exec
     (void)scene_subscribe(s, "e1", 1);
     CHECK_TRACE(scene_message(s, "RunTaskMessage", RUN_CUSTOM("t2", "e1", "true")),
                 "update t2 DROPPED EXECUTOR_TERMINATED\nSHUTDOWN e1\n");
+    CHECK_SAID(s, "The master wants to launch the executor, which is already there");
     CHECK_TRACE(scene_message(s, "RunTaskMessage", RUN_CUSTOM("t3", "e1", "false")),
                 "update t3 DROPPED EXECUTOR_TERMINATED\n");
     scene_free(s);
@@ -615,6 +654,7 @@ TEST("a kill of a running task goes to its executor with the policy of the call"
     CHECK_TRACE(scene_message(s, "KillTaskMessage", "{'framework_id':{'value':'F0'},'task_id':{'value':'t1'}}"), "KILL t1\n");
     CHECK_TRACE(scene_message(s, "KillTaskMessage", "{'framework_id':{'value':'F0'},'task_id':{'value':'no'}}"),
                 "update no DROPPED EXECUTOR_TERMINATED\n");
+    CHECK_SAID(s, "Cannot find executor");
     CHECK_TRACE(scene_message(s, "KillTaskMessage", "{'framework_id':{'value':'F9'},'task_id':{'value':'t1'}}"), "");
     scene_free(s);
 }
@@ -626,6 +666,7 @@ TEST("a task that is killed before its executor subscribed never starts; the exe
     (void)scene_message(s, "RunTaskMessage", RUN_COMMAND("t1"));
     CHECK_TRACE(scene_message(s, "KillTaskMessage", "{'framework_id':{'value':'F0'},'task_id':{'value':'t1'}}"),
                 "store_update t1 KILLED TASK_KILLED_DURING_LAUNCH\nupdate t1 KILLED TASK_KILLED_DURING_LAUNCH\n");
+    CHECK_SAID(s, "Killed before delivery to the executor");
     (void)scene_launched(s, "t1", NULL);
     CHECK_TRACE(scene_subscribe(s, "t1", 1), "SHUTDOWN t1\nclose 1\n");
     CHECK(str_contains(scene_after(s, 5100), STR("destroy_container t1\n"))); /* it has its grace period, no more */
@@ -690,11 +731,23 @@ TEST("draining kills with the shorter grace, marks the updates, refuses tasks, a
                 "store_drain\nKILL t1 grace=2s\n");
     CHECK_TRACE(scene_message(s, "RunTaskMessage", RUN_COMMAND("t2")),
                 "update t2 DROPPED AGENT_DRAINING\nexited_executor t2 -1\n");
+    CHECK_SAID(s, "Task not launched because the agent is draining");
     CHECK_TRACE(scene_update(s, "t1", "t1", "TASK_KILLED", 'k'),
                 "update_container t1\nstore_update t1 KILLED AGENT_DRAINING\nACKNOWLEDGED t1\nupdate t1 KILLED AGENT_DRAINING\n");
     (void)scene_exited(s, "t1", 0, REASON_NONE, NULL);
     CHECK_TRACE(scene_ack(s, "t1"), "store_ack t1\nstore_sentinel t1\ngc_executor t1\ngc_framework F0\nclear_drain\nupdate_agent\n");
     CHECK(!s->agent->draining);
+    scene_free(s);
+}
+
+TEST("a task that waits for its executor when the agent is drained never starts")
+{
+    struct scene *s = scene_registered();
+
+    (void)scene_message(s, "RunTaskMessage", RUN_COMMAND("t1"));
+    CHECK_TRACE(scene_message(s, "DrainSlaveMessage", "{'config':{}}"),
+                "store_drain\nstore_update t1 KILLED TASK_KILLED_DURING_LAUNCH\nupdate t1 KILLED TASK_KILLED_DURING_LAUNCH\n");
+    CHECK_SAID(s, "Killed because the agent is draining");
     scene_free(s);
 }
 
@@ -718,6 +771,7 @@ TEST("Shutdown by the master ends everything and forgets the identity; SIGUSR1 a
     CHECK_TRACE(scene_message(s, "RunTaskMessage", RUN_COMMAND("t2")), "");
     CHECK_TRACE(scene_exited(s, "t1", 0, REASON_NONE, NULL),
                 "close 1\nstore_sentinel t1\ngc_executor t1\ngc_framework F0\nforget_agent\nexit 0\n");
+    CHECK_SAID(s, "all executors ended");
     scene_free(s);
     s = scene_registered();
     CHECK_TRACE(scene_step(s, &ev), "unregister\nforget_agent\nexit 0\n");
@@ -781,6 +835,33 @@ TEST("an operation that does not fit is an error and changes nothing")
     scene_free(s);
 }
 
+TEST("an operation with a resource version of before, or of a type that needs a resource provider, changes nothing")
+{
+    struct scene *s = scene_registered();
+    struct uuid version = s->agent->resource_version;
+
+    s->agent->resource_version.b[0] ^= 1;
+    CLEANUP(sbuf_done_p) struct sbuf b64 = SBUF_INIT(64);
+    char json[1024];
+    base64_encode(&b64, str_mem(version.b, 16));
+    (void)snprintf(json, sizeof json, RESERVE_JSON("YWFhYWFhYWFhYWFhYWFhYQ=="), b64.p);
+    (void)scene_message(s, "ApplyOperationMessage", json);
+    CHECK_CSTR(s->agent->operations->message, "Mismatched resource version");
+    CHECK_INT(s->agent->operations->state, OPERATION_DROPPED);
+    CHECK_INT(s->agent->checkpointed.n, 0);
+    scene_free(s);
+
+    s = scene_registered();
+    (void)apply(s, "{'operation_info':{'type':'CREATE_DISK','create_disk':{'source':{'provider_id':{'value':'p'},'name':'disk','type':"
+                   "'SCALAR','scalar':{'value':10},'disk':{'source':{'type':'RAW'}}},'target_type':'MOUNT','target_profile':'x'}},'operation_uuid':{'value':"
+                   "'YWFhYWFhYWFhYWFhYWFhYQ=='},'resource_version_uuid':{'uuid':{'value':'%s'}}}");
+    CHECK(s->agent->operations != NULL);
+    CHECK_CSTR(s->agent->operations->message, "operations of type CREATE_DISK are not supported by this agent");
+    CHECK_INT(s->agent->operations->state, OPERATION_ERROR);
+    CHECK_INT(s->agent->checkpointed.n, 0);
+    scene_free(s);
+}
+
 TEST("a reservation that cannot be stored has failed, changes nothing, and the master is told what is there")
 {
     struct scene *s = scene_registered();
@@ -810,6 +891,7 @@ TEST("nothing is launched before the agent's id is stored")
     s->disk_full = true;
     (void)scene_message(s, "SlaveRegisteredMessage", "{'slave_id':{'value':'S0'}}");
     CHECK_TRACE(scene_message(s, "RunTaskMessage", RUN_COMMAND("t1")), "store_framework F0\nupdate t1 DROPPED GC_ERROR\nexited_executor t1 -1\ngc_framework F0\n");
+    CHECK_SAID(s, "The agent could not store its id: its disk may be full");
     CHECK_TRACE(scene_after(s, 1000), "store_info\n");
     s->disk_full = false;
     CHECK_TRACE(scene_after(s, 1000), "store_info\n");

@@ -76,6 +76,14 @@ TEST("a v0 executor registers once: its pid is stored, it gets its tasks; a seco
     scene_free(s);
 }
 
+TEST("a message that executors do not send is none of theirs")
+{
+    struct scene *s = scene_custom();
+
+    CHECK_TRACE(says_bytes(s, "RunTaskMessage", 0, STR("")), "refused: not a message of executors\n");
+    scene_free(s);
+}
+
 TEST("an update without a uuid is refused")
 {
     struct scene *s = scene_custom();

@@ -149,6 +149,7 @@ TEST("a task that was handed over but never arrived is dropped when its executor
     (void)restart(&d, &st);
     CHECK_TRACE(scene_subscribe(d.s, "t1", 1),
                 "SUBSCRIBED t1\nstore_update t1 DROPPED AGENT_RESTARTED\nSHUTDOWN t1\nstore_boot_id\n");
+    CHECK(str_contains(blob_str(d.s->agent->streams->head->status->raw), STR("Task launched during agent restart")));
     write_executor(&d, scene_executor(d.s, "t1"));
     (void)restart(&d, &st);
     CHECK_TRACE(scene_subscribe(d.s, "t1", 1), "SUBSCRIBED t1\nSHUTDOWN t1\nstore_boot_id\n");
@@ -464,8 +465,33 @@ TEST("equal and additive say what may differ from the run before")
         agent_info_unref(before);
         agent_info_unref(now);
     }
-    struct agent_info *a = info_of("cpus:1", "", 5051), *b = info_of("cpus:1", "", 5052);
-    CHECK(agent_info_compatible(a, b, true, NULL) != 0);
+    struct agent_info *a = info_of("cpus:1", "", 5051), *b = info_of("cpus:1", "", 5052), *c = info_of("cpus:0.5", "", 5051);
+    struct error err = { 0 };
+    CHECK(agent_info_compatible(a, b, true, &err) != 0);
+    CHECK_CSTR(err.msg, "port was 5051 and is 5052 now");
+    CHECK(agent_info_compatible(a, c, true, &err) != 0);
+    CHECK_CSTR(err.msg, "resources was 'cpus:1' and is 'cpus:0.5' now");
     agent_info_unref(a);
     agent_info_unref(b);
+    agent_info_unref(c);
+}
+
+/* --- records that are none --- */
+
+TEST("bytes that are no record are said to be none, with the file's name")
+{
+    CLEANUP(arena_done_p) struct arena arena = ARENA_INIT(1 << 20);
+    struct framework_info *framework = NULL;
+    const struct agent_operation_desc *operations = NULL;
+    struct resources r = RESOURCES_INIT;
+    struct error err = { 0 };
+    size_t n = 0;
+
+    CHECK(record_read_framework(STR("\x09\x00\x00\x00x"), &framework, &err) != 0);
+    CHECK_CSTR(err.msg, "framework.info: 5 bytes that are no record");
+    CHECK(record_read_resources(STR("\x00\x00\x00\x00\x09\x00\x00\x00x"), &r, &err) != 0);
+    CHECK_CSTR(err.msg, "resources.info: a record is cut at byte 4");
+    CHECK(record_read_resource_state(STR("\x02\x00\x00\x00\x0a\x7f"), &arena, &r, &operations, &n, &err) != 0);
+    CHECK_CSTR(err.msg, "resources_and_operations.state is malformed");
+    CHECK_INT(r.n, 0);
 }
