@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/domain_socket.h"
 #include "agent/shell.h"
 #include "common/base/alloc.h"
 #include "common/base/cleanup.h"
@@ -94,7 +95,7 @@ bool access_check(struct shell *s, struct http_req *r, enum agent_realm realm)
     const struct agent_flags *f = &s->flags;
     bool ok = true;
 
-    s->access.who = (struct access_who){ .is_executor = false };
+    s->access.who = (struct access_who){ .is_executor = false, .is_on_socket = domain_socket_is_from(r) };
     switch (realm) {
     case REALM_OPEN: break;
     case REALM_READONLY: ok = !f->authenticate_http_readonly || take_basic(s, r); break;
@@ -130,6 +131,8 @@ bool access_may_container(const struct shell *s, const struct access_who *who, e
 
     if (who->is_executor)
         return str_is(root.s, who->claims.cid) && root.s.n != id.n;
+    if (who->is_on_socket && root.s.n == id.n)
+        return false;
     if (s->access.acls == NULL)
         return true;
     const struct agent_executor *e = agent_executor_by_container(s->core, root.s);

@@ -22,6 +22,7 @@ enum agent_realm { REALM_OPEN, REALM_READONLY, REALM_READWRITE, REALM_EXECUTOR }
 struct access_who {
     char principal[512];      /* "": none, or an executor */
     bool is_executor;
+    bool is_on_socket;        /* it came through the domain socket: containers below an executor's, and nothing else */
     struct jwt_claims claims; /* of an executor */
 };
 

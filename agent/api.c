@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/domain_socket.h"
 #include "agent/files.h"
 #include "agent/image_gc.h"
 #include "agent/wire/call.h"
@@ -663,6 +664,8 @@ static void dispatch(struct api_call *c)
         return;
     if (e == NULL)
         http_reply_text(c->req, 501, "501 Not Implemented.");
+    else if (c->shell->access.who.is_on_socket && !domain_socket_takes(e->type))
+        http_reply_text(c->req, 403, "403 Forbidden. %s is no call of executors, and others are not taken on their domain socket", e->name);
     else if (e->guard != 0 && !access_may(c->shell, (enum acl_action)(e->guard - 1), (struct str){ NULL, 0 }))
         api_reply_forbidden(c->req);
     else if (c->recordio_out && !e->streams)

@@ -68,7 +68,7 @@ bool api_may_launch(struct api_call *c, struct str id, const Mesos__V1__CommandI
 
     bool ok = s->access.who.is_executor ? access_may_container(s, &s->access.who, under, id)
                                       : access_may(s, as_user, user != NULL ? str_of(user) : (struct str){ NULL, 0 }) &&
-                                            (!nested || access_may_container(s, &s->access.who, under, id));
+                                            ((!nested && !s->access.who.is_on_socket) || access_may_container(s, &s->access.who, under, id));
     if (!ok)
         api_reply_forbidden(c->req);
     return ok;

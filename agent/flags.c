@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+#include "agent/domain_socket.h"
+#include "common/base/time.h"
+
 #define T struct agent_flags
 /* Kept for compatibility: parsed, shown in /flags, without effect. */
 #define UNUSED(n, name, def) FLAG_STRING(T, unused_text[n], name, def, "Accepted; has no effect in this version.")
@@ -164,7 +167,8 @@ static const struct flag flags[] = {
     UNUSED_DURATION(5, "docker_stop_timeout", "0secs"),
     UNUSED(24, "docker_volume_checkpoint_dir", "/var/run/mesos/isolators/docker/volume"),
     UNUSED_BOOL(6, "docker_volume_chown", "false"),
-    UNUSED(25, "domain_socket_location", NULL),
+    FLAG_PATH(T, domain_socket_location, "domain_socket_location", NULL, "The socket of --http_executor_domain_sockets; agent.sock in "
+              "--runtime_dir unless set."),
     UNUSED(27, "egress_burst", NULL),
     UNUSED(28, "egress_ceil_limit", NULL),
     UNUSED(29, "egress_flow_classifier_parent", NULL),
@@ -178,7 +182,8 @@ static const struct flag flags[] = {
     UNUSED(36, "hooks", NULL),
     UNUSED(37, "host_path_volume_force_creation", NULL),
     UNUSED(38, "http_authenticators", NULL),
-    UNUSED_BOOL(9, "http_executor_domain_sockets", "false"),
+    FLAG_BOOL(T, http_executor_domain_sockets, "http_executor_domain_sockets", "false", "Executors speak to the agent over a domain "
+              "socket, so their containers need no network that reaches it."),
     FLAG_DURATION(T, http_heartbeat_interval, "http_heartbeat_interval", "30secs", "Heartbeats on streams of containers' output."),
     UNUSED(43, "ingress_burst", NULL),
     UNUSED(44, "ingress_ceil_limit", NULL),
@@ -235,7 +240,7 @@ static const char *const refused[] = {
     "allowed_devices",
     "disk_profile_adaptor", "csi_plugin_config_dir", "cgroups_net_cls_primary_handle",
     "cgroups_net_cls_secondary_handles", "volume_gid_range", "ip6", "ip6_discovery_command", "ip_discovery_command",
-    "domain_socket_location", "container_ports_isolated_range", "perf_events", "xfs_kill_containers",
+    "container_ports_isolated_range", "perf_events", "xfs_kill_containers",
     "egress_rate_limit_per_container", "egress_rate_per_cpu", "ingress_rate_limit_per_container",
     "ingress_rate_per_cpu", "host_path_volume_force_creation", "agent_features",
 };
@@ -255,7 +260,7 @@ static bool has_no_effect(const struct flag *f)
 
 static int check_true_flags(const struct flags *f, struct error *err)
 {
-    static const char *const names[] = { "http_executor_domain_sockets", "memory_profiling" };
+    static const char *const names[] = { "memory_profiling" };
 
     for (size_t i = 0; i < agent_flags_spec.count; i++)
         for (size_t j = 0; j < sizeof names / sizeof names[0]; j++)
@@ -325,10 +330,13 @@ int agent_flags_check(const struct flags *f, const struct agent_flags *v, struct
     if (v->runtime_dir != NULL && v->runtime_dir[0] != '/')
         return error_set(err, ERR_INVALID, "--runtime_dir=%s: give an absolute path", v->runtime_dir);
     if (v->executor_reregistration_timeout > INT64_C(15000000000))
-        return error_set(err, ERR_INVALID, "--executor_reregistration_timeout: at most 15secs");
+        return error_set(err, ERR_INVALID, "--executor_reregistration_timeout=%gsecs: at most 15secs",
+                         (double)v->executor_reregistration_timeout / NS_PER_S);
     if (v->gc_disk_headroom < 0 || v->gc_disk_headroom > 1)
         return error_set(err, ERR_INVALID, "--gc_disk_headroom=%g: from 0 to 1", v->gc_disk_headroom);
     int rc = check_true_flags(f, err);
+    if (rc == 0)
+        rc = domain_socket_check(v, err);
     if (rc == 0)
         rc = check_modules(f, err);
     if (rc == 0)

@@ -258,6 +258,9 @@ static int listen_and_name(struct shell *s, struct error *err)
     rc = http_server_listen(s->server, &addr, &bound, err);
     if (rc != 0)
         return error_wrap(err, "--port=%d", (int)s->flags.port);
+    rc = domain_socket_listen(s, err);
+    if (rc != 0)
+        return rc;
     shown = bound;
     if (net_is_any(&shown)) {
         net_own_ip(&shown);

@@ -2,6 +2,7 @@
 /* Paths to handlers. Every route of the agent works bare and behind /slave(1); longest prefix wins. */
 #include "agent/shell.h"
 
+#include "agent/domain_socket.h"
 #include "agent/files.h"
 #include "agent/input.h"
 #include "common/base/cleanup.h"
@@ -121,7 +122,7 @@ void routes_head(void *ctx, struct http_req *r)
 {
     struct shell *s = ctx;
 
-    if (msg_take(s->msg, r))
+    if (!domain_socket_is_from(r) && msg_take(s->msg, r))
         return;
     const struct route *route = find(r);
     if (route != NULL && route->handle == api_request && input_wants(s, r)) {
@@ -146,13 +147,13 @@ void routes_request(void *ctx, struct http_req *r)
     if (firewall_refuses(s, r))
         return;
     bool process = skip_process(&path);
-    if (!process && str_starts(path, STR("/files/"))) {
+    if (!process && !domain_socket_is_from(r) && str_starts(path, STR("/files/"))) {
         if (access_check(s, r, REALM_READONLY) && endpoint_allowed(s, r, path))
             files_request(s->files, r, str_sub(path, 7, path.n));
         return;
     }
     const struct route *route = find(r);
-    if (route == NULL)
+    if (route == NULL || (domain_socket_is_from(r) && route->handle != exec_api_request && route->handle != api_request))
         http_reply_text(r, 404, "404 Not Found.");
     else if (access_check(s, r, route->realm) && endpoint_allowed(s, r, path))
         route->handle(s, r);

@@ -9,6 +9,7 @@
 #include "agent/access.h"
 #include "agent/checkpoint.h"
 #include "agent/core/state.h"
+#include "agent/domain_socket.h"
 #include "agent/flags.h"
 #include "agent/logger.h"
 #include "agent/wire/env.h"
@@ -48,6 +49,7 @@ struct shell {
     char endpoint[NET_TEXT_SIZE];      /* ip:port */
     char hostname[256];
     char work_dir[4096], runtime_dir[4096], launcher_dir[4096];
+    char domain_socket[DOMAIN_SOCKET_PATH_SIZE], domain_socket_mounted[DOMAIN_SOCKET_PATH_SIZE]; /* domain_socket.h; "": none */
     struct str container_info;         /* --default_container_info as ContainerInfo; owned */
     char **executor_env;               /* --executor_environment_variables: name, value, ...; NULL-terminated */
     char *region, *zone;

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/domain_socket.h"
 #include "agent/paths.h"
 #include "agent/shell.h"
 #include "agent/wire/command.h"
@@ -76,8 +77,7 @@ static int env_of_command(struct spec_env *l, const Mesos__V1__CommandInfo *c, s
     return 0;
 }
 
-/* inside: the sandbox as the executor finds it. */
-static void env_of_executor(struct shell *s, const struct agent_executor *e, struct spec_env *l, const char *sandbox, const char *inside)
+static void env_of_executor(struct shell *s, const struct agent_executor *e, struct spec_env *l, const char *sandbox, bool has_image)
 {
     const char *ip = getenv("LIBPROCESS_IP");
     int64_t grace = e->info->shutdown_grace_ns >= 0 ? e->info->shutdown_grace_ns
@@ -90,8 +90,9 @@ static void env_of_executor(struct shell *s, const struct agent_executor *e, str
     spec_env_put(l, "MESOS_FRAMEWORK_ID", text(l->arena, str_of(e->framework->id)));
     spec_env_put(l, "MESOS_EXECUTOR_ID", text(l->arena, str_of(e->id)));
     spec_env_put(l, "MESOS_DIRECTORY", sandbox);
-    spec_env_put(l, "MESOS_SANDBOX", inside);
+    spec_env_put(l, "MESOS_SANDBOX", has_image ? s->flags.sandbox_directory : sandbox);
     spec_env_put(l, "MESOS_AGENT_ENDPOINT", s->endpoint);
+    spec_env_put(l, "MESOS_DOMAIN_SOCKET", domain_socket_for(s, has_image));
     spec_env_put(l, "MESOS_SLAVE_PID", s->pid_text);
     spec_env_put(l, "MESOS_SLAVE_ID", text(l->arena, str_of(s->core->id)));
     spec_env_put(l, "MESOS_CHECKPOINT", e->checkpoint ? "1" : "0");
@@ -375,8 +376,7 @@ static int fill_container(const struct shell *s, const Mesos__V1__ContainerInfo 
     ret->volumes = v;
     if (c == NULL)
         return 0;
-    if (c->type == MESOS__V1__CONTAINER_INFO__TYPE__MESOS) /* docker's are in spec_docker */
-        rc = spec_networks(c, arena, ret, err);
+    rc = spec_networks(c, arena, ret, err);
     for (size_t i = 0; i < n && rc == 0; i++)
         rc = volume_of(c->volumes[i], ret->sandbox, arena, &v[ret->volume_count++], err);
     if (rc == 0 && c->rlimit_info != NULL)
@@ -447,6 +447,26 @@ static int fill_task_command(const struct agent_executor *e, struct arena *arena
     return rc;
 }
 
+/* The way from the container to this agent. */
+static int reach_agent(const struct shell *s, bool has_image, struct container_spec *ret, struct error *err)
+{
+    struct container_volume *v = (struct container_volume *)(uintptr_t)ret->volumes; /* ours, with room for one more */
+
+    if (domain_socket_is_on(s)) {
+        if (has_image && domain_socket_volume(s, &v[ret->volume_count]))
+            ret->volume_count++;
+        return 0;
+    }
+    if (ret->no_networks)
+        return error_set(err, ERR_INVALID, "No container is created: without a network its executor cannot reach this agent; start the agent "
+                         "with --http_executor_domain_sockets");
+    if (ret->network_count != 0 && str_starts(str_of(s->endpoint), STR("127.")))
+        return error_set(err, ERR_INVALID, "No container is created: from network '%.60s' its executor cannot reach this agent at %s; start the "
+                         "agent with --http_executor_domain_sockets, or with an --ip or --advertise_ip that containers reach",
+                         ret->networks[0].name, s->endpoint);
+    return 0;
+}
+
 int spec_executor(struct shell *s, const struct agent_executor *e, struct arena *arena, struct container_spec *ret,
                   struct error *err)
 {
@@ -473,7 +493,7 @@ int spec_executor(struct shell *s, const struct agent_executor *e, struct arena 
         rc = env_init(&env, arena, own + given / 2 + 32 + parameter_count(m->container), err);
     if (rc != 0)
         return rc;
-    env_of_executor(s, e, &env, sandbox, has_image(m->container) ? s->flags.sandbox_directory : sandbox);
+    env_of_executor(s, e, &env, sandbox, has_image(m->container));
     ret->command.env_agent_count = env.n;
     if (m->command != NULL) {
         rc = env_of_command(&env, m->command, err);
@@ -492,13 +512,12 @@ int spec_executor(struct shell *s, const struct agent_executor *e, struct arena 
     if (e->generated && has_image(m->container))
         rc = fill_task_command(e, arena, ret, err);
     if (rc == 0)
-        rc = fill_container(s, m->container, total.n, &env, arena, ret, err);
+        rc = fill_container(s, m->container, total.n + 1, &env, arena, ret, err);
+    if (rc == 0)
+        rc = reach_agent(s, has_image(m->container), ret, err);
     if (rc != 0)
         return rc;
-    if (ret->network_count != 0 && str_starts(str_of(s->endpoint), STR("127.")))
-        return error_set(err, ERR_INVALID, "No container is created: from network '%.60s' its executor cannot reach this agent at %s; start "
-                         "the agent with an --ip or --advertise_ip that containers reach", ret->networks[0].name, s->endpoint);
-    if (ret->network_count != 0)
+    if (ret->network_count != 0 || ret->no_networks)
         spec_env_put(&env, "LIBPROCESS_IP", "0.0.0.0"); /* the agent's address is not one of the container's */
     ret->command.env_count = env.n;
     rc = logger_of(&s->logger, env.v, env.n, ret->logs, err);

@@ -219,8 +219,10 @@ static int take_network(const Mesos__V1__ContainerInfo *c, struct arena *arena, 
 
     if (!d->has_network || d->network == MESOS__V1__CONTAINER_INFO__DOCKER_INFO__NETWORK__HOST)
         return 0;
-    if (d->network == MESOS__V1__CONTAINER_INFO__DOCKER_INFO__NETWORK__NONE)
-        return error_set(err, ERR_INVALID, "No container is created: Docker's network NONE is not built in this version");
+    if (d->network == MESOS__V1__CONTAINER_INFO__DOCKER_INFO__NETWORK__NONE) {
+        ret->no_networks = true;
+        return 0;
+    }
     if (!is_bridge && (c->n_network_infos != 1 || c->network_infos[0]->name == NULL))
         return error_set(err, ERR_INVALID, "No container is created: Docker's network USER needs one network_infos with a name");
     if (!is_bridge)

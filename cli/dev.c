@@ -27,6 +27,7 @@
 #include "common/base/time.h"
 
 enum {
+    DEV_SOCKET_DIR_MAX = 70, /* and /agent50-run/socket/agent.sock: under 108 bytes */
     AGENTS_MAX = 50,       /* --agents: more than that is no developer's machine */
     DEV_PIDS_MAX = 4096,   /* processes and threads of one container: a fork bomb must not take the machine */
     ARGS_MAX = 128,        /* flags handed to one child */
@@ -149,6 +150,11 @@ static int plan_children(struct dev *d, unsigned master_port, unsigned agent_por
         /* Containers with images: root is all that they need besides skopeo. */
         if (geteuid() == 0 && !has_extra(extra, extra_count, "--agent.containerizers="))
             arg_add(c, "--containerizers=docker,mesos");
+        /* The agent listens on loopback, which containers with networks of their own do not reach. The path has to fit into a
+         * socket's address. */
+        if (geteuid() == 0 && strlen(d->work_dir) < DEV_SOCKET_DIR_MAX && !has_extra(extra, extra_count, "--agent.http_executor_domain_sockets") &&
+            !has_extra(extra, extra_count, "--agent.no-http_executor_domain_sockets"))
+            arg_add(c, "--http_executor_domain_sockets");
         if (!has_extra(extra, extra_count, "--agent.docker_store_dir="))
             arg_add(c, "--docker_store_dir=%s/images", d->work_dir);
         if (geteuid() == 0 && !has_extra(extra, extra_count, "--agent.pids_max=") &&

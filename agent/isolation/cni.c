@@ -37,7 +37,7 @@
 
 enum { HOSTNAME_LENGTH_MAX = 63, RETRY_FIRST_S = 10, RETRY_MOST_S = 600 };
 
-/* A container's own networks. */
+/* A container's own networks, or that it has none. */
 struct cni {
     char *hostname;
     bool attached;
@@ -60,9 +60,27 @@ struct cni_job {
     struct cni_job *next, *prev;
 };
 
+/* Networks have been joined, or were to be: a folder for each. */
+static bool has_networks(const char *folder)
+{
+    DIR *d = opendir(folder);
+    bool found = false;
+    for (struct dirent *e; d != NULL && !found && (e = readdir(d)) != NULL;)
+        found = e->d_type == DT_DIR && e->d_name[0] != '.';
+    if (d != NULL)
+        (void)closedir(d);
+    return found;
+}
+
 static bool is_configured(const struct isolation *iso)
 {
     return iso->o.cni_config_dir != NULL;
+}
+
+/* Without plugins only what needed none. */
+static bool can_give_back(const struct isolation *iso, const char *folder)
+{
+    return iso->root && access(folder, F_OK) == 0 && (is_configured(iso) || !has_networks(folder));
 }
 
 static int folder_of(const struct isolation *iso, const char *id, char ret[4096], struct error *err)
@@ -88,8 +106,10 @@ static void say_left_behind(struct isolation *iso)
 {
     DIR *d = opendir(iso->o.cni_root_dir != NULL ? iso->o.cni_root_dir : "");
     size_t n = 0;
+    char folder[4096];
+    struct error ignored;
     for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;)
-        n += e->d_name[0] != '.';
+        n += e->d_name[0] != '.' && folder_of(iso, e->d_name, folder, &ignored) == 0 && has_networks(folder);
     if (d != NULL)
         (void)closedir(d);
     if (n != 0)
@@ -209,11 +229,13 @@ static void mount_files_of_parent(const struct container *c, struct launch *l)
 static int prepare(struct container *c, const struct container_spec *spec, struct launch *l, struct error *err)
 {
     char path[4096];
-    if (spec->network_count == 0) {
+    if (spec->network_count == 0 && !spec->no_networks) {
         mount_files_of_parent(c, l);
         return 0;
     }
-    if (!is_configured(c->iso))
+    if (!c->iso->root)
+        return error_set(err, ERR_DENIED, "a container without the host's network needs an agent that runs as root");
+    if (spec->network_count != 0 && !is_configured(c->iso))
         return error_set(err, ERR_NOT_FOUND, "Unknown CNI network '%.80s': this agent has no container networks; start it with "
                          "--network_cni_config_dir and --network_cni_plugins_dir", spec->networks[0].name);
     if (spec->class == CONTAINER_CLASS_DEBUG)
@@ -233,7 +255,7 @@ static int prepare(struct container *c, const struct container_spec *spec, struc
             return -(int)err->code;
     }
     l->flags |= LAUNCH_NEW_UTS_NS | LAUNCH_NEW_MNT_NS;
-    if (path_of(c, "ns", path, err) != 0)
+    if (folder_of(c->iso, c->id, path, err) != 0 || fs_mkdirs(path, 0755, err) != 0 || path_of(c, "ns", path, err) != 0)
         return -(int)err->code;
     launch_text(l, LAUNCH_NETNS, path);
     launch_text(l, LAUNCH_HOSTNAME, c->cni->hostname);
@@ -351,6 +373,8 @@ static int take_results(struct container *c, struct error *err)
         rc = make_files(c, results, count, dns, err);
     for (size_t i = 0; i < count; i++)
         cni_result_done(&results[i]);
+    if (rc == 0 && count == 0)
+        wire_close(&c->cni->status, wire_open(&c->cni->status, 1)); /* a network without addresses, not the host's */
     c->cni->attached = rc == 0;
     return rc;
 }
@@ -475,7 +499,8 @@ static int job_spawn(struct cni_job *j, struct error *err)
     if (folder_of(j->iso, j->id, folder, err) != 0)
         return -(int)err->code;
     (void)snprintf(program, sizeof program, "%s/stoa-network", j->iso->o.launcher_dir);
-    char *argv[] = { name, j->is_attach ? attach : detach, folder, j->id, (char *)(uintptr_t)j->iso->o.cni_plugins_dir, NULL };
+    const char *plugins = is_configured(j->iso) ? j->iso->o.cni_plugins_dir : "";
+    char *argv[] = { name, j->is_attach ? attach : detach, folder, j->id, (char *)(uintptr_t)plugins, NULL };
     if (j->out >= 0)
         (void)close(j->out);
     j->out = memfd_create("stoa-network", MFD_CLOEXEC);
@@ -532,7 +557,7 @@ bool cni_detach(struct container *c, cni_done_fn *done)
 {
     char folder[4096];
     struct error ignored;
-    if (!is_configured(c->iso) || folder_of(c->iso, c->id, folder, &ignored) != 0 || access(folder, F_OK) != 0)
+    if (folder_of(c->iso, c->id, folder, &ignored) != 0 || !can_give_back(c->iso, folder))
         return false;
     job_new(c->iso, c->id, c, false, done);
     return true;
@@ -544,7 +569,7 @@ static int recover(struct container *c, struct error *err)
 {
     char folder[4096];
     struct error ignored;
-    if (!is_configured(c->iso) || folder_of(c->iso, c->id, folder, &ignored) != 0 || access(folder, F_OK) != 0)
+    if (folder_of(c->iso, c->id, folder, &ignored) != 0 || !can_give_back(c->iso, folder))
         return 0;
     c->cni = xcalloc(1, sizeof *c->cni);
     c->cni->status = c->cni->addresses = SBUF_INIT(CNI_TEXT_MAX);
@@ -554,10 +579,13 @@ static int recover(struct container *c, struct error *err)
 size_t cni_recover(struct containerizer *owner)
 {
     struct isolation *iso = &owner->iso;
-    DIR *d = is_configured(iso) ? opendir(iso->o.cni_root_dir) : NULL;
+    DIR *d = iso->o.cni_root_dir != NULL ? opendir(iso->o.cni_root_dir) : NULL;
     size_t n = 0;
+    char folder[4096];
+    struct error ignored;
     for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;) {
-        if (e->d_name[0] == '.' || !container_id_valid(e->d_name) || container_find(owner, e->d_name) != NULL)
+        if (e->d_name[0] == '.' || !container_id_valid(e->d_name) || container_find(owner, e->d_name) != NULL ||
+            folder_of(iso, e->d_name, folder, &ignored) != 0 || !can_give_back(iso, folder))
             continue;
         job_new(iso, e->d_name, NULL, false, NULL);
         n++;

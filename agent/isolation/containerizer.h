@@ -157,7 +157,8 @@ struct container_spec {
     uint16_t tty_rows, tty_columns; /* TERMINAL: 0: as the kernel makes it */
     const struct container_network *networks; /* interfaces eth0, eth1, ... in this order */
     size_t network_count;
-    const char *hostname;    /* with networks; NULL: the container's id */
+    bool no_networks;        /* none of these, and not the parent's: a network of its own with a loopback interface alone */
+    const char *hostname;    /* with networks of its own; NULL: the container's id */
     struct container_log logs[2]; /* stdout, stderr */
     bool standalone;         /* nobody's: survives every restart of the agent, its end is remembered */
     const char *forked_pid_path; /* checkpoint: written with the pid before the command runs; NULL: none */

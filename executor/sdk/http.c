@@ -39,9 +39,20 @@ bool xhttp_endpoint_parse(struct str s, struct xhttp_endpoint *ret)
     return true;
 }
 
+static void on_failing(void *arg);
+
 void xhttp_init(struct xhttp *c, struct ev *ev, const struct xhttp_endpoint *to)
 {
     *c = (struct xhttp){ .ev = ev, .to = *to, .fd = -1, .body = SBUF_INIT(XHTTP_BODY_MAX) };
+    ev_timer_init(&c->failing, on_failing, c);
+}
+
+static const char *peer_name(const struct xhttp *c, char buf[128])
+{
+    if (c->to.unix_path[0] != 0)
+        return c->to.unix_path;
+    (void)snprintf(buf, 128, "%s:%u", c->to.host, c->to.port);
+    return buf;
 }
 
 static void drop_socket(struct xhttp *c)
@@ -51,6 +62,8 @@ static void drop_socket(struct xhttp *c)
     if (c->fd >= 0)
         (void)close(c->fd);
     c->fd = -1;
+    if (c->failing.linked)
+        ev_timer_at(c->ev, &c->failing, MONO_NEVER);
     c->connecting = c->started = c->got_head = false;
     if (c->in_callback)
         c->closed_in_callback = true;
@@ -181,9 +194,9 @@ static void on_eof(struct xhttp *c, int sys_errno)
         }
     }
     if (sys_errno != 0)
-        (void)error_set_errno(&err, sys_errno, "connection to %s:%u", c->to.host, c->to.port);
+        (void)error_set_errno(&err, sys_errno, "connection to %s", peer_name(c, (char[128]){ 0 }));
     else
-        (void)error_set(&err, ERR_UNAVAILABLE, "%s:%u closed the connection", c->to.host, c->to.port);
+        (void)error_set(&err, ERR_UNAVAILABLE, "%s closed the connection", peer_name(c, (char[128]){ 0 }));
     fail_all(c, &err);
 }
 
@@ -203,7 +216,7 @@ static void on_bytes(struct xhttp *c, const char *p, size_t n)
         answer_complete(c);
     } else if (HTTP_PARSER_ERRNO(&c->parser) != HPE_OK) {
         struct error err;
-        (void)error_set(&err, ERR_PROTOCOL, "answer of %s:%u: %s", c->to.host, c->to.port,
+        (void)error_set(&err, ERR_PROTOCOL, "answer of %s: %s", peer_name(c, (char[128]){ 0 }),
                         http_errno_description(HTTP_PARSER_ERRNO(&c->parser)));
         fail_all(c, &err);
     }
@@ -288,6 +301,15 @@ static int open_socket(struct xhttp *c)
     return e == EINPROGRESS ? 0 : e;
 }
 
+static void on_failing(void *arg)
+{
+    struct xhttp *c = arg;
+    struct error err;
+
+    (void)error_set_errno(&err, c->failing_errno, "connection to %s", peer_name(c, (char[128]){ 0 }));
+    fail_all(c, &err);
+}
+
 static void next_request(struct xhttp *c)
 {
     if (c->started || c->queue == NULL)
@@ -306,11 +328,9 @@ static void next_request(struct xhttp *c)
             c->fd = -1;
         }
         c->watch = c->fd >= 0 ? ev_watch(c->ev, c->fd, EPOLLIN | EPOLLOUT, on_socket, c) : NULL;
-        if (e != 0) {
-            struct error err;
-            (void)error_set_errno(&err, e, "connection to %s:%u", c->to.host, c->to.port);
-            fail_all(c, &err);
-        }
+        c->failing_errno = e;
+        if (e != 0)
+            ev_timer_at(c->ev, &c->failing, c->ev->now);
         return; /* EPOLLOUT flushes */
     }
     flush(c);

@@ -48,6 +48,8 @@ struct xhttp {
     struct sbuf body;
     http_parser parser;
     bool in_callback, closed_in_callback;
+    struct ev_timer failing; /* a connection that failed at once, as those to a socket file do: told in the next turn */
+    int failing_errno;
 };
 
 void xhttp_init(struct xhttp *c, struct ev *ev, const struct xhttp_endpoint *to);

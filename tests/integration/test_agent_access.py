@@ -35,7 +35,7 @@ def api(type, who, **more):
 def agent_args(name, credential):
     return [STOA, "agent", f"--master=127.0.0.1:{port}", "--ip=127.0.0.1", f"--port={agent_port}", f"--work_dir={scratch()}/{name}", "--hostname=localhost",
             f"--cgroups_root=stoa_access_{port}", "--resources=cpus:4;mem:2048;disk:1000;ports:[31000-31100]", "--registration_backoff_factor=50ms",
-            f"--credential={file(name + '.credential', credential)}", "--executor_shutdown_grace_period=1secs"]
+            f"--credential={file(name + '.credential', credential)}", "--executor_shutdown_grace_period=1secs", "--http_executor_domain_sockets"]
 
 
 @case("an agent with the wrong credential is refused and ends, one with the right one registers")

@@ -208,7 +208,7 @@ def _():
         st = c.fw.update(id, "TASK_FINISHED", "TASK_FAILED")
         out = open(sandbox(id) + "/stdout").read()
         check(st["state"] == "TASK_FINISHED" and want in out and "00000000a80425fb" not in out, f"{id}: {st.get('message')} {out}")
-    for more, text in [({"parameters": [{"key": "gpus", "value": "all"}]}, "gpus=all"), ({"network": "NONE"}, "NONE"), ({"network": "BRIDGE"}, "mesos-bridge")]:
+    for more, text in [({"parameters": [{"key": "gpus", "value": "all"}]}, "gpus=all"), ({"network": "NONE"}, "without a network"), ({"network": "BRIDGE"}, "mesos-bridge")]:
         _, st = run("refused", "true", name, "TASK_FAILED", "TASK_ERROR", container=docker(**more))
         check(text in st["message"], st["message"])
     all_is_well()

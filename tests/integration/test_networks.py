@@ -84,7 +84,7 @@ def _():
     network("two", 78, ipMasq=True)
     open(f"{conf}/broken", "w").write("{")
     dns = {"mesos": [{"network_mode": "CNI", "network_name": "two", "dns": {"nameservers": ["10.78.0.53"], "search": ["example.org"]}}]}
-    dev = Dev(agent_flags=["ip=0.0.0.0", f"advertise_ip={HOST}", f"network_cni_config_dir={conf}", f"network_cni_plugins_dir={own},{PLUGINS}",
+    dev = Dev(agent_flags=["ip=0.0.0.0", f"advertise_ip={HOST}", "http_executor_domain_sockets=false", f"network_cni_config_dir={conf}", f"network_cni_plugins_dir={own},{PLUGINS}",
                            "default_container_dns=" + json.dumps(dns), "recovery_timeout=30secs", "containerizers=docker,mesos",
                            "isolation=cgroups/cpu,cgroups/mem,filesystem/linux,docker/runtime,network/ports",
                            "enforce_container_ports", "check_agent_port_range_only", "container_ports_watch_interval=200ms", "image_providers=docker",

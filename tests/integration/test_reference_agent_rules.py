@@ -9,7 +9,7 @@ FLAGS = [  # the flags besides the needed ones; what is said
     (["--work_dir=relative"], "--work_dir=relative: give an absolute path"),
     (["--runtime_dir=relative"], "--runtime_dir=relative: give an absolute path"),
     (["--work_dir=/" + "d" * 4200], "--work_dir: the path is too long"),
-    (["--executor_reregistration_timeout=16secs"], "--executor_reregistration_timeout: at most 15secs"),
+    (["--executor_reregistration_timeout=16secs"], "--executor_reregistration_timeout=16secs: at most 15secs"),
     (["--gc_disk_headroom=2"], "--gc_disk_headroom=2: from 0 to 1"),
     (["--authenticate_http_readwrite"], "--authenticate_http_readonly and --authenticate_http_readwrite need --http_credentials"),
     (["--authenticate_http_executors"], "--authenticate_http_executors needs --jwt_secret_key"),
@@ -19,6 +19,10 @@ FLAGS = [  # the flags besides the needed ones; what is said
     (["--seccomp_profile_name=x"], "--seccomp_profile_name and --seccomp_config_dir need linux/seccomp in --isolation"),
     (["--containerizers=lxc"], "--containerizers=lxc: mesos and docker are built"),
     (['--image_gc_config={{"image_disk_headroom":0.1,"image_disk_watch_interval":{{"nanoseconds":1000000}}}}'], "--image_gc_config needs --image_providers=docker"),
+    (["--http_executor_domain_sockets", "--domain_socket_location=x"], "--domain_socket_location=x: give an absolute path"),
+    (["--http_executor_domain_sockets", "--domain_socket_location=systemd:x"], "--domain_socket_location=systemd:x: sockets of systemd are not built in this version; give a path"),
+    (["--http_executor_domain_sockets", "--domain_socket_location=/" + "x" * 108],
+     " its path has 109 bytes, and may have 107; give a shorter --domain_socket_location or --runtime_dir"),
     (["--authorizer=x"], "--authorizer=x: only local is built"),
     (["--http_authenticators=x"], "--http_authenticators=x: only basic is built"),
     (["--hooks=x"], "--hooks is not built in this version; leave it out"),
@@ -27,6 +31,7 @@ FLAGS = [  # the flags besides the needed ones; what is said
 LOGGER = "org_apache_mesos_LogrotateContainerLogger"
 logger = lambda *parameters, name=LOGGER: ["--container_logger=" + LOGGER, "--modules=" + json.dumps({"libraries": [{"modules": [{"name": name, "parameters": [
     {k: v for k, v in zip(("key", "value"), p)} for p in parameters]}]}]})]
+oversubscribed = lambda name, key, value: ["--modules=" + json.dumps({"libraries": [{"modules": [{"name": name, "parameters": [{"key": key, "value": value}]}]}]})]
 MODULES = [  # parameters of the logger
     (logger(("max_stdout_size", "much")), "--modules: parameter max_stdout_size is 'much'; give a number and a unit, like 10MB"),
     (logger(("max_stderr_size", "1KB")), "--modules: parameter max_stderr_size is '1KB'; at least 4KB"),
@@ -34,7 +39,12 @@ MODULES = [  # parameters of the logger
     (logger(("logrotate_stderr_options", "compress")), "logrotate's option 'compress' is not built in this version; 'rotate N' is, and what needs no other program"),
     (logger(("max_stdout_size",)), "--modules: a parameter of " + LOGGER + " has no 'key' or no 'value'"),
     (logger(("environment_variable_prefix", "P" * 100)), "--modules: environment_variable_prefix is over "),
-    (logger(name="other"), "--modules: module 'other' is not built in this version; " + LOGGER + " is"),
+    (oversubscribed("org_apache_mesos_FixedResourceEstimator", "x", "cpus:1"), "parameter x of org_apache_mesos_FixedResourceEstimator is unknown; 'resources' is"),
+    (oversubscribed("org_apache_mesos_FixedResourceEstimator", "resources", "cpus:x"), "--modules: 'resources' of org_apache_mesos_FixedResourceEstimator: "),
+    (oversubscribed("org_apache_mesos_LoadQoSController", "load", "1"), "of org_apache_mesos_LoadQoSController is unknown; load_threshold_5min and load_threshold_15min are"),
+    (oversubscribed("org_apache_mesos_FixedResourceEstimator", "resources", "cpus:1") + ["--resource_estimator=org_apache_mesos_FixedResourceEstimator",
+     "--oversubscribed_resources_interval=0secs"], "--oversubscribed_resources_interval has to be over zero"),
+    (logger(name="other"), "--modules: module 'other' is not built in this version; "),
     (["--modules={}"], '--modules: expecting {"libraries": [{"modules": [...]}]}'),
 ]
 IMAGE_GC = [  # JSON; what is said
@@ -174,6 +184,17 @@ def _():
     check("No container is created: from network 'net'" in s["message"] and "its executor cannot reach this agent at" in s["message"], s["message"])
 
 
+@case("a container without a network needs another way to the agent")
+def _():
+    if not IS_ROOT:
+        raise Skip("images need root")
+    t = task("alone")
+    t["container"] = DOCKER(network="NONE")
+    f.launch(t)
+    s = f.update("alone", "TASK_FAILED")
+    check("No container is created: without a network its executor cannot reach this agent; start the agent with --http_executor_domain_sockets" in s["message"], s["message"])
+
+
 # --- streams of input, waiting ---
 
 @case("input that cannot be taken: 400 and what of it; the container stays")
@@ -251,6 +272,7 @@ def _():
     wait_for("the agent is back", lambda: get(c.port, "/slaves").json["slaves"][0]["active"] and get(c.agent_port, "/state").json["frameworks"])
     for id in ("tty", "tty2"):
         equal(api("KILL_CONTAINER", kill_container={"container_id": {"value": id}}).status, 200, id)
+        equal(api("WAIT_CONTAINER", wait_container={"container_id": {"value": id}}).status, 200, id)
 
 
 @case("the end")

@@ -594,6 +594,7 @@ TEST("a launch for a framework that is being shut down is refused, and that stay
     (void)scene_message(s, "ShutdownFrameworkMessage", "{'framework_id':{'value':'F0'}}");
     CHECK_TRACE(scene_message(s, "RunTaskMessage", RUN_COMMAND("t2")),
                 "update t2 DROPPED FRAMEWORK_REMOVED\nexited_executor t2 -1\n");
+    CHECK_SAID(s, "The framework is still being shut down on this agent, as the master before this one ordered");
     (void)scene_exited(s, "t1", 0, REASON_NONE, NULL);
     CHECK(s->agent->frameworks == NULL);
     CHECK(str_contains(scene_after(s, 10100), STR("update t2 DROPPED FRAMEWORK_REMOVED\n")));
