@@ -20,7 +20,16 @@ static void put_secret(struct jsonw *w, const char *key, struct str name, const 
     jsonw_close(w);
 }
 
-void container_put_image(struct jsonw *w, struct str image, bool force_pull, struct str pull_secret, const struct list *secrets)
+static void put_credential(struct jsonw *w, const struct docker_credential *c)
+{
+    jsonw_key_open(w, "credential");
+    jsonw_key_s(w, "principal", c->principal);
+    if (c->secret.p != NULL)
+        jsonw_key_s(w, "secret", c->secret);
+    jsonw_close(w);
+}
+
+void container_put_image(struct jsonw *w, struct str image, bool force_pull, const struct image_login *login)
 {
     jsonw_key_open(w, "mesos");
     jsonw_key_open(w, "image");
@@ -28,8 +37,10 @@ void container_put_image(struct jsonw *w, struct str image, bool force_pull, str
     jsonw_key_bool(w, "cached", !force_pull);
     jsonw_key_open(w, "docker");
     jsonw_key_s(w, "name", image);
-    if (pull_secret.n != 0)
-        put_secret(w, "config", pull_secret, secrets);
+    if (login->config != NULL)
+        put_secret(w, "config", login->config->secret, login->secrets);
+    if (login->credential != NULL)
+        put_credential(w, login->credential);
     jsonw_close(w);
     jsonw_close(w);
     jsonw_close(w);

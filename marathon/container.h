@@ -15,8 +15,12 @@ struct container_port {
 };
 
 /* Keys of an open ContainerInfo object; each writes nothing when there is nothing to say. */
-/* pull_secret: name of the secret with the registry's credentials; empty: none. */
-void container_put_image(struct jsonw *w, struct str image, bool force_pull, struct str pull_secret, const struct list *secrets);
+struct image_login {
+    const struct pull_config *config; /* names the secret with the registry's credentials; NULL: none */
+    const struct list *secrets;
+    const struct docker_credential *credential; /* the older form; NULL: none */
+};
+void container_put_image(struct jsonw *w, struct str image, bool force_pull, const struct image_login *login);
 /* The key "docker" for the Docker engine; its network is that of the app's first one, ports those that lead into the container. */
 void container_put_docker(struct jsonw *w, const struct container *c, const struct list *networks, const struct container_port *ports,
                           size_t port_count);

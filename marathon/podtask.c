@@ -224,7 +224,7 @@ static const char *container(const struct pod *p, const struct pod_container *pc
     jsonw_key_c(&w, "type", "MESOS");
     if (pc->image != NULL)
         container_put_image(&w, pc->image->id, pc->image->force_pull.v,
-                            pc->image->pull_config != NULL ? pc->image->pull_config->secret : STR(""), secrets);
+                            &(struct image_login){ .config = pc->image->pull_config, .secrets = secrets });
     container_put_linux(&w, pc->linux_info);
     container_put_terminal(&w, pc->tty.v);
     jsonw_key_array(&w, "volumes");

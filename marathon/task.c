@@ -2,6 +2,9 @@
 /* Source: marathon-behaviour §6 (name, labels, discovery, environment), §7 (checks of the executor). */
 #include "marathon/task.h"
 
+#include <math.h>
+#include <string.h>
+
 #include "common/wire/jsonw.h"
 #include "marathon/api/encode.h"
 #include "marathon/container.h"
@@ -258,7 +261,7 @@ static const char *container(const struct launch *l, const struct marathon_confi
         container_put_docker(&w, ct, &app->networks, ports, n);
     else if (ct != NULL && ct->docker != NULL)
         container_put_image(&w, ct->docker->image, ct->docker->force_pull.v,
-                            ct->docker->pull_config != NULL ? ct->docker->pull_config->secret : STR(""), secrets);
+                            &(struct image_login){ ct->docker->pull_config, secrets, ct->docker->credential });
     container_put_linux(&w, ct != NULL ? ct->linux_info : NULL);
     container_put_terminal(&w, app->tty.v);
     container_put_networks(&w, &app->networks, c->bridge_name, ports, n);
@@ -273,12 +276,45 @@ static const char *container(const struct launch *l, const struct marathon_confi
 }
 
 /* --- custom executors ------------------------------------------------------------------------------------- */
-/* p NULL: the agent's own. */
-static struct str executor_path(const struct app *app, const struct marathon_config *c)
+/* Moves so much of a scalar from the task's to its executor's. The whole was matched, so it is there. */
+static size_t move_scalar(struct stoa_resource *v, size_t n, struct stoa_resource *to, const char *name, double amount)
 {
-    struct str path = app->executor.n != 0 ? app->executor : c->executor;
+    int64_t need = (int64_t)llround(amount * 1000);
+    size_t moved = 0;
 
-    return path.n == 0 || str_is(path, "//cmd") ? (struct str){ NULL, 0 } : path;
+    for (size_t i = 0; i < n && need > 0; i++) {
+        int64_t milli = v[i].milli < need ? v[i].milli : need;
+        if (v[i].raw.p != NULL || v[i].range_count != 0 || milli <= 0 || strcmp(v[i].name, name) != 0)
+            continue;
+        to[moved] = v[i];
+        to[moved++].milli = milli;
+        v[i].milli -= milli;
+        need -= milli;
+    }
+    return moved;
+}
+
+static bool share_resources(struct stoa_task *t, struct stoa_executor *e, const struct executor_resources *share, struct arena *a)
+{
+    size_t all = t->resource_count, n = 0;
+    struct stoa_resource *kept = arena_array(a, all + 1, sizeof *kept), *v = arena_array(a, 3 * (all + 1), sizeof *v);
+
+    if (share == NULL)
+        return true;
+    if (v == NULL || kept == NULL)
+        return false;
+    memcpy(kept, t->resources, all * sizeof *kept);
+    n += move_scalar(kept, all, v + n, "cpus", share->cpus.v);
+    n += move_scalar(kept, all, v + n, "mem", share->mem.v);
+    n += move_scalar(kept, all, v + n, "disk", share->disk.v);
+    e->resources = v;
+    e->resource_count = n;
+    t->resource_count = 0;
+    for (size_t i = 0; i < all; i++) /* what is all the executor's is none of the task's */
+        if (kept[i].raw.p != NULL || kept[i].range_count != 0 || kept[i].milli > 0)
+            kept[t->resource_count++] = kept[i];
+    t->resources = kept;
+    return true;
 }
 
 static void put_quoted(struct sbuf *b, struct str s)
@@ -330,7 +366,8 @@ static struct stoa_bytes definition(const struct app *app, struct arena *a)
 }
 
 /* Moves command and container from the task to an executor of its own. */
-static bool with_executor(struct stoa_task *t, struct str path, const struct app *app, struct arena *a)
+static bool with_executor(struct stoa_task *t, struct str path, const struct app *app, const struct executor_resources *share,
+                          struct arena *a)
 {
     struct stoa_executor *e = arena_alloc(a, sizeof *e);
 
@@ -349,7 +386,7 @@ static bool with_executor(struct stoa_task *t, struct str path, const struct app
     t->command = NULL;
     t->container_json = NULL;
     t->data = definition(app, a);
-    return e->id != NULL && e->command.value != NULL;
+    return e->id != NULL && e->command.value != NULL && share_resources(t, e, share, a);
 }
 
 bool task_build(struct stoa_task *ret, const struct launch *l, const struct stoa_offer *offer,
@@ -376,8 +413,8 @@ bool task_build(struct stoa_task *ret, const struct launch *l, const struct stoa
         ret->cpus_limit_milli = part_limit_milli(app->resource_limits->cpus);
         ret->mem_limit_milli = part_limit_milli(app->resource_limits->mem);
     }
-    struct str executor = executor_path(app, c);
-    if (executor.p != NULL && !with_executor(ret, executor, app, a))
+    struct str executor = app_executor_path(app, c->executor);
+    if (executor.p != NULL && !with_executor(ret, executor, app, app_executor_share(app, c->executor), a))
         return false;
     return ret->id != NULL && ret->name != NULL && (ret->command != NULL || ret->executor != NULL) &&
            ret->discovery != NULL && ret->labels != NULL;

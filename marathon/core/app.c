@@ -386,6 +386,18 @@ static const struct schema_field group_update_fields[] = {
 };
 SCHEMA(schema_group_update, group_update, group_update_fields, true);
 
+struct str app_executor_path(const struct app *a, struct str default_path)
+{
+    struct str path = a->executor.n != 0 ? a->executor : default_path;
+
+    return path.n == 0 || str_is(path, "//cmd") ? (struct str){ NULL, 0 } : path;
+}
+
+const struct executor_resources *app_executor_share(const struct app *a, struct str default_path)
+{
+    return a->pod == NULL && app_executor_path(a, default_path).p != NULL ? a->executor_resources : NULL;
+}
+
 bool app_is_host_mode(const struct app *a)
 {
     return a->networks.n == 0 || LIST_AT(a->networks, struct network, 0)->mode.v == NET_HOST;

@@ -305,6 +305,10 @@ struct str app_port_name(const struct app *a, size_t i);
 enum protocol app_port_protocol(const struct app *a, size_t i);
 /* Host networking (also when networks is absent). */
 bool app_is_host_mode(const struct app *a);
+/* Path of the executor of its own that the app has by itself or by default (--executor); p NULL: it has the agent's. */
+struct str app_executor_path(const struct app *a, struct str default_path);
+/* What that executor takes beside the task; NULL: nothing was said. */
+const struct executor_resources *app_executor_share(const struct app *a, struct str default_path);
 /* Checks that the service runs itself, as opposed to those of the executor. */
 bool hc_is_ours(enum hc_protocol p);
 bool hc_is_http(enum hc_protocol p);                       /* HTTP kinds of either side */

@@ -18,14 +18,16 @@ struct deployment *deployment_new(struct marathon *m, struct wall version)
     return d;
 }
 
-/* Gives up the definitions; the actions stay for events that show them. */
+/* Gives up the definitions. Events of this step still show them: like the deployment, they are freed when the next step begins. */
 static void plan_release(struct marathon *m, struct plan *p)
 {
+    if (p->released)
+        return;
+    p->released = true;
     for (size_t i = 0; i < p->n; i++)
         for (size_t k = 0; k < p->steps[i].n; k++) {
             spec_unref(m, p->steps[i].actions[k].from);
             spec_unref(m, p->steps[i].actions[k].to);
-            p->steps[i].actions[k].from = p->steps[i].actions[k].to = NULL;
         }
 }
 

@@ -336,9 +336,11 @@ bool match_agent(const struct app *a, const struct offer *o, struct match *ret)
 
 void match_try(const struct app *a, struct offer *o, const struct match_context *mc, struct match *ret)
 {
-    const struct quantity q[] = { { "cpus", REJECT_CPUS, milli_of(a->cpus.v) },
-                                  { "mem", REJECT_MEM, milli_of(a->mem.v) },
-                                  { "disk", REJECT_DISK, milli_of(a->disk.v) },
+    static const struct executor_resources none;
+    const struct executor_resources *share = app_executor_share(a, mc->config->executor), *x = share != NULL ? share : &none;
+    const struct quantity q[] = { { "cpus", REJECT_CPUS, milli_of(a->cpus.v) + milli_of(x->cpus.v) },
+                                  { "mem", REJECT_MEM, milli_of(a->mem.v) + milli_of(x->mem.v) },
+                                  { "disk", REJECT_DISK, milli_of(a->disk.v) + milli_of(x->disk.v) },
                                   { "gpus", REJECT_GPUS, a->gpus.v * 1000 } };
     size_t cap = 0, i = 0;
 

@@ -453,6 +453,11 @@ static void sentence(struct marathon *m, const struct root_update *u)
     }
 }
 
+static struct str changed_group(const struct root_update *u)
+{
+    return u->changed_group.n != 0 ? u->changed_group : STR("/");
+}
+
 static void take(struct draft *d, struct update_result *ret)
 {
     struct marathon *m = d->m;
@@ -487,7 +492,7 @@ static void take(struct draft *d, struct update_result *ret)
     sentence(m, d->u);
     step_store(m, STORE_DEPLOYMENT, str_of(dep->id))->deployment = dep;
     e = bus_emit(m, BUS_GROUP_CHANGE_SUCCESS);
-    e->group_id = step_keep(m, d->u->changed_group.n != 0 ? d->u->changed_group : STR("/"));
+    e->group_id = step_keep(m, changed_group(d->u));
     e->version = d->version;
     memcpy(ret->deployment_id, dep->id, sizeof dep->id);
     ret->version = d->version;
@@ -525,22 +530,23 @@ static int work_out(struct draft *d, struct update_result *ret, struct error *er
     return 0;
 }
 
-int root_update_apply(struct marathon *m, const struct root_update *u, struct update_result *ret,
-                      struct error *err)
+static int too_many(const struct marathon *m, struct update_result *ret, struct error *err)
 {
-    struct draft d = { .m = m, .u = u, .version = m->wall };
+    ret->problem = UPDATE_TOO_MANY;
+    return error_set(err, ERR_LIMIT,
+                     "Max number (%u) of running deployments is achieved. Wait for existing deployments to complete or "
+                     "cancel oneusing force=true parameter.",
+                     m->config.deployments_max);
+}
+
+static int apply(struct marathon *m, const struct root_update *u, struct wall version, struct update_result *ret,
+                 struct error *err)
+{
+    struct draft d = { .m = m, .u = u, .version = version };
     int rc;
 
-    if (d.version.ms <= m->version.ms)
-        d.version.ms = m->version.ms + 1;
-    if (m->deployment_count >= m->config.deployments_max && !u->dry_run) {
-        ret->problem = UPDATE_TOO_MANY;
-        return error_set(err, ERR_LIMIT,
-                         "Max number (%u) of running deployments is achieved. Wait for existing deployments "
-                         "to complete or "
-                         "cancel oneusing force=true parameter.",
-                         m->config.deployments_max);
-    }
+    if (m->deployment_count >= m->config.deployments_max && !u->dry_run)
+        return too_many(m, ret, err);
     rc = work_out(&d, ret, err);
     if (rc < 0 || u->dry_run) {
         if (rc == 0) {
@@ -560,5 +566,25 @@ int root_update_apply(struct marathon *m, const struct root_update *u, struct up
         take(&d, ret);
     }
     draft_free(&d);
+    return rc;
+}
+
+int root_update_apply(struct marathon *m, const struct root_update *u, struct update_result *ret, struct error *err)
+{
+    struct wall version = m->wall;
+    struct error own = { 0 };
+    int rc;
+
+    if (version.ms <= m->version.ms)
+        version.ms = m->version.ms + 1;
+    if (err == NULL)
+        err = &own;
+    rc = apply(m, u, version, ret, err);
+    if (rc < 0 && !u->dry_run) {
+        struct bus_event *e = bus_emit(m, BUS_GROUP_CHANGE_FAILED);
+        e->group_id = step_keep(m, changed_group(u));
+        e->version = version;
+        e->reason = step_keep(m, str_of(err->msg));
+    }
     return rc;
 }

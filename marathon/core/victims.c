@@ -44,8 +44,6 @@ static int compare(const void *a, const void *b)
 
     if (x->sentenced != y->sentenced)
         return x->sentenced ? -1 : 1;
-    if (x->old != y->old)
-        return x->old ? -1 : 1;
     if (state_rank(x->state) != state_rank(y->state))
         return state_rank(x->state) - state_rank(y->state);
     if (age_key(x) != age_key(y))

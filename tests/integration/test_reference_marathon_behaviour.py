@@ -444,6 +444,7 @@ def _():
     light, plain = next(e for e in some if e.get("id") == d)["plan"], next(e for e in full if e.get("id") == d)["plan"]
     equal(sorted(light), ["id", "steps", "version"], "light")
     equal(sorted(plain), ["id", "original", "steps", "target", "version"], "plain")
+    equal(([a["id"] for a in plain["original"]["apps"]], [a["id"] for a in plain["target"]["apps"]]), ([], ["/evf"]), "what was, what is")
     s1.close(), s2.close()
 
 
