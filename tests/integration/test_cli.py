@@ -9,7 +9,7 @@ from cluster import *
 
 dev = Dev(agents=2)
 COMMANDS = ["api", "frameworks", "teardown", "drain", "deactivate", "reactivate", "quota", "weights", "reserve", "unreserve",
-            "maintenance", "exec", "attach", "cp", "pod"]
+            "maintenance", "exec", "attach", "cp"]
 
 
 def fails(says, *args, status=None, stdin=None):
