@@ -102,6 +102,12 @@ static const struct command *by_own_name(char *argv0)
     return NULL;
 }
 
+/* Every program tells its version, also one that needs flags to do anything else. */
+static int run(const struct command *c, int argc, char **argv)
+{
+    return argc > 1 && strcmp(argv[1], "--version") == 0 ? version_main(argc, argv) : c->run(argc, argv);
+}
+
 int main(int argc, char **argv)
 {
     const struct command *c = argc > 0 ? by_own_name(argv[0]) : NULL;
@@ -110,7 +116,7 @@ int main(int argc, char **argv)
     /* A peer that went away is an error value of write(2), never the end of this process. */
     (void)signal(SIGPIPE, SIG_IGN);
     if (c != NULL)
-        return c->run(argc, argv);
+        return run(c, argc, argv);
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
         return help_main(argc, argv);
     if (strcmp(argv[1], "--version") == 0)
@@ -120,5 +126,5 @@ int main(int argc, char **argv)
         (void)error_set(&err, ERR_INVALID, "there is no command \"%s\"; `stoa help` lists them", argv[1]);
         return cli_fail(&err);
     }
-    return c->run(argc - 1, argv + 1);
+    return run(c, argc - 1, argv + 1);
 }
