@@ -33,16 +33,21 @@ static bool in_list(const struct agent_event *ev, struct str task_id)
     return false;
 }
 
-/* Handed to the executor (or meant to be) before this agent restarted, but it never arrived. */
-static void drop_lost_launches(struct agent *a, struct agent_executor *e, const struct agent_event *ev)
+/* Handed to the executor (or meant to be) before this agent restarted, or into a connection that it had given up, but it never
+ * arrived. True: there was such a task. */
+static bool drop_lost_launches(struct agent *a, struct agent_executor *e, const struct agent_event *ev)
 {
     struct agent_task *t, *next;
+    bool any = false;
 
     DL_FOREACH_SAFE(e->order, t, next)
-        if (t->place == AGENT_TASK_LAUNCHED && t->state == TASK_STAGING && !in_list(ev, str_of(t->id)))
+        if (t->place == AGENT_TASK_LAUNCHED && t->state == TASK_STAGING && !in_list(ev, str_of(t->id))) {
+            any = true;
             agent_update_make(a, e->framework->info->id, is_aware(e->framework), e, task_id(str_of(t->id)),
                               TASK_DROPPED, REASON_AGENT_RESTARTED,
                               STR("Task launched during agent restart"), NULL);
+        }
+    return any;
 }
 
 static bool has_live_task(const struct agent_executor *e)
@@ -116,10 +121,10 @@ void agent_on_subscribe(struct agent *a, const struct agent_event *ev)
     a->actions[a->action_count - 1].again = ev->u.subscribe.again;
     for (size_t i = 0; i < ev->u.subscribe.update_count; i++)
         take_update(a, e, ev->u.subscribe.updates[i]);
-    drop_lost_launches(a, e, ev);
+    bool dropped = drop_lost_launches(a, e, ev);
     if (e->tasks == NULL && !e->ever_launched && !e->recovered)
         agent_executor_shutdown(a, e);
-    else if (e->generated && e->recovered && !has_live_task(e)) /* its one task was dropped: it would wait for ever */
+    else if (e->generated && (e->recovered || dropped) && !has_live_task(e)) /* its one task was dropped: it would wait for ever */
         agent_executor_shutdown(a, e);
     else
         agent_deliver(a, e);

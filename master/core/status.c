@@ -31,10 +31,12 @@ static void update_task(struct master *m, struct task *t, const struct master_ev
                    s->reason == REASON_TASK_CHECK_STATUS_UPDATED;
     bool ends = !task_state_is_terminal(t->state) && task_state_is_terminal(latest);
     /* the update of an end that an earlier one had announced as the latest state */
-    bool tells = !ends && s->has_uuid && task_state_is_terminal(s->state) &&
-                 !((t->flags & TASK_FLAG_HAS_UPDATE) != 0 && task_state_is_terminal(t->update_state));
+    bool told = (t->flags & TASK_FLAG_HAS_UPDATE) != 0 && task_state_is_terminal(t->update_state);
+    bool tells = !ends && s->has_uuid && task_state_is_terminal(s->state) && !told;
 
-    if (s->has_uuid) {
+    /* An agent sends the end when all before it is acknowledged. What comes behind it was sent long before, over a connection that has
+     * broken since: taken for the newest, it would hide the end from its acknowledgement, and the task would stay for ever. */
+    if (s->has_uuid && (!told || task_state_is_terminal(s->state))) {
         t->flags |= TASK_FLAG_HAS_UPDATE;
         t->update_state = (uint8_t)s->state;
         t->update_uuid = s->uuid;

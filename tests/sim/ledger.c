@@ -21,6 +21,7 @@ struct update {
     char agent_id[64];
     bool durable;                /* in the agent's log; others die with the agent's process */
     bool seen, acknowledged;
+    int64_t acknowledged_at;
 };
 
 struct entry {
@@ -166,6 +167,30 @@ static bool is_lost(const struct sim *s, const struct update *u)
     return (!u->durable && s->agent[u->agent]->incarnation != u->incarnation) || operator_may_be_gone(s, u->agent_id);
 }
 
+/* When something last happened on the way between a framework and this agent. */
+static int64_t last_trouble(const struct sim *s, unsigned agent)
+{
+    int64_t last = s->trouble_at[s->agent[agent]->host];
+
+    for (int host = 0; host < HOSTS_MAX; host++)
+        if ((host < HOST_AGENT || host >= HOST_FRAMEWORK) && s->trouble_at[host] > last)
+            last = s->trouble_at[host];
+    return last;
+}
+
+/* So long an acknowledgement may be under way: one side of a connection that broke hears of it up to 20 s later. */
+#define ACKNOWLEDGED_NS SEC(28)
+
+static void check_repeat(struct sim *s, unsigned agent, const struct entry *e, const struct update *u)
+{
+    int64_t since = last_trouble(s, agent);
+
+    since = u->acknowledged_at > since ? u->acknowledged_at : since;
+    if (u->acknowledged && !e->abandoned && s->now - since > ACKNOWLEDGED_NS)
+        sim_fail(s, "agent a%u repeats %s of task %s, which its framework has acknowledged %d s ago, and nothing is wrong", agent + 1,
+                 task_state_name((enum task_state)u->state), strchr(e->key, '/') + 1, (int)((s->now - u->acknowledged_at) / NS_PER_S));
+}
+
 void ledger_update_sent(struct sim *s, unsigned agent, struct str framework, const struct task_status *status,
                         bool durable)
 {
@@ -174,6 +199,7 @@ void ledger_update_sent(struct sim *s, unsigned agent, struct str framework, con
 
     if (u != NULL) {
         s->ledger->counts.duplicates++;
+        check_repeat(s, agent, e, u);
         return;
     }
     for (size_t i = 0; i < e->n && !e->abandoned; i++)
@@ -276,6 +302,7 @@ void ledger_acknowledged(struct sim *s, struct str framework, struct str task, c
 
     if (u == NULL)
         return;
+    u->acknowledged_at = s->now;
     u->acknowledged = true;
     if (task_state_is_terminal((enum task_state)u->state))
         e->end_acknowledged = true;
@@ -473,6 +500,17 @@ static const char *names_of_tasks(const struct agent *a)
     return text;
 }
 
+/* A task that is over stays with the master until its end is acknowledged, and no longer. */
+static const char *tasks_kept(struct sim *s, const struct agent *a)
+{
+    for (const struct slot *x = a->slots; x != NULL; x = x->a_next)
+        for (const struct task *t = x->tasks; t != NULL; t = t->next)
+            if (task_state_is_terminal((enum task_state)t->state) &&
+                entry_of(s, x->framework->id.s, task_id_str(t))->end_acknowledged)
+                return open_text(s, "the master keeps task %.*s, whose end its framework has acknowledged", STR_ARG(task_id_str(t)));
+    return "";
+}
+
 static const char *totals_differ(struct sim *s, unsigned agent, const struct resources *have, const struct resources *believed)
 {
     CLEANUP(sbuf_done_p) struct sbuf text = SBUF_INIT(4096);
@@ -498,6 +536,8 @@ static const char *agents_unsettled(struct sim *s, const struct master *m)
         if (live_tasks(a) != f.live_tasks)
             return open_text(s, "agent a%u has %zu tasks, the master thinks %zu:%s", i + 1, f.live_tasks,
                              live_tasks(a), names_of_tasks(a));
+        if (tasks_kept(s, a)[0] != '\0')
+            return s->ledger->text;
         if (!resources_eq(f.total, &a->total))
             return totals_differ(s, i, f.total, &a->total);
         if (f.operations != 0)

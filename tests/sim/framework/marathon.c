@@ -41,6 +41,13 @@ struct marathon_node {
         size_t instances;
     } before[SNAPSHOT_MAX];
     size_t before_count;
+    /* Kills under way, for judging whether anything is done about them. */
+    struct kill_seen {
+        char id[80];
+        unsigned attempts;
+        int64_t since;
+    } kills[SNAPSHOT_MAX];
+    size_t kill_count;
 };
 
 static struct marathon_node *node_of(struct shell *sh)
@@ -227,6 +234,39 @@ static void check_slot(struct marathon_node *n, const struct slot *s, size_t k)
                  (long long)ready, (long long)ready_before, (long long)floor);
 }
 
+/* A kill that has no effect is repeated after --kill_retry_timeout. */
+#define KILL_REPEATED_NS SEC(30 + 5)
+
+static const struct kill_seen *kill_seen(const struct marathon_node *n, struct str id)
+{
+    for (size_t i = 0; i < n->kill_count; i++)
+        if (str_is(id, n->kills[i].id))
+            return &n->kills[i];
+    return NULL;
+}
+
+static void check_kills(struct marathon_node *n)
+{
+    struct kill_seen now[SNAPSHOT_MAX];
+    size_t count = 0;
+
+    for (const struct instance *i = n->up && n->sh.m->connected ? n->sh.m->instances : NULL; i != NULL; i = i->hh.next) {
+        if (!i->kill_sent || i->state == INSTANCE_UNREACHABLE || count == SNAPSHOT_MAX)
+            continue;
+        const struct kill_seen *k = kill_seen(n, i->id);
+        struct kill_seen *x = &now[count++];
+        *x = (struct kill_seen){ .attempts = i->kill_attempts, .since = sim_of(n)->now };
+        (void)snprintf(x->id, sizeof x->id, "%.*s", STR_ARG(i->id));
+        if (k != NULL && k->attempts == x->attempts)
+            x->since = k->since;
+        if (sim_of(n)->now - x->since > KILL_REPEATED_NS && sim_of(n)->now - sim_of(n)->trouble_at[n->p->host] > KILL_REPEATED_NS)
+            sim_fail(sim_of(n), "%s asked for the end of %s %d s ago, it is %s, and nothing more is done", n->p->name, x->id,
+                     (int)((sim_of(n)->now - x->since) / NS_PER_S), instance_state_name(i->state));
+    }
+    memcpy(n->kills, now, count * sizeof now[0]);
+    n->kill_count = count;
+}
+
 static void check(struct marathon_node *n)
 {
     struct slot *s, *next;
@@ -366,6 +406,7 @@ static void operate(struct sim *s, struct proc *p, void *arg, uint64_t unused)
     (void)arg;
     (void)unused;
     fake_process(p);
+    check_kills(n);
     if (!s->calm && n->up && n->sh.store_error[0] == '\0' && sim_next_step(s, STEP_DEED, &own)) {
         n->r = &own;
         unsigned dice = (unsigned)rng_below(n->r, 100);
@@ -464,7 +505,7 @@ static void start(struct proc *p)
 
     memset(sh, 0, sizeof *sh);
     n->up = false;
-    n->before_count = 0;
+    n->before_count = n->kill_count = 0;
     fake_process(p);
     sim_trace(p->sim, p->name, "starts");
     int rc = marathon_flags_parse(&sh->flag_set, &sh->flags, sizeof argv / sizeof argv[0], argv, environment,

@@ -603,6 +603,15 @@ TEST("a launch for a framework that is being shut down is refused, and that stay
     scene_free(s);
 }
 
+TEST("an executor of ours that subscribed anew before it heard of its task is sent off with the drop of that task")
+{
+    struct scene *s = running_command(RUN_COMMAND("t1"));
+
+    CHECK_TRACE(scene_subscribe(s, "t1", 2), "close 1\nSUBSCRIBED t1\nstore_update t1 DROPPED AGENT_RESTARTED\n"
+                                             "SHUTDOWN t1\nupdate t1 DROPPED AGENT_RESTARTED\n");
+    scene_free(s);
+}
+
 /* --- messages that cannot be --- */
 
 TEST("a message that does not say what it must is refused, and changes nothing")

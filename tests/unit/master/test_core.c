@@ -72,6 +72,24 @@ TEST("an update is forwarded, acknowledged back, and a terminal one ends the tas
     scene_done(&s);
 }
 
+TEST("what an agent said long before the end of a task, and comes behind it, does not hide the end from its acknowledgement")
+{
+    struct scene s;
+
+    scene_with_offer(&s);
+    (void)launch(&s, TASK_JSON("a", "4"));
+    (void)update(&s, "a", "TASK_FINISHED");
+    struct uuid end = s.uuid;
+    CHECK_STR(update(&s, "a", "TASK_STARTING"), STR("stream1 < UPDATE a TASK_STARTING  uuid\n"));
+    (void)acknowledge(&s, "a");
+    struct framework *f = framework_find(s.m, STR(FRAMEWORK0));
+    CHECK(framework_task_find(f, STR("a")) != NULL);
+    s.uuid = end;
+    (void)acknowledge(&s, "a");
+    CHECK(framework_task_find(f, STR("a")) == NULL);
+    scene_done(&s);
+}
+
 TEST("what an ended task held is offered at once; while an offer of its agent is out it waits for the interval")
 {
     struct scene s;
