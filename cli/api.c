@@ -144,6 +144,8 @@ int api_main(int argc, char **argv)
         (void)snprintf(a.address, sizeof a.address, "%s", agent);
     else if (r == 0 && agent != NULL)
         r = v1_agent_find(cli_master_address(master), agent, &a, &err);
+    if (r == 0 && agent != NULL && a.address[0] == '\0')
+        r = error_set(&err, ERR_UNAVAILABLE, "agent %s has not come back since the master began to lead", a.id);
     if (r == 0)
         r = call(agent != NULL ? a.address : cli_master_address(master), name, agent != NULL, sbuf_view(&whole), &err);
     return cli_end(r, &err);

@@ -37,6 +37,7 @@ int frameworks_main(int argc, char **argv);
 int teardown_main(int argc, char **argv);
 int drain_main(int argc, char **argv);
 int reactivate_main(int argc, char **argv);
+int gone_main(int argc, char **argv);
 int deactivate_main(int argc, char **argv);
 int quota_main(int argc, char **argv);
 int weights_main(int argc, char **argv);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `stoa drain`, `stoa deactivate` and `stoa reactivate`: agents out of and into service. */
+/* `stoa drain`, `stoa deactivate`, `stoa reactivate` and `stoa gone`: agents out of and into service. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -64,6 +64,13 @@ int reactivate_main(int argc, char **argv)
 {
     static const struct agent_command c = { "stoa reactivate AGENT", "REACTIVATE_AGENT", "reactivate_agent",
                                             "is in service again" };
+    return simple(argc, argv, &c);
+}
+
+int gone_main(int argc, char **argv)
+{
+    static const struct agent_command c = { "stoa gone AGENT", "MARK_AGENT_GONE", "mark_agent_gone",
+                                            "is gone: it is never admitted again, its tasks count as ended" };
     return simple(argc, argv, &c);
 }
 

@@ -38,6 +38,7 @@ static const struct command commands[] = {
     { "drain", drain_main, "AGENT [--grace=DURATION] [--mark-gone] [--wait]", "move an agent's tasks away" },
     { "deactivate", deactivate_main, "AGENT", "no new tasks for an agent" },
     { "reactivate", reactivate_main, "AGENT", "undo drain or deactivate" },
+    { "gone", gone_main, "AGENT", "give up an agent that will not return" },
     { "quota", quota_main, "[list | set ROLE --limit=... --guarantee=... | remove ROLE]", "quotas of roles" },
     { "weights", weights_main, "[list | set ROLE WEIGHT]", "weights of roles" },
     { "reserve", reserve_main, "AGENT RESOURCES --role=ROLE", "reserve resources of an agent for a role" },

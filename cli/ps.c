@@ -125,6 +125,19 @@ static void agent_row(struct cli_table *t, const cJSON *slave)
     cli_table_add(t, age(json_number(slave, "registered_time"), buf, sizeof buf));
 }
 
+/* Known from the registry; it has not come back since the master began to lead. */
+static void returning_row(struct cli_table *t, const cJSON *slave)
+{
+    char buf[300];
+
+    cli_table_add(t, str_of(json_text(slave, "id")));
+    (void)snprintf(buf, sizeof buf, "%s:%g", json_text(slave, "hostname"), json_number(slave, "port"));
+    cli_table_add(t, str_of(buf));
+    cli_table_add(t, STR("returning"));
+    for (int i = 0; i < 3; i++)
+        cli_table_add(t, STR("-"));
+}
+
 int agents_main(int argc, char **argv)
 {
     static const char *const names[] = { "AGENT", "ADDRESS", "STATE", "CPUS", "MEM", "SINCE" };
@@ -149,6 +162,7 @@ int agents_main(int argc, char **argv)
         return cli_fail(&err);
     (void)header(&t, names);
     cJSON_ArrayForEach(slave, json_get(slaves, "slaves")) agent_row(&t, slave);
+    cJSON_ArrayForEach(slave, json_get(slaves, "recovered_slaves")) returning_row(&t, slave);
     cli_table_print(&t);
     cli_table_done(&t);
     return CLI_OK;

@@ -165,7 +165,7 @@ int v1_stream(const char *address, struct str body, bool is_agent, bool (*on_rec
 
 /* --- names --- */
 
-/* ADDRESS of "slave(1)@ADDRESS". */
+/* ADDRESS of "slave(1)@ADDRESS"; empty of one that has not come back since the master began to lead. */
 static struct str agent_address(const cJSON *slave)
 {
     struct str pid = str_of(json_text(slave, "pid")), id;
@@ -180,42 +180,51 @@ static void agent_set(struct v1_agent *a, const cJSON *slave)
     (void)snprintf(a->address, sizeof a->address, "%.*s", STR_ARG(agent_address(slave)));
 }
 
+struct agent_search {
+    struct str want;
+    unsigned count, ends;
+    const cJSON *named, *found, *ending;
+};
+
+static void agent_search(struct agent_search *s, const cJSON *slaves)
+{
+    const cJSON *slave;
+
+    cJSON_ArrayForEach(slave, slaves)
+    {
+        struct str id = str_of(json_text(slave, "id"));
+
+        if (s->want.n == 0)
+            continue;
+        if (str_eq(id, s->want) || str_eq(agent_address(slave), s->want))
+            s->named = slave;
+        if (!(str_contains(id, s->want) || str_is(s->want, json_text(slave, "hostname"))))
+            continue;
+        if (str_ends(id, s->want) && s->ends++ == 0)
+            s->ending = slave;
+        s->found = slave;
+        s->count++;
+    }
+}
+
 int v1_agent_find(const char *master, const char *text, struct v1_agent *ret, struct error *err)
 {
     CLEANUP(json_free_p) cJSON *j = NULL;
-    const cJSON *slaves, *slave, *found = NULL;
-    struct str want = str_of(text);
-    unsigned count = 0, ends = 0;
+    struct agent_search s = { .want = str_of(text) };
     int r = json_fetch(master, "/slaves", &j, err);
 
     if (r != 0)
         return r;
-    slaves = json_get(j, "slaves");
-    cJSON_ArrayForEach(slave, slaves)
-    {
-        struct str id = str_of(json_text(slave, "id"));
-        bool is_named = str_eq(id, want) || str_eq(agent_address(slave), want);
-
-        if (is_named) {
-            agent_set(ret, slave);
-            return 0;
-        }
-        if (want.n == 0 || !(str_contains(id, want) || str_is(want, json_text(slave, "hostname"))))
-            continue;
-        /* "S1" means the agent ...-S1 although there is a ...-S10. */
-        if (str_ends(id, want) && ends++ == 0)
-            agent_set(ret, slave);
-        found = slave;
-        count++;
-    }
-    if (ends == 1)
-        return 0;
-    if (count == 1) {
-        agent_set(ret, found);
+    agent_search(&s, json_get(j, "slaves"));
+    agent_search(&s, json_get(j, "recovered_slaves"));
+    if (s.named == NULL) /* "S1" means the agent ...-S1 although there is a ...-S10 */
+        s.named = s.ends == 1 ? s.ending : s.count == 1 ? s.found : NULL;
+    if (s.named != NULL) {
+        agent_set(ret, s.named);
         return 0;
     }
-    return error_set(err, ERR_NOT_FOUND, count == 0 ? "there is no agent \"%s\"; `stoa agents` lists them"
-                                                    : "several agents match \"%s\"; give the whole id",
+    return error_set(err, ERR_NOT_FOUND, s.count == 0 ? "there is no agent \"%s\"; `stoa agents` lists them"
+                                                      : "several agents match \"%s\"; give the whole id",
                      text);
 }
 

@@ -93,6 +93,35 @@ static void holders(const char *master, const cJSON *why)
     }
 }
 
+/* Tasks of the app on agents that the master knows from its registry only: marathon is not told of them before the master is sure. */
+static void returning(const char *master, const char *marathon, const char *id)
+{
+    CLEANUP(sbuf_done_p) struct sbuf path = SBUF_INIT(PATH_MAX_BYTES);
+    CLEANUP(json_free_p) cJSON *slaves = NULL;
+    CLEANUP(json_free_p) cJSON *tasks = NULL;
+    const cJSON *recovered, *agent, *task;
+    struct error err;
+
+    if (json_fetch(master, "/slaves", &slaves, &err) != 0)
+        return;
+    recovered = json_get(slaves, "recovered_slaves");
+    sbuf_fmt(&path, "/v2/apps%s%s/tasks", id[0] == '/' ? "" : "/", id);
+    if (cJSON_GetArraySize(recovered) == 0 || json_fetch(marathon, path.p, &tasks, &err) != 0)
+        return;
+    cJSON_ArrayForEach(agent, recovered)
+    {
+        int count = 0;
+
+        cJSON_ArrayForEach(task, json_get(tasks, "tasks"))
+            count += strcmp(json_text(task, "slaveId"), json_text(agent, "id")) == 0;
+        if (count == 0)
+            continue;
+        printf("  %d of them on agent %s (%s), which has not come back since the master began to lead: they may be gone. The master waits "
+               "for its --agent_reregister_timeout, then they are replaced; if the agent will not return: stoa gone %s\n",
+               count, json_text(agent, "hostname"), json_text(agent, "id"), json_text(agent, "id"));
+    }
+}
+
 /* ERR_NOT_FOUND when marathon has no such app. */
 static int why_app(const char *marathon, const char *master, const char *id, bool json, struct error *err)
 {
@@ -108,8 +137,10 @@ static int why_app(const char *marathon, const char *master, const char *id, boo
         return r;
     why_print(j);
     master = cli_master_text(master);
-    if (strchr(master, '/') == NULL) /* one that is found through ZooKeeper is not looked for */
+    if (strchr(master, '/') == NULL) { /* one that is found through ZooKeeper is not looked for */
         holders(master, j);
+        returning(master, marathon, id);
+    }
     return 0;
 }
 

@@ -237,7 +237,7 @@ void instance_provision(struct marathon *m, struct instance *i, struct agent *ag
     i->check = (struct check_result){ .kind = CHECK_RESULT_NONE };
     i->staged_at = (struct opt_time){ true, m->wall };
     i->started_at = (struct opt_time){ 0 };
-    i->has_mesos_state = false;
+    i->has_mesos_state = i->doubted = false;
     i->ready = false;
     instance_set_state(m, i, INSTANCE_PROVISIONED);
     timer_set(&m->timers, &i->timer, mono_add(m->now, m->config.launch_confirm_ns));

@@ -177,6 +177,8 @@ struct instance {
     struct mono running_since;
     enum task_state mesos_state; /* last one told; valid once has_mesos_state */
     bool has_mesos_state;
+    bool doubted; /* the master says that it does not know the task: see status.c */
+    struct mono doubted_since;
     struct check *checks; /* one per health check of the spec; NULL before running */
     size_t check_count;
     enum instance_health health;

@@ -3,6 +3,9 @@
  * Source: marathon-behaviour §4 (failures), §8, §9. */
 #include "marathon/core/internal.h"
 
+#define UNKNOWN_PATIENCE_NS (10 * NS_PER_S)
+#define UNKNOWN_ASK_NS (5 * NS_PER_S)
+
 /* The old LOST by its reason, as far as the reason says more. */
 static enum task_state lost_as(int reason)
 {
@@ -304,6 +307,38 @@ static void apply_to_resting(struct marathon *m, struct instance *i, const struc
     }
 }
 
+static void apply_to_instance(struct marathon *m, struct instance *i, const struct status_event *e)
+{
+    if (instance_rests(i))
+        apply_to_resting(m, i, e);
+    else if (i->container_count != 0)
+        apply_to_pod(m, i, e);
+    else
+        apply_to_app(m, i, e);
+}
+
+/* "Unknown" of a task that runs may come from a master that has lost its registry, or got an old one back: it answers before the
+ * agent has registered with it again, and the task is in good health. So the answer is believed when it still is the
+ * same after UNKNOWN_PATIENCE_NS; agents take seconds. The original believes it at once, and kills what returns. */
+static bool is_doubtful(struct marathon *m, struct instance *i, const struct status_event *e)
+{
+    struct mono again = mono_add(m->now, UNKNOWN_ASK_NS);
+
+    if (e->state != TASK_UNKNOWN || e->reason_number != REASON_RECONCILIATION || i->kill_sent ||
+        (i->state != INSTANCE_STAGING && i->state != INSTANCE_STARTING && i->state != INSTANCE_RUNNING)) {
+        i->doubted = false;
+        return false;
+    }
+    if (!i->doubted)
+        i->doubted_since = m->now;
+    i->doubted = true;
+    if (!mono_before(m->now, mono_add(i->doubted_since, UNKNOWN_PATIENCE_NS)))
+        return false;
+    if (m->reconcile_timer.pos == 0 || mono_before(again, m->reconcile_timer.at))
+        timer_set(&m->timers, &m->reconcile_timer, again);
+    return true;
+}
+
 void status_apply(struct marathon *m, const struct status_event *e)
 {
     struct instance *i = instance_of_task(m, e->task_id);
@@ -312,12 +347,8 @@ void status_apply(struct marathon *m, const struct status_event *e)
     m->counters.oom += e->reason_number == REASON_CONTAINER_LIMITATION_MEMORY;
     if (i == NULL || i->state == INSTANCE_SCHEDULED || !is_task_of(i, e->task_id))
         unknown_task(m, e);
-    else if (instance_rests(i))
-        apply_to_resting(m, i, e);
-    else if (i->container_count != 0)
-        apply_to_pod(m, i, e);
-    else
-        apply_to_app(m, i, e);
+    else if (!is_doubtful(m, i, e))
+        apply_to_instance(m, i, e);
     acknowledge(m, e);
 }
 
