@@ -2,6 +2,8 @@
 /* The lowest file of the core: the list of actions, the agent's own state, and what is done when the last of something is gone. */
 #include "agent/core/internal.h"
 
+#include "common/base/cleanup.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -48,6 +50,14 @@ struct str agent_text(struct agent *a, const char *fmt, ...)
     va_end(ap);
     size_t len = n < 0 ? 0 : (size_t)n < sizeof buf ? (size_t)n : sizeof buf - 1;
     return arena_str(&a->scratch, str_mem(buf, len));
+}
+
+struct str agent_within(struct agent *a, const char *what, int64_t ns)
+{
+    CLEANUP(sbuf_done_p) struct sbuf time = SBUF_INIT(64);
+
+    duration_print(&time, ns);
+    return agent_text(a, "Executor did not %s within %.*s", what, STR_ARG(sbuf_view(&time)));
 }
 
 void agent_note(struct agent *a, bool warn, const char *fmt, ...)

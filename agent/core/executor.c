@@ -397,7 +397,7 @@ static void executor_tick(struct agent *a, struct agent_executor *e)
     if (!mono_before(a->now, e->register_by)) {
         agent_note(a, true, "executor %s did not subscribe in time; destroying its container", e->id);
         agent_executor_set_pending(e, TASK_FAILED, REASON_EXECUTOR_REGISTRATION_TIMEOUT,
-                                   "Executor did not register within the registration timeout");
+                                   agent_within(a, "register", a->config.executor_registration_timeout_ns).p);
         agent_executor_destroy(a, e);
     } else if (!mono_before(a->now, e->destroy_at)) {
         agent_note(a, true, "executor %s did not end within its grace period; destroying its container", e->id);

@@ -58,6 +58,26 @@ void agent_framework_set_pid(struct agent_framework *f, struct str pid)
     f->pid = pid.n != 0 ? xstrndup(pid) : NULL;
 }
 
+/* One that comes again has the past that it had: it is there once, and what is kept of it is counted once. */
+static void take_past(struct agent *a, struct agent_framework *f)
+{
+    struct agent_framework *old = a->completed;
+    struct agent_executor *e;
+
+    while (old != NULL && strcmp(old->id, f->id) != 0)
+        old = old->next;
+    if (old == NULL)
+        return;
+    DL_DELETE(a->completed, old);
+    a->completed_count--;
+    f->completed = old->completed;
+    f->completed_count = old->completed_count;
+    old->completed = NULL;
+    DL_FOREACH(f->completed, e)
+        e->framework = f;
+    LL_PREPEND(a->dead_frameworks, old);
+}
+
 struct agent_framework *agent_framework_add(struct agent *a, struct framework_info *info, struct str pid)
 {
     struct agent_framework *f = xcalloc(1, sizeof *f);
@@ -65,6 +85,7 @@ struct agent_framework *agent_framework_add(struct agent *a, struct framework_in
     f->id = xstrndup(info->id.s);
     f->info = framework_info_ref(info);
     agent_framework_set_pid(f, pid);
+    take_past(a, f);
     HASH_ADD_KEYPTR(hh, a->frameworks, f->id, strlen(f->id), f);
     return f;
 }

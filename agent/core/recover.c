@@ -81,7 +81,7 @@ static void destroy_missing(struct agent *a)
             if (e->recovered && e->state == EXECUTOR_REGISTERING) {
                 agent_note(a, true, "executor %s did not come back in time; destroying its container", e->id);
                 agent_executor_set_pending(e, TASK_GONE, REASON_EXECUTOR_REREGISTRATION_TIMEOUT,
-                                           "Executor did not reregister within the reregistration timeout");
+                                           agent_within(a, "reregister", a->config.executor_reregistration_timeout_ns).p);
                 agent_executor_destroy(a, e);
             }
 }
