@@ -196,8 +196,12 @@ static void do_send(struct shell *s, const struct agent_action *act)
         log_warn("send_nowhere", "to=" LOG_Q, LOG_QARG(act->to));
         return;
     }
-    if ((act->type == AGENT_DO_REGISTER || act->type == AGENT_DO_REREGISTER) && sbuf_ok(&body) && login_holds(s, name, sbuf_view(&body)))
-        return;
+    if (act->type == AGENT_DO_REGISTER || act->type == AGENT_DO_REREGISTER) {
+        /* Over a connection without a link the end of the master that takes this in would go unnoticed. */
+        (void)msg_link(s->msg, &s->master);
+        if (sbuf_ok(&body) && login_holds(s, name, sbuf_view(&body)))
+            return;
+    }
     if (!sbuf_ok(&body) || msg_send(s->msg, &s->self, &to, str_of(name), sbuf_view(&body)) != 0)
         log_warn("send_failed", "message=%s bytes=%zu retrying later", name, body.n);
 }
