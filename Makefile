@@ -50,6 +50,7 @@ MARATHON_SRC      := $(wildcard marathon/*.c marathon/api/*.c)
 CLI_SRC           := $(wildcard cli/*.c cli/bench/*.c)
 WEBUI_SRC         := $(wildcard webui/*.c)
 SIM_SRC           := $(wildcard tests/sim/*.c)
+LIBMESOS_WIRE_SRC := $(wildcard libmesos/wire/*.c)
 LAUNCHER_SRC      := $(wildcard agent/launcher/*.c)
 
 obj = $(patsubst %.c,$(O)/%.o,$(1))
@@ -75,6 +76,7 @@ $(L)/libexec-core.a:     $(call obj,$(EXEC_CORE_SRC))
 $(L)/libexec.a:          $(call obj,$(EXEC_SRC))
 $(L)/libmarathon-core.a: $(call obj,$(MARATHON_CORE_SRC))
 $(L)/libmarathon.a:      $(call obj,$(MARATHON_SRC))
+$(L)/libmesos-wire.a:    $(call obj,$(LIBMESOS_WIRE_SRC))
 $(L)/libcli.a:           $(call obj,$(CLI_SRC))
 $(L)/libwebui.a:         $(call obj,$(WEBUI_SRC))
 $(L)/libsim.a:           $(call obj,$(SIM_SRC))
@@ -89,8 +91,9 @@ DEPS_agent    := agent agent-wire agent-core io wire proto model base
 DEPS_sdk      := sdk sdk-core io wire proto model base
 DEPS_executor := exec exec-core execsdk io wire proto model base
 DEPS_marathon := marathon marathon-core webui sdk sdk-core io wire proto model base
+DEPS_libmesos := mesos-wire wire proto model base
 DEPS_cli      := cli $(DEPS_master) $(DEPS_agent) $(DEPS_marathon)
-CORE_ARCHIVES := base model master-core agent-core sdk-core exec-core marathon-core
+CORE_ARCHIVES := base model master-core agent-core sdk-core exec-core marathon-core mesos-wire
 ALL_ARCHIVES  := cli sim master master-wire master-core agent agent-wire agent-core \
                  marathon marathon-core sdk sdk-core webui io wire proto model base
 libs = $(foreach a,$(1),$(L)/lib$(a).a)

@@ -176,6 +176,19 @@ static void on_signal(void *arg, int signo)
 
 /* --- start --- */
 
+/* Beside the programs as it is built, or in lib beside their folder as it is installed. */
+static void find_libmesos(struct shell *s)
+{
+    static const char *const places[] = { "libmesos.so", "../lib/libmesos.so" };
+
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        (void)snprintf(s->libmesos, sizeof s->libmesos, "%s/%s", s->launcher_dir, places[i]);
+        if (access(s->libmesos, R_OK) == 0)
+            return;
+    }
+    s->libmesos[0] = '\0';
+}
+
 static int find_names(struct shell *s, struct error *err)
 {
     char exe[4096];
@@ -190,6 +203,7 @@ static int find_names(struct shell *s, struct error *err)
     const char *dir = s->flags.launcher_dir != NULL ? s->flags.launcher_dir : n > 0 ? exe : "/usr/libexec/mesos";
     (void)snprintf(s->launcher_dir, sizeof s->launcher_dir, "%s", dir);
     flags_show(&s->parsed, "launcher_dir", s->launcher_dir);
+    find_libmesos(s);
     (void)snprintf(s->work_dir, sizeof s->work_dir, "%s", s->flags.work_dir);
     for (size_t len = strlen(s->work_dir); len > 1 && s->work_dir[len - 1] == '/'; len--)
         s->work_dir[len - 1] = 0;

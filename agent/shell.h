@@ -50,6 +50,7 @@ struct shell {
     char hostname[256];
     char work_dir[4096], runtime_dir[4096], launcher_dir[4096];
     char domain_socket[DOMAIN_SOCKET_PATH_SIZE], domain_socket_mounted[DOMAIN_SOCKET_PATH_SIZE]; /* domain_socket.h; "": none */
+    char libmesos[4200]; /* the native library for JVM executors; "": there is none */
     struct str container_info;         /* --default_container_info as ContainerInfo; owned */
     char **executor_env;               /* --executor_environment_variables: name, value, ...; NULL-terminated */
     char *region, *zone;

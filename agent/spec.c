@@ -84,6 +84,10 @@ static void env_of_executor(struct shell *s, const struct agent_executor *e, str
                                                    : s->flags.executor_shutdown_grace_period;
 
     spec_env_put(l, "LIBPROCESS_IP", ip);
+    if (s->libmesos[0] != '\0') {
+        spec_env_put(l, "MESOS_NATIVE_JAVA_LIBRARY", s->libmesos);
+        spec_env_put(l, "MESOS_NATIVE_LIBRARY", s->libmesos);
+    }
     for (char **p = s->executor_env; p != NULL && p[0] != NULL; p += 2)
         spec_env_put(l, p[0], p[1]);
     spec_env_put(l, "LIBPROCESS_PORT", "0");

@@ -2,7 +2,7 @@
 # Tests. A unit test is tests/unit/<layer>/test_<name>.c, linked with the archives of its layer (DEPS_<layer>).
 # A fuzz target is tests/fuzz/fuzz_<name>.c, an integration test an executable tests/integration/test_* that prints TAP.
 
-UNIT_LAYERS := base model wire io master agent sdk executor marathon cli
+UNIT_LAYERS := base model wire io master agent sdk executor marathon cli libmesos
 UNIT_SRC    := $(foreach l,$(UNIT_LAYERS),$(wildcard tests/unit/$(l)/test_*.c))
 UNIT_BIN    := $(patsubst %.c,$(B)/%,$(UNIT_SRC))
 SUPPORT_OBJ := $(call obj,tests/support/test.c)

@@ -403,9 +403,21 @@ int sdk_teardown(struct stoa_scheduler *s, struct stoa_error *err)
     return end(&c, err);
 }
 
+/* The set of suppressed roles that an update of the framework brings along. */
+static int wanted_suppressed(const struct stoa_options *o, struct suppressed *ret, struct error *err)
+{
+    for (size_t i = 0; o->suppressed_roles != NULL && i < o->suppressed_role_count; i++)
+        if (!suppressed_add(ret, str_of(o->suppressed_roles[i])))
+            return error_set(err, ERR_LIMIT, "UPDATE_FRAMEWORK: more than %d suppressed roles",
+                             SESSION_ROLES_MAX);
+    return 0;
+}
+
 int stoa_update_framework(struct stoa_scheduler *s, const struct stoa_options *options,
                           struct stoa_error *err)
 {
+    struct suppressed before = s->suppressed, wanted = { .version = s->suppressed.version + 1 };
+    bool replace = options->suppressed_roles != NULL;
     struct sdk_framework next;
     struct call c;
     struct error e;
@@ -416,16 +428,28 @@ int stoa_update_framework(struct stoa_scheduler *s, const struct stoa_options *o
             err,
             error_set(&e, ERR_CONFLICT, "UPDATE_FRAMEWORK: one is on its way already; wait for its answer"),
             &e);
-    rc = sdk_framework_init(&next, options, &e);
-    if (rc != 0)
+    rc = wanted_suppressed(options, &wanted, &e);
+    if (rc == 0)
+        rc = sdk_framework_init(&next, options, &e);
+    if (rc != 0) {
+        suppressed_done(&wanted);
         return sdk_error_from(err, rc, &e);
+    }
+    if (replace)
+        s->suppressed = wanted;
     begin(&c, s, SDK_CALL_UPDATE_FRAMEWORK, 0);
     if (c.rc == 0)
         sdk_put_framework(s, &c.b, 19, &next);
     rc = end(&c, err);
     if (rc != 0) {
+        s->suppressed = before;
+        suppressed_done(&wanted);
         sdk_framework_done(&next);
         return rc;
+    }
+    if (replace) {
+        suppressed_done(&before);
+        s->suppressed_sent = s->suppressed.version;
     }
     sdk_framework_done(&s->update);
     s->update = next;

@@ -240,7 +240,7 @@ static int init_session(struct stoa_scheduler *s, const struct stoa_options *o, 
         .heartbeats_missed = o->heartbeats_missed != 0 ? o->heartbeats_missed : 5,
     };
 
-    if (o->master == NULL)
+    if (o->master == NULL || o->master[0] == '\0')
         return error_set(err, ERR_INVALID, "no master address is given");
     if (o->framework_id != NULL && strlen(o->framework_id) >= SDK_ID_MAX)
         return error_set(err, ERR_INVALID, "framework_id is longer than %d bytes", SDK_ID_MAX - 1);

@@ -44,26 +44,30 @@ void sdk_framework_done(struct sdk_framework *f)
                                  .constraints = SBUF_INIT(SDK_CALL_BYTES_MAX) };
 }
 
+static bool add_role(struct sdk_framework *f, struct str role)
+{
+    char **roles = realloc(f->roles, (f->role_count + 1) * sizeof *roles);
+
+    if (roles == NULL)
+        return false;
+    f->roles = roles;
+    roles[f->role_count] = str_dup(role);
+    if (roles[f->role_count] == NULL)
+        return false;
+    f->role_count++;
+    return true;
+}
+
+/* A framework that a program gave whole may be of the kind with one role, in field 6. */
 static bool framework_roles(struct sdk_framework *f)
 {
-    struct str rest = sbuf_view(&f->info);
+    struct str rest = sbuf_view(&f->info), single = wire_field_bytes(rest, 6);
     struct wire_field field;
 
-    while (wire_field_next(&rest, &field) == 1) {
-        char **roles;
-
-        if (field.number != 12)
-            continue;
-        roles = realloc(f->roles, (f->role_count + 1) * sizeof *roles);
-        if (roles == NULL)
+    while (wire_field_next(&rest, &field) == 1)
+        if (field.number == 12 && !add_role(f, field.bytes))
             return false;
-        f->roles = roles;
-        roles[f->role_count] = str_dup(field.bytes);
-        if (roles[f->role_count] == NULL)
-            return false;
-        f->role_count++;
-    }
-    return true;
+    return f->role_count != 0 || add_role(f, single.p != NULL ? single : STR("*"));
 }
 
 int sdk_framework_init(struct sdk_framework *f, const struct stoa_options *o, struct error *err)
@@ -80,6 +84,12 @@ int sdk_framework_init(struct sdk_framework *f, const struct stoa_options *o, st
     if (rc == 0 && o->offer_constraints_json != NULL)
         rc = json_to_wire(&mesos__v1__scheduler__offer_constraints__descriptor,
                           str_of(o->offer_constraints_json), &f->constraints, err);
+    else if (rc == 0 && o->offer_constraints.p != NULL) {
+        struct str given = str_mem(o->offer_constraints.p, o->offer_constraints.n);
+
+        rc = wire_check(&mesos__v1__scheduler__offer_constraints__descriptor, given, err);
+        sbuf_str(&f->constraints, given);
+    }
     if (rc == 0 && !framework_roles(f))
         rc = error_set(err, ERR_NOMEM, "out of memory");
     if (rc != 0)

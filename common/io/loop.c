@@ -18,6 +18,7 @@
 #include "common/base/alloc.h"
 #include "common/base/assert.h"
 #include "common/base/hash.h"
+#include "common/base/sigpipe.h"
 
 #ifndef P_PIDFD
 #define P_PIDFD 3
@@ -214,7 +215,7 @@ int loop_new(struct loop **ret_loop, struct event_base *base, struct error *err)
         free(loop);
         return error_set(err, ERR_IO, "the event loop cannot be made: %s", "no epoll descriptor");
     }
-    (void)signal(SIGPIPE, SIG_IGN);
+    sigpipe_ignore();
     loop->turn_end = event_new(loop->base, -1, 0, on_turn_end, loop);
     loop->turn_next = evtimer_new(loop->base, on_turn_next, loop);
     ASSERT(loop->turn_end != NULL);

@@ -27,7 +27,7 @@ struct loop;
 typedef void loop_fn(void *arg);
 
 /* base NULL: makes its own. A given base stays the caller's and must outlive the loop. SIGPIPE is ignored
- * from here on. */
+ * from here on, unless the program handles it. */
 int loop_new(struct loop **ret_loop, struct event_base *base, struct error *err);
 /* Everything made on the loop must be gone before. NULL is fine. Deferred work that is still queued is
  * run first, so that what was put off to FREE is released. */

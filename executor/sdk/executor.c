@@ -13,6 +13,7 @@
 #include "common/base/alloc.h"
 #include "common/base/cleanup.h"
 #include "common/base/hash.h"
+#include "common/base/sigpipe.h"
 #include "executor/sdk/client.h"
 
 enum { GROUP_TASKS_MAX = 1000, STOP_WAIT_S = 60 };
@@ -194,7 +195,7 @@ int stoa_executor_new(struct stoa_executor **ret, const struct stoa_executor_cal
     *ret = NULL;
     e->cb = *callbacks;
     e->ctx = ctx;
-    (void)signal(SIGPIPE, SIG_IGN);
+    sigpipe_ignore();
     int r = exec_env_read(&env, &e->err);
     if (r == 0)
         r = ev_init(&e->ev, &e->err);
@@ -284,13 +285,21 @@ void stoa_executor_stop(struct stoa_executor *e, int status)
 
 /* --- sending ------------------------------------------------------------------------------------------ */
 
+static int check_update(struct stoa_executor *e, struct str task_id, int state)
+{
+    if (task_id.n == 0)
+        return error_set(&e->err, ERR_INVALID, "an update needs a task_id");
+    if (state == 6 /* TASK_STAGING */ || state < 0 || state > 13)
+        return error_set(&e->err, ERR_INVALID, "update of task %.60s: state %d is not one an executor may send", task_id.p,
+                         state);
+    return 0;
+}
+
 int stoa_executor_update(struct stoa_executor *e, const struct stoa_update *u)
 {
-    if (u->task_id == NULL || u->task_id[0] == 0)
-        return error_set(&e->err, ERR_INVALID, "an update needs a task_id");
-    if (u->state == 6 /* TASK_STAGING */ || u->state < 0 || u->state > 13)
-        return error_set(&e->err, ERR_INVALID, "update of task %.60s: state %d is not one an executor may send", u->task_id,
-                         u->state);
+    int r = check_update(e, str_of(u->task_id), u->state);
+    if (r != 0)
+        return r;
     struct exec_status s = {
         .task_id = str_of(u->task_id),
         .state = u->state,
@@ -300,6 +309,41 @@ int stoa_executor_update(struct stoa_executor *e, const struct stoa_update *u)
         .labels = str_mem(u->labels.p, u->labels.n),
         .healthy = u->health == STOA_HEALTH_UNSET ? -1 : u->health == STOA_HEALTHY,
         .executor_id = str_of(e->client.env.executor_id),
+    };
+    return exec_client_update(&e->client, &s, &e->err);
+}
+
+/* Fields of TaskStatus that are the library's: those that it always writes. */
+static bool is_ours(uint32_t number)
+{
+    return number == 1 || number == 2 || number == 6 || number == 7 || number == 9 || number == 11;
+}
+
+int stoa_executor_status(struct stoa_executor *e, const void *status, size_t n)
+{
+    CLEANUP(sbuf_done_p) struct sbuf others = SBUF_INIT(XHTTP_BODY_MAX);
+    struct str bytes = str_mem(status, n), rest = bytes;
+    CLEANUP(free_p) char *id = xstrndup(wire_path(bytes, 1, 1, 0));
+    uint64_t state = wire_field_u64(bytes, 2, 6);
+    struct wire_field f;
+    int r;
+    while ((r = wire_field_next(&rest, &f)) == 1)
+        if (!is_ours(f.number))
+            sbuf_str(&others, f.raw);
+    if (r < 0)
+        return error_set(&e->err, ERR_INVALID, "the %zu bytes are no TaskStatus", n);
+    r = check_update(e, str_of(id), state <= 13 ? (int)state : -1);
+    if (r != 0)
+        return r;
+    if (!sbuf_ok(&others))
+        return error_set(&e->err, ERR_LIMIT, "update of task %.60s is over %d bytes", id, XHTTP_BODY_MAX);
+    struct exec_status s = {
+        .task_id = str_of(id),
+        .state = (int)state,
+        .reason = -1,
+        .healthy = -1,
+        .executor_id = str_of(e->client.env.executor_id),
+        .rest = sbuf_view(&others),
     };
     return exec_client_update(&e->client, &s, &e->err);
 }

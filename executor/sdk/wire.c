@@ -253,6 +253,7 @@ void exec_put_status(struct sbuf *b, const struct exec_status *s)
         wire_put_bytes(b, 15, s->check_status);
     if (s->limitation.p != NULL)
         wire_put_bytes(b, 16, s->limitation);
+    sbuf_str(b, s->rest);
 }
 
 void exec_put_check_status(struct sbuf *b, enum check_kind kind, int64_t value)

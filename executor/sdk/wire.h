@@ -47,6 +47,7 @@ struct exec_status {
     struct str check_status; /* encoded CheckStatusInfo; p NULL: none */
     struct str limitation;   /* encoded TaskResourceLimitation; p NULL: none */
     struct str labels;       /* encoded Labels */
+    struct str rest;         /* more fields of TaskStatus, encoded */
     struct uuid uuid;
     int64_t wall_us;
 };

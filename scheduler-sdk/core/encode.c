@@ -711,10 +711,23 @@ static int framework_fields(struct sbuf *b, const struct stoa_options *o, const 
     return rc;
 }
 
+/* A whole FrameworkInfo of the program's. */
+static int given_framework(struct sbuf *b, struct str info, struct error *err)
+{
+    int rc = wire_check(&mesos__v1__framework_info__descriptor, info, err);
+
+    if (rc == 0 && (!wire_copy_without(b, info, 3) || !sbuf_ok(b)))
+        rc = error_set(err, ERR_NOMEM, "out of memory");
+    return rc == 0 ? 0 : error_wrap(err, "framework");
+}
+
 /* Capabilities given twice, in the options and in the JSON, become one; an id in the JSON is not ours to
  * send. */
 int sdk_framework_info(struct sbuf *b, const struct stoa_options *o, const char *user, struct error *err)
 {
+    if (o->framework_info.p != NULL)
+        return given_framework(b, str_mem(o->framework_info.p, o->framework_info.n), err);
+
     struct sbuf parts = SBUF_INIT(SDK_CALL_BYTES_MAX), joined = SBUF_INIT(SDK_CALL_BYTES_MAX);
     struct str whole;
     int rc = framework_fields(&parts, o, user, err);

@@ -97,6 +97,9 @@ STOA_API int stoa_executor_process(struct stoa_executor *e);
 
 /* Sends a status update, now or when the agent is back. The uuid, source and time are the library's. */
 STOA_API int stoa_executor_update(struct stoa_executor *e, const struct stoa_update *update);
+/* The same from the bytes of a mesos.v1.TaskStatus: whatever it has beside task_id and state goes along; its uuid, source,
+ * executor_id and timestamp are replaced. */
+STOA_API int stoa_executor_status(struct stoa_executor *e, const void *status, size_t n);
 /* To the scheduler, best effort: lost when the agent is away. */
 STOA_API int stoa_executor_message(struct stoa_executor *e, const void *data, size_t n);
 STOA_API size_t stoa_executor_unacknowledged(const struct stoa_executor *e);

@@ -367,6 +367,10 @@ struct stoa_options {
     const char *offer_constraints_json;  /* mesos.v1.scheduler.OfferConstraints */
     const char *const *suppressed_roles; /* of the first subscription */
     size_t suppressed_role_count;
+    /* For programs that have a mesos.v1.FrameworkInfo already: set, its bytes are sent as they are (capabilities
+     * too; none is added), in place of all fields above from name to framework_json but framework_id. */
+    struct stoa_bytes framework_info;
+    struct stoa_bytes offer_constraints; /* as offer_constraints_json, as protobuf bytes */
 
     /* Zero: the value in brackets. */
     int64_t backoff_min_ms;     /* [500] first pause before connecting again; doubles, jittered by half */
@@ -625,7 +629,8 @@ STOA_API int stoa_request_resources(struct stoa_scheduler *s, const struct stoa_
                                     size_t count, struct stoa_error *err);
 
 /* Changes name, roles, failover timeout, capabilities and so on of the running framework to those in options
- * (only its FrameworkInfo part is looked at). The answer comes to framework_updated; later subscriptions use
+ * (only its FrameworkInfo part and the offer constraints are looked at; where suppressed_roles is not NULL, it
+ * replaces what stoa_suppress and stoa_revive have left). The answer comes to framework_updated; later subscriptions use
  * the new values once accepted. */
 STOA_API int stoa_update_framework(struct stoa_scheduler *s, const struct stoa_options *options,
                                    struct stoa_error *err);

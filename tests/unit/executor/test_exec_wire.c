@@ -19,7 +19,7 @@ TEST("UPDATE is a valid call with every field")
     exec_put_check_status(&check, CHECK_KIND_COMMAND, -7);
     struct exec_status s = { .task_id = STR("t"), .state = STATE_KILLED, .reason = 29, .message = STR("msg"), .healthy = 0,
                              .executor_id = STR("e"), .check_status = sbuf_view(&check), .wall_us = 1500000,
-                             .uuid = { { 1, 2, 3 } } };
+                             .uuid = { { 1, 2, 3 } }, .rest = STR("\x72\x02\x08\x07") }; /* unreachable_time */
     exec_put_status(&status, &s);
     exec_put_update(&call, STR("f"), STR("e"), sbuf_view(&status));
     CHECK_INT(WIRE_UNPACK(mesos__v1__executor__call, sbuf_view(&call), &arena, &m, &err), 0);
@@ -37,6 +37,7 @@ TEST("UPDATE is a valid call with every field")
         CHECK_INT(t->uuid.len, 16);
         CHECK_CSTR(t->executor_id->value, "e");
         CHECK_INT(t->check_status->command->exit_code, -7);
+        CHECK(t->unreachable_time != NULL && t->unreachable_time->nanoseconds == 7);
     }
     sbuf_done(&status);
     sbuf_done(&call);

@@ -339,6 +339,27 @@ TEST("what a framework says of itself")
     sbuf_done(&outer);
 }
 
+TEST("a FrameworkInfo that the program has already goes as it is, but for the id")
+{
+    static const struct sbuf none = { .max = 10000 };
+    struct sbuf given = none, b = none;
+    struct error err = { .msg = "" };
+
+    CHECK_INT(json_to_wire(wire_type(STR("mesos.v1.FrameworkInfo")),
+                           STR("{\"user\":\"u\",\"name\":\"n\",\"id\":{\"value\":\"i\"},\"role\":\"r\"}"), &given, &err),
+              0);
+    struct stoa_options o = { .name = "other", .framework_info = { given.p, given.n } };
+    CHECK_INT(sdk_framework_info(&b, &o, "nobody", &err), 0);
+    CHECK_STR(wire_field_bytes(sbuf_view(&b), 2), STR("n"));
+    CHECK_STR(wire_field_bytes(sbuf_view(&b), 6), STR("r"));
+    CHECK(wire_field_bytes(sbuf_view(&b), 3).p == NULL && wire_field_bytes(sbuf_view(&b), 10).p == NULL);
+    sbuf_clear(&b);
+    o.framework_info = (struct stoa_bytes){ "\x0a\x05u", 3 };
+    CHECK_INT(sdk_framework_info(&b, &o, "nobody", &err), -ERR_INVALID);
+    sbuf_done(&b);
+    sbuf_done(&given);
+}
+
 /* --- decoding
  * ------------------------------------------------------------------------------------------------- */
 
