@@ -176,10 +176,10 @@ static void on_signal(void *arg, int signo)
 
 /* --- start --- */
 
-/* Beside the programs as it is built, or in lib beside their folder as it is installed. */
+/* Beside the programs as it is built, or where it is installed: PREFIX/lib, with the programs in PREFIX/libexec/stoa. */
 static void find_libmesos(struct shell *s)
 {
-    static const char *const places[] = { "libmesos.so", "../lib/libmesos.so" };
+    static const char *const places[] = { "libmesos.so", "../../lib/libmesos.so" };
 
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         (void)snprintf(s->libmesos, sizeof s->libmesos, "%s/%s", s->launcher_dir, places[i]);

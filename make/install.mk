@@ -11,7 +11,7 @@ UNITS      := stoa-master stoa-agent stoa-marathon
 # /usr/libexec/stoa from /usr/bin
 TO_LIBEXEC = $(shell realpath -ms --relative-to=$(PREFIX)/bin $(LIBEXECDIR) 2>/dev/null)
 
-install: all install-sdk ## install programs, libraries and systemd units into DESTDIR and PREFIX (/usr/local)
+install: all install-sdk install-libmesos ## install programs, libraries and systemd units into DESTDIR and PREFIX (/usr/local)
 	$(Q)install -d $(addprefix $(DESTDIR),$(PREFIX)/bin $(LIBEXECDIR) $(UNITDIR) $(DEFAULTDIR) $(PREFIX)/include/stoa $(PREFIX)/lib/pkgconfig)
 	$(Q)install -m 755 $(if $(STRIP),-s) $(addprefix $(B)/,stoa $(HELPERS)) $(DESTDIR)$(LIBEXECDIR)/
 	$(Q)ln -sf stoa-executor $(DESTDIR)$(LIBEXECDIR)/mesos-executor
@@ -31,7 +31,7 @@ uninstall: ## remove what install put there, but for what was configured
 	$(Q)rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,$(NAMES)) $(addprefix $(DESTDIR)$(UNITDIR)/,$(addsuffix .service,$(UNITS)))
 	$(Q)rm -f $(addprefix $(DESTDIR)$(PREFIX)/,include/stoa/scheduler.h include/stoa/executor.h lib/pkgconfig/stoa-scheduler.pc \
 	  lib/pkgconfig/stoa-executor.pc lib/libstoa-scheduler.a lib/libstoa-scheduler.so lib/$(SDK_SO) lib/libstoa-executor.a \
-	  lib/libstoa-executor.so lib/libstoa-executor.so.0)
+	  lib/libstoa-executor.so lib/libstoa-executor.so.0 lib/libmesos.so)
 
 deb: all ## a Debian package of programs and units, for the nodes: build/stoa_VERSION_ARCH.deb
 	$(Q)packaging/make-deb $(B)

@@ -25,7 +25,11 @@ $(B)/libmesos.so: libmesos/exports $(L)/libmesos.a $(O)/stoa-scheduler.o $(B)/li
 	  $(O)/stoa-scheduler.o $(B)/libstoa-executor.a $(LIBMESOS_LIBS) $(PKG_LIBS)
 .PHONY: no-libmesos
 
-install-libmesos: $(B)/libmesos.so ## install libmesos.so, for the Java drivers, into DESTDIR and PREFIX (/usr/local)
+install-libmesos: $(if $(JNI_DIR),$(B)/libmesos.so) ## install libmesos.so, for the Java drivers, into DESTDIR and PREFIX (/usr/local)
+ifneq ($(JNI_DIR),)
 	$(Q)install -d $(DESTDIR)$(PREFIX)/lib
-	$(Q)install -m 755 $(B)/libmesos.so $(DESTDIR)$(PREFIX)/lib/
+	$(Q)install -m 755 $(if $(STRIP),-s) $(B)/libmesos.so $(DESTDIR)$(PREFIX)/lib/
+else
+	@echo "  libmesos.so is not installed: it is not built"
+endif
 .PHONY: install-libmesos

@@ -52,12 +52,15 @@ def _():
         equal(os.path.realpath(link), os.path.realpath(installed("usr/libexec/stoa/stoa")), name)
     for f in ("stoa-scheduler.pc", "stoa-executor.pc"):
         check(ROOT_DIR not in open(installed("usr/lib/pkgconfig", f)).read(), f"{f} names the place where it was built")
+    libmesos = os.path.exists(os.path.join(BUILD, "libmesos.so"))
+    equal(os.path.exists(installed("usr/lib/libmesos.so")), libmesos, "libmesos.so, as far as it is built,")
     if not shutil.which("dpkg-shlibdeps"):
         raise Skip("no dpkg-dev here")
     make("deb")
     deb = glob.glob(os.path.join(BUILD, "stoa_*.deb"))[0]
     listed = subprocess.run(["dpkg-deb", "--contents", deb], capture_output=True, text=True, check=True).stdout
     check("./usr/bin/mesos-agent -> ../libexec/stoa/stoa" in listed and "./lib/systemd/system/stoa-agent.service" in listed, listed)
+    equal("./usr/lib/libmesos.so" in listed and "libstoa" not in listed, libmesos, f"libmesos.so alone of the libraries; {listed}")
     depends = subprocess.run(["dpkg-deb", "--field", deb, "Depends"], capture_output=True, text=True, check=True).stdout
     check("libevent" in depends and "libzookeeper-st" in depends, depends)
 
