@@ -92,6 +92,28 @@ void http_answer_blob(struct shell *sh, struct http_req *r, unsigned status, con
     http_reply_shared(r, status, content_type, blob);
 }
 
+enum { SHARED_BYTES_MAX = 64 << 20 };
+
+static bool tells_time(struct str target)
+{
+    return str_contains(target, STR("taskStats")) || str_starts(target, STR("/v2/queue"));
+}
+
+void http_shared_keep(struct shell *sh, struct str target, struct str accept, const char *content_type, const char *etag, struct http_blob *blob)
+{
+    size_t n = http_blob_bytes(blob).n;
+
+    if (n < SHARED_BYTES_MIN || n > SHARED_BYTES_MAX || target.n >= sizeof sh->shared_target ||
+        accept.n >= sizeof sh->shared_accept || tells_time(target))
+        return;
+    http_blob_unref(sh->shared);
+    sh->shared = http_blob_ref(blob);
+    sh->shared_type = content_type;
+    (void)snprintf(sh->shared_target, sizeof sh->shared_target, "%.*s", STR_ARG(target));
+    (void)snprintf(sh->shared_accept, sizeof sh->shared_accept, "%.*s", STR_ARG(accept));
+    (void)snprintf(sh->shared_etag, sizeof sh->shared_etag, "%s", etag);
+}
+
 void http_shared_drop(struct shell *sh)
 {
     http_blob_unref(sh->shared);

@@ -175,6 +175,8 @@ static void answer_all(struct bigread *x)
     struct head h;
 
     memcpy(&h, x->head.p, sizeof h);
+    if (h.status == 200 && x->changes == sh->changes)
+        http_shared_keep(sh, http_req_target(x->readers->r), http_req_header(x->readers->r, "Accept"), h.content_type, h.etag, blob);
     while (x->readers != NULL) {
         struct http_req *r = x->readers->r;
         http_req_on_gone(r, NULL, NULL);

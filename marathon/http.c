@@ -2,6 +2,7 @@
 /* Requests in, answers out, through the API. Source: marathon-api §1. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/alloc.h"
 #include "common/base/cleanup.h"
@@ -13,10 +14,6 @@
 #include "webui/webui.h"
 
 enum { REQUEST_BYTES_MAX = 64 << 20 };
-
-/* Large answers to reads are kept until the next step changes anything: a crowd that asks for all apps at
- * once is given one rendering and one copy in memory. */
-enum { SHARED_BYTES_MIN = 64 * 1024 };
 
 /* An answer on its way. r is NULL once the peer has gone. */
 struct reply {
@@ -37,18 +34,11 @@ static bool shared_fits(const struct shell *sh, const struct api_request *q)
 
 static void shared_keep(struct shell *sh, struct reply *p, const struct api_request *q)
 {
-    if (q->verb != HTTP_VERB_GET || p->a.status != 200 || p->a.body.n < SHARED_BYTES_MIN ||
-        p->a.body.failed || q->target.n >= sizeof sh->shared_target ||
-        q->accept.n >= sizeof sh->shared_accept)
+    if (q->verb != HTTP_VERB_GET || p->a.status != 200 || p->a.body.n < SHARED_BYTES_MIN || p->a.body.failed)
         return;
     p->shared = http_blob_new(&p->a.body);
-    if (p->shared == NULL)
-        return;
-    http_blob_unref(sh->shared);
-    sh->shared = http_blob_ref(p->shared);
-    sh->shared_type = p->a.content_type;
-    (void)snprintf(sh->shared_target, sizeof sh->shared_target, "%.*s", STR_ARG(q->target));
-    (void)snprintf(sh->shared_accept, sizeof sh->shared_accept, "%.*s", STR_ARG(q->accept));
+    if (p->shared != NULL)
+        http_shared_keep(sh, q->target, q->accept, p->a.content_type, p->a.etag, p->shared);
 }
 
 /* A second timed change does not lose what was there before the first. */
@@ -192,6 +182,7 @@ static void handle(struct shell *sh, struct http_req *r)
         p = reply_new(sh, r);
         p->shared = http_blob_ref(sh->shared);
         p->a.content_type = sh->shared_type;
+        memcpy(p->a.etag, sh->shared_etag, sizeof p->a.etag);
         reply_queue(p);
     } else if (!bigread_fits(sh, &q) || !bigread_answer(sh, r, handle_here)) {
         handle_here(sh, r);

@@ -69,7 +69,7 @@ struct shell {
     struct ssl_ctx_st *tls_in;        /* of https */
     struct http_blob *shared; /* the latest large answer to a read; NULL when something has changed since */
     const char *shared_type;
-    char shared_target[512], shared_accept[128];
+    char shared_target[512], shared_accept[128], shared_etag[40];
     uint64_t changes;                   /* how often something may have changed */
     struct bigread *bigreads;       /* large answers that a child writes */
     size_t bigread_readers;
@@ -116,6 +116,10 @@ void marathon_reply_message(struct http_req *r, unsigned status, const char *tex
 /* The body of r without a copy. */
 void http_reply_shared(struct http_req *r, unsigned status, const char *content_type, struct http_blob *blob);
 void http_answer_blob(struct shell *sh, struct http_req *r, unsigned status, const char *content_type, struct http_blob *blob);
+enum { SHARED_BYTES_MIN = 64 << 10 };
+/* Large answers to reads are kept until the next step changes anything: a crowd that asks for all apps, at once or one after the
+ * other, is given one rendering and one copy in memory. Not kept: what tells of the time that has passed. */
+void http_shared_keep(struct shell *sh, struct str target, struct str accept, const char *content_type, const char *etag, struct http_blob *blob);
 void http_shared_drop(struct shell *sh); /* something may have changed */
 
 /* --- bigread.c */

@@ -20,7 +20,7 @@
 #include "common/base/assert.h"
 #include "common/base/cleanup.h"
 
-enum { WRITE_AT_ONCE = 512 << 10 };
+enum { WRITE_AT_ONCE = 256 << 10 };
 
 char *conn_scratch(void)
 {
@@ -275,8 +275,9 @@ static ssize_t write_tls(struct conn *c)
 static ssize_t write_plain(struct conn *c)
 {
     size_t total = 0;
+    /* The call is bounded too: a reader on this machine empties the socket meanwhile, and the kernel takes megabytes at once. */
     while (evbuffer_get_length(c->out) != 0) {
-        int n = evbuffer_write(c->out, c->fd);
+        int n = evbuffer_write_atmost(c->out, c->fd, (ev_ssize_t)(WRITE_AT_ONCE - total));
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))

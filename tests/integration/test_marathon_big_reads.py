@@ -35,6 +35,19 @@ def _():
         equal([a["cmd"] for a in call("GET", "/v2/apps").json["apps"] if a["id"] == "/many/a0"], [f"sleep {i}"], "cmd")
 
 
+@case("an answer that nothing has changed since is written once, and has the same headers")
+def _():
+    def of_children():
+        stat = open(f"/proc/{dev.pid_of('marathon')}/stat").read().rpartition(")")[2].split()
+        return int(stat[13]) + int(stat[14])
+    first = wait_for("no deployment", lambda: call("GET", "/v2/deployments").json == [] and call("GET", "/v2/groups"))
+    before = of_children()
+    for _ in range(60):
+        r = call("GET", "/v2/groups")
+    equal((r.body == first.body, r.headers.get("ETag")), (True, first.headers.get("ETag")), "answer")
+    check(of_children() - before <= 5, f"children took {of_children() - before} ticks")
+
+
 @case("readers at once, and some that leave, are served and forgotten")
 def _():
     found = []
