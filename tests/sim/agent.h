@@ -16,6 +16,7 @@ struct container {
     struct agent_node *node;
     char *id, *framework_id, *executor_id;
     bool checkpoint;
+    bool pod; /* its executor is the default one */
     enum container_state state;
     bool status_known;
     int status; /* as from waitpid */

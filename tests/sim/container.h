@@ -11,7 +11,7 @@ struct container;
 
 struct container_facts {
     const char *framework_id, *executor_id;
-    bool checkpoint;
+    bool checkpoint, pod;
     int agent; /* index */
 };
 struct container_facts container_facts(const struct container *c);

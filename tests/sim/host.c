@@ -131,6 +131,7 @@ bool container_launch(struct agent_node *n, const struct agent_executor *e)
     c->framework_id = xstrdup(e->framework->id);
     c->executor_id = xstrdup(e->id);
     c->checkpoint = e->checkpoint;
+    c->pod = !e->generated;
     while (*end != NULL)
         end = &(*end)->next;
     *end = c;
@@ -258,7 +259,7 @@ void containers_done(struct agent_node *n)
 
 struct container_facts container_facts(const struct container *c)
 {
-    return (struct container_facts){ c->framework_id, c->executor_id, c->checkpoint, (int)c->node->index };
+    return (struct container_facts){ c->framework_id, c->executor_id, c->checkpoint, c->pod, (int)c->node->index };
 }
 
 struct sim *sim_of_container(const struct container *c)

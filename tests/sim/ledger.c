@@ -21,7 +21,8 @@ struct update {
     char agent_id[64];
     bool durable;                /* in the agent's log; others die with the agent's process */
     bool seen, acknowledged;
-    int64_t acknowledged_at;
+    int64_t acknowledged_at;      /* for the first time since something went wrong on the way ... */
+    unsigned acknowledged_times;  /* ... and how often since */
 };
 
 struct entry {
@@ -181,14 +182,15 @@ static int64_t last_trouble(const struct sim *s, unsigned agent)
 /* So long an acknowledgement may be under way: one side of a connection that broke hears of it up to 20 s later. */
 #define ACKNOWLEDGED_NS SEC(28)
 
+/* The framework has acknowledged it, was told again, and has acknowledged it again: somebody swallows that. */
 static void check_repeat(struct sim *s, unsigned agent, const struct entry *e, const struct update *u)
 {
-    int64_t since = last_trouble(s, agent);
-
-    since = u->acknowledged_at > since ? u->acknowledged_at : since;
-    if (u->acknowledged && !e->abandoned && s->now - since > ACKNOWLEDGED_NS)
-        sim_fail(s, "agent a%u repeats %s of task %s, which its framework has acknowledged %d s ago, and nothing is wrong", agent + 1,
-                 task_state_name((enum task_state)u->state), strchr(e->key, '/') + 1, (int)((s->now - u->acknowledged_at) / NS_PER_S));
+    if (u->acknowledged_times < 2 || e->abandoned || s->now - u->acknowledged_at < ACKNOWLEDGED_NS ||
+        u->acknowledged_at < last_trouble(s, agent)) /* of before, and its program may be down */
+        return;
+    sim_fail(s, "agent a%u repeats %s of task %s, which its framework acknowledged %d s ago and %u times since, and nothing is wrong", agent + 1,
+             task_state_name((enum task_state)u->state), strchr(e->key, '/') + 1, (int)((s->now - u->acknowledged_at) / NS_PER_S),
+             u->acknowledged_times - 1);
 }
 
 void ledger_update_sent(struct sim *s, unsigned agent, struct str framework, const struct task_status *status,
@@ -302,8 +304,12 @@ void ledger_acknowledged(struct sim *s, struct str framework, struct str task, c
 
     if (u == NULL)
         return;
-    u->acknowledged_at = s->now;
     u->acknowledged = true;
+    if (u->acknowledged_times == 0 || u->acknowledged_at < last_trouble(s, u->agent)) {
+        u->acknowledged_at = s->now;
+        u->acknowledged_times = 0;
+    }
+    u->acknowledged_times++;
     if (task_state_is_terminal((enum task_state)u->state))
         e->end_acknowledged = true;
 }

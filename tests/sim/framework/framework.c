@@ -457,6 +457,9 @@ static void do_something(struct stoa_scheduler *s, struct fw_node *n)
         if (calm) {
             fw_reconcile_operations(&n->reserver, s);
             (void)stoa_reconcile(s, NULL, 0, NULL); /* what was given up too early shows here */
+            if (n->suppressed) /* what it has reserved it can only give back when it is offered */
+                (void)stoa_revive(s, NULL, 0, NULL);
+            n->suppressed = false;
             kill_most(n);
             for (; n->held_count > 0; n->held_count--) {
                 const char *id = n->held[n->held_count - 1];
