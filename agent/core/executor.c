@@ -60,6 +60,13 @@ static bool has_live_task(const struct agent_executor *e)
     return false;
 }
 
+/* The executors that the agent brings along leave when their tasks are over; one whose tasks were all dropped has none to wait for,
+ * and would stay for ever. What a framework brings may wait for more. */
+static bool is_ours(const struct agent_executor *e)
+{
+    return e->generated || e->info->type == EXECUTOR_DEFAULT;
+}
+
 static void reject(struct agent *a, struct agent_executor *e, uint64_t stream)
 {
     agent_executor_tell(a, e, AGENT_DO_EXECUTOR_SHUTDOWN, stream);
@@ -124,7 +131,7 @@ void agent_on_subscribe(struct agent *a, const struct agent_event *ev)
     bool dropped = drop_lost_launches(a, e, ev);
     if (e->tasks == NULL && !e->ever_launched && !e->recovered)
         agent_executor_shutdown(a, e);
-    else if (e->generated && (e->recovered || dropped) && !has_live_task(e)) /* its one task was dropped: it would wait for ever */
+    else if (is_ours(e) && (e->recovered || dropped) && !has_live_task(e))
         agent_executor_shutdown(a, e);
     else
         agent_deliver(a, e);

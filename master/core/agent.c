@@ -495,18 +495,24 @@ static void agent_set_pid(struct master *m, struct agent *a, struct str pid)
     a->pid = text_copy(pid);
 }
 
+/* The agent itself has told its end, and that was acknowledged. (Of one that was lost or dropped an agent may still prove the contrary.) */
+static bool has_told_its_end(const struct task *t)
+{
+    return (t->flags & TASK_FLAG_HAS_UPDATE) != 0 && task_state_is_terminal(t->update_state) && t->update_state != TASK_LOST &&
+           t->update_state != TASK_DROPPED;
+}
+
 /* The end of this task was acknowledged here, and the acknowledgement is on its way to the agent, or is just being worked off there, while the report
- * that still has the task was on its way to us: in the books again, the task would never leave them. */
+ * that still has the task was on its way to us; or the report is much older, and came behind newer ones. In the books again, the task would
+ * never leave them. */
 static bool has_ended_here(const struct framework *f, const struct task_report *r)
 {
     const struct task *t;
 
-    if (!task_state_is_terminal(r->state))
-        return false;
     DL_FOREACH(f->completed.head, t)
     {
         if (str_eq(task_id_str(t), r->id.s))
-            return true;
+            return task_state_is_terminal(r->state) || has_told_its_end(t);
     }
     return false;
 }

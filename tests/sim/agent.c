@@ -53,10 +53,17 @@ struct agent_facts sim_agent_facts(struct sim *s, unsigned i)
             for (const struct agent_task *t = e->tasks; t != NULL; t = t->hh.next)
                 live += !task_state_is_terminal(t->state);
             f.live_tasks += live;
-            if (live == 0 && e->generated && e->state != EXECUTOR_TERMINATED)
+            if (live == 0 && (e->generated || e->info->type == EXECUTOR_DEFAULT) && e->state != EXECUTOR_TERMINATED)
                 f.idle_executor = e->id;
         }
     return f;
+}
+
+static bool is_of_removed(struct agent_node *n, const struct agent_executor *e)
+{
+    const struct agent_task *t = e->order != NULL ? e->order : e->completed;
+
+    return t != NULL && ledger_is_abandoned(n->sim, str_of(e->framework->id), str_of(t->id));
 }
 
 /* The overhead of generated executors is the agent's own business: masters do not count it. What a removed
@@ -66,7 +73,7 @@ static void held_by_tasks(struct agent_node *n, bool of_removed, struct resource
 {
     for (const struct agent_framework *w = n->core->frameworks; w != NULL; w = w->hh.next)
         for (const struct agent_executor *e = w->executors; e != NULL && w->state == AGENT_FRAMEWORK_RUNNING; e = e->hh.next) {
-            if (!e->generated && e->state != EXECUTOR_TERMINATED)
+            if (!e->generated && e->state != EXECUTOR_TERMINATED && (of_removed || !is_of_removed(n, e)))
                 resources_add_all(held, &e->info->resources);
             for (const struct agent_task *t = e->tasks; t != NULL; t = t->hh.next)
                 if (!task_state_is_terminal(t->state) && (of_removed || !ledger_is_abandoned(n->sim, str_of(w->id), str_of(t->id))))

@@ -15,6 +15,7 @@
 #include "scheduler-sdk/include/stoa/scheduler.h"
 #include "tests/sim/framework/fakeio.h"
 #include "tests/sim/framework.h"
+#include "tests/sim/framework/group.h"
 #include "tests/sim/framework/reserve.h"
 #include "tests/sim/ledger.h"
 #include "tests/sim/operator.h"
@@ -25,6 +26,7 @@ struct fw_task {
     char id[32], agent_id[64];
     int state; /* -1: launched, nothing heard */
     int64_t cpus_milli;
+    unsigned group; /* 0: alone */
     bool over;
 };
 
@@ -49,6 +51,8 @@ struct fw_node {
     struct fw_task *tasks;
     size_t task_count, task_cap;
     struct fw_reserver reserver;
+    struct fw_grouper grouper;
+    unsigned groups;
     /* of the process */
     struct stoa_scheduler *s;
     struct late_ack *acks;
@@ -123,6 +127,7 @@ static void launch(struct fw_node *n, const struct stoa_offer *o)
         k->state = -1;
         k->cpus_milli = milli;
         k->over = false;
+        k->group = 0;
         (void)snprintf(ids[count], sizeof ids[count], "%s", k->id);
         n->task_count++;
         commands[count].value = text[count];
@@ -141,6 +146,12 @@ static void launch(struct fw_node *n, const struct stoa_offer *o)
     double refuse_s = chance(n->r, 50) ? 0 : STOA_REFUSE_DEFAULT;
     if (chance(n->r, 25) && fw_reserve_and_launch(&n->reserver, n->s, o, tasks, count, refuse_s))
         return;
+    if (chance(n->r, 25) && fw_launch_group(&n->grouper, n->s, o, rest, rest_count, tasks, count, refuse_s)) {
+        n->groups++;
+        for (size_t i = 0; i < count; i++)
+            n->tasks[n->task_count - 1 - i].group = n->groups;
+        return;
+    }
     if (stoa_launch(n->s, o, tasks, count, refuse_s, &err) != 0)
         sim_trace(sim_of(n), n->p->name, "launch: %s", err.msg);
 }
@@ -301,8 +312,9 @@ static void on_update(struct stoa_scheduler *s, const struct stoa_status *u, voi
         return; /* torn down */
     if (seen.has_uuid)
         memcpy(seen.uuid.b, u->uuid.p, 16);
-    sim_trace(sim_of(n), n->p->name, "is told %s is %s%s%s", u->task_id, u->state_name,
-              u->reason_name != NULL ? ", " : "", u->reason_name != NULL ? u->reason_name : "");
+    sim_trace(sim_of(n), n->p->name, "is told %s is %s%s%s%s%s", u->task_id, u->state_name,
+              u->reason_name != NULL ? ", " : "", u->reason_name != NULL ? u->reason_name : "",
+              u->message != NULL ? ": " : "", u->message != NULL ? u->message : "");
     ledger_update_seen(sim_of(n), &seen);
     if (t == NULL) {
         sim_fail(sim_of(n), "%s is told of task %s, which it never launched", n->p->name, u->task_id);
@@ -572,7 +584,8 @@ void sim_framework_new(struct sim *s, unsigned i)
     n->role = chance(n->r, 60) ? "*" : chance(n->r, 50) ? "web" : "batch";
     n->reserver.role = n->role;
     s->framework[i] = n->p = proc_new(s, &fw_ops, n, name, HOST_FRAMEWORK + (int)i, name);
-    n->reserver.p = n->p;
+    n->reserver.p = n->grouper.p = n->p;
+    n->grouper.r = n->r;
     proc_start(n->p);
 }
 
@@ -590,6 +603,15 @@ const char *sim_framework_id(const struct proc *p)
     return ((const struct fw_node *)p->node)->framework_id;
 }
 
+/* A group ends as a whole when one of its tasks fails or is killed. */
+static const struct fw_task *mourned(const struct fw_node *n, const struct fw_task *k)
+{
+    for (size_t i = 0; i < n->task_count && k->group != 0 && k->state == STOA_TASK_RUNNING; i++)
+        if (n->tasks[i].group == k->group && (n->tasks[i].state == STOA_TASK_FAILED || n->tasks[i].state == STOA_TASK_KILLED))
+            return &n->tasks[i];
+    return NULL;
+}
+
 const char *sim_framework_unsettled(struct proc *p)
 {
     static char text[200];
@@ -600,7 +622,12 @@ const char *sim_framework_unsettled(struct proc *p)
         return text;
     }
     for (size_t i = 0; i < n->task_count; i++) {
-        const struct fw_task *k = &n->tasks[i];
+        const struct fw_task *k = &n->tasks[i], *other = mourned(n, k);
+        if (other != NULL) {
+            (void)snprintf(text, sizeof text, "%s runs, and %s of its group has ended as %s", k->id, other->id,
+                           other->state == STOA_TASK_FAILED ? "TASK_FAILED" : "TASK_KILLED");
+            return text;
+        }
         /* UNKNOWN is an answer, and so is UNREACHABLE when nobody has that agent's id any more: the agent
          * died before it wrote down what it had been told, and is another one now. */
         bool waits =
