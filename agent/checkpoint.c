@@ -36,6 +36,11 @@ int checkpoint_init(struct checkpoint *c, const char *work_dir, struct error *er
     if (rc == 0)
         rc = fs_mkdirs(path_fmt("%s/slaves", work_dir).p, 0755, err);
     if (rc == 0)
+        rc = fs_mkdirs(c->meta, 0700, err);
+    /* Updates hold what executors say to their framework, and nothing here is for tasks. An agent before may have made it otherwise. */
+    if (rc == 0 && chmod(c->meta, 0700) != 0)
+        rc = error_set_errno(err, errno, "%s", c->meta);
+    if (rc == 0)
         rc = fs_mkdirs(path_fmt("%s/slaves", c->meta).p, 0755, err);
     if (rc == 0)
         rc = fs_mkdirs(path_fmt("%s/resources", c->meta).p, 0755, err);
