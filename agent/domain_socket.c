@@ -10,19 +10,6 @@
 #define FILE_NAME "agent.sock"
 #define INSIDE "/mnt/mesos/agent" /* beside the sandbox; in the roots of images */
 
-int domain_socket_check(const struct agent_flags *f, struct error *err)
-{
-    const char *path = f->domain_socket_location;
-
-    if (!f->http_executor_domain_sockets || path == NULL)
-        return 0;
-    if (str_starts(str_of(path), STR("systemd:")))
-        return error_set(err, ERR_INVALID, "--domain_socket_location=%s: sockets of systemd are not built in this version; give a path", path);
-    if (path[0] != '/')
-        return error_set(err, ERR_INVALID, "--domain_socket_location=%s: give an absolute path", path);
-    return 0;
-}
-
 static int listen_at(struct shell *s, const char *path, char ret[DOMAIN_SOCKET_PATH_SIZE], struct error *err)
 {
     char folder[DOMAIN_SOCKET_PATH_SIZE];

@@ -16,12 +16,10 @@
 #include "common/io/http.h"
 #include "proto/mesos_v1_agent.pb-c.h"
 
-struct agent_flags;
 struct shell;
 
 enum { DOMAIN_SOCKET_PATH_SIZE = 108 }; /* sun_path */
 
-int domain_socket_check(const struct agent_flags *f, struct error *err);
 /* No effect without the flag. */
 int domain_socket_listen(struct shell *s, struct error *err);
 bool domain_socket_is_on(const struct shell *s);

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "agent/domain_socket.h"
 #include "common/base/time.h"
 
 #define T struct agent_flags
@@ -269,6 +268,19 @@ static int check_true_flags(const struct flags *f, struct error *err)
     return 0;
 }
 
+static int check_domain_socket(const struct agent_flags *f, struct error *err)
+{
+    const char *path = f->domain_socket_location;
+
+    if (!f->http_executor_domain_sockets || path == NULL)
+        return 0;
+    if (str_starts(str_of(path), STR("systemd:")))
+        return error_set(err, ERR_INVALID, "--domain_socket_location=%s: sockets of systemd are not built in this version; give a path", path);
+    if (path[0] != '/')
+        return error_set(err, ERR_INVALID, "--domain_socket_location=%s: give an absolute path", path);
+    return 0;
+}
+
 /* Flags that name a module, of which there is one. */
 static int check_modules(const struct flags *f, struct error *err)
 {
@@ -336,7 +348,7 @@ int agent_flags_check(const struct flags *f, const struct agent_flags *v, struct
         return error_set(err, ERR_INVALID, "--gc_disk_headroom=%g: from 0 to 1", v->gc_disk_headroom);
     int rc = check_true_flags(f, err);
     if (rc == 0)
-        rc = domain_socket_check(v, err);
+        rc = check_domain_socket(v, err);
     if (rc == 0)
         rc = check_modules(f, err);
     if (rc == 0)

@@ -20,42 +20,18 @@
 #include "common/wire/json.h"
 #include "proto/mesos_v1.pb-c.h"
 
-void spec_env_put(struct spec_env *l, const char *name, const char *value)
-{
-    if (l->n < l->cap && name != NULL && value != NULL)
-        l->v[l->n++] = (struct container_env){ name, value };
-}
-
-static const char *text(struct arena *arena, struct str s)
-{
-    const char *p = arena_str(arena, s).p;
-
-    return p != NULL ? p : "";
-}
-
 static const char *duration_text(struct arena *arena, int64_t ns)
 {
     CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(64);
 
     duration_print(&b, ns);
-    return text(arena, sbuf_view(&b));
+    return spec_text(arena, sbuf_view(&b));
 }
 
 static int env_init(struct spec_env *l, struct arena *arena, size_t cap, struct error *err)
 {
     *l = (struct spec_env){ .v = arena_array(arena, cap, sizeof *l->v), .cap = cap, .arena = arena };
     return l->v != NULL ? 0 : error_set(err, ERR_NOMEM, "out of memory for an environment");
-}
-
-int spec_secret(const Mesos__V1__Secret *s, const char *kind, const char *name, struct str *ret, struct error *err)
-{
-    if (s != NULL && s->reference != NULL)
-        return error_set(err, ERR_INVALID, "%s %s refers to the secret '%s'; this agent resolves no references: send the secret "
-                         "by value", kind, name, s->reference->name);
-    if (s == NULL || s->value == NULL)
-        return error_set(err, ERR_INVALID, "%s %s is a secret without a value", kind, name);
-    *ret = str_mem(s->value->data.data, s->value->data.len);
-    return 0;
 }
 
 static int env_of_command(struct spec_env *l, const Mesos__V1__CommandInfo *c, struct error *err)
@@ -69,7 +45,7 @@ static int env_of_command(struct spec_env *l, const Mesos__V1__CommandInfo *c, s
             int rc = spec_secret(v->secret, "environment variable", v->name, &secret, err);
             if (rc != 0)
                 return rc;
-            spec_env_put(l, v->name, text(l->arena, secret));
+            spec_env_put(l, v->name, spec_text(l->arena, secret));
             continue;
         }
         spec_env_put(l, v->name, v->value != NULL ? v->value : "");
@@ -91,14 +67,14 @@ static void env_of_executor(struct shell *s, const struct agent_executor *e, str
     for (char **p = s->executor_env; p != NULL && p[0] != NULL; p += 2)
         spec_env_put(l, p[0], p[1]);
     spec_env_put(l, "LIBPROCESS_PORT", "0");
-    spec_env_put(l, "MESOS_FRAMEWORK_ID", text(l->arena, str_of(e->framework->id)));
-    spec_env_put(l, "MESOS_EXECUTOR_ID", text(l->arena, str_of(e->id)));
+    spec_env_put(l, "MESOS_FRAMEWORK_ID", spec_text(l->arena, str_of(e->framework->id)));
+    spec_env_put(l, "MESOS_EXECUTOR_ID", spec_text(l->arena, str_of(e->id)));
     spec_env_put(l, "MESOS_DIRECTORY", sandbox);
     spec_env_put(l, "MESOS_SANDBOX", has_image ? s->flags.sandbox_directory : sandbox);
     spec_env_put(l, "MESOS_AGENT_ENDPOINT", s->endpoint);
     spec_env_put(l, "MESOS_DOMAIN_SOCKET", domain_socket_for(s, has_image));
     spec_env_put(l, "MESOS_SLAVE_PID", s->pid_text);
-    spec_env_put(l, "MESOS_SLAVE_ID", text(l->arena, str_of(s->core->id)));
+    spec_env_put(l, "MESOS_SLAVE_ID", spec_text(l->arena, str_of(s->core->id)));
     spec_env_put(l, "MESOS_CHECKPOINT", e->checkpoint ? "1" : "0");
     if (e->checkpoint) {
         spec_env_put(l, "MESOS_RECOVERY_TIMEOUT", duration_text(l->arena, s->flags.recovery_timeout));
@@ -110,7 +86,7 @@ static void env_of_executor(struct shell *s, const struct agent_executor *e, str
     CLEANUP(sbuf_done_p) struct sbuf token = SBUF_INIT(16384);
     access_token(s, e, &token);
     if (token.n != 0)
-        spec_env_put(l, "MESOS_EXECUTOR_AUTHENTICATION_TOKEN", text(l->arena, sbuf_view(&token)));
+        spec_env_put(l, "MESOS_EXECUTOR_AUTHENTICATION_TOKEN", spec_text(l->arena, sbuf_view(&token)));
 }
 
 static int uris_of_command(const Mesos__V1__CommandInfo *c, struct arena *arena, struct container_command *ret,
@@ -208,7 +184,7 @@ static int sandbox_volume(const Mesos__V1__Volume *v, const char *path, bool par
     if (path == NULL || path[0] == '/' || path[0] == '\0' || str_contains(str_of(path), STR("..")))
         return error_set(err, ERR_INVALID, "volume %s: sandbox path '%s' is not below the sandbox", v->container_path,
                          path != NULL ? path : "");
-    const char *owner = text(arena, base), *host = arena_fmt(arena, "%s/%s", owner, path).p, *last;
+    const char *owner = spec_text(arena, base), *host = arena_fmt(arena, "%s/%s", owner, path).p, *last;
     if (host == NULL)
         return error_set(err, ERR_NOMEM, "out of memory for a volume");
     size_t trusted = sandbox_trusted(owner);
@@ -258,7 +234,7 @@ static int volume_of(const Mesos__V1__Volume *v, const char *sandbox, struct are
         return error_set(err, ERR_INVALID, "volume %s: host path '%s' is not absolute", v->container_path,
                          host != NULL ? host : "");
     *ret = (struct container_volume){
-        .host_path = text(arena, str_of(host)),
+        .host_path = spec_text(arena, str_of(host)),
         .container_path = v->container_path,
         .flags = v->mode == MESOS__V1__VOLUME__MODE__RO ? CONTAINER_VOLUME_RO : 0,
     };
@@ -407,8 +383,8 @@ static void add_persistent_volumes(struct shell *s, const struct resources *tota
         if (!resource_is_persistent_volume(r) || r->disk->container_path == NULL)
             continue;
         v[ret->volume_count++] = (struct container_volume){
-            .host_path = text(arena, str_of(path_volume(s->work_dir, r).p)),
-            .container_path = text(arena, name_str(r->disk->container_path)),
+            .host_path = spec_text(arena, str_of(path_volume(s->work_dir, r).p)),
+            .container_path = spec_text(arena, name_str(r->disk->container_path)),
             .flags = CONTAINER_VOLUME_PERSISTENT | (r->disk->mode == VOLUME_RO ? CONTAINER_VOLUME_RO : 0),
         };
     }
@@ -478,9 +454,9 @@ int spec_executor(struct shell *s, const struct agent_executor *e, struct arena 
     Mesos__V1__ExecutorInfo *m = NULL;
     struct spec_env env;
     int64_t cpus, mem;
-    const char *sandbox = text(arena, str_of(path_run(s->work_dir, s->core->id, e).p));
+    const char *sandbox = spec_text(arena, str_of(path_run(s->work_dir, s->core->id, e).p));
 
-    *ret = (struct container_spec){ .id = text(arena, str_of(e->container_id)), .class = CONTAINER_CLASS_DEFAULT,
+    *ret = (struct container_spec){ .id = spec_text(arena, str_of(e->container_id)), .class = CONTAINER_CLASS_DEFAULT,
                                     .sandbox = sandbox, .command_task = e->generated };
     int rc = WIRE_UNPACK(mesos__v1__executor_info, blob_str(e->info->raw), arena, &m, err);
     if (rc != 0)
@@ -529,7 +505,7 @@ int spec_executor(struct shell *s, const struct agent_executor *e, struct arena 
         return rc;
     add_persistent_volumes(s, &total, arena, ret);
     if (e->checkpoint)
-        ret->forked_pid_path = text(arena, str_of(path_fmt("%s/pids/forked.pid",
+        ret->forked_pid_path = spec_text(arena, str_of(path_fmt("%s/pids/forked.pid",
                                                            path_run(s->checkpoint.meta, s->core->id, e).p).p));
     return 0;
 }
@@ -541,7 +517,7 @@ int spec_container(struct shell *s, const char *id, const char *sandbox, const M
     struct spec_env env;
 
     *ret = (struct container_spec){
-        .id = text(arena, str_of(id)), .class = CONTAINER_CLASS_DEFAULT, .sandbox = text(arena, str_of(sandbox)),
+        .id = spec_text(arena, str_of(id)), .class = CONTAINER_CLASS_DEFAULT, .sandbox = spec_text(arena, str_of(sandbox)),
         .resources = { 0, CONTAINER_NONE, 0, CONTAINER_NONE, CONTAINER_NONE, CONTAINER_NONE, false },
     };
     size_t own = command != NULL && command->environment != NULL ? command->environment->n_variables : 0;

@@ -10,13 +10,6 @@
 #include "common/wire/guard.h"
 #include "common/wire/jsonw.h"
 
-static const char *text(struct arena *arena, struct str s)
-{
-    const char *p = arena_str(arena, s).p;
-
-    return p != NULL ? p : "";
-}
-
 static struct container_image *new_image(const char *name, struct arena *arena, struct error *err)
 {
     struct container_image *i = arena_alloc(arena, sizeof *i);
@@ -38,7 +31,7 @@ static const char *config_of_credential(const Mesos__V1__Credential *c, struct a
     jsonw_key_c(&w, "username", c->principal);
     jsonw_key_c(&w, "password", c->secret != NULL ? c->secret : "");
     jsonw_close(&w);
-    return text(arena, sbuf_view(&b));
+    return spec_text(arena, sbuf_view(&b));
 }
 
 int spec_image(const Mesos__V1__Image *m, struct arena *arena, const struct container_image **ret, struct error *err)
@@ -58,7 +51,7 @@ int spec_image(const Mesos__V1__Image *m, struct arena *arena, const struct cont
         i->config = config_of_credential(m->docker->credential, arena);
 #pragma GCC diagnostic pop
     if (m->docker->config != NULL)
-        i->config = text(arena, secret);
+        i->config = spec_text(arena, secret);
     *ret = i;
     return 0;
 }
@@ -85,7 +78,7 @@ static int take_env(struct filling *f, const char *key, const char *value)
 
     if (!str_cut(&rest, '=', &name) || name.n == 0)
         return bad(f, key, value, "use NAME=value");
-    spec_env_put(f->env, text(f->arena, name), text(f->arena, rest));
+    spec_env_put(f->env, spec_text(f->arena, name), spec_text(f->arena, rest));
     return 0;
 }
 
@@ -99,8 +92,8 @@ static int take_volume(struct filling *f, const char *key, const char *value)
     if (where.n == 0 || where.p[0] != '/' || (has_mode && !str_is(rest, "ro") && !str_is(rest, "rw")))
         return bad(f, key, value, "only HOST-PATH:PATH[:ro] with absolute paths is built");
     f->volumes[f->spec->volume_count++] = (struct container_volume){
-        .host_path = text(f->arena, host),
-        .container_path = text(f->arena, where),
+        .host_path = spec_text(f->arena, host),
+        .container_path = spec_text(f->arena, where),
         .flags = has_mode && str_is(rest, "ro") ? CONTAINER_VOLUME_RO : 0,
     };
     return 0;
@@ -245,7 +238,7 @@ static int take_network(const Mesos__V1__ContainerInfo *c, struct arena *arena, 
     }
     if (!WIRE_PACK(&b, &info))
         return error_set(err, ERR_LIMIT, "network '%.80s': its description is over %zu bytes", info.name, b.max);
-    *n = (struct container_network){ text(arena, str_of(info.name)), arena_str(arena, sbuf_view(&b)) };
+    *n = (struct container_network){ spec_text(arena, str_of(info.name)), arena_str(arena, sbuf_view(&b)) };
     ret->networks = n;
     ret->network_count = 1;
     return 0;

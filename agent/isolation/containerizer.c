@@ -4,9 +4,8 @@
  *     launch() -> [PROVISIONING] -> [FETCHING] -> [CONNECTING] -> LAUNCHING -> RUNNING -> ENDING -> gone, or ENDED (nested, standalone:
  *                       \_______________\______________\____________\____________/ any failure, exit, limit or destroy()   result kept)
  *
- * ENDING is one way for every cause: container_end marks it, kill.c kills what is left and waits, finish() lets the
- * isolators look (was it a limit?), removes cgroups, gives networks back, and settle() makes the one callback that is due. Since
- * that always goes through the loop, no callback ever runs inside a call from outside. */
+ * ENDING is one way for every cause (ending.c). Since that always goes through the loop, no callback ever runs inside a call from
+ * outside. */
 #include "agent/isolation/containerizer.h"
 
 #include <errno.h>
@@ -25,36 +24,9 @@
 
 /* --- table -------------------------------------------------------------------------------------------- */
 
-static struct container *find_alive(const struct containerizer *c, const char *id)
-{
-    struct container *found = container_find(c, id);
-    return found != NULL && found->state != CONTAINER_ENDED ? found : NULL;
-}
-
 static int not_found(struct error *err, const char *id)
 {
     return error_set(err, ERR_NOT_FOUND, "Container %s cannot be found", id);
-}
-
-bool container_id_valid(const char *id)
-{
-    size_t n = strlen(id), part = 0, parts = 1;
-    if (n == 0 || n > CONTAINER_ID_MAX)
-        return false;
-    for (size_t i = 0; i <= n; i++) {
-        unsigned char ch = (unsigned char)id[i];
-        if (ch == '.' || ch == 0) {
-            if (part == 0 || part > 255)
-                return false;
-            part = 0;
-            parts += ch == '.';
-        } else if (ch <= ' ' || ch == '/' || ch == 127) {
-            return false;
-        } else {
-            part++;
-        }
-    }
-    return parts <= CONTAINER_NESTING_MAX;
 }
 
 static struct container *parent_of(const struct containerizer *c, const char *id)
@@ -66,7 +38,7 @@ static struct container *parent_of(const struct containerizer *c, const char *id
     size_t n = (size_t)(dot - id);
     memcpy(parent, id, n);
     parent[n] = 0;
-    return find_alive(c, parent);
+    return container_find_alive(c, parent);
 }
 
 static int name_groups(struct container *c, bool own_cgroups, struct error *err)
@@ -106,176 +78,6 @@ struct container *container_new(struct containerizer *owner, const char *id, con
     return c;
 }
 
-static void release_launch(struct container *c)
-{
-    if (c->launch != NULL) {
-        launch_done(c->launch);
-        free(c->launch);
-        c->launch = NULL;
-    }
-    loop_watch_free(c->report_watch);
-    c->report_watch = NULL;
-    if (c->report_fd >= 0)
-        (void)close(c->report_fd);
-    c->report_fd = -1;
-}
-
-/* Of a live container (at containerizer_free) or of one that has ended. */
-static void release_running(struct container *c)
-{
-    for (size_t i = 0; i < c->iso->op_count; i++) {
-        if (c->iso->ops[i]->cleanup != NULL)
-            c->iso->ops[i]->cleanup(c);
-    }
-    release_launch(c);
-    provision_free(c);
-    loop_watch_free(c->pid_watch);
-    loop_watch_free(c->first_watch);
-    loop_watch_free(c->fetch_watch);
-    c->pid_watch = c->first_watch = c->fetch_watch = NULL;
-    kill_free(c->kill);
-    c->kill = NULL;
-}
-
-void container_free(struct container *c)
-{
-    struct containerizer *owner = c->iso->owner;
-    while (c->children != NULL)
-        container_free(c->children);
-    release_running(c);
-    if (c->state != CONTAINER_ENDED)
-        owner->alive_count--;
-    if (c->parent != NULL) {
-        DL_DELETE2(c->parent->children, c, prev_sibling, next_sibling);
-        if (c->state != CONTAINER_ENDED)
-            c->parent->child_count--;
-    }
-    HASH_DEL(owner->table, c);
-    free(c->id);
-    free(c->sandbox);
-    free(c->cg_path);
-    free(c->forked_pid_path);
-    free(c->fail_text);
-    free(c->root_workdir);
-    free(c->limit_message);
-    free(c);
-}
-
-/* --- the end ------------------------------------------------------------------------------------------ */
-
-/* How the command ended: what the supervisor wrote; else how the supervisor itself was ended. */
-static void find_status(struct container *c)
-{
-    c->status_known = runtime_status(c->iso, c->id, &c->status);
-    if (c->status_known)
-        return;
-    if (c->reaped_known && (WIFSIGNALED(c->reaped_status) || WEXITSTATUS(c->reaped_status) != 0)) {
-        c->status = c->reaped_status;
-        c->status_known = true;
-    } else if (c->destroyed || c->limit_kind != CONTAINER_LIMIT_NONE) {
-        c->status = SIGKILL;
-        c->status_known = true;
-    }
-}
-
-static void fill_termination(const struct container *c, const char *message, struct container_termination *t)
-{
-    *t = (struct container_termination){
-        .status_known = c->status_known,
-        .status = c->status,
-        .limitation = { .kind = c->limit_kind, .message = message, .mem_bytes = CONTAINER_NONE, .disk_bytes = CONTAINER_NONE },
-    };
-    if (c->limit_kind == CONTAINER_LIMIT_MEMORY)
-        t->limitation.mem_bytes = c->limit_bytes;
-    else if (c->limit_kind == CONTAINER_LIMIT_DISK)
-        t->limitation.disk_bytes = c->limit_bytes;
-}
-
-/* The callback that is due. c may be freed by it (a nested one, by containerizer_remove) or was taken out before. */
-static void tell_end(struct containerizer *owner, const char *id, bool accepted, const struct error *launch_error,
-                     const struct container_termination *t)
-{
-    if (accepted)
-        owner->cb.exited(owner->cb.ctx, id, t);
-    else
-        owner->cb.launched(owner->cb.ctx, id, 0, launch_error);
-}
-
-static void remember_ended(struct container *c)
-{
-    release_running(c);
-    c->state = CONTAINER_ENDED;
-    c->iso->owner->alive_count--;
-    if (c->parent != NULL && --c->parent->child_count == 0)
-        kill_poke(c->parent->kill);
-}
-
-/* Nothing of it is left but what is known of its end. */
-static void settle(struct container *c, const struct error *detach_error)
-{
-    struct containerizer *owner = c->iso->owner;
-    (void)detach_error; /* told by cb.warn, and tried again */
-    find_status(c);
-    provision_remove(c);
-    CLEANUP(free_p) char *id = xstrdup(c->id);
-    CLEANUP(free_p) char *message = c->limit_message != NULL ? xstrdup(c->limit_message) : NULL;
-    struct error launch_error = c->launch_error;
-    struct container_termination t;
-    fill_termination(c, message, &t);
-    bool accepted = c->accepted, silent = c->silent, keep = accepted && !silent && (c->parent != NULL || c->standalone);
-    if (keep) {
-        remember_ended(c);
-    } else {
-        struct container *parent = c->parent;
-        runtime_remove(c->iso, c->id);
-        container_free(c);
-        if (parent != NULL && parent->child_count == 0)
-            kill_poke(parent->kill);
-    }
-    if (!silent)
-        tell_end(owner, id, accepted, &launch_error, &t);
-}
-
-static void finish(struct container *c, const struct error *kill_error)
-{
-    if (c->cni_job != NULL)
-        return; /* looked at again while its networks are given back */
-    for (size_t i = 0; i < c->iso->op_count; i++) {
-        const struct isolator_ops *op = c->iso->ops[i];
-        if (op->inspect != NULL && (!op->needs_cgroup || c->group.controllers != 0))
-            op->inspect(c);
-    }
-    struct error err;
-    if (kill_error == NULL && (cg_remove(&c->iso->cg, &c->group, &err) != 0 || cg_remove(&c->iso->cg, &c->kill_group, &err) != 0) &&
-        err.code == ERR_CONFLICT) {
-        kill_again(c->kill); /* a dying process still counts for a moment */
-        return;
-    }
-    if (!cni_detach(c, settle))
-        settle(c, NULL);
-}
-
-void container_end(struct container *c)
-{
-    if (c->state == CONTAINER_ENDING || c->state == CONTAINER_ENDED)
-        return;
-    if (c->state == CONTAINER_FETCHING)
-        fetch_cancel(c);
-    else if (c->state == CONTAINER_CONNECTING)
-        cni_cancel(c);
-    else if (c->state == CONTAINER_PROVISIONING)
-        provision_cancel(c);
-    c->state = CONTAINER_ENDING;
-    for (struct container *child = c->children; child != NULL; child = child->next_sibling) {
-        if (child->state != CONTAINER_ENDED) {
-            child->destroyed = true;
-            child->silent = child->silent || c->silent;
-            container_end(child);
-        }
-    }
-    kill_start(c, finish);
-}
-
 /* --- launching ---------------------------------------------------------------------------------------- */
 
 static void fail_launch(struct container *c, const struct error *err)
@@ -288,7 +90,7 @@ static void fail_launch(struct container *c, const struct error *err)
 static void took_off(struct container *c)
 {
     struct containerizer *owner = c->iso->owner;
-    release_launch(c);
+    container_release_launch(c);
     c->state = CONTAINER_RUNNING;
     c->accepted = true;
     owner->cb.launched(owner->cb.ctx, c->id, c->pid, NULL); /* may destroy it, but never frees it */
@@ -652,7 +454,7 @@ void container_limit_hit(struct container *c, enum container_limit_kind kind, in
 int containerizer_update(struct containerizer *owner, const char *id, const struct container_resources *r,
                          struct error *err)
 {
-    struct container *c = find_alive(owner, id);
+    struct container *c = container_find_alive(owner, id);
     if (c == NULL)
         return not_found(err, id);
     if (c->state == CONTAINER_ENDING)
@@ -684,7 +486,7 @@ static void usage_of_resources(const struct container *c, struct container_usage
 
 int containerizer_usage(struct containerizer *owner, const char *id, struct container_usage *ret, struct error *err)
 {
-    struct container *c = find_alive(owner, id);
+    struct container *c = container_find_alive(owner, id);
     if (c == NULL)
         return not_found(err, id);
     int64_t *v = (int64_t *)(void *)ret;
@@ -701,7 +503,7 @@ int containerizer_usage(struct containerizer *owner, const char *id, struct cont
 
 int containerizer_status(struct containerizer *owner, const char *id, struct container_status *ret, struct error *err)
 {
-    struct container *c = find_alive(owner, id);
+    struct container *c = container_find_alive(owner, id);
     if (c == NULL)
         return not_found(err, id);
     *ret = (struct container_status){ .pid = c->pid, .has_cgroups = c->group.controllers != 0, .sandbox = c->sandbox,
@@ -711,7 +513,7 @@ int containerizer_status(struct containerizer *owner, const char *id, struct con
 
 int containerizer_destroy(struct containerizer *owner, const char *id, struct error *err)
 {
-    struct container *c = find_alive(owner, id);
+    struct container *c = container_find_alive(owner, id);
     if (c == NULL)
         return not_found(err, id);
     if (!c->accepted && c->launch_error.code == ERR_OK && c->state != CONTAINER_ENDING)
@@ -723,7 +525,7 @@ int containerizer_destroy(struct containerizer *owner, const char *id, struct er
 
 int containerizer_signal(struct containerizer *owner, const char *id, int sig, struct error *err)
 {
-    struct container *c = find_alive(owner, id);
+    struct container *c = container_find_alive(owner, id);
     if (c == NULL)
         return not_found(err, id);
     if (sig == SIGKILL)
@@ -745,7 +547,7 @@ int containerizer_wait_result(struct containerizer *owner, const char *id, struc
         return not_found(err, id);
     if (c->state != CONTAINER_ENDED)
         return error_set(err, ERR_CONFLICT, "container %s is running", id);
-    fill_termination(c, c->limit_message, ret);
+    container_termination_fill(c, c->limit_message, ret);
     return 0;
 }
 

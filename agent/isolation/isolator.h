@@ -166,13 +166,15 @@ struct launch_mount_spec {
     enum launch_mount_make make;
 };
 
-/* launch.c */
+/* instructions.c */
 void launch_init(struct launch *l);
 void launch_done(struct launch *l);
 void launch_raw(struct launch *l, enum launch_tag tag, const void *p, size_t n);
 void launch_text(struct launch *l, enum launch_tag tag, const char *text);
 void launch_env(struct launch *l, const char *name, const char *value);
 void launch_mount(struct launch *l, const struct launch_mount_spec *m);
+
+/* launch.c */
 int launch_command(struct container *c, const struct container_spec *spec, struct launch *l, struct error *err);
 /* Starts stoa-launcher; *ret_report is the reading end of its reports. */
 int launch_spawn(struct isolation *iso, const char *id, struct launch *l, pid_t *ret_pid, int *ret_report,
@@ -210,7 +212,7 @@ char *const *image_environment(const struct container *c);
 int image_launch_user(struct container *c, const struct container_spec *spec, struct launch *l, struct error *err);
 /* Where a path of the sandbox is found by the container's processes. */
 int image_sandbox_path(const struct container *c, const char *path, char *ret, size_t size, struct error *err);
-/* launch.c */
+/* instructions.c */
 void launch_user_record(struct container *c, uint32_t uid, uint32_t gid, const uint32_t *groups, size_t count, struct launch *l);
 
 /* input.c: tells the launcher what the standard input is. */
@@ -264,14 +266,22 @@ struct containerizer {
     size_t alive_count;
     struct sbuf last_message;         /* of containerizer_wait_result */
 };
-struct container *container_find(const struct containerizer *c, const char *id);
 /* In the table, with its groups named; nothing made yet. NULL: err says why. */
 struct container *container_new(struct containerizer *c, const char *id, const char *sandbox, enum container_class class,
                                 bool own_cgroups, struct error *err);
-void container_free(struct container *c); /* with what is nested in it; out of the table */
-void container_end(struct container *c);  /* begins the end; callbacks follow from the loop */
 void container_on_supervisor_end(void *arg, pid_t pid, int status);
+
+/* table.c */
+struct container *container_find(const struct containerizer *c, const char *id);
+struct container *container_find_alive(const struct containerizer *c, const char *id); /* not one that has ended */
 bool container_id_valid(const char *id);
+
+/* ending.c */
+void container_end(struct container *c);            /* begins the end; callbacks follow from the loop */
+void container_free(struct container *c);           /* with what is nested in it; out of the table */
+void container_release_launch(struct container *c); /* what only a launch needs */
+/* What is known of its end. message: of a limit; it and the container own what ret points to. */
+void container_termination_fill(const struct container *c, const char *message, struct container_termination *ret);
 
 /* fetch.c */
 typedef void fetch_done_fn(struct container *c, int wait_status);

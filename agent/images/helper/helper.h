@@ -46,7 +46,7 @@ int unpacker_finish(struct unpacker *u, const struct image *i, struct error *err
 /* copy.c: layers, the lowest first, into the directory to. */
 int layers_copy(char *const *layers, size_t count, const char *to, struct error *err);
 
-/* main.c: for each child. */
+/* child.c: for each child. */
 void die_with_parent(void);
 
 #endif

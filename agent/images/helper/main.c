@@ -12,14 +12,6 @@
 
 #include "agent/images/store.h"
 
-void die_with_parent(void)
-{
-    pid_t parent = getppid();
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent || parent == 1)
-        _exit(1); /* it went before that was set */
-}
-
 static bool take_pull(struct pull_input *in, struct str name, const char *value)
 {
     const struct {
