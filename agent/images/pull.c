@@ -240,7 +240,7 @@ static int spawn_helper(struct pull *p, int in, int out, struct error *err)
 {
     char name[] = "stoa-image", what[] = "pull";
     char *argv[] = { name, what, p->ref.canonical, NULL };
-    return helper_spawn(p->im->helper, argv, in, out, -1, &p->pid, err);
+    return helper_spawn(&(struct helper){ .program = p->im->helper, .argv = argv, .in = in, .out = out, .err = -1 }, &p->pid, err);
 }
 
 static int start(struct pull *p, struct error *err)

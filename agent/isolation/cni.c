@@ -506,7 +506,7 @@ static int job_spawn(struct cni_job *j, struct error *err)
     j->out = memfd_create("stoa-network", MFD_CLOEXEC);
     if (j->out < 0)
         return error_set_errno(err, errno, "memory for what stoa-network says");
-    int rc = helper_spawn(program, argv, -1, j->out, -1, &j->pid, err);
+    int rc = helper_spawn(&(struct helper){ .program = program, .argv = argv, .in = -1, .out = j->out, .err = -1 }, &j->pid, err);
     if (rc != 0)
         return rc;
     return loop_child(j->iso->loop, j->pid, on_job_end, j, &j->watch, err);

@@ -84,7 +84,7 @@ int fetch_start(struct container *c, const struct container_spec *spec, fetch_do
     (void)snprintf(program, sizeof program, "%s/stoa-fetcher", c->iso->o.launcher_dir);
     char name[] = "stoa-fetcher";
     char *argv[] = { name, c->id, NULL };
-    int rc = helper_spawn(program, argv, in, log, log, &c->fetch_pid, err);
+    int rc = helper_spawn(&(struct helper){ .program = program, .argv = argv, .in = in, .out = log, .err = log }, &c->fetch_pid, err);
     if (rc != 0)
         return rc;
     fetch_done = done;

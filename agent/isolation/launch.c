@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command, the environment and the user of a container for stoa-launcher, and its start. posix_spawn is a vfork here: its cost does not grow with the
- * agent. Descriptors other than the two named ones are close-on-exec everywhere in the agent. */
+/* The command, the environment and the user of a container for stoa-launcher, and its start. Descriptors other than the two named
+ * ones are close-on-exec everywhere in the agent. */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "agent/isolation/isolator.h"
 #include "common/base/alloc.h"
 #include "common/base/cleanup.h"
+#include "common/io/helper.h"
 
 /* --- the command -------------------------------------------------------------------------------------- */
 
@@ -242,21 +242,11 @@ int launch_spawn(struct isolation *iso, const char *id, struct launch *l, pid_t 
     (void)snprintf(program, sizeof program, "%s/stoa-launcher", iso->o.launcher_dir);
     char name[] = "stoa-launcher";
     char *argv[] = { name, (char *)(uintptr_t)id, NULL }, *envp[] = { NULL }; /* the id tells it apart in ps */
-    posix_spawn_file_actions_t fa;
-    (void)posix_spawn_file_actions_init(&fa);
-    /* Standard streams go to /dev/null until the sandbox files take over. dup2 through high numbers: the two
-     * descriptors may themselves be 3 or 4. */
-    (void)posix_spawn_file_actions_addopen(&fa, 0, "/dev/null", O_RDWR, 0);
-    (void)posix_spawn_file_actions_adddup2(&fa, 0, 1);
-    (void)posix_spawn_file_actions_adddup2(&fa, 0, 2);
-    CLEANUP(fd_close_p) int a = fcntl(instructions, F_DUPFD_CLOEXEC, 10);
-    CLEANUP(fd_close_p) int b = fcntl(writing, F_DUPFD_CLOEXEC, 10);
-    (void)posix_spawn_file_actions_adddup2(&fa, a, LAUNCH_FD_INSTRUCTIONS);
-    (void)posix_spawn_file_actions_adddup2(&fa, b, LAUNCH_FD_REPORT);
-    int e = a < 0 || b < 0 ? EMFILE : posix_spawn(ret_pid, program, &fa, NULL, argv, envp);
-    (void)posix_spawn_file_actions_destroy(&fa);
-    if (e != 0)
-        return error_set_errno(err, e, "%s (is --launcher_dir right?)", program);
+    struct helper h = { .program = program, .argv = argv, .envp = envp, .in = -1, .out = -1, .err = -1, /* until the sandbox files take over */
+                        .more = { instructions, writing }, .more_count = 2, .same_group = true };
+    _Static_assert(LAUNCH_FD_INSTRUCTIONS == 3 && LAUNCH_FD_REPORT == 4, "the order of more");
+    if (helper_spawn(&h, ret_pid, err) != 0)
+        return -(int)err->code;
     *ret_report = TAKE_FD(reading);
     return 0;
 }

@@ -186,7 +186,7 @@ static int copy_start(struct container *c, struct error *err)
     p->said_fd = pipe_fd[0];
     CLEANUP(fd_close_p) int out = pipe_fd[1];
     (void)snprintf(program, sizeof program, "%s/stoa-image", c->iso->o.launcher_dir);
-    int rc = helper_spawn(program, argv, in, out, STDERR_FILENO, &p->copy_pid, err);
+    int rc = helper_spawn(&(struct helper){ .program = program, .argv = argv, .in = in, .out = out, .err = STDERR_FILENO }, &p->copy_pid, err);
     if (rc != 0)
         return rc;
     return loop_child(c->iso->loop, p->copy_pid, on_copied, c, &p->copy_watch, err);

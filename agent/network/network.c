@@ -22,7 +22,6 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +40,7 @@
 #include "common/base/alloc.h"
 #include "common/base/cleanup.h"
 #include "common/io/fs.h"
+#include "common/io/helper.h"
 #include "common/wire/json.h"
 
 enum { PLUGIN_SECONDS = 30, WHOLE_SECONDS = 300, OUTPUT_MAX = 1 << 20, NSFS = 0x6e736673 };
@@ -106,18 +106,9 @@ static int spawn_plugin(const struct job *j, const char *path, const char *inter
     (void)snprintf(name, sizeof name, "CNI_IFNAME=%s", interface);
     (void)snprintf(search, sizeof search, "PATH=%s", own != NULL ? own : "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
     char *envp[] = { command, id, ns, folders, name, search, NULL }, *argv[] = { (char *)(uintptr_t)path, NULL };
-    posix_spawn_file_actions_t fa;
-    posix_spawnattr_t attr;
-    (void)posix_spawnattr_init(&attr);
-    (void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP);
-    (void)posix_spawn_file_actions_init(&fa);
-    for (int i = 0; i < 3; i++)
-        (void)posix_spawn_file_actions_adddup2(&fa, fd[i], i);
-    int e = posix_spawn(ret, path, &fa, &attr, argv, envp);
-    (void)posix_spawn_file_actions_destroy(&fa);
-    (void)posix_spawnattr_destroy(&attr);
-    plugin_pid = e == 0 ? *ret : 0;
-    return e == 0 ? 0 : error_set_errno(err, e, "CNI plugin %s", path);
+    int rc = helper_spawn(&(struct helper){ .program = path, .argv = argv, .envp = envp, .in = fd[0], .out = fd[1], .err = fd[2] }, ret, err);
+    plugin_pid = *ret;
+    return rc == 0 ? 0 : error_wrap(err, "CNI plugin");
 }
 
 /* What is told of a failure: the plugin's own words if it has any. */

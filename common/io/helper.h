@@ -1,14 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Starts a helper program of ours beside the loop: in a process group of its own, no signal blocked, without a copy of this
- * process' memory. Its end is loop_child's. */
+/* Starts a program beside the loop, without a copy of this process' memory and with no signal blocked. Its end is loop_child's. */
 #ifndef STOA_IO_HELPER_H
 #define STOA_IO_HELPER_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "common/base/error.h"
 
-/* in, out, err_fd become its descriptors 0, 1 and 2; -1: /dev/null. They stay the caller's. On an error *ret_pid is 0. */
-int helper_spawn(const char *program, char *const argv[], int in, int out, int err_fd, pid_t *ret_pid, struct error *err);
+enum { HELPER_MORE_MAX = 2 };
+
+struct helper {
+    const char *program;
+    char *const *argv;
+    char *const *envp;         /* NULL: that of this process */
+    int in, out, err;          /* become its descriptors 0, 1 and 2; -1: /dev/null. They stay the caller's */
+    int more[HELPER_MORE_MAX]; /* become 3 and 4 */
+    unsigned more_count;
+    bool same_group;           /* no process group of its own: it makes a session, which the leader of a group cannot */
+};
+
+/* On an error *ret_pid is 0. */
+int helper_spawn(const struct helper *h, pid_t *ret_pid, struct error *err);
 
 #endif
