@@ -222,9 +222,10 @@ static void advance(struct bigread *x)
     start_next(sh);
 }
 
-static void on_bytes(void *arg, struct str piece)
+static void on_bytes(void *arg, struct sbuf *b)
 {
     struct bigread *x = arg;
+    struct str piece = sbuf_view(b);
     size_t missing = sizeof(struct head) - x->head.n;
 
     if (missing > piece.n)
@@ -233,13 +234,13 @@ static void on_bytes(void *arg, struct str piece)
     sbuf_str(&x->body, str_sub(piece, missing, piece.n));
 }
 
-static void on_ended(void *arg, bool ok)
+static void on_ended(void *arg, int status)
 {
     struct bigread *x = arg;
 
     x->child = NULL;
     x->over = true;
-    x->ok = ok && x->head.n == sizeof(struct head) && sbuf_ok(&x->body);
+    x->ok = status == 0 && x->head.n == sizeof(struct head) && sbuf_ok(&x->body);
     advance(x);
 }
 
@@ -257,7 +258,7 @@ static void on_fence(struct shell *sh, struct output *o, bool run)
 
 static bool start(struct bigread *x)
 {
-    static const struct forked_handler handler = { make, on_bytes, on_ended };
+    static const struct forked_handler handler = { .make = make, .bytes = on_bytes, .ended = on_ended };
     struct fence *f;
 
     x->child = forked_start(x->sh->loop, &handler, x);

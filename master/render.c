@@ -1,25 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A rendering: WAITING for its turn, then RUNNING in a child whose bytes arrive in the pipe, then over when the pipe has ended and
- * the child's status is known. Readers that join share the pieces (http_blob). The child closes every descriptor but its pipe, so
- * that a connection which is closed here does not stay open there, and touches nothing but memory. The store's thread does
- * not exist in the child; the C library keeps its allocator usable across a fork, which is all that the views need. */
+/* A rendering: WAITING for its turn, then RUNNING in a child (common/io/forked.h) whose bytes arrive piece by piece, HELD_UP while
+ * reading is paused, and gone when the child has ended. Readers that join share the pieces (http_blob). */
 #include "master/render.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "common/base/alloc.h"
 #include "common/base/log.h"
+#include "common/io/forked.h"
 #include "master/shell.h"
 #include "proto/mesos_v1_master.pb-c.h"
 
-enum { CHILD_FD = 3, PIPE_BYTES = 1 << 20, SPILL_BYTES = 64 << 10, CHILD_NICE = 5 };
+enum { SPILL_BYTES = 64 << 10 };
+_Static_assert((int)RENDER_PIECE_BYTES <= (int)FORKED_PIECE_BYTES, "a piece is read at once");
 
 struct held {
     struct http_blob *b;
@@ -45,10 +38,8 @@ struct render { /* owned by shell->renders */
     struct render_doc doc;
     struct sbuf texts; /* what doc points to */
     uint64_t version;  /* steps of the core when it was forked */
-    bool has_bytes, has_ended, has_status;
-    int status, fd;
-    pid_t pid;
-    struct loop_watch *readable, *child;
+    bool has_bytes;
+    struct forked *child; /* NULL: waits for its turn */
     struct loop_timer deadline;
     struct render_reader *readers;
     struct render *next, *prev;
@@ -185,49 +176,35 @@ static void write_doc(struct shell *sh, struct view *v, const struct render_doc 
 
 /* --- the child --- */
 
-static void put_all(struct str bytes)
-{
-    while (bytes.n != 0) {
-        ssize_t n = write(CHILD_FD, bytes.p, bytes.n);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            _exit(1); /* nobody reads any more */
-        bytes = str_sub(bytes, (size_t)n, bytes.n);
-    }
-}
-
 static void spill(void *arg, struct sbuf *b)
 {
     (void)arg;
-    put_all(sbuf_view(b));
-    sbuf_clear(b);
+    forked_put(b);
 }
 
-static _Noreturn void child(struct render *x, int fd, pid_t parent)
+/* A record begins with its length. */
+static void put_record(struct render *x, struct view *v, struct sbuf *b)
 {
-    struct sbuf b = SBUF_INIT(SIZE_MAX / 4);
+    struct sbuf line = SBUF_INIT(32);
+
+    write_doc(x->sh, v, &x->doc, b);
+    sbuf_fmt(&line, "%zu\n", b->n);
+    forked_put(&line);
+}
+
+static bool make(void *arg, struct sbuf *b)
+{
+    struct render *x = arg;
     struct view v = *mshell_view(x->sh);
 
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent || (fd != CHILD_FD && dup2(fd, CHILD_FD) != CHILD_FD))
-        _exit(1);
-    if (close_range(CHILD_FD + 1, ~0U, 0) != 0)
-        _exit(1);
-    (void)setpriority(PRIO_PROCESS, 0, CHILD_NICE); /* the loop comes first where they share a processor */
-    if (x->doc.what == RENDER_SUBSCRIBED) { /* a record begins with its length */
-        char line[24];
-        write_doc(x->sh, &v, &x->doc, &b);
-        put_all(str_mem(line, (size_t)snprintf(line, sizeof line, "%zu\n", b.n)));
-    } else {
-        v.spill = spill;
-        v.spill_bytes = SPILL_BYTES;
-        write_doc(x->sh, &v, &x->doc, &b);
+    if (x->doc.what == RENDER_SUBSCRIBED) {
+        put_record(x, &v, b);
+        return true;
     }
-    if (!sbuf_ok(&b))
-        _exit(1);
-    put_all(sbuf_view(&b));
-    _exit(0);
+    v.spill = spill;
+    v.spill_bytes = SPILL_BYTES;
+    write_doc(x->sh, &v, &x->doc, b);
+    return true;
 }
 
 /* --- readers --- */
@@ -249,19 +226,11 @@ static void reader_free(struct render_reader *y)
     free(y);
 }
 
-static void kill_child(struct render *x)
-{
-    if (x->pid > 0 && !x->has_status)
-        (void)kill(x->pid, SIGKILL); /* its end is told by the watch */
-}
-
 void render_forget(struct render_reader *y)
 {
     struct render *x = y->render;
 
     reader_free(y);
-    if (x->readers == NULL)
-        kill_child(x);
     advance(x);
 }
 
@@ -344,11 +313,7 @@ static void release_stream(struct render_reader *y)
 static void render_free(struct render *x)
 {
     ASSERT(x->readers == NULL);
-    loop_watch_free(x->readable);
-    loop_watch_free(x->child);
     loop_timer_done(&x->deadline);
-    if (x->fd >= 0)
-        (void)close(x->fd);
     DL_DELETE(x->sh->renders, x);
     sbuf_done(&x->texts);
     free(x);
@@ -375,13 +340,14 @@ static void refuse(struct render_reader *y)
     }
 }
 
-static void finish(struct render *x)
+static void on_ended(void *arg, int status)
 {
+    struct render *x = arg;
     struct shell *sh = x->sh;
-    bool ok = x->status == 0;
+    bool ok = status == 0;
 
     if (!ok && x->readers != NULL)
-        log_warn("answer_failed", "status=%d reason=\"the process that writes it ended early\"", x->status);
+        log_warn("answer_failed", "status=%d reason=\"the process that writes it ended early\"", status);
     while (x->readers != NULL) {
         struct render_reader *y = x->readers;
         struct http_req *r = y->r;
@@ -400,47 +366,32 @@ static void finish(struct render *x)
     start_next(sh);
 }
 
-static void on_child(void *arg, pid_t pid, int wait_status)
+/* Less at a time for many readers: a turn writes it to each of them. */
+static size_t piece_room(void *arg)
 {
-    struct render *x = arg;
-
-    (void)pid;
-    x->child = NULL;
-    x->has_status = true;
-    x->status = wait_status;
-    advance(x);
-}
-
-static void on_readable(void *arg, int fd, int what)
-{
-    struct render *x = arg;
-    struct render_reader *y, *next;
-    size_t size = RENDER_PIECE_BYTES;
+    const struct render *x = arg;
+    const struct render_reader *y;
     unsigned readers = 0;
 
     DL_COUNT(x->readers, y, readers);
-    if (readers > 4)
-        size = size * 4 / readers > RENDER_PIECE_BYTES_MIN ? size * 4 / readers : RENDER_PIECE_BYTES_MIN;
-    struct sbuf b = SBUF_INIT(RENDER_PIECE_BYTES + 1);
-    char *room = sbuf_room(&b, size);
+    if (readers <= 4)
+        return RENDER_PIECE_BYTES;
+    size_t share = (size_t)RENDER_PIECE_BYTES * 4 / readers;
+    return share > RENDER_PIECE_BYTES_MIN ? share : RENDER_PIECE_BYTES_MIN;
+}
 
-    (void)what;
-    ssize_t n = read(fd, room, size);
-    if (n > 0) {
-        sbuf_grew(&b, (size_t)n);
-        struct http_blob *blob = http_blob_new(&b);
-        x->has_bytes = true;
-        DL_FOREACH_SAFE(x->readers, y, next) {
-            reader_begin(y);
-            (void)http_stream_write_blob(y->r, blob); /* over the cap: gone is called at the end of the turn */
-        }
-        http_blob_unref(blob);
-    } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
-        loop_watch_free(x->readable);
-        x->readable = NULL;
-        x->has_ended = true;
+static void on_bytes(void *arg, struct sbuf *piece)
+{
+    struct render *x = arg;
+    struct http_blob *blob = http_blob_new(piece);
+    struct render_reader *y, *next;
+
+    x->has_bytes = true;
+    DL_FOREACH_SAFE(x->readers, y, next) {
+        reader_begin(y);
+        (void)http_stream_write_blob(y->r, blob); /* over the cap: gone is called at the end of the turn */
     }
-    sbuf_done(&b);
+    http_blob_unref(blob);
     advance(x);
 }
 
@@ -455,31 +406,27 @@ static bool may_read(const struct render *x)
     return false;
 }
 
+/* After each change of what reads it. x may be gone then. */
 static void advance(struct render *x)
 {
     struct shell *sh = x->sh;
 
-    if (x->state == RENDER_WAITING) {
-        if (x->readers == NULL)
+    if (x->readers == NULL) {
+        if (x->state == RENDER_WAITING)
             render_free(x);
+        else
+            forked_kill(x->child);
         return;
     }
-    if (x->readers == NULL && x->has_status)
-        x->has_ended = true;
-    if (x->has_ended && x->has_status) {
-        finish(x);
+    if (x->state == RENDER_WAITING)
         return;
-    }
-    bool read_on = !x->has_ended && may_read(x);
-    if (read_on && x->readable == NULL) {
-        x->readable = loop_fd(sh->loop, x->fd, LOOP_READ, on_readable, x);
-        x->state = RENDER_RUNNING;
-    } else if (!read_on && !x->has_ended && x->readable != NULL) {
-        loop_watch_free(x->readable);
-        x->readable = NULL;
-        x->state = RENDER_HELD_UP;
+    bool read_on = may_read(x), was_held_up = x->state == RENDER_HELD_UP;
+    if (read_on == !was_held_up)
+        return;
+    forked_pause(x->child, !read_on);
+    x->state = read_on ? RENDER_RUNNING : RENDER_HELD_UP;
+    if (!read_on)
         start_next(sh);
-    }
 }
 
 static void on_deadline(void *arg)
@@ -489,45 +436,21 @@ static void on_deadline(void *arg)
     log_warn("answer_dropped", "reason=\"it took more than %d s\"", RENDER_TIME_MAX_S);
     while (x->readers != NULL)
         refuse(x->readers);
-    kill_child(x);
     advance(x);
 }
 
 /* False: no process can be had. */
 static bool start(struct render *x)
 {
+    static const struct forked_handler handler = { make, piece_room, on_bytes, on_ended };
     struct shell *sh = x->sh;
-    sigset_t all, before;
-    struct error err;
-    int p[2];
 
-    if (pipe2(p, O_CLOEXEC) != 0)
+    x->child = forked_start(sh->loop, &handler, x);
+    if (x->child == NULL)
         return false;
-    (void)fcntl(p[1], F_SETPIPE_SZ, PIPE_BYTES); /* smaller is slower, no more */
-    (void)fcntl(p[0], F_SETFL, O_NONBLOCK);
-    pid_t parent = getpid();
-    (void)sigfillset(&all);
-    (void)sigprocmask(SIG_SETMASK, &all, &before); /* the loop's handlers must not run in the child */
-    x->pid = fork();
-    if (x->pid == 0)
-        child(x, p[1], parent);
-    (void)sigprocmask(SIG_SETMASK, &before, NULL);
-    (void)close(p[1]);
-    if (x->pid < 0) {
-        (void)close(p[0]);
-        return false;
-    }
-    if (loop_child(sh->loop, x->pid, on_child, x, &x->child, &err) != 0) { /* a kernel without pidfds */
-        (void)kill(x->pid, SIGKILL);
-        (void)waitpid(x->pid, NULL, 0);
-        (void)close(p[0]);
-        return false;
-    }
-    x->fd = p[0];
     x->version = sh->m->metrics.events;
     x->state = RENDER_RUNNING;
     sh->renderings++;
-    x->readable = loop_fd(sh->loop, x->fd, LOOP_READ, on_readable, x);
     loop_timer_init(&x->deadline, sh->loop, on_deadline, x);
     loop_timer_in(&x->deadline, RENDER_TIME_MAX_S * NS_PER_S);
     return true;
@@ -604,11 +527,10 @@ static struct render *render_for(struct shell *sh, const struct render_doc *doc)
     DL_FOREACH(sh->renders, x)
         if (doc_eq(&x->doc, doc) &&
             (x->state == RENDER_WAITING ||
-             (x->readers != NULL && !x->has_bytes && !x->has_ended && x->version == sh->m->metrics.events)))
+             (x->readers != NULL && !x->has_bytes && x->version == sh->m->metrics.events)))
             return x; /* without readers it has been killed */
     x = xcalloc(1, sizeof *x);
     x->sh = sh;
-    x->fd = -1;
     doc_copy(x, doc);
     DL_APPEND(sh->renders, x);
     return x;
@@ -650,10 +572,7 @@ void renders_done(struct shell *sh)
         struct render *x = sh->renders;
         while (x->readers != NULL)
             reader_free(x->readers);
-        if (x->pid > 0 && !x->has_status) {
-            (void)kill(x->pid, SIGKILL);
-            (void)waitpid(x->pid, NULL, 0);
-        }
+        forked_cancel(x->child);
         render_free(x);
     }
 }

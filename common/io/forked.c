@@ -6,12 +6,13 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/base/alloc.h"
 
-enum { CHILD_FD = 3, PIPE_BYTES = 1 << 20, PIECE_BYTES = 256 << 10 };
+enum { CHILD_FD = 3, CHILD_NICE = 5, PIPE_BYTES = 1 << 20 };
 
 struct forked {
     struct loop *loop;
@@ -44,6 +45,7 @@ static _Noreturn void child(const struct forked *f, int fd, pid_t parent)
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent || (fd != CHILD_FD && dup2(fd, CHILD_FD) != CHILD_FD) || close_range(CHILD_FD + 1, ~0U, 0) != 0)
         _exit(1);
+    (void)setpriority(PRIO_PROCESS, 0, CHILD_NICE); /* the loop comes first where they share a processor */
     if (!f->h->make(f->arg, &b) || !sbuf_ok(&b))
         _exit(1);
     forked_put(&b);
@@ -63,12 +65,12 @@ static void advance(struct forked *f)
 {
     const struct forked_handler *h = f->h;
     void *arg = f->arg;
-    bool ok = f->status == 0;
+    int status = f->status;
 
     if (f->fd >= 0 || !f->has_status)
         return;
     release(f);
-    h->ended(arg, ok);
+    h->ended(arg, status);
 }
 
 static void on_child(void *arg, pid_t pid, int wait_status)
@@ -82,24 +84,31 @@ static void on_child(void *arg, pid_t pid, int wait_status)
     advance(f);
 }
 
-static void on_readable(void *arg, int fd, int what)
+static void close_pipe(struct forked *f)
 {
-    static char piece[PIECE_BYTES];
-    struct forked *f = arg;
-    ssize_t n = read(fd, piece, sizeof piece);
-
-    (void)what;
-    if (n > 0) {
-        f->h->bytes(f->arg, str_mem(piece, (size_t)n));
-        return;
-    }
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
     loop_watch_free(f->readable);
     f->readable = NULL;
     (void)close(f->fd);
     f->fd = -1;
-    advance(f);
+}
+
+static void on_readable(void *arg, int fd, int what)
+{
+    struct forked *f = arg;
+    size_t size = f->h->room != NULL ? f->h->room(f->arg) : FORKED_PIECE_BYTES;
+    struct sbuf piece = SBUF_INIT(FORKED_PIECE_BYTES + 1);
+    char *room = sbuf_room(&piece, size);
+    ssize_t n = read(fd, room, size);
+
+    (void)what;
+    if (n > 0) {
+        sbuf_grew(&piece, (size_t)n);
+        f->h->bytes(f->arg, &piece);
+    } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+        close_pipe(f);
+        advance(f);
+    }
+    sbuf_done(&piece);
 }
 
 /* Forks; the signals of the loop's handlers must not arrive in the child. */
@@ -141,6 +150,27 @@ struct forked *forked_start(struct loop *loop, const struct forked_handler *h, v
     }
     f->readable = loop_fd(loop, f->fd, LOOP_READ, on_readable, f);
     return f;
+}
+
+void forked_pause(struct forked *f, bool pause)
+{
+    if (f->fd < 0 || pause == (f->readable == NULL))
+        return;
+    if (!pause) {
+        f->readable = loop_fd(f->loop, f->fd, LOOP_READ, on_readable, f);
+        return;
+    }
+    loop_watch_free(f->readable);
+    f->readable = NULL;
+}
+
+void forked_kill(struct forked *f)
+{
+    if (!f->has_status)
+        (void)kill(f->pid, SIGKILL); /* its end is told by the watch */
+    if (f->fd >= 0)
+        close_pipe(f);
+    advance(f);
 }
 
 void forked_cancel(struct forked *f)

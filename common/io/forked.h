@@ -14,18 +14,26 @@
 
 struct forked;
 
+enum { FORKED_PIECE_BYTES = 256 << 10 }; /* read in one turn */
+
 struct forked_handler {
     /* In the child. What is in b is sent when it returns; forked_put sends it earlier. False: it failed. */
     bool (*make)(void *arg, struct sbuf *b);
-    /* In the parent, as they come. */
-    void (*bytes)(void *arg, struct str piece);
-    /* Once, with all bytes told; f is gone. */
-    void (*ended)(void *arg, bool ok);
+    /* In the parent: how many bytes to read this time, at most FORKED_PIECE_BYTES. NULL: so many. */
+    size_t (*room)(void *arg);
+    /* In the parent, as they come. The memory of the piece may be taken over (http_blob_new). */
+    void (*bytes)(void *arg, struct sbuf *piece);
+    /* Once, with all bytes told; f is gone. status is as from waitpid, 0: all went well. */
+    void (*ended)(void *arg, int status);
 };
 
 /* NULL: no process can be had (limits, or a kernel without pidfds). h must stay. */
 struct forked *forked_start(struct loop *loop, const struct forked_handler *h, void *arg);
-/* Ends the child; calls nothing any more. NULL is fine. */
+/* Stops or goes on reading; the child waits in its write when the pipe is full. */
+void forked_pause(struct forked *f, bool pause);
+/* Nobody wants the rest: no more bytes are told, ended follows when the child is gone, which may be at once. */
+void forked_kill(struct forked *f);
+/* Ends the child and waits for that; calls nothing any more. NULL is fine. */
 void forked_cancel(struct forked *f);
 /* In the child: sends b and empties it. Ends the child when nobody reads any more. */
 void forked_put(struct sbuf *b);
