@@ -8,6 +8,7 @@
 #include "common/base/alloc.h"
 #include "common/base/log.h"
 #include "common/io/forked.h"
+#include "common/wire/json_memo.h"
 #include "master/shell.h"
 #include "proto/mesos_v1_master.pb-c.h"
 
@@ -203,6 +204,7 @@ static bool make(void *arg, struct sbuf *b)
     }
     v.spill = spill;
     v.spill_bytes = SPILL_BYTES;
+    v.memo = json_memo_new(); /* goes with the child */
     write_doc(x->sh, &v, &x->doc, b);
     return true;
 }

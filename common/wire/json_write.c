@@ -3,6 +3,7 @@
  * in number order, so lists may be interleaved on the wire and nothing is unpacked. */
 #include "common/wire/desc.h"
 #include "common/wire/json.h"
+#include "common/wire/json_memo.h"
 #include "proto/mesos_v1.pb-c.h"
 #include "proto/mesos_v1_agent.pb-c.h"
 #include "proto/mesos_v1_master.pb-c.h"
@@ -92,11 +93,27 @@ static void write_number(struct jsonw *w, const ProtobufCFieldDescriptor *f, uin
     }
 }
 
+/* A message within another; those that say more than an id may be known already. */
+static bool write_nested(struct jsonw *w, const ProtobufCMessageDescriptor *d, struct str bytes, const struct json_opts *opts,
+                         unsigned depth)
+{
+    struct json_memo_mark mark;
+
+    if (w->memo == NULL || opts != NULL || (d->n_fields == 1 && d->fields[0].label != PROTOBUF_C_LABEL_REPEATED))
+        return write_message(w, d, bytes, opts, depth);
+    if (json_memo_begin(w, d, bytes, &mark))
+        return true;
+    bool ok = write_message(w, d, bytes, opts, depth);
+    if (ok)
+        json_memo_end(w, &mark);
+    return ok;
+}
+
 static bool write_bytes(struct jsonw *w, const ProtobufCFieldDescriptor *f, struct str bytes,
                         const struct json_opts *opts, unsigned depth)
 {
     if (f->type == PROTOBUF_C_TYPE_MESSAGE)
-        return write_message(w, f->descriptor, bytes, opts, depth + 1);
+        return write_nested(w, f->descriptor, bytes, opts, depth + 1);
     if (f->type == PROTOBUF_C_TYPE_STRING)
         jsonw_str(w, bytes);
     else

@@ -29,6 +29,7 @@ struct jsonw {
     void (*spill)(void *arg, struct sbuf *b);
     void *spill_arg;
     size_t spill_bytes;
+    struct json_memo *memo; /* json_memo.h; NULL: none */
 };
 
 #define JSONW(b_) ((struct jsonw){ .b = (b_) })

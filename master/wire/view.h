@@ -27,6 +27,7 @@ struct view {
     void (*spill)(void *arg, struct sbuf *b);
     void *spill_arg;
     size_t spill_bytes;
+    struct json_memo *memo;  /* of long answers in JSON, else NULL */
 };
 
 /* Whether the asker may see it: of a task, executor or framework its user, or a role; empty: what has no name. */
@@ -43,7 +44,7 @@ struct str view_executor_user(const struct executor *e);
 
 static inline struct jsonw view_jsonw(const struct view *v, struct sbuf *b)
 {
-    return (struct jsonw){ .b = b, .spill = v->spill, .spill_arg = v->spill_arg, .spill_bytes = v->spill_bytes };
+    return (struct jsonw){ .b = b, .spill = v->spill, .spill_arg = v->spill_arg, .spill_bytes = v->spill_bytes, .memo = v->memo };
 }
 
 /* The whole Response to a GET_* call of the state (type is mesos.v1.master.Call.Type). False: not one of these. */

@@ -90,19 +90,16 @@ void view_framework_keys(struct jsonw *w, const struct framework *f)
     jsonw_key_bool(w, "recovered", f->state == FRAMEWORK_RECOVERED);
 }
 
-/* Tasks lie all over the memory: what comes next is fetched while this one is written. */
-static void prefetch_after(const struct task *t)
+/* A ring of tasks that are over or unreachable. */
+static void task_ring(struct jsonw *w, const struct view *v, const char *key, const struct task *head, struct bundle_text *memo)
 {
-    const struct task *next = t->hh.next;
-
-    if (next == NULL)
-        return;
-    for (size_t at = 0; at < 256; at += 64)
-        __builtin_prefetch(next->statuses.p + at);
-    const char *then = next->hh.next;
-    if (then != NULL)
-        for (size_t at = 0; at < 512; at += 64)
-            __builtin_prefetch(then + at);
+    jsonw_key_array(w, key);
+    for (const struct task *t = head; t != NULL; t = t->next) {
+        task_prefetch(t->next, t->next != NULL ? t->next->next : NULL);
+        if (view_may_see_task(v, t))
+            view_put_task(w, t, memo);
+    }
+    jsonw_array_close(w);
 }
 
 static void framework_lists(struct jsonw *w, const struct view *v, const struct framework *f)
@@ -111,21 +108,14 @@ static void framework_lists(struct jsonw *w, const struct view *v, const struct 
 
     jsonw_key_array(w, "tasks");
     for (const struct task *t = f->tasks; t != NULL; t = t->hh.next) {
-        prefetch_after(t);
+        const struct task *next = t->hh.next;
+        task_prefetch(next, next != NULL ? next->hh.next : NULL);
         if (view_may_see_task(v, t))
             view_put_task(w, t, &memo);
     }
     jsonw_array_close(w);
-    jsonw_key_array(w, "unreachable_tasks");
-    for (const struct task *t = f->unreachable_ring.head; t != NULL; t = t->next)
-        if (view_may_see_task(v, t))
-            view_put_task(w, t, &memo);
-    jsonw_array_close(w);
-    jsonw_key_array(w, "completed_tasks");
-    for (const struct task *t = f->completed.head; t != NULL; t = t->next)
-        if (view_may_see_task(v, t))
-            view_put_task(w, t, &memo);
-    jsonw_array_close(w);
+    task_ring(w, v, "unreachable_tasks", f->unreachable_ring.head, &memo);
+    task_ring(w, v, "completed_tasks", f->completed.head, &memo);
     sbuf_done(&memo.text);
     jsonw_key_array(w, "offers");
     for (const struct offer *o = f->offers; o != NULL; o = o->f_next)

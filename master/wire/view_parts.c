@@ -2,15 +2,28 @@
 /* Parts of the unversioned answers: what several documents show. */
 #include "master/wire/view_json.h"
 
+#include "common/wire/json_memo.h"
+
 double view_seconds(struct wall t)
 {
     return (double)t.ms / 1000.0;
 }
 
+/* A message that may be known from another task. */
+static void put_wire(struct jsonw *w, const ProtobufCMessageDescriptor *type, struct str bytes)
+{
+    struct json_memo_mark mark;
+
+    if (json_memo_begin(w, type, bytes, &mark))
+        return;
+    (void)json_write_wire(w, type, bytes, NULL);
+    json_memo_end(w, &mark);
+}
+
 void view_key_wire(struct jsonw *w, const char *key, const ProtobufCMessageDescriptor *type, struct str bytes)
 {
     jsonw_key(w, key);
-    (void)json_write_wire(w, type, bytes, NULL);
+    put_wire(w, type, bytes);
 }
 
 void view_key_resources(struct jsonw *w, const char *key, const struct resources *r)
@@ -43,17 +56,33 @@ static void write_label(struct jsonw *w, struct str label)
     jsonw_close(w);
 }
 
-/* The list of a Labels message: [{"key":..,"value":..}] */
-void view_key_labels(struct jsonw *w, const char *key, struct str labels)
+static void write_labels(struct jsonw *w, struct str labels)
 {
-    struct str rest = labels;
     struct wire_field f;
 
-    jsonw_key_array(w, key);
-    while (wire_field_next(&rest, &f) == 1)
+    jsonw_array(w);
+    while (wire_field_next(&labels, &f) == 1)
         if (f.number == 1)
             write_label(w, f.bytes);
     jsonw_array_close(w);
+}
+
+/* What fn writes of the bytes, which may be known from another task. */
+static void key_known(struct jsonw *w, const char *key, void (*fn)(struct jsonw *w, struct str bytes), struct str bytes)
+{
+    struct json_memo_mark mark;
+
+    jsonw_key(w, key);
+    if (json_memo_begin(w, key, bytes, &mark))
+        return;
+    fn(w, bytes);
+    json_memo_end(w, &mark);
+}
+
+/* The list of a Labels message: [{"key":..,"value":..}] */
+void view_key_labels(struct jsonw *w, const char *key, struct str labels)
+{
+    key_known(w, key, write_labels, labels);
 }
 
 void view_key_domain(struct jsonw *w, struct str region, struct str zone)
@@ -96,7 +125,7 @@ static void write_container_status(struct jsonw *w, struct str cs)
     struct wire_field f;
     bool networks = false;
 
-    jsonw_key_open(w, "container_status");
+    jsonw_open(w);
     if (wire_field_find(cs, 4, &f))
         view_key_wire(w, "container_id", &mesos__v1__container_id__descriptor, f.bytes);
     while (wire_field_next(&rest, &f) == 1) {
@@ -105,7 +134,7 @@ static void write_container_status(struct jsonw *w, struct str cs)
         if (!networks)
             jsonw_key_array(w, "network_infos");
         networks = true;
-        (void)json_write_wire(w, &mesos__v1__network_info__descriptor, f.bytes, NULL);
+        put_wire(w, &mesos__v1__network_info__descriptor, f.bytes);
     }
     if (networks)
         jsonw_array_close(w);
@@ -116,21 +145,28 @@ static void write_container_status(struct jsonw *w, struct str cs)
 
 static void write_status(struct jsonw *w, enum task_state state, struct str s)
 {
-    struct str rest = s;
-    struct wire_field f, has[14] = { { 0 } }; /* by number; number 0: absent */
+    struct str rest = s, labels = { NULL, 0 }, container = { NULL, 0 };
+    struct wire_field f;
+    double timestamp = 0;
+    int healthy = -1;
 
     while (wire_field_next(&rest, &f) == 1)
-        if (f.number < sizeof has / sizeof has[0])
-            has[f.number] = f;
+        switch (f.number) {
+        case 6: timestamp = wire_as_double(f.value); break;
+        case 8: healthy = f.value != 0; break;
+        case 12: labels = f.bytes; break;
+        case 13: container = f.bytes; break;
+        default: break; /* a number of the wire */
+        }
     jsonw_open(w);
     jsonw_key_c(w, "state", task_state_name(state));
-    jsonw_key_double(w, "timestamp", has[6].number != 0 ? wire_as_double(has[6].value) : 0);
-    if (has[12].number != 0)
-        view_key_labels(w, "labels", has[12].bytes);
-    if (has[13].number != 0)
-        write_container_status(w, has[13].bytes);
-    if (has[8].number != 0)
-        jsonw_key_bool(w, "healthy", has[8].value != 0);
+    jsonw_key_double(w, "timestamp", timestamp);
+    if (labels.p != NULL)
+        view_key_labels(w, "labels", labels);
+    if (container.p != NULL)
+        key_known(w, "container_status", write_container_status, container);
+    if (healthy >= 0)
+        jsonw_key_bool(w, "healthy", healthy != 0);
     jsonw_close(w);
 }
 
@@ -164,44 +200,65 @@ static void write_bundle(struct jsonw *w, const struct bundle *bundle, struct bu
     jsonw_raw(w, sbuf_view(&memo->text));
 }
 
+/* What of a Task's record is shown; p NULL: it is not there. */
+struct record_parts {
+    struct str name, labels, discovery, container, user, health_check;
+    bool limits;
+};
+
+static void take_record(struct record_parts *p, struct str record)
+{
+    struct wire_field f;
+
+    *p = (struct record_parts){ 0 };
+    while (wire_field_next(&record, &f) == 1)
+        switch (f.number) {
+        case 1: p->name = f.bytes; break;
+        case 11: p->labels = f.bytes; break;
+        case 12: p->discovery = f.bytes; break;
+        case 13: p->container = f.bytes; break;
+        case 14: p->user = f.bytes; break;
+        case 15: p->health_check = f.bytes; break;
+        case 17: p->limits = true; break;
+        default: break; /* a number of the wire */
+        }
+}
+
 void view_put_task(struct jsonw *w, const struct task *t, struct bundle_text *memo)
 {
-    struct str record = task_record(t), status;
-    struct wire_field f;
-    struct str rest = record, has[18] = { { NULL, 0 } }; /* by number; p NULL: absent */
-    enum task_state state;
     struct name *role = resources_role(&t->bundle->r, NULL);
+    enum task_state state;
+    struct record_parts p;
+    struct str status;
 
-    while (wire_field_next(&rest, &f) == 1)
-        if (f.number < sizeof has / sizeof has[0] && f.bytes.p != NULL)
-            has[f.number] = f.bytes;
+    take_record(&p, task_record(t));
     jsonw_open(w);
     jsonw_key_s(w, "id", task_id_str(t));
-    jsonw_key_s(w, "name", has[1]);
+    jsonw_key_s(w, "name", p.name);
     jsonw_key_s(w, "framework_id", t->framework->id.s);
     jsonw_key_s(w, "executor_id", name_str(t->executor_id));
     jsonw_key_s(w, "slave_id", name_str(t->agent_id));
     jsonw_key_c(w, "state", task_state_name(t->state));
     jsonw_key(w, "resources");
     write_bundle(w, t->bundle, memo);
-    if (has[17].p != NULL)
-        write_limits(w, record);
+    if (p.limits)
+        write_limits(w, task_record(t));
     if (role != NULL)
         jsonw_key_s(w, "role", name_str(role));
     jsonw_key_array(w, "statuses");
     for (size_t at = 0; status_log_next(&t->statuses, &at, &state, &status);)
         write_status(w, state, status);
     jsonw_array_close(w);
-    if (has[14].p != NULL)
-        jsonw_key_s(w, "user", has[14]);
-    if (has[11].p != NULL)
-        view_key_labels(w, "labels", has[11]);
-    if (has[12].p != NULL)
-        view_key_wire(w, "discovery", &mesos__v1__discovery_info__descriptor, has[12]);
-    if (has[13].p != NULL)
-        view_key_wire(w, "container", &mesos__v1__container_info__descriptor, has[13]);
-    if (has[15].p != NULL)
-        view_key_wire(w, "health_check", &mesos__v1__health_check__descriptor, has[15]);
+    if (p.user.p != NULL)
+        jsonw_key_s(w, "user", p.user);
+    if (p.labels.p != NULL)
+        view_key_labels(w, "labels", p.labels);
+    if (p.discovery.p != NULL)
+        view_key_wire(w, "discovery", &mesos__v1__discovery_info__descriptor, p.discovery);
+    if (p.container.p != NULL)
+        view_key_wire(w, "container", &mesos__v1__container_info__descriptor, p.container);
+    if (p.health_check.p != NULL)
+        view_key_wire(w, "health_check", &mesos__v1__health_check__descriptor, p.health_check);
     jsonw_close(w);
     jsonw_spill(w);
 }

@@ -97,14 +97,21 @@ static void sink_executor(struct sink *s, uint32_t number, const struct executor
 
 enum place { PLACE_TASKS, PLACE_UNREACHABLE, PLACE_COMPLETED };
 
+static const struct task *task_after(const struct task *t, enum place place)
+{
+    return t == NULL ? NULL : place == PLACE_TASKS ? t->hh.next : t->next;
+}
+
 static void tasks_of(struct sink *s, uint32_t number, const struct framework *f, enum place place)
 {
-    const struct task *t;
+    const struct task *t = place == PLACE_TASKS ? f->tasks : place == PLACE_COMPLETED ? f->completed.head : f->unreachable_ring.head;
 
-    for (t = place == PLACE_TASKS ? f->tasks : place == PLACE_COMPLETED ? f->completed.head : f->unreachable_ring.head; t != NULL;
-         t = place == PLACE_TASKS ? t->hh.next : t->next)
+    for (const struct task *next; t != NULL; t = next) {
+        next = task_after(t, place);
+        task_prefetch(next, task_after(next, place));
         if (view_may_see_task(s->v, t))
             sink_task(s, number, t);
+    }
 }
 
 static void task_list(struct sink *s, uint32_t number, const char *key, enum place place)

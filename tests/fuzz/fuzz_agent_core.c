@@ -190,7 +190,9 @@ static void one(struct run *r, uint8_t kind, struct str body)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct agent_config config = { NS_PER_S, 60 * NS_PER_S, 2 * NS_PER_S, 5 * NS_PER_S, 2, true, true, true };
+    struct agent_config config = { .registration_backoff_ns = NS_PER_S, .executor_registration_timeout_ns = 60 * NS_PER_S,
+                                   .executor_reregistration_timeout_ns = 2 * NS_PER_S, .executor_shutdown_grace_ns = 5 * NS_PER_S,
+                                   .max_completed_executors = 2, .enforces_cpu = true, .enforces_mem = true, .strict = true };
     struct agent_event ev = { .type = AGENT_EV_RECOVERED };
     struct str rest = str_mem(data, size);
     struct rng rng;
