@@ -87,6 +87,8 @@ static const struct flag flags[] = {
     FLAG_BOOL(T, enforce_container_ports, "enforce_container_ports", "false", "End containers that listen on ports which they were not given "
               "(isolator network/ports)."),
     FLAG_BOOL(T, check_agent_port_range_only, "check_agent_port_range_only", "false", "Look at the agent's own ports only."),
+    FLAG_STRING(T, container_ports_isolated_range, "container_ports_isolated_range", NULL, "Look at these ports only, like [0-35000] (isolator "
+                "network/ports)."),
     FLAG_DURATION(T, container_ports_watch_interval, "container_ports_watch_interval", "30secs", "How often network/ports looks."),
     FLAG_STRING(T, network_cni_config_dir, "network_cni_config_dir", NULL, "Folder of the configurations of container networks."),
     FLAG_STRING(T, network_cni_plugins_dir, "network_cni_plugins_dir", NULL, "Folders of CNI plugins, separated by ':' or ','."),
@@ -155,7 +157,6 @@ static const struct flag flags[] = {
     UNUSED(7, "authorizer", "local"),
     UNUSED(9, "cgroups_net_cls_primary_handle", NULL),
     UNUSED(10, "cgroups_net_cls_secondary_handles", NULL),
-    UNUSED(12, "container_ports_isolated_range", NULL),
     UNUSED(14, "csi_plugin_config_dir", NULL),
     UNUSED(17, "disk_profile_adaptor", NULL),
     UNUSED(18, "docker", "docker"),
@@ -239,7 +240,7 @@ static const char *const refused[] = {
     "allowed_devices",
     "disk_profile_adaptor", "csi_plugin_config_dir", "cgroups_net_cls_primary_handle",
     "cgroups_net_cls_secondary_handles", "volume_gid_range", "ip6", "ip6_discovery_command", "ip_discovery_command",
-    "container_ports_isolated_range", "perf_events", "xfs_kill_containers",
+    "perf_events", "xfs_kill_containers",
     "egress_rate_limit_per_container", "egress_rate_per_cpu", "ingress_rate_limit_per_container",
     "ingress_rate_per_cpu", "host_path_volume_force_creation", "agent_features",
 };
@@ -306,6 +307,10 @@ static int check_auth(const struct agent_flags *v, struct error *err)
         return error_set(err, ERR_INVALID, "--effective_capabilities and --bounding_capabilities need linux/capabilities in --isolation");
     if (v->enforce_container_ports && !str_contains(str_of(v->isolation), STR("network/ports")))
         return error_set(err, ERR_INVALID, "--enforce_container_ports needs network/ports in --isolation");
+    if (v->container_ports_isolated_range != NULL && !str_contains(str_of(v->isolation), STR("network/ports")))
+        return error_set(err, ERR_INVALID, "--container_ports_isolated_range needs network/ports in --isolation");
+    if (v->container_ports_isolated_range != NULL && v->check_agent_port_range_only)
+        return error_set(err, ERR_INVALID, "--container_ports_isolated_range and --check_agent_port_range_only: give one of them");
     if ((v->seccomp_profile_name != NULL || v->seccomp_config_dir != NULL) && !str_contains(str_of(v->isolation), STR("linux/seccomp")))
         return error_set(err, ERR_INVALID, "--seccomp_profile_name and --seccomp_config_dir need linux/seccomp in --isolation");
     return 0;

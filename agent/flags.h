@@ -24,6 +24,7 @@ struct agent_flags {
     bool http_executor_domain_sockets;
     char *network_cni_config_dir, *network_cni_plugins_dir, *default_container_dns;
     bool enforce_container_ports, check_agent_port_range_only;
+    char *container_ports_isolated_range;
     int64_t container_ports_watch_interval;
     bool network_cni_root_dir_persist, network_cni_metrics;
     char *image_providers, *docker_registry, *docker_config, *docker_store_dir, *image_provisioner_backend, *image_gc_config;

@@ -758,6 +758,7 @@ static void stop(struct shell *s)
     access_done(s);
     metrics_free(s->metrics);
     resources_done(&s->env.resources);
+    ranges_unref(s->isolated_ports);
     attributes_done(&s->env.attributes);
     free((void *)(uintptr_t)s->container_info.p);
     for (char **p = s->executor_env; p != NULL && *p != NULL; p++)

@@ -65,6 +65,22 @@ static int default_dns(const char *value, struct arena *arena, const char **ret,
     return 0;
 }
 
+/* "[0-35000]" */
+static int isolated_range(struct shell *s, const char *value, struct error *err)
+{
+    CLEANUP(resources_done_p) struct resources r = RESOURCES_INIT;
+    CLEANUP(sbuf_done_p) struct sbuf text = SBUF_INIT(65536);
+
+    if (value == NULL)
+        return 0;
+    sbuf_fmt(&text, "ports:%s", value);
+    if (value[0] == '[' && convert_resources_flag(sbuf_view(&text), STR("*"), &r, err) == 0)
+        s->isolated_ports = resources_ranges(&r, NAME_PORTS);
+    if (s->isolated_ports == NULL)
+        return error_set(err, ERR_INVALID, "--container_ports_isolated_range=%.80s: give ranges of ports, like [0-35000]", value);
+    return 0;
+}
+
 int networks_options(struct shell *s, struct arena *arena, struct containerizer_options *o, struct error *err)
 {
     const struct agent_flags *f = &s->flags;
@@ -74,6 +90,8 @@ int networks_options(struct shell *s, struct arena *arena, struct containerizer_
     o->cni_metrics = f->network_cni_metrics;
     if (f->network_cni_plugins_dir != NULL)
         o->cni_plugins_dir = plugin_folders(arena, f->network_cni_plugins_dir);
+    if (isolated_range(s, f->container_ports_isolated_range, err) != 0)
+        return -(int)err->code;
     if (f->default_container_dns != NULL)
         return default_dns(f->default_container_dns, arena, &o->default_container_dns, err);
     return 0;
@@ -88,14 +106,22 @@ bool networks_of_container(void *ctx, const struct net_addr *peer)
     return s->containers != NULL && containerizer_has_address(s->containers, text);
 }
 
-static bool has_port(const struct resources *r, uint16_t port)
+static bool in_ranges(const struct ranges *r, uint16_t port)
 {
     struct range one = { port, port };
-    struct ranges *all = resources_ranges(r, NAME_PORTS), *want = ranges_of(&one, 1);
-    bool has = all != NULL && ranges_contains(all, want);
+    struct ranges *want = ranges_of(&one, 1);
+    bool has = r != NULL && ranges_contains(r, want);
+
+    ranges_unref(want);
+    return has;
+}
+
+static bool has_port(const struct resources *r, uint16_t port)
+{
+    struct ranges *all = resources_ranges(r, NAME_PORTS);
+    bool has = in_ranges(all, port);
 
     ranges_unref(all);
-    ranges_unref(want);
     return has;
 }
 
@@ -106,7 +132,8 @@ bool networks_own_port(void *ctx, const char *id, uint16_t port)
     int64_t cpus, mem;
     const struct agent_executor *e = agent_executor_by_container(s->core, str_of(id));
 
-    if (e == NULL || (s->flags.check_agent_port_range_only && !has_port(&s->env.resources, port)))
+    if (e == NULL || (s->flags.check_agent_port_range_only && !has_port(&s->env.resources, port)) ||
+        (s->isolated_ports != NULL && !in_ranges(s->isolated_ports, port)))
         return true;
     agent_executor_totals(e, &total, &cpus, &mem);
     return has_port(&total, port);

@@ -49,6 +49,7 @@ struct shell {
     char endpoint[NET_TEXT_SIZE];      /* ip:port */
     char hostname[256];
     char work_dir[4096], runtime_dir[4096], launcher_dir[4096];
+    struct ranges *isolated_ports;      /* --container_ports_isolated_range; NULL: all */
     char domain_socket[DOMAIN_SOCKET_PATH_SIZE], domain_socket_mounted[DOMAIN_SOCKET_PATH_SIZE]; /* domain_socket.h; "": none */
     char libmesos[4200]; /* the native library for JVM executors; "": there is none */
     struct str container_info;         /* --default_container_info as ContainerInfo; owned */
@@ -116,7 +117,8 @@ struct containerizer_options;
 int networks_options(struct shell *s, struct arena *arena, struct containerizer_options *o, struct error *err);
 /* Whether it is the address of a container of ours: its executor speaks plain HTTP as all do. ctx is the shell. */
 bool networks_of_container(void *ctx, const struct net_addr *peer);
-/* Whether a container may listen there: it was given the port, or (--check_agent_port_range_only) it is none of the agent's. */
+/* Whether a container may listen there: it was given the port, or it is none of those that are looked at
+ * (--check_agent_port_range_only, --container_ports_isolated_range). */
 bool networks_own_port(void *ctx, const char *id, uint16_t port);
 /* For struct agent_status_fill; ctx is the shell. */
 struct str networks_of_status(void *ctx, const struct agent_status_fill *fill, const Mesos__V1__ContainerID *id);

@@ -77,7 +77,7 @@ void listeners_free(struct listeners *l)
 struct scan {
     const struct container *c;
     const struct listeners *listeners;
-    struct sbuf bad; /* ports that are not the container's */
+    struct sbuf bad; /* ports that are not the container's, each between a blank and a comma */
 };
 
 static void check_socket(struct scan *s, uint64_t inode)
@@ -88,9 +88,9 @@ static void check_socket(struct scan *s, uint64_t inode)
     found = s->listeners->n != 0 ? bsearch(&key, s->listeners->v, s->listeners->n, sizeof key, by_inode) : NULL;
     if (found == NULL || owner->cb.owns_port == NULL || owner->cb.owns_port(owner->cb.ctx, s->c->id, found->port))
         return;
-    (void)snprintf(number, sizeof number, "%u", found->port);
+    (void)snprintf(number, sizeof number, " %u,", found->port);
     if (!str_contains(sbuf_view(&s->bad), str_of(number))) /* the other family, or another process of it */
-        sbuf_fmt(&s->bad, "%s%s", s->bad.n != 0 ? ", " : "", number);
+        sbuf_c(&s->bad, number);
 }
 
 static void scan_process(void *arg, pid_t pid)
@@ -119,7 +119,8 @@ static void on_timer(void *arg)
     if (c->state == CONTAINER_RUNNING && s.listeners->n != 0)
         (void)cg_each_pid(&c->iso->cg, &c->kill_group, scan_process, &s);
     if (s.bad.n != 0)
-        (void)error_set(&err, ERR_LIMIT, "Container %s is listening on unallocated port(s): [%s]", c->id, s.bad.p);
+        (void)error_set(&err, ERR_LIMIT, "Container %s is listening on unallocated port(s): [%.*s]", c->id,
+                        (int)s.bad.n - 2, s.bad.p + 1);
     bool is_end = s.bad.n != 0 && c->iso->o.enforce_container_ports, is_news = s.bad.n != 0 && !w->told && !is_end;
     w->told = s.bad.n != 0;
     sbuf_done(&s.bad);

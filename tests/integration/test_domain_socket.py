@@ -143,4 +143,18 @@ def _():
     equal([l for l in open("/proc/self/mountinfo") if scratch() in l], [])
 
 
+@case("stoa dev, which listens on loopback: an app in a container network runs and is checked in it")
+def _():
+    if not IS_ROOT or not PLUGINS:
+        raise Skip("needs root and CNI plugins (containernetworking-plugins)")
+    dev = Dev(agent_flags=[f"network_cni_config_dir={scratch()}/cni", f"network_cni_plugins_dir={PLUGINS}"])
+    equal(get(dev.agents[0], "/flags").json["flags"]["http_executor_domain_sockets"], "true")
+    dev.deploy({"id": "/a", "cmd": f'exec "{STOA}" hello --port=8080', "cpus": 0.1, "mem": 32, "networks": [{"mode": "container", "name": "one"}],
+                "container": {"type": "MESOS", "portMappings": [{"containerPort": 8080, "name": "web"}]},
+                "healthChecks": [{"protocol": "MESOS_HTTP", "path": "/", "portIndex": 0, "intervalSeconds": 1, "gracePeriodSeconds": 20}]})
+    ip = get(dev.marathon, "/v2/apps/a/tasks").json["tasks"][0]["ipAddresses"][0]["ipAddress"]
+    equal((ip.startswith("10.77.0."), get(8080, "/", host=ip).status), (True, 200), ip)
+    dev.stop()
+
+
 main()

@@ -16,6 +16,11 @@ FLAGS = [  # the flags besides the needed ones; what is said
     (["--authenticate_http_executors", "--jwt_secret_key={empty}"], "--jwt_secret_key: the file {empty} is empty"),
     (['--effective_capabilities={{"capabilities":["CHOWN"]}}'], "--effective_capabilities and --bounding_capabilities need linux/capabilities in --isolation"),
     (["--enforce_container_ports"], "--enforce_container_ports needs network/ports in --isolation"),
+    (["--container_ports_isolated_range=[1-2]"], "--container_ports_isolated_range needs network/ports in --isolation"),
+    (["--container_ports_isolated_range=[1-2]", "--check_agent_port_range_only", "--isolation=network/ports"],
+     "--container_ports_isolated_range and --check_agent_port_range_only: give one of them"),
+    (["--container_ports_isolated_range=1-2", "--isolation=network/ports", "--launcher=linux"],
+     "--container_ports_isolated_range=1-2: give ranges of ports, like [0-35000]"),
     (["--seccomp_profile_name=x"], "--seccomp_profile_name and --seccomp_config_dir need linux/seccomp in --isolation"),
     (["--containerizers=lxc"], "--containerizers=lxc: mesos and docker are built"),
     (['--image_gc_config={{"image_disk_headroom":0.1,"image_disk_watch_interval":{{"nanoseconds":1000000}}}}'], "--image_gc_config needs --image_providers=docker"),
@@ -90,7 +95,8 @@ def _():
 @case("a master and an agent")
 def _():
     global f
-    start(*(["--containerizers=docker,mesos"] if IS_ROOT else []), isolation="cgroups/cpu,cgroups/mem,filesystem/linux,docker/runtime" if IS_ROOT else None)
+    start(*(["--containerizers=docker,mesos", "--enforce_container_ports", "--container_ports_isolated_range=[31900-31999]", "--container_ports_watch_interval=100ms"] if IS_ROOT else []),
+          isolation="cgroups/cpu,cgroups/mem,filesystem/linux,docker/runtime,network/ports" if IS_ROOT else None)
     f = framework(name="rules")
     f.launch(task("t", "sleep 1000"))
     f.update("t", "TASK_RUNNING")
@@ -193,6 +199,21 @@ def _():
     f.launch(t)
     s = f.update("alone", "TASK_FAILED")
     check("No container is created: without a network its executor cannot reach this agent; start the agent with --http_executor_domain_sockets" in s["message"], s["message"])
+
+
+@case("--container_ports_isolated_range: who listens in it without having been given the port is ended; outside of it anybody may")
+def _():
+    if not IS_ROOT:
+        raise Skip("network/ports needs root")
+    listen = lambda *ports: ("exec python3 -c 'import socket,time\nx=[socket.socket() for _ in range(%d)]\n[(s.setsockopt(1,2,1),s.bind((\"127.0.0.1\",p)),s.listen()) for s,p in zip(x,%s)]\n"
+                             "open(\"begun\",\"w\")\ntime.sleep(1000)'" % (len(ports), list(ports)))
+    outside, other = free_ports(2)
+    f.launch(task("outside", listen(outside)), task("inside", listen(other, 31990, 31991)))
+    s = f.update("inside", "TASK_FAILED")
+    equal(s["reason"], "REASON_CONTAINER_LIMITATION", s)
+    check(re.search(r"is listening on unallocated port\(s\): \[(31990, 31991|31991, 31990)\]", s["message"]), s["message"])
+    wait_for("the other listens", lambda: os.path.exists(sandbox(f, "outside") + "/begun"))
+    equal([s["state"] for s in f.statuses if s["task_id"]["value"] == "outside"][-1], "TASK_RUNNING")
 
 
 # --- streams of input, waiting ---
