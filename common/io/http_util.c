@@ -265,6 +265,17 @@ bool http_accepts_type(struct str accept, const char *type)
     return has_family ? by_family : by_star;
 }
 
+bool http_names_type(struct str accept, const char *type)
+{
+    struct str item, name;
+    while (accept.n != 0) {
+        (void)str_cut(&accept, ',', &item);
+        if (weighted(item, &name) && str_eq_nocase(name, str_of(type)))
+            return true;
+    }
+    return false;
+}
+
 bool http_basic_auth(struct str authorization, struct sbuf *user, struct sbuf *password)
 {
     authorization = str_trim(authorization);

@@ -51,6 +51,8 @@ bool http_accepts_encoding(struct str accept_encoding, const char *coding);
 /* Whether Accept allows a media type ("application/json"): by name, "application/" and star, or star/star,
  * without q=0. An absent (p NULL) or empty header allows everything. Order and weights are not compared. */
 bool http_accepts_type(struct str accept, const char *type);
+/* Whether Accept has a media type by its own name, without q=0; stars do not count, and neither does an absent header. */
+bool http_names_type(struct str accept, const char *type);
 
 /* "Basic dXNlcjpwYXNz": false when it is not that. Appends user and password. */
 bool http_basic_auth(struct str authorization, struct sbuf *user, struct sbuf *password);

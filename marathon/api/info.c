@@ -366,6 +366,13 @@ static void metrics_prometheus_answer(struct call *c)
     }
 }
 
+/* Whether /metrics is asked for as text: a scraper names text/plain and takes anything else only as a last resort ("text/plain;q=0.5,
+ * star/star;q=0.1"), while a browser's or a script's star alone gets the JSON of old. */
+static bool prefers_text(struct str accept)
+{
+    return http_names_type(accept, "text/plain") && !http_names_type(accept, "application/json");
+}
+
 void handle_metrics(struct call *c)
 {
     bool text = c->n == 2 && str_is(c->segments[1], "prometheus");
@@ -374,8 +381,7 @@ void handle_metrics(struct call *c)
         answer_message(c, 404, "URI not found");
     else if (c->r->verb != HTTP_VERB_GET && c->r->verb != HTTP_VERB_HEAD)
         answer_not_allowed(c, "GET, HEAD, OPTIONS");
-    else if (text || (!http_accepts_type(c->r->accept, "application/json") &&
-                      http_accepts_type(c->r->accept, "text/plain")))
+    else if (text || prefers_text(c->r->accept))
         metrics_prometheus_answer(c);
     else
         metrics_json_answer(c);

@@ -313,7 +313,10 @@ def _():
 @case("GET /metrics/prometheus: text")
 def _():
     check(call("GET", "/metrics/prometheus").headers["Content-Type"].startswith("text/plain"), "Content-Type")
-    check("marathon_apps_active_gauge" in call("GET", "/metrics", headers={"Accept": "text/plain"}).text, "by Accept")
+    for accept in ("text/plain", "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"):
+        check("marathon_apps_active_gauge" in call("GET", "/metrics", headers={"Accept": accept}).text, f"by Accept: {accept}")
+    for accept in ("*/*", "application/json, text/plain, */*"):
+        check("gauges" in call("GET", "/metrics", headers={"Accept": accept}).json, f"JSON by Accept: {accept}")
 
 
 @case("gzip for who accepts it, and not for the stream of events")

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Metric collectors: every name that collectors in use look up is there and is a number, on master and agent; and
-mesos_exporter, unmodified from the Go module proxy where it can be had, scraped with an empty error log."""
+"""Metric collectors: every name that collectors in use look up is there and is a number, on master and agent; and unmodified
+programs: Prometheus (Debian), which finds an app's tasks through marathon and scrapes them and the three daemons, Telegraf with
+its input for Mesos (Go module proxy), and mesos_exporter where it can be had, each without an error."""
 import os, sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
@@ -143,6 +144,88 @@ def _():
         p.stop()
         errors = [l for l in open(p.log_path) if re.search("error|warn", l, re.I)]
         equal(errors, [], f"error log of mesos_exporter {flag}")
+
+
+PROMETHEUS = """global: {{scrape_interval: 1s, scrape_timeout: 1s}}
+scrape_configs:
+- job_name: apps
+  marathon_sd_configs: [{{servers: ["http://127.0.0.1:{marathon}"], refresh_interval: 1s}}]
+  relabel_configs:
+  - {{source_labels: [__meta_marathon_port_definition_label_scrape], regex: "yes", action: keep}}
+  - {{source_labels: [__meta_marathon_app], target_label: app}}
+  - {{source_labels: [__meta_marathon_app_label_team], target_label: team}}
+  - {{source_labels: [__meta_marathon_task], target_label: task}}
+- job_name: daemons
+  static_configs: [{{targets: ["127.0.0.1:{master}", "127.0.0.1:{agent}", "127.0.0.1:{marathon}"]}}]
+"""
+
+
+@case("Prometheus finds an app's tasks through marathon, follows a scaling, and scrapes them and the three daemons")
+def _():
+    start()
+    if not shutil.which("prometheus"):
+        raise Skip("prometheus is not installed")
+    dev.deploy({"id": "/shop", "cmd": "echo shop_orders 7 > metrics; exec python3 -m http.server $PORT0", "cpus": 0.1, "mem": 64, "instances": 1,
+                "labels": {"team": "a.b"}, "portDefinitions": [{"port": 0, "name": "http", "labels": {"scrape": "yes"}}]})
+    own = free_ports()[0]
+    config = os.path.join(scratch(), "prometheus.yml")
+    with open(config, "w") as f:
+        f.write(PROMETHEUS.format(master=dev.master, agent=dev.agents[0], marathon=dev.marathon))
+    p = Process("prometheus", ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={scratch()}/prometheus", f"--web.listen-address=127.0.0.1:{own}"])
+    query = lambda q: get(own, "/api/v1/query?query=" + q).json["data"]["result"]
+    tasks = lambda: {t["id"] for t in dev.app("/shop")["tasks"]}
+    series = wait_for("the task's own metric", lambda: query("shop_orders"))
+    m = series[0]["metric"]
+    equal((m["app"], m["team"], {m["task"]}, series[0]["value"][1], len(series)), ("/shop", "a.b", tasks(), "7", 1), "the series of the app")
+    equal(http_request("PUT", dev.marathon, "/v2/apps//shop", {"instances": 2}).status, 200, "scaling")
+    dev.settled("/shop")
+    wait_for("both tasks are scraped", lambda: {s["metric"]["task"] for s in query("shop_orders")} == tasks() and len(tasks()) == 2)
+    wait_for("the daemons are up", lambda: [s["value"][1] for s in query("up{job=%22daemons%22}")] == ["1"] * 3)
+    for name in ("stoa_master_tasks_running", "stoa_slave_tasks_running", "marathon_apps_active_gauge"):
+        check(query(name), f"{name} is not there")
+    equal([l for l in open(p.log_path) if re.search("level=(error|warn)", l)], [], "errors of Prometheus")
+    p.stop()
+
+
+TELEGRAF = """[agent]
+  omit_hostname = true
+  skip_processors_after_aggregators = true
+[[inputs.mesos]]
+  timeout = 1000
+  masters = ["http://127.0.0.1:{master}"]
+  slaves = ["http://127.0.0.1:{agent}"]
+  master_collections = ["resources", "master", "system", "agents", "frameworks", "framework_offers", "tasks", "messages", "evqueue", "registrar", "allocator"]
+  slave_collections = ["resources", "agent", "system", "executors", "tasks", "messages"]
+[[outputs.file]]
+  files = ["stdout"]
+  data_format = "json"
+"""
+
+
+@case("Telegraf reads master and agent with all its collections")
+def _():
+    start()
+    if not shutil.which("go"):
+        raise Skip("the go command is not installed")
+    d = os.path.join(BUILD, "interop", "telegraf")
+    program = os.path.join(d, "telegraf")
+    if not os.path.exists(program):
+        os.makedirs(d, exist_ok=True)
+        # Its own tags leave the other plugins out.
+        r = subprocess.run(["go", "install", "-tags", "custom,inputs.mesos,outputs.file,serializers.json", "github.com/influxdata/telegraf/cmd/telegraf@v1.37.2"],
+                           capture_output=True, text=True, timeout=400, env={**os.environ, "GOBIN": d, "GOFLAGS": "-buildvcs=false"})
+        if r.returncode != 0:
+            raise Skip("telegraf could not be installed: " + r.stderr.strip().replace("\n", " ")[-200:])
+    config = os.path.join(scratch(), "telegraf.conf")
+    with open(config, "w") as f:
+        f.write(TELEGRAF.format(master=dev.master, agent=dev.agents[0]))
+    r = subprocess.run([program, "--non-strict-env-handling", "--once", "--config", config], capture_output=True, text=True, timeout=60)
+    equal((r.returncode, re.findall(r"^.* [EW]! .*$", r.stderr, re.M)), (0, []), f"status and errors; {r.stderr[-300:]}")
+    by_role = {m["tags"]["role"]: m for m in map(json.loads, r.stdout.split("\n")[:-1])}
+    equal(by_role["master"]["tags"]["state"], "leader", "the master's state")
+    running = get(dev.master, "/metrics/snapshot").json["master/tasks_running"]
+    equal((by_role["master"]["fields"]["master/tasks_running"], by_role["slave"]["fields"]["slave/tasks_running"]), (running, running), "running tasks")
+    check([k for k in by_role["master"]["fields"] if re.search(r"master/frameworks/marathon/.*/calls", k)], "nothing of the framework")
 
 
 @case("stopping leaves nothing behind")

@@ -66,6 +66,10 @@ TEST("Accept and Accept-Encoding")
     CHECK(http_accepts_type(STR("Application/JSON; charset=utf-8"), "application/json"));
     CHECK(!http_accepts_type(STR("application/x-protobuf"), "application/json"));
     CHECK(!http_accepts_type(STR("application/json;q=0, */*"), "application/json"));
+    CHECK(http_names_type(STR("application/openmetrics-text;version=1.0.0;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"), "text/plain"));
+    CHECK(!http_names_type(STR("text/*, */*"), "text/plain"));
+    CHECK(!http_names_type(STR("text/plain;q=0"), "text/plain"));
+    CHECK(!http_names_type((struct str){ NULL, 0 }, "text/plain"));
     CHECK(http_list_has(STR("keep-alive, Upgrade"), "upgrade"));
     CHECK(!http_list_has(STR("keep-alive"), "keep"));
 }
