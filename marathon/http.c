@@ -146,6 +146,15 @@ static void reply_queue(struct reply *p)
     marathon_shell_output(p->sh, &p->o);
 }
 
+static uint64_t gzip_bytes(const struct http_server *s)
+{
+    struct http_server_stats st = { 0 };
+
+    if (s != NULL)
+        http_server_stats(s, &st);
+    return st.gzip_bytes;
+}
+
 static void handle_here(struct shell *sh, struct http_req *r)
 {
     char client[NET_TEXT_SIZE];
@@ -154,6 +163,7 @@ static void handle_here(struct shell *sh, struct http_req *r)
 
     http_api_request(r, &q, client);
     sh->api.http.active = sh->requests_open;
+    sh->api.http.gzip_bytes = gzip_bytes(sh->http) + gzip_bytes(sh->https);
     api_handle(&sh->api, &q, &p->a);
     if (p->a.is_stream) {
         sh->requests_open--;

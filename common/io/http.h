@@ -103,6 +103,7 @@ struct http_server_stats {
     uint64_t requests;               /* heads parsed */
     uint64_t bad_requests;           /* answered 4xx by this module */
     uint64_t timeouts, slow_dropped; /* connections closed by a timeout; streams over their cap */
+    uint64_t gzip_bytes;             /* of compressed bodies, after compression */
     unsigned connections;            /* open now */
 };
 void http_server_stats(const struct http_server *s, struct http_server_stats *ret);

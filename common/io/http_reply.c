@@ -281,6 +281,7 @@ static bool reply_compressed(struct http_req *r, unsigned status, const char *co
     char *p = wants_gzip(r, body.n) && status_has_body(status) ? compress_body(r, body, &n) : NULL;
     if (p == NULL)
         return false;
+    r->conn->server->stats.gzip_bytes += n;
     head_of(r, status, content_type, n, true);
     if (evbuffer_add_reference(out_of(r), p, n, free_bytes, NULL) != 0)
         free(p);

@@ -35,7 +35,7 @@ double timer_percentile(const struct timer_stats *t, double share); /* 0.5: the 
 struct http_stats {
     struct timer_stats all, of[HTTP_VERB_OTHER + 1];
     struct meter classes[6]; /* 1xx to 5xx at 1 to 5 */
-    uint64_t request_bytes, stream_bytes;
+    uint64_t request_bytes, stream_bytes, gzip_bytes;
     uint64_t active; /* requests whose answers are under way */
 };
 

@@ -182,9 +182,11 @@ static size_t rows(struct call *c, struct metric_row *v)
     ROW("mesos.calls.revive.counter", true, k->revives);
     ROW("mesos.calls.suppress.counter", true, k->suppresses);
     ROW("mesos.offer-operations.launch.counter", true, k->launch_operations);
-    ROW("mesos.offer-operations.launch-group.counter", true, 0);
+    ROW("mesos.offer-operations.launch-group.counter", true, k->launch_group_operations);
     ROW("mesos.offer-operations.reserve.counter", true, k->reserve_operations);
     ROW("mesos.task.oom.memory-limit-exceeded.counter", true, k->oom);
+    ROW("mesos.task.oom.memory-limit-unfulfillable.counter", true, 0); /* no agent tells such a reason */
+    ROW("persistence.gc.runs.counter", true, k->versions_dropped);     /* there is no scan: each is dropped when it is one too many */
     ROW("mesos.task-updates.task-staging.counter", true, k->task_updates[TASK_STAGING]);
     ROW("mesos.task-updates.task-starting.counter", true, k->task_updates[TASK_STARTING]);
     ROW("mesos.task-updates.task-running.counter", true, k->task_updates[TASK_RUNNING]);
@@ -210,6 +212,7 @@ static size_t rows(struct call *c, struct metric_row *v)
     ROW("http.requests.active.gauge", false, c->api->http.active);
     ROW("http.requests.size.counter.bytes", true, c->api->http.request_bytes);
     ROW("http.responses.size.counter.bytes", true, c->api->response_bytes);
+    ROW("http.responses.size.gzipped.counter.bytes", true, c->api->http.gzip_bytes);
     ROW("http.responses.event-stream.size.counter.bytes", true, c->api->http.stream_bytes);
 #undef ROW
     ASSERT(n <= ROWS_MAX);
@@ -262,20 +265,29 @@ static const struct {
     double share;
 } percentiles[] = { { "p50", 0.5 }, { "p75", 0.75 }, { "p95", 0.95 }, { "p98", 0.98 }, { "p99", 0.99 }, { "p999", 0.999 } };
 
+enum { TIMER_ALL = -1, TIMER_AT_REST = -2 };
+
 static const struct {
     const char *name;
-    int verb; /* -1: all */
+    int verb; /* or one of these */
 } timers[] = {
-    { "http.requests.duration.timer.seconds", -1 },
+    { "http.requests.duration.timer.seconds", TIMER_ALL },
     { "http.requests.get.duration.timer.seconds", HTTP_VERB_GET },
     { "http.requests.post.duration.timer.seconds", HTTP_VERB_POST },
     { "http.requests.put.duration.timer.seconds", HTTP_VERB_PUT },
     { "http.requests.delete.duration.timer.seconds", HTTP_VERB_DELETE },
+    /* What these measure in the original is part of each change here. Dashboards want the names. */
+    { "persistence.gc.scan.duration.timer.seconds", TIMER_AT_REST },
+    { "persistence.gc.compaction.duration.timer.seconds", TIMER_AT_REST },
 };
 
 static struct timer_stats *timer_of(struct call *c, size_t i)
 {
-    return timers[i].verb < 0 ? &c->api->http.all : &c->api->http.of[timers[i].verb];
+    static struct timer_stats at_rest;
+
+    if (timers[i].verb == TIMER_AT_REST)
+        return &at_rest;
+    return timers[i].verb == TIMER_ALL ? &c->api->http.all : &c->api->http.of[timers[i].verb];
 }
 
 static void timers_of(struct call *c, struct jsonw *w)
@@ -357,6 +369,15 @@ static void metrics_prometheus_answer(struct call *c)
     answer_text(c, 200, "text/plain; version=0.0.4; charset=utf-8", STR(""));
     for (size_t i = 0; i < sizeof timers / sizeof timers[0]; i++)
         prometheus_timer(c, i, b);
+    for (unsigned i = 1; i <= 5; i++) {
+        char name[64];
+        (void)snprintf(name, sizeof name, "http.responses.%uxx.rate.meter", i);
+        sbuf_c(b, "# TYPE ");
+        prometheus_name(b, c->api->flags->metrics_name_prefix, name);
+        sbuf_c(b, " counter\n");
+        prometheus_name(b, c->api->flags->metrics_name_prefix, name);
+        sbuf_fmt(b, " %llu\n", (unsigned long long)c->api->http.classes[i].count);
+    }
     for (size_t i = 0; i < n; i++) {
         sbuf_c(b, "# TYPE ");
         prometheus_name(b, c->api->flags->metrics_name_prefix, v[i].name);

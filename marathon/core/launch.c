@@ -251,6 +251,18 @@ static void decline(struct marathon *m, const struct offer *o, int64_t refuse_ns
     m->counters.offers_declined++;
 }
 
+/* Tasks of apps leave in one LAUNCH, each pod in a LAUNCH_GROUP of its own. */
+static void count_launches(struct marathon *m, const struct batch *b)
+{
+    uint64_t groups = 0;
+
+    for (size_t i = 0; i < b->n; i++)
+        groups += b->v[i].kind == LAUNCH_RUN && b->v[i].spec->app.pod != NULL;
+    m->counters.launch_operations += b->runs > groups;
+    m->counters.launch_group_operations += groups;
+    m->counters.tasks_launched += b->runs;
+}
+
 void launch_offers(struct marathon *m, struct offer *offers, size_t n)
 {
     unsigned tries = 0;
@@ -287,7 +299,6 @@ void launch_offers(struct marathon *m, struct offer *offers, size_t n)
         a->accept.n = b.n;
         a->accept.refuse_ns = m->waiting != NULL ? 0 : m->config.decline_ns;
         m->counters.offers_used++;
-        m->counters.launch_operations += b.runs != 0;
-        m->counters.tasks_launched += b.runs;
+        count_launches(m, &b);
     }
 }

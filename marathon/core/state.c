@@ -275,6 +275,7 @@ void slot_add_version(struct marathon *m, struct slot *s, struct spec *spec)
     ARRAY_ROOM(s->versions, s->version_count, s->version_cap);
     s->versions[s->version_count++] = spec_ref(spec);
     while (s->version_count > m->config.versions_max) {
+        m->counters.versions_dropped++;
         spec_unref(m, s->versions[0]);
         memmove(s->versions, s->versions + 1, --s->version_count * sizeof *s->versions);
     }

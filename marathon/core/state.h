@@ -385,8 +385,9 @@ struct probe {
 
 struct counters {
     uint64_t tasks_launched, offers_incoming, offers_used, offers_declined, revives, suppresses,
-        launch_operations, reserve_operations;
+        launch_operations, launch_group_operations, reserve_operations;
     uint64_t deployments, deployments_dismissed, task_updates[TASK_STATE_COUNT], oom;
+    uint64_t versions_dropped; /* old ones, over versions_max */
     uint64_t kills_in_flight;
     uint64_t runs_started, runs_succeeded, runs_failed, runs_killed, runs_skipped;
 };

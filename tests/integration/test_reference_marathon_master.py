@@ -491,6 +491,36 @@ def _():
     wait_for("TASK_KILLING is shown", lambda: states("/again") == ["TASK_KILLING"])
 
 
+METRICS = """apps.active.gauge pods.active.gauge groups.active.gauge instances.running.gauge instances.staged.gauge instances.launch-overdue.gauge instances.inflight-kills.gauge instances.inflight-kill-attempts.gauge
+deployments.active.gauge deployments.counter deployments.dismissed.counter leadership.duration.gauge.seconds uptime.gauge.seconds tasks.launched.counter mesos.offers.incoming.counter mesos.offers.used.counter mesos.offers.declined.counter
+mesos.calls.revive.counter mesos.calls.suppress.counter mesos.offer-operations.launch.counter mesos.offer-operations.launch-group.counter mesos.offer-operations.reserve.counter mesos.task-updates.task-running.counter
+mesos.task-updates.task-failed.counter mesos.task.oom.memory-limit-exceeded.counter mesos.task.oom.memory-limit-unfulfillable.counter persistence.gc.runs.counter persistence.gc.scan.duration.timer.seconds
+persistence.gc.compaction.duration.timer.seconds http.requests.active.gauge http.requests.size.counter.bytes http.requests.duration.timer.seconds http.requests.get.duration.timer.seconds http.requests.post.duration.timer.seconds
+http.requests.put.duration.timer.seconds http.requests.delete.duration.timer.seconds http.responses.1xx.rate.meter http.responses.2xx.rate.meter http.responses.3xx.rate.meter http.responses.4xx.rate.meter http.responses.5xx.rate.meter
+http.responses.size.counter.bytes http.responses.size.gzipped.counter.bytes http.responses.event-stream.size.counter.bytes http.event-streams.active.gauge""".split()
+
+
+@case("metrics: every name, in JSON and as Prometheus text")
+def _():
+    kinds = {"gauge": "gauges", "counter": "counters", "meter": "meters", "timer": "timers"}
+    json_form, text_form = call("GET", "/metrics"), http_request("GET", port, "/metrics/prometheus").text
+    for name in METRICS:
+        kind = next(k for k in kinds if k in name.split("."))
+        check("marathon." + name in json_form[kinds[kind]], name)
+        check(re.search(rf"^marathon_{name.replace('.', '_').replace('-', '_')}(_count)? \d", text_form, re.M), name)
+
+
+@case("metrics: what was launched, refused, received, and compressed")
+def _():
+    http_request("GET", port, "/v2/info", headers={"Accept-Encoding": "gzip"})
+    counters = {k[len("marathon."):]: v["count"] for k, v in call("GET", "/metrics")["counters"].items()}
+    equal(counters["mesos.offer-operations.launch-group.counter"], 1, "the pod")
+    for name in ("mesos.offer-operations.launch.counter", "mesos.offers.declined.counter", "mesos.offers.used.counter", "tasks.launched.counter", "mesos.task-updates.task-running.counter", "mesos.calls.revive.counter",
+                 "mesos.calls.suppress.counter", "mesos.task.oom.memory-limit-exceeded.counter", "deployments.counter", "deployments.dismissed.counter", "http.responses.size.gzipped.counter.bytes", "http.responses.event-stream.size.counter.bytes"):
+        check(counters[name] > 0, name)
+    equal(counters["mesos.offers.incoming.counter"], counters["mesos.offers.declined.counter"] + counters["mesos.offers.used.counter"], "offers")
+
+
 @case("it ends")
 def _():
     marathon.stop()
