@@ -10,7 +10,7 @@
  * - Durable before visible: an update is acknowledged to its executor and forwarded to the master only after
  *   AGENT_EV_UPDATE_STORED answered AGENT_DO_STORE_UPDATE (frameworks without checkpointing skip the store). A reservation or
  *   volume is there when AGENT_EV_RESOURCES_STORED says so; else the operation has failed and nothing has changed.
- * - Per task one FIFO of updates, only its head is in flight (status_updates.h).
+ * - Per task one FIFO of updates, only its head is in flight (status_updates.c).
  * - Terminal is final: the first terminal state of a task wins.
  * - Every container that was launched is destroyed or reported as exited exactly once.
  * - Pure: no clock, no I/O, no randomness but the given rng, no log. Same events, same actions.

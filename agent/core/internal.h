@@ -20,9 +20,8 @@ enum {
 /* A zeroed action at the end of the step's list; fill it before the next call. */
 struct agent_action *agent_do(struct agent *a, enum agent_action_type type);
 /* Text that lives until the next step. */
-/* "Executor did not register within 1mins" */
-struct str agent_within(struct agent *a, const char *what, int64_t ns);
 struct str agent_text(struct agent *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+struct str agent_within(struct agent *a, const char *what, int64_t ns); /* "Executor did not register within 1mins" */
 void agent_note(struct agent *a, bool warn, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void agent_set_state(struct agent *a, enum agent_state to);
 int64_t agent_random_below(struct agent *a, int64_t ns); /* 0 when ns is not positive */

@@ -29,7 +29,14 @@ enum executor_state {
 
 enum framework_state { AGENT_FRAMEWORK_RUNNING, AGENT_FRAMEWORK_TERMINATING };
 
-/* Where a task stands at its executor. */
+/* Where a task stands at its executor: its life on an agent.
+ *
+ *     RunTask -> QUEUED --(SUBSCRIBE, or the executor runs already: LAUNCH)--> LAUNCHED --(terminal update)--> TERMINATED
+ *                   \--(killed, or the executor ended: an update of the agent's)----------------------------------/   |
+ *                                                         (its last update is acknowledged) COMPLETED <-------------/
+ *
+ * It is stored with RunTask, its updates as they come (struct agent_stream). The executor's end ends all of its tasks (ending.c); when the last
+ * of them is completed the executor is, and its folders go to the garbage. */
 enum agent_task_place {
     AGENT_TASK_QUEUED,     /* the executor has not got it yet */
     AGENT_TASK_LAUNCHED,

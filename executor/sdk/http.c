@@ -267,38 +267,41 @@ static void on_socket(void *arg, int fd, unsigned what)
         on_eof(c, n == 0 ? 0 : errno);
 }
 
-static int open_socket(struct xhttp *c)
+static int connect_to(struct xhttp *c, const struct sockaddr *sa, socklen_t size)
 {
-    union {
-        struct sockaddr sa;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-        struct sockaddr_un un;
-    } a = { .sa = { .sa_family = AF_INET } };
-    socklen_t size = sizeof a.v4;
-    const char *host = strcmp(c->to.host, "localhost") == 0 ? "127.0.0.1" : c->to.host;
-    if (c->to.unix_path[0] != 0) {
-        a.un.sun_family = AF_UNIX;
-        memcpy(a.un.sun_path, c->to.unix_path, sizeof a.un.sun_path);
-        size = sizeof a.un;
-    } else if (c->to.v6) {
-        a.v6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = htons(c->to.port) };
-        if (inet_pton(AF_INET6, host, &a.v6.sin6_addr) != 1)
-            return EINVAL;
-        size = sizeof a.v6;
-    } else {
-        a.v4.sin_port = htons(c->to.port);
-        if (inet_pton(AF_INET, host, &a.v4.sin_addr) != 1)
-            return EINVAL;
-    }
-    c->fd = socket(a.sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    c->fd = socket(sa->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (c->fd < 0)
         return errno;
     int one = 1;
     (void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* fails on unix sockets, which need none */
-    int e = connect(c->fd, &a.sa, size) == 0 ? 0 : errno;
+    int e = connect(c->fd, sa, size) == 0 ? 0 : errno;
     c->connecting = e == EINPROGRESS;
     return e == EINPROGRESS ? 0 : e;
+}
+
+static int open_tcp(struct xhttp *c)
+{
+    struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(c->to.port) };
+    struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(c->to.port) };
+    const char *host = strcmp(c->to.host, "localhost") == 0 ? "127.0.0.1" : c->to.host;
+    if (inet_pton(c->to.v6 ? AF_INET6 : AF_INET, host, c->to.v6 ? (void *)&v6.sin6_addr : (void *)&v4.sin_addr) != 1)
+        return EINVAL;
+    return c->to.v6 ? connect_to(c, (struct sockaddr *)&v6, sizeof v6) : connect_to(c, (struct sockaddr *)&v4, sizeof v4);
+}
+
+static int open_socket(struct xhttp *c)
+{
+    struct sockaddr_un un = { .sun_family = AF_UNIX };
+    if (c->to.unix_path[0] == 0)
+        return open_tcp(c);
+    memcpy(un.sun_path, c->to.unix_path, sizeof un.sun_path);
+    int e = connect_to(c, (struct sockaddr *)&un, sizeof un);
+    if (e != EACCES)
+        return e;
+    /* A folder above it is closed to the task's user, and stays so. The port may be in reach. */
+    (void)close(c->fd);
+    c->to.unix_path[0] = 0;
+    return open_tcp(c);
 }
 
 static void on_failing(void *arg)

@@ -81,6 +81,19 @@ def _():
     check(sum(1 for l in open("/proc/net/unix") if l.rstrip().endswith(path)) >= 3, "no connections to the socket")
 
 
+@case("a user for whom a folder above the socket is closed: its executor takes the port")
+def _():
+    if not IS_ROOT:
+        raise Skip("needs root")
+    os.chmod(f"{scratch()}/a/run", 0o700)
+    t = task("closed", "test -S $MESOS_DOMAIN_SOCKET || exec sleep 1000")
+    t["command"]["user"] = "nobody"
+    f.launch(t)
+    equal(f.update("closed", "TASK_RUNNING", "TASK_FAILED")["state"], "TASK_RUNNING")
+    ends("closed")
+    os.chmod(f"{scratch()}/a/run", 0o755)
+
+
 @case("what it takes: the executor API, and calls about containers below an executor's; nothing else")
 def _():
     box = executor_of(f, "plain")["container"]
@@ -125,7 +138,7 @@ def _():
 
 @case("a new agent is found at its new socket: by who sees the host's files, and by who has a root of his own")
 def _():
-    live = {s["task_id"]["value"] for s in f.statuses if s["state"] == "TASK_RUNNING"} - {"a", "b"}
+    live = {s["task_id"]["value"] for s in f.statuses if s["state"] == "TASK_RUNNING"} - {"a", "b", "closed"}
     c.agent.kill().wait()
     c.agent = Process("agent", [STOA, "agent", *c.flags, "--http_executor_domain_sockets"])
     wait_for("the agent is back", lambda: get(c.port, "/slaves").json["slaves"][0]["active"] and len(state()["frameworks"][0]["executors"]) == len(live) + 1)
