@@ -100,6 +100,7 @@ static void finish(struct marathon *m, struct deployment *d)
 static void begin_restart(struct marathon *m, struct slot *s)
 {
     const struct upgrade_strategy *u = s->spec->app.upgrade;
+    int64_t unplaced = s->rollout.restored ? INT64_MAX : s->unplaced;
     struct rolling_counts c;
 
     for (struct instance *i = s->scheduled, *next; i != NULL; i = next) {
@@ -109,9 +110,11 @@ static void begin_restart(struct marathon *m, struct slot *s)
     }
     backoff_reset(&s->backoff);
     timer_clear(&m->timers, &s->backoff_timer);
+    launch_wait(m, s); /* new ones that were held back: nobody else asks for offers now */
     c = slot_counts(s);
     rolling_begin(&s->rolling, s->scale_to, u->health_capacity.v, u->over_capacity.v,
                   app_is_resident(&s->spec->app), &c);
+    s->rolling.unplaced_before = unplaced;
     rollout_begin(m, s);
 }
 

@@ -30,10 +30,17 @@ static void take_newest_spec(struct marathon *m, struct instance *i)
     i->spec = spec_ref(s->spec);
 }
 
+/* A new one comes in its place. Not while the restart stands still: then it is started again as it was. */
+static bool is_replaced(const struct instance *i)
+{
+    enum rollout_state r = rollout_state(i->slot);
+
+    return i->slot->action == ACTION_RESTART && i->old && r != ROLLOUT_PAUSED && r != ROLLOUT_HOLDING;
+}
+
 void instance_end(struct marathon *m, struct instance *i)
 {
-    bool replace = i->slot->action == ACTION_RESTART && i->old, keeps = i->reservation != RESERVATION_NONE,
-         pinned = pin_keeps(i);
+    bool replace = is_replaced(i), keeps = i->reservation != RESERVATION_NONE, pinned = pin_keeps(i);
 
     ASSERT(instance_state_is_terminal(i->state));
     timer_clear(&m->timers, &i->timer);
@@ -41,7 +48,7 @@ void instance_end(struct marathon *m, struct instance *i)
     checks_stop(m, i);
     kill_ended(m, i);
     if (i->goal == GOAL_DECOMMISSIONED || i->slot->spec == NULL ||
-        (!keeps && (i->goal == GOAL_STOPPED || replace || (i->slot->every != NULL && !pinned)))) {
+        (!keeps && (i->goal == GOAL_STOPPED || replace || (app_is_every(&i->slot->spec->app) && !pinned)))) {
         instance_remove(m, i);
         return;
     }

@@ -7,11 +7,12 @@
  * and goes when its agent is lost.
  *
  *   agent offers      -> instance, SCHEDULED and pinned -> launched on the agent's next offer
- *   no room on it     -> unplaced: shown, waits on, but neither deployments nor restarts wait for it
+ *   no room on it     -> unplaced: shown, waits on, but neither deployments nor restarts wait for it; only when its
+ *                        room went to others in a restart does it count for the health floor
  *   agent unreachable -> INACTIVE: the place is kept until it returns or the instance is expunged
  *   agent lost        -> what waits for it goes
  *
- * A restart replaces agent by agent (rolling_next_every): the old instance is killed first, so that the new one
+ * A restart replaces agent by agent (rolling_kills_every): the old instance is killed first, so that the new one
  * finds its ports and resources; an agent never has two. A look at all agents is made only when something came or
  * went; otherwise the counters of the slot say that all is well. */
 #include "marathon/core/internal.h"
@@ -20,10 +21,24 @@
 #define CENSUS_NS (3 * NS_PER_S)
 
 /* --- life ------------------------------------------------------------------------------------------------- */
+/* Suspended: what waits would find its agent occupied, or none that is its own, when it is launched before the step
+ * in which the others go. */
+static void drop_waiting(struct marathon *m, struct slot *s)
+{
+    for (struct instance *i = s->scheduled, *next; i != NULL; i = next) {
+        next = i->sched_next;
+        instance_kill(m, i, GOAL_DECOMMISSIONED);
+    }
+}
+
 void every_set(struct marathon *m, struct slot *s)
 {
-    if (s->spec == NULL || !app_is_every(&s->spec->app) || s->spec->app.instances.v == 0) {
-        if (s->every != NULL)
+    bool is_every = s->spec != NULL && app_is_every(&s->spec->app);
+
+    if (!is_every || s->spec->app.instances.v == 0) {
+        if (is_every)
+            drop_waiting(m, s);
+        else
             pins_release(m, s);
         every_free(m, s);
         return;

@@ -266,10 +266,10 @@ void slot_check(struct marathon *m, struct slot *s);
 /* ======= plan ======= */
 
 /* --- plan.c -------------------------------------------------------------------------------------------- */
-/* Builds the steps from the slots in changed (from = spec, to = next). False: a dependency cycle (text says
- * where). */
-bool plan_build(struct marathon *m, struct slot *const *changed, size_t n, struct plan *ret, char *text,
-                size_t text_size);
+/* Builds the steps from the slots in changed (from = spec, to = next). groups_changed: so may be what groups depend
+ * on. False: a dependency cycle (text says where). */
+bool plan_build(struct marathon *m, struct slot *const *changed, size_t n, bool groups_changed, struct plan *ret,
+                char *text, size_t text_size);
 
 /* --- deployment.c -------------------------------------------------------------------------------------- */
 struct deployment *deployment_new(struct marathon *m, struct wall version);

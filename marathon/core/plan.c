@@ -126,8 +126,18 @@ static size_t draft_slot(struct leveler *l, struct slot *s, struct draft *out)
     return n;
 }
 
-bool plan_build(struct marathon *m, struct slot *const *changed, size_t n, struct plan *ret, char *text,
-                size_t text_size)
+/* What a group depends on holds for apps of it that are not changed themselves. */
+static void level_all(struct leveler *l)
+{
+    for (struct slot *s = l->m->slots; s != NULL && l->text[0] == '\0'; s = s->hh.next) {
+        l->depth = 0;
+        if (target_of(s) != NULL && level_of(l, s) < 0 && l->text[0] == '\0')
+            (void)snprintf(l->text, l->text_size, "Dependency graph has cyclic dependencies.");
+    }
+}
+
+bool plan_build(struct marathon *m, struct slot *const *changed, size_t n, bool groups_changed, struct plan *ret,
+                char *text, size_t text_size)
 {
     struct leveler l = { .m = m, .round = ++m->plan_round, .text = text, .text_size = text_size };
     struct draft *d = xcalloc(n * 2 + 1, sizeof *d);
@@ -139,6 +149,8 @@ bool plan_build(struct marathon *m, struct slot *const *changed, size_t n, struc
         l.depth = 0;
         count += draft_slot(&l, changed[i], d + count);
     }
+    if (groups_changed && text[0] == '\0')
+        level_all(&l);
     if (text[0] == '\0')
         for (size_t i = 0; i < count; i++)
             if (d[i].slot->level < 0 && d[i].type != ACTION_STOP)

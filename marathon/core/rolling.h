@@ -32,6 +32,7 @@ struct rolling {
     int64_t new_max;      /* canary: not more new ones for the present, and as many old ones as these leave */
     bool resident, first; /* first: rolling_next has not been called yet */
     bool below_floor;     /* resident without room: one below the floor is allowed */
+    int64_t unplaced_before; /* one on every agent: so many had no room when it began; INT64_MAX: not known */
 };
 
 struct rolling_move {
@@ -48,7 +49,7 @@ void rolling_begin(struct rolling *r, int64_t target, double health_capacity, do
 struct rolling_move rolling_next(struct rolling *r, const struct rolling_counts *c);
 /* The same for one instance on every agent: killed first and started afterwards, on the same agents. So many agents
  * may be without a ready instance as health_capacity says, one at least; what is not ready is replaced at once.
- * missing: agents that have none and get one. rolling_starts_every: how many new ones may be made now. Of r they use
+ * missing: agents that have none and get one, or lost their room while their instance was being replaced. rolling_starts_every: how many new ones may be made now. Of r they use
  * new_max, and set target, for rolling_is_held. */
 int64_t rolling_kills_every(struct rolling *r, const struct rolling_counts *c, int64_t missing, double health_capacity);
 int64_t rolling_starts_every(const struct rolling *r, const struct rolling_counts *c);

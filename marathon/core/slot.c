@@ -145,6 +145,13 @@ static bool check_stop(struct marathon *m, struct slot *s)
     return s->instance_count == 0;
 }
 
+/* An agent that had no room from the start is not waited for; one whose room went to others when its old instance had
+ * been killed is without an instance because of this restart. */
+static int64_t places_lost(const struct slot *s)
+{
+    return s->unplaced > s->rolling.unplaced_before ? s->unplaced - s->rolling.unplaced_before : 0;
+}
+
 static bool check_restart_every(struct marathon *m, struct slot *s)
 {
     struct rolling_counts c = slot_counts(s);
@@ -153,7 +160,8 @@ static bool check_restart_every(struct marathon *m, struct slot *s)
     if (rollout_may_move(s)) {
         every_make(m, s, rolling_starts_every(&s->rolling, &c));
         c = slot_counts(s);
-        kill = rolling_kills_every(&s->rolling, &c, s->every->missing, s->spec->app.upgrade->health_capacity.v);
+        kill = rolling_kills_every(&s->rolling, &c, s->every->missing + places_lost(s),
+                                   s->spec->app.upgrade->health_capacity.v);
         if (kill > 0)
             retire_old(m, s, kill, false);
     }

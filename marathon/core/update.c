@@ -519,7 +519,7 @@ static int work_out(struct draft *d, struct update_result *ret, struct error *er
                          "enforceRole cannot be modified in a request that adds, removes or modifies services; "
                          "please make these changes in separate requests.");
     }
-    if (!plan_build(d->m, d->changed, d->changed_count, &d->plan, ret->text, sizeof ret->text)) {
+    if (!plan_build(d->m, d->changed, d->changed_count, d->u->group_count != 0, &d->plan, ret->text, sizeof ret->text)) {
         ret->problem = UPDATE_CYCLE;
         return error_set(err, ERR_INVALID, "%s", ret->text);
     }

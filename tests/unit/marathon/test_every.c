@@ -137,6 +137,30 @@ TEST("a restart goes agent by agent")
     arena_done(&a);
 }
 
+TEST("in a restart the room that went to others counts for the health floor")
+{
+    struct arena a = ARENA_INIT(1 << 20);
+    world_init(&w, 3, 1000, 31);
+    world_start(&w);
+    (void)world_put(&w, every_app(&a, "sleep 1", NULL), false, NULL);
+    world_run(&w, 4000);
+    CHECK_INT(slot()->running, 3);
+    /* From now on an agent has room for it no more once it has gone. */
+    CHECK_INT(world_put(&w, every_app(&a, "sleep 2", NULL), false, NULL), 0);
+    w.agent_cpus = 50;
+    world_run(&w, 60000);
+    CHECK_INT(slot()->ready[1], 2);
+    CHECK_INT(slot()->unplaced, 1);
+    CHECK_INT(w.m->deployment_count, 1);
+    w.agent_cpus = 1000;
+    w.offers_wanted = true;
+    world_run(&w, 20000);
+    CHECK_INT(slot()->ready[0], 3);
+    CHECK_INT(w.m->deployment_count, 0);
+    world_done(&w);
+    arena_done(&a);
+}
+
 TEST("a canary holds on the agents that it reached, and an agent that comes meanwhile waits for the rest")
 {
     struct arena a = ARENA_INIT(1 << 20);

@@ -129,6 +129,62 @@ TEST("a paused restart neither starts nor kills until it is resumed")
     end();
 }
 
+static struct world_task *task_of_old(void)
+{
+    for (const struct instance *i = slot()->instances; i != NULL; i = i->next)
+        if (i->old && i->state == INSTANCE_RUNNING)
+            return world_task(&w, i->task_id);
+    abort();
+}
+
+TEST("an old instance that ends while a rollout stands still is started again as it was")
+{
+    for (int paused = 0; paused < 2; paused++) {
+        begin(8);
+        put(app("sleep 100", 4));
+        world_run(&w, 2000);
+        struct app *x = paused ? app("sleep 200", 4) : canary("sleep 200", 4, 1);
+        x->upgrade->over_capacity.v = 0;
+        x->upgrade->health_capacity.v = 0.75;
+        put(x);
+        if (paused)
+            CHECK_INT(command(ROLLOUT_PAUSE), 0);
+        world_run(&w, 5000);
+        int64_t old = slot()->ready[1];
+        CHECK_INT(old, 3);
+        world_end_task(&w, task_of_old(), TASK_FAILED);
+        world_run(&w, 10000);
+        CHECK_INT(slot()->ready[1], old);
+        CHECK_INT(rollout_state(slot()), paused ? ROLLOUT_PAUSED : ROLLOUT_HOLDING);
+        CHECK_INT(command(paused ? ROLLOUT_RESUME : ROLLOUT_PROMOTE), 0);
+        world_run(&w, 5000);
+        CHECK_INT(slot()->ready[0], 4);
+        CHECK_INT(slot()->live[1], 0);
+        CHECK_INT(w.m->deployment_count, 0);
+        end();
+    }
+}
+
+TEST("a restart asks for offers for new instances that were held back after failures")
+{
+    struct error err;
+
+    begin(9);
+    put(app("sleep 100", 2));
+    world_run(&w, 1000);
+    w.start_fails = true;
+    put(app("sleep 200", 3));
+    world_run(&w, 4000);
+    CHECK(slot()->scheduled_count >= 2);
+    CHECK(slot()->backoff.delay_ns > NS_PER_S);
+    w.start_fails = false;
+    CHECK_INT(world_put(&w, app("sleep 200", 2), true, &err), 0);
+    world_run(&w, 500); /* not when the delay would have been over, nor never */
+    CHECK_INT(slot()->ready[0], 2);
+    CHECK_INT(w.m->deployment_count, 0);
+    end();
+}
+
 TEST("failures of new instances turn a rollout round by itself, and the way back is not turned again")
 {
     begin(4);
