@@ -156,6 +156,44 @@ def _():
     equal([l for l in open("/proc/self/mountinfo") if scratch() in l], [])
 
 
+@case("a socket that systemd passes is served, told to executors, and stays")
+def _():
+    own, other = scratch() + "/passed.sock", scratch() + "/other.sock"
+    s, o = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)
+    for x, p in ((s, own), (o, other)):
+        x.bind(p)
+        x.listen()
+    os.chmod(own, 0o666)
+    c.port, c.agent_port = free_ports(2)
+    c.master = Process("master2", [STOA, "master", "--ip=127.0.0.1", f"--port={c.port}", f"--work_dir={scratch()}/m2", "--hostname=localhost", "--allocation_interval=50ms"])
+    wait_for("the master", lambda: get(c.port, "/health").status == 200)
+    args = [STOA, "agent", f"--master=127.0.0.1:{c.port}", "--ip=127.0.0.1", f"--port={c.agent_port}", f"--work_dir={scratch()}/a2", "--hostname=localhost", "--launcher=posix",
+            "--isolation=posix/cpu,posix/mem", "--resources=cpus:4;mem:1024", "--registration_backoff_factor=50ms", "--http_executor_domain_sockets", "--domain_socket_location=systemd:agent"]
+    give = f"exec 3<&{o.fileno()} 4<&{s.fileno()}; export LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=other:agent; exec \"$@\""
+    log = open(scratch() + "/agent2.log", "ab")
+    with socket.create_server(("127.0.0.1", 0)) as tcp:
+        r = subprocess.run(["/bin/sh", "-c", give.replace(f"<&{s.fileno()}", f"<&{tcp.fileno()}"), "sh", *args], pass_fds=(tcp.fileno(), o.fileno()), capture_output=True, text=True, timeout=20)
+        check(r.returncode == 1 and "is no socket file; ListenStream= in its unit has to be a path" in r.stderr, r.stderr[-300:])
+    agent = subprocess.Popen(["/bin/sh", "-c", give, "sh", *args], pass_fds=(s.fileno(), o.fileno()), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    try:
+        wait_for("the agent is registered", lambda: get(c.port, "/slaves").json["slaves"][0]["active"])
+        global f
+        f = framework(name="passed")
+        f.launch(task("t", 'echo "$MESOS_DOMAIN_SOCKET" > socket; exec sleep 1000'))
+        f.update("t", "TASK_RUNNING")
+        equal(says("t", "socket"), own + "\n")
+        f.kill("t")
+        f.update("t", "TASK_KILLED")
+        f.end()
+        agent.send_signal(signal.SIGUSR1)
+        equal(agent.wait(20), 0, "status of the agent")
+        check(os.path.exists(own), "the file stays")
+    finally:
+        agent.kill()
+        agent.wait()
+        c.master.stop()
+
+
 @case("stoa dev, which listens on loopback: an app in a container network runs and is checked in it")
 def _():
     if not IS_ROOT or not PLUGINS:

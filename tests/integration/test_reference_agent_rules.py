@@ -25,7 +25,7 @@ FLAGS = [  # the flags besides the needed ones; what is said
     (["--containerizers=lxc"], "--containerizers=lxc: mesos and docker are built"),
     (['--image_gc_config={{"image_disk_headroom":0.1,"image_disk_watch_interval":{{"nanoseconds":1000000}}}}'], "--image_gc_config needs --image_providers=docker"),
     (["--http_executor_domain_sockets", "--domain_socket_location=x"], "--domain_socket_location=x: give an absolute path"),
-    (["--http_executor_domain_sockets", "--domain_socket_location=systemd:x"], "--domain_socket_location=systemd:x: sockets of systemd are not built in this version; give a path"),
+    (["--http_executor_domain_sockets", "--domain_socket_location=systemd:x"], "FileDescriptorName= in the socket's unit gives it one"),
     (["--http_executor_domain_sockets", "--domain_socket_location=/" + "x" * 108],
      " its path has 109 bytes, and may have 107; give a shorter --domain_socket_location or --runtime_dir"),
     (["--authorizer=x"], "--authorizer=x: only local is built"),
