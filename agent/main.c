@@ -266,7 +266,10 @@ static int listen_and_name(struct shell *s, struct error *err)
         rc = msg_new(&s->msg, s->loop, &to_master, &messages, s, err);
     if (rc != 0)
         return rc;
-    const char *ip = s->flags.ip != NULL ? s->flags.ip : "0.0.0.0";
+    char ip[NET_HOST_SIZE];
+    rc = net_discover_ip(s->flags.ip, s->flags.ip_discovery_command, ip, err);
+    if (rc != 0)
+        return rc;
     if (!net_parse_ip(str_of(ip), (uint16_t)s->flags.port, &addr))
         return error_set(err, ERR_INVALID, "--ip=%s is no address", ip);
     rc = http_server_listen(s->server, &addr, &bound, err);

@@ -26,7 +26,7 @@ static const struct flag flags[] = {
     TLS_FLAGS(struct master_flags),
     S(advertise_ip, NULL, "Address that others reach this master at, when it differs from --ip."),
     S(advertise_port, NULL, "Port that others reach this master at, when it differs from --port."),
-    S(ip_discovery_command, NULL, "Not supported; use --ip."),
+    S(ip_discovery_command, NULL, "A command that prints the address to listen on; instead of --ip."),
     S(hostname, NULL, "Name of this machine for clients. Unset: looked up."),
     B(hostname_lookup, "true", "Look the host name up; false: the address is the name."),
     S(work_dir, NULL, "Folder for the registry."),
@@ -203,7 +203,6 @@ int master_flags_check(const struct master_flags *f, const struct flags *parsed,
         { "hooks", "modules cannot be loaded; leave it out" },
         { "master_contender", "modules cannot be loaded; leave it out" },
         { "master_detector", "modules cannot be loaded; leave it out" },
-        { "ip_discovery_command", "it is not supported; use --ip and --advertise_ip" },
     };
     double share;
     unsigned count;

@@ -98,9 +98,11 @@ static int listen_http(struct shell *sh, struct error *err)
     struct http_handler handler;
     struct msg_options mo = { .peer_queue_bytes_max = 64 << 20 };
     struct net_addr addr, bound;
-    const char *ip = sh->flags.ip != NULL ? sh->flags.ip : "0.0.0.0";
-    int rc;
+    char ip[NET_HOST_SIZE];
+    int rc = net_discover_ip(sh->flags.ip, sh->flags.ip_discovery_command, ip, err);
 
+    if (rc != 0)
+        return rc;
     if (net_resolve(ip, (uint16_t)sh->flags.port, &addr, err) != 0)
         return error_wrap(err, "--ip=%s", ip);
     http_init_handler(&handler);

@@ -178,6 +178,32 @@ int net_resolve(const char *host, uint16_t port, struct net_addr *ret, struct er
     return 0;
 }
 
+int net_discover_ip(const char *ip, const char *command, char ret[NET_HOST_SIZE], struct error *err)
+{
+    char line[256] = "";
+    struct net_addr addr;
+
+    if (ip != NULL && command != NULL)
+        return error_set(err, ERR_INVALID, "--ip and --ip_discovery_command: give one of them");
+    if (command == NULL) {
+        if (snprintf(ret, NET_HOST_SIZE, "%s", ip != NULL ? ip : "0.0.0.0") >= NET_HOST_SIZE)
+            return error_set(err, ERR_INVALID, "--ip=%.80s... is too long for an address", ip);
+        return 0;
+    }
+    FILE *f = popen(command, "re");
+    if (f == NULL)
+        return error_set_errno(err, errno, "--ip_discovery_command=%.100s", command);
+    (void)fgets(line, sizeof line, f); /* nothing: no address */
+    int status = pclose(f);
+    struct str said = str_trim(str_of(line));
+    if (status != 0)
+        return error_set(err, ERR_INVALID, "--ip_discovery_command=%.100s: it ended with wait status %d", command, status);
+    if (!net_parse_ip(said, 0, &addr))
+        return error_set(err, ERR_INVALID, "--ip_discovery_command=%.100s: it printed '%.*s', which is no address", command, STR_ARG(str_sub(said, 0, 80)));
+    net_ip_text(&addr, ret);
+    return 0;
+}
+
 int net_hostname(char *ret, size_t size, struct error *err)
 {
     if (gethostname(ret, size) != 0)

@@ -20,7 +20,7 @@ struct net_addr {
     uint16_t family; /* enum net_family */
 };
 
-enum { NET_TEXT_SIZE = 56 }; /* with the terminator */
+enum { NET_TEXT_SIZE = 56, NET_HOST_SIZE = 256 }; /* with the terminator */
 
 /* "127.0.0.1:5050", "[::1]:5050"; the port is required. */
 bool net_parse(struct str s, struct net_addr *ret);
@@ -37,6 +37,8 @@ void net_from_sockaddr(const struct sockaddr *sa, struct net_addr *ret);
 
 /* Resolves a name or numeric address. Blocks in getaddrinfo: at start only. IPv4 is preferred. */
 int net_resolve(const char *host, uint16_t port, struct net_addr *ret, struct error *err);
+/* The address to listen on as text: --ip, else what --ip_discovery_command prints (/bin/sh runs it; blocks: at start only), else all. */
+int net_discover_ip(const char *ip, const char *command, char ret[NET_HOST_SIZE], struct error *err);
 /* The host name of this machine, as hostname -f would give it if that is known without DNS. */
 int net_hostname(char *ret, size_t size, struct error *err);
 /* The address that others reach this machine at: that of the default route's interface (asked from the

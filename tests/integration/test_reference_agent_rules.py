@@ -28,6 +28,8 @@ FLAGS = [  # the flags besides the needed ones; what is said
     (["--http_executor_domain_sockets", "--domain_socket_location=systemd:x"], "FileDescriptorName= in the socket's unit gives it one"),
     (["--http_executor_domain_sockets", "--domain_socket_location=/" + "x" * 108],
      " its path has 109 bytes, and may have 107; give a shorter --domain_socket_location or --runtime_dir"),
+    (["--ip_discovery_command=echo 127.0.0.1"], "--ip and --ip_discovery_command: give one of them"),
+    (["--ip=x"], "--ip=x is no address"),
     (["--authorizer=x"], "--authorizer=x: only local is built"),
     (["--http_authenticators=x"], "--http_authenticators=x: only basic is built"),
     (["--hooks=x"], "--hooks is not built in this version; leave it out"),
@@ -90,6 +92,18 @@ def _():
     for config, text in IMAGE_GC:
         refused_at_start(["--launcher=linux", "--isolation=filesystem/linux,docker/runtime", "--image_providers=docker", "--image_gc_config=" + json.dumps(config)],
                          "--image_gc_config: " + text)
+
+
+@case("--ip_discovery_command: the address that it prints, of master and agent; what is none is refused")
+def _():
+    for role, more in (("agent", ["--master=127.0.0.1:1", "--launcher=posix", "--isolation=posix/cpu,posix/mem"]), ("master", ["--registry=in_memory"])):
+        for command, text in (("exit 3", "it ended with wait status 768"), ("echo nowhere", "it printed 'nowhere', which is no address"), (":", "it printed '', which is no address")):
+            r = subprocess.run([STOA, role, "--port=0", f"--work_dir={scratch()}/{role}.ip", f"--ip_discovery_command={command}", *more], capture_output=True, text=True, timeout=20)
+            check(r.returncode == 1 and f"--ip_discovery_command={command}: {text}" in r.stderr, f"{role} {command}: {r.stderr[-300:]}")
+        port = free_ports()[0]
+        p = Process(role + "-ip", [STOA, role, f"--port={port}", f"--work_dir={scratch()}/{role}.ip", "--ip_discovery_command=echo ' 127.0.0.3 '; echo more", *more])
+        wait_for(f"the {role}", lambda: get(port, "/health", host="127.0.0.3").status == 200)
+        p.stop()
 
 
 @case("a master and an agent")
