@@ -14,6 +14,8 @@
  * - Payloads stay bytes (raw of the model objects); the few that the core has to make itself (statuses, records) are made by the
  *   pure encoders of struct master_codec, which master/wire provides.
  *
+ * What the books hold, and the life of an offer, a task, a framework, an agent and an operation: state.h.
+ *
  * Sources: reference of the scheduler API, operator API, high availability and wire protocol; file comments name sections. */
 #ifndef STOA_MASTER_CORE_MASTER_H
 #define STOA_MASTER_CORE_MASTER_H

@@ -3,8 +3,25 @@
  * change anything. Every object lives in exactly one owning table (named at its struct); others point to it and are told when
  * it leaves. What dies in a step is freed at the start of the next one, so that actions may still point to it.
  *
- * Task: STAGING ... terminal in framework->tasks; unreachable ones move to framework->unreachable, acknowledged terminal
- * ones to framework->completed (bounded rings, oldest dropped). */
+ * Lives, and the files that move them on:
+ *
+ * offer      grant of the allocator -> struct offer, in an OFFERS event of its framework (offer.c)
+ *            -> ACCEPT (accept.c) | DECLINE | rescinded: agent or framework inactive or gone, an operator's needs, quota, timeout
+ *            Offers are never changed. From the grant on the allocator counts what one holds as offered; who ends it says what
+ *            became of that: allocated to tasks, converted by operations, given back with the refusal's filter or without.
+ * task       STAGING at ACCEPT -> as its agent tells (status.c), in framework->tasks -> terminal: its resources are free at once
+ *            -> acknowledged: framework->completed
+ *            its agent is unreachable: framework->unreachable -> the agent returns: tasks
+ * framework  SUBSCRIBE (subscribe.c) -> ACTIVE <-> DISCONNECTED (framework.c) -> failover_at, TEARDOWN: COMPLETED
+ *            known from an agent's report alone: RECOVERED -> ACTIVE
+ * agent      report -> PENDING_ADMIT -> stored: in master->agents (agent.c), CONNECTED <-> DISCONNECTED (liveness.c)
+ *            -> no pong, or reregister_by: PENDING_UNREACHABLE -> stored: master->lost -> a new report: PENDING_READMIT
+ *            -> an operator's word: PENDING_GONE, for ever; unregistered: PENDING_REMOVE
+ *            of the registry, after a failover: LOST_RECOVERED until it reports, or recovered_by
+ * operation  applied to the agent's total when sent (operation.c) -> status of the agent -> acknowledged, by the framework when
+ *            it has an id, else by the master: forgotten
+ *
+ * Rings are bounded, the oldest is dropped. */
 #ifndef STOA_MASTER_CORE_STATE_H
 #define STOA_MASTER_CORE_STATE_H
 
