@@ -7,6 +7,28 @@ static struct viewer viewer_of(const struct view *v)
     return (struct viewer){ v->acls, v->principal };
 }
 
+/* As messages, in both forms of reservations. */
+static void put_full(struct jsonw *w, const struct resources *r)
+{
+    struct sbuf b = SBUF_INIT(SIZE_MAX / 4);
+    struct wire_field f;
+
+    wire_put_resources(&b, 1, r, RESOURCE_ENDPOINT, false);
+    struct str rest = sbuf_view(&b);
+    jsonw_array(w);
+    while (wire_field_next(&rest, &f) == 1)
+        view_put_wire(w, &mesos__v1__resource__descriptor, f.bytes);
+    jsonw_array_close(w);
+    sbuf_done(&b);
+}
+
+static void key_full(struct jsonw *w, const char *key, struct resources r)
+{
+    jsonw_key(w, key);
+    put_full(w, &r);
+    resources_done(&r);
+}
+
 static void key_reserved(struct jsonw *w, const struct view *v, const struct resources *total, bool full)
 {
     const struct viewer who = viewer_of(v);
@@ -25,36 +47,12 @@ static void key_reserved(struct jsonw *w, const struct view *v, const struct res
         if (!full) {
             jsonw_resources(w, &of_role);
         } else {
-            struct sbuf b = SBUF_INIT(SIZE_MAX / 4);
-            struct str rest;
-            struct wire_field f;
-            wire_put_resources(&b, 1, &of_role, RESOURCE_ENDPOINT, false);
-            rest = sbuf_view(&b);
-            jsonw_array(w);
-            while (wire_field_next(&rest, &f) == 1)
-                (void)json_write_wire(w, &mesos__v1__resource__descriptor, f.bytes, NULL);
-            jsonw_array_close(w);
-            sbuf_done(&b);
+            put_full(w, &of_role);
         }
         resources_done(&of_role);
     }
     jsonw_close(w);
     resources_done(&reserved);
-}
-
-static void key_full(struct jsonw *w, const char *key, struct resources r)
-{
-    struct sbuf b = SBUF_INIT(SIZE_MAX / 4);
-    struct wire_field f;
-
-    wire_put_resources(&b, 1, &r, RESOURCE_ENDPOINT, false);
-    struct str rest = sbuf_view(&b);
-    jsonw_key_array(w, key);
-    while (wire_field_next(&rest, &f) == 1)
-        (void)json_write_wire(w, &mesos__v1__resource__descriptor, f.bytes, NULL);
-    jsonw_array_close(w);
-    sbuf_done(&b);
-    resources_done(&r);
 }
 
 static const char *drain_name(enum drain_state s)

@@ -20,6 +20,7 @@ struct bundle_text {
 #define BUNDLE_TEXT ((struct bundle_text){ .text = SBUF_INIT(SIZE_MAX / 4) })
 
 double view_seconds(struct wall t);
+void view_put_wire(struct jsonw *w, const ProtobufCMessageDescriptor *type, struct str bytes); /* copied when it came before */
 void view_key_wire(struct jsonw *w, const char *key, const ProtobufCMessageDescriptor *type, struct str bytes);
 void view_key_resources(struct jsonw *w, const char *key, const struct resources *r);
 void view_key_resources_take(struct jsonw *w, const char *key, struct resources r);

@@ -9,8 +9,7 @@ double view_seconds(struct wall t)
     return (double)t.ms / 1000.0;
 }
 
-/* A message that may be known from another task. */
-static void put_wire(struct jsonw *w, const ProtobufCMessageDescriptor *type, struct str bytes)
+void view_put_wire(struct jsonw *w, const ProtobufCMessageDescriptor *type, struct str bytes)
 {
     struct json_memo_mark mark;
 
@@ -23,7 +22,7 @@ static void put_wire(struct jsonw *w, const ProtobufCMessageDescriptor *type, st
 void view_key_wire(struct jsonw *w, const char *key, const ProtobufCMessageDescriptor *type, struct str bytes)
 {
     jsonw_key(w, key);
-    put_wire(w, type, bytes);
+    view_put_wire(w, type, bytes);
 }
 
 void view_key_resources(struct jsonw *w, const char *key, const struct resources *r)
@@ -134,7 +133,7 @@ static void write_container_status(struct jsonw *w, struct str cs)
         if (!networks)
             jsonw_key_array(w, "network_infos");
         networks = true;
-        put_wire(w, &mesos__v1__network_info__descriptor, f.bytes);
+        view_put_wire(w, &mesos__v1__network_info__descriptor, f.bytes);
     }
     if (networks)
         jsonw_array_close(w);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* /state and its parts, /state-summary, /tasks. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "master/wire/view_json.h"
@@ -196,6 +197,42 @@ static int by_stamp(const void *a, const void *b)
     return x->order < y->order ? -1 : 1;
 }
 
+static int by_stamp_last(const void *a, const void *b)
+{
+    return by_stamp(b, a);
+}
+
+typedef int stamp_order(const void *a, const void *b);
+
+/* The first count in this order come to the front and are sorted: most answers show a hundred of very many. */
+static void sort_first(struct stamped *v, size_t n, size_t count, stamp_order *order)
+{
+    size_t from = 0, to = n;
+
+    while (to - from > 16 && count > from && count < to) {
+        struct stamped pivot = v[from + (to - from) / 2];
+        size_t i = from, j = to - 1;
+        for (;; i++, j--) {
+            while (order(&v[i], &pivot) < 0)
+                i++;
+            while (order(&pivot, &v[j]) < 0)
+                j--;
+            if (i >= j)
+                break;
+            struct stamped x = v[i];
+            v[i] = v[j];
+            v[j] = x;
+        }
+        if (count <= j)
+            to = j + 1;
+        else
+            from = j + 1;
+    }
+    size_t end = count > from ? to : from; /* what lies within from .. to is not told apart */
+    if (end != 0)
+        qsort(v, end, sizeof *v, order);
+}
+
 struct task_set {
     struct stamped *v;
     size_t n, cap;
@@ -210,7 +247,7 @@ static void task_set_add(struct task_set *s, const struct task *t)
     struct str first;
 
     if ((s->q->task_id.n != 0 && !str_eq(s->q->task_id, task_id_str(t))) ||
-        !view_may(s->view, ACL_VIEW_TASKS, view_task_user(t)))
+        !view_may_see_task(s->view, t))
         return;
     if (s->n == s->cap) {
         size_t cap = s->cap != 0 ? s->cap * 2 : 64;
@@ -221,7 +258,7 @@ static void task_set_add(struct task_set *s, const struct task *t)
         s->cap = cap;
     }
     double when = status_log_next(&t->statuses, &at, &state, &first) ? wire_field_double(first, 6, 0) : 0;
-    s->v[s->n] = (struct stamped){ when, s->n, t };
+    s->v[s->n] = (struct stamped){ isnan(when) ? 0 : when, s->n, t }; /* executors say when; it must have an order */
     s->n++;
 }
 
@@ -229,12 +266,17 @@ static void task_set_framework(struct task_set *s, const struct framework *f)
 {
     if (!view_framework_shown(s->view, f, s->q->framework_id))
         return;
-    for (const struct task *t = f->tasks; t != NULL; t = t->hh.next)
+    for (const struct task *t = f->tasks, *next; t != NULL; t = next) {
+        next = t->hh.next;
+        task_prefetch(next, next != NULL ? next->hh.next : NULL);
         task_set_add(s, t);
+    }
     for (const struct task *t = f->unreachable_ring.head; t != NULL; t = t->next)
         task_set_add(s, t);
-    for (const struct task *t = f->completed.head; t != NULL; t = t->next)
+    for (const struct task *t = f->completed.head; t != NULL; t = t->next) {
+        task_prefetch(t->next, t->next != NULL ? t->next->next : NULL);
         task_set_add(s, t);
+    }
 }
 
 void view_tasks(const struct view *v, const struct view_query *q, struct sbuf *b)
@@ -246,15 +288,15 @@ void view_tasks(const struct view *v, const struct view_query *q, struct sbuf *b
         task_set_framework(&s, f);
     for (const struct framework *f = v->m->completed_list; f != NULL; f = f->c_next)
         task_set_framework(&s, f);
-    if (s.n != 0)
-        qsort(s.v, s.n, sizeof *s.v, by_stamp);
-    size_t from = q->offset > 0 ? (size_t)q->offset : 0;
-    size_t count = q->limit < 0 ? s.n : (size_t)q->limit;
+    stamp_order *order = q->ascending ? by_stamp : by_stamp_last;
+    size_t from = q->offset > 0 && (uint64_t)q->offset < s.n ? (size_t)q->offset : q->offset > 0 ? s.n : 0;
+    size_t count = q->limit < 0 || (uint64_t)q->limit > s.n - from ? s.n - from : (size_t)q->limit;
+    sort_first(s.v, s.n, from + count, order);
     jsonw_open(&w);
     jsonw_key_array(&w, "tasks");
     struct bundle_text memo = BUNDLE_TEXT;
-    for (size_t i = from; i < s.n && i - from < count; i++)
-        view_put_task(&w, s.v[q->ascending ? i : s.n - 1 - i].t, &memo);
+    for (size_t i = from; i < from + count; i++)
+        view_put_task(&w, s.v[i].t, &memo);
     jsonw_array_close(&w);
     jsonw_close(&w);
     sbuf_done(&memo.text);

@@ -39,7 +39,7 @@ static void on_signal(void *loop, int signo)
 
 static int serve(struct net_addr *addr)
 {
-    static const struct http_handler handler = { NULL, on_request };
+    static const struct http_handler handler = { .on_request = on_request };
     struct loop *loop;
     struct http_server *s;
     struct error err;
