@@ -12,7 +12,7 @@
 #include "common/base/assert.h"
 #include "tests/sim/history.h"
 
-enum { TRIES_MAX = 3000, STORY_LINES = 150, TRACE_LINES = 400000, WORDS_MAX = 24 };
+enum { TRIES_MAX = 3000, STORY_BEGIN = 60, STORY_END = 140, TOLD_MAX = 3, AGAIN_MIN = 5, TRACE_LINES = 400000, WORDS_MAX = 24 };
 
 struct tried {
     bool failed; /* or crashed */
@@ -198,9 +198,18 @@ static void fewer_steps(struct search *x)
 
 /* --- the story ---------------------------------------------------------------------------------------- */
 
+/* What was said, whenever that was. */
+struct said {
+    UT_hash_handle hh;
+    char *text;
+    unsigned times;
+};
+
 struct story {
     char words[WORDS_MAX][200];
     size_t word_count;
+    struct said *said;
+    size_t again; /* lines since the last one that is told, which were told before */
     char **lines;
     size_t n, cap;
 };
@@ -227,22 +236,89 @@ static bool has_word(const char *line, const char *word)
     return false;
 }
 
-static void tell_line(const char *line, void *arg)
+/* What happens to a program from outside is told whenever it does. */
+static bool is_accident(const char *line)
 {
-    static const char *const always[] = { "] network ", "] clock ", "] zookeeper", "] operator", "] world ", "] FAILED",
-                                          "CRASH", " is stopped", " goes on", "> starts", "> leads", "leads no more",
-                                          "> follows", "machine starts", "] disk " };
-    struct story *s = arg;
-    bool wanted = false;
+    static const char *const always[] = { "] network ", "] clock ", "] zookeeper", "] world ", "] FAILED", "CRASH", " is stopped", " goes on",
+                                          "> starts", "> leads", "leads no more", "> follows", "machine starts", "] disk " };
 
     for (size_t i = 0; i < sizeof always / sizeof always[0]; i++)
-        wanted = wanted || strstr(line, always[i]) != NULL;
-    for (size_t i = 0; i < s->word_count && !wanted; i++)
-        wanted = has_word(line, s->words[i]);
-    if (!wanted)
-        return;
+        if (strstr(line, always[i]) != NULL)
+            return true;
+    return false;
+}
+
+static bool is_wanted(const struct story *s, const char *line)
+{
+    if (is_accident(line) || strstr(line, "] operator") != NULL)
+        return true;
+    for (size_t i = 0; i < s->word_count; i++)
+        if (has_word(line, s->words[i]))
+            return true;
+    return false;
+}
+
+/* Programs that wait for what does not come ask for it again and again: a few times are enough. */
+static bool was_told(struct story *s, const char *line)
+{
+    const char *text = strchr(line, ']');
+    struct said *x = NULL;
+
+    text = text != NULL ? text : line;
+    HASH_FIND(hh, s->said, text, strlen(text), x);
+    if (x == NULL) {
+        x = xcalloc(1, sizeof *x);
+        x->text = xstrdup(text);
+        HASH_ADD_KEYPTR(hh, s->said, x->text, strlen(x->text), x);
+    }
+    return x->times++ >= TOLD_MAX;
+}
+
+static void add_line(struct story *s, const char *line)
+{
     ARRAY_ROOM(s->lines, s->n, s->cap);
     s->lines[s->n++] = xstrdup(line);
+}
+
+static void tell_line(const char *line, void *arg)
+{
+    struct story *s = arg;
+    char text[80];
+
+    if (!is_wanted(s, line))
+        return;
+    if (!is_accident(line) && was_told(s, line)) {
+        s->again++;
+        return;
+    }
+    if (s->again >= AGAIN_MIN) {
+        (void)snprintf(text, sizeof text, "              ... %zu lines that were told before", s->again);
+        add_line(s, text);
+    }
+    s->again = 0;
+    add_line(s, line);
+}
+
+static void story_done(struct story *s)
+{
+    struct said *x, *next;
+
+    HASH_ITER(hh, s->said, x, next)
+    {
+        HASH_DELETE(hh, s->said, x);
+        free(x->text);
+        free(x);
+    }
+    for (size_t i = 0; i < s->n; i++)
+        free(s->lines[i]);
+    free(s->lines);
+}
+
+static void print_cast(const struct outcome *a, bool marathon)
+{
+    printf("who: %s, agents a1 to a%u (x2.5 is the fifth executor of a2), frameworks f1 to f%u (f1-t3 is a task of f1)%s\n",
+           a->masters == 1 ? "master" : "masters m1, m2 ...", a->agents, a->frameworks, marathon ? ", marathon with its apps" : "");
+    puts("[virtual milliseconds] who > what; left out is what does not touch who or what the failure names");
 }
 
 static void tell(struct search *x)
@@ -252,16 +328,19 @@ static void tell(struct search *x)
     struct sim_options o = x->o;
 
     history_run(&o, NULL, NULL, NULL, &a);
+    printf("it fails so: %s\n", a.why);
+    print_cast(&a, o.marathon);
     learn_words(&s, a.why);
     o.trace_lines = TRACE_LINES;
     history_run(&o, NULL, tell_line, &s, &a);
-    if (s.n > STORY_LINES)
-        printf("... (%zu lines)\n", s.n - STORY_LINES);
-    for (size_t i = s.n > STORY_LINES ? s.n - STORY_LINES : 0; i < s.n; i++)
+    for (size_t i = 0; i < s.n; i++) {
+        if (i == STORY_BEGIN && s.n > STORY_BEGIN + STORY_END) {
+            printf("              ... %zu lines\n", s.n - STORY_BEGIN - STORY_END);
+            i = s.n - STORY_END;
+        }
         puts(s.lines[i]);
-    for (size_t i = 0; i < s.n; i++)
-        free(s.lines[i]);
-    free(s.lines);
+    }
+    story_done(&s);
 }
 
 bool minimise(const struct sim_options *options)

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/alloc.h"
 #include "master/core/state.h"
@@ -409,6 +410,14 @@ static const char *held_on(struct sim *s, const char *id)
     return text;
 }
 
+static const char *name_of_agent(struct sim *s, const char *id)
+{
+    for (unsigned i = 0; i < s->agent_count; i++)
+        if (strcmp(sim_agent_facts(s, i).id, id) == 0)
+            return s->agent[i]->name;
+    return "nobody";
+}
+
 const char *operator_unsettled(struct sim *s)
 {
     struct operator *o = s->operator;
@@ -426,7 +435,7 @@ const char *operator_unsettled(struct sim *s)
         else if (x->standing != STANDING_ACTIVE)
             why = "is not taken back";
         if (why[0] != '\0') {
-            (void)snprintf(o->text, sizeof o->text, "agent %s %s%s", x->id, why, held_on(s, x->id));
+            (void)snprintf(o->text, sizeof o->text, "%s, agent %s, %s%s", name_of_agent(s, x->id), x->id, why, held_on(s, x->id));
             return o->text;
         }
     }
