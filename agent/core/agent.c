@@ -83,6 +83,7 @@ void agent_core_free(struct agent *a)
         HASH_DEL(a->operations, o);
         agent_operation_free(o);
     }
+    agent_exits_free(a);
     resources_done(&a->total);
     resources_done(&a->checkpointed);
     resources_done(&a->destroyed);
@@ -197,6 +198,7 @@ static void on_registered(struct agent *a, const struct agent_event *ev)
         agent_set_state(a, AGENT_RUNNING);
     a->ping_by = mono_add(a->now, a->ping_timeout_ns);
     agent_do(a, AGENT_DO_UPDATE_AGENT)->to = str_of(a->master);
+    agent_exits_send(a);
     agent_updates_resend(a);
     agent_operations_resend(a);
     for (size_t i = 0; i < ev->u.registered.task_count; i++)

@@ -388,6 +388,7 @@ struct agent_action {
     struct str text;               /* NOTE, EXIT: text; EXECUTOR_KILL: KillPolicy; messages: data */
     struct str to;                 /* receiver's pid */
     struct uuid uuid;              /* EXECUTOR_ACK, STORE_ACK */
+    struct str framework_id;       /* SEND_EXITED: it may be gone */
     struct str executor_id;        /* SEND_EXITED, SEND_MESSAGE: also of an executor that was never there */
     int64_t grace_ns;              /* EXECUTOR_KILL: grace period when text is empty; -1: none */
     uint64_t stream;

@@ -6,15 +6,56 @@
 
 #include "common/base/alloc.h"
 
-void agent_do_exited(struct agent *a, const struct agent_framework *f, struct str executor_id, int status)
+static void send_exited(struct agent *a, struct str framework_id, struct str executor_id, int status)
 {
-    if (a->master == NULL || a->state != AGENT_RUNNING)
-        return;
     struct agent_action *act = agent_do(a, AGENT_DO_SEND_EXITED);
-    act->framework = f;
+
+    act->framework_id = framework_id;
     act->executor_id = executor_id;
     act->status = status;
     act->to = str_of(a->master);
+}
+
+void agent_do_exited(struct agent *a, const struct agent_framework *f, struct str executor_id, int status)
+{
+    if (a->state == AGENT_RUNNING && a->master != NULL) {
+        send_exited(a, str_of(f->id), executor_id, status);
+        return;
+    }
+    if (a->state != AGENT_DISCONNECTED)
+        return; /* what is over before the first report is not in it */
+    struct agent_exit *x = xcalloc(1, sizeof *x);
+    x->framework_id = xstrdup(f->id);
+    x->executor_id = xstrndup(executor_id);
+    x->status = status;
+    LL_APPEND(a->exits, x);
+}
+
+static void exit_free(struct agent_exit *x)
+{
+    free(x->framework_id);
+    free(x->executor_id);
+    free(x);
+}
+
+void agent_exits_send(struct agent *a)
+{
+    struct agent_exit *x, *next;
+
+    LL_FOREACH_SAFE(a->exits, x, next) {
+        send_exited(a, arena_str(&a->scratch, str_of(x->framework_id)), arena_str(&a->scratch, str_of(x->executor_id)), x->status);
+        exit_free(x);
+    }
+    a->exits = NULL;
+}
+
+void agent_exits_free(struct agent *a)
+{
+    struct agent_exit *x, *next;
+
+    LL_FOREACH_SAFE(a->exits, x, next)
+        exit_free(x);
+    a->exits = NULL;
 }
 
 void agent_executor_set_pending(struct agent_executor *e, enum task_state state, enum task_reason reason,

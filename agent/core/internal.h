@@ -81,7 +81,10 @@ struct mono agent_updates_wake_at(const struct agent *a);
 
 /* --- ending.c --- */
 void agent_executor_tell(struct agent *a, struct agent_executor *e, enum agent_action_type type, uint64_t stream);
+/* Says it, or keeps it until the master has taken us in: the report that does so may still have the executor. */
 void agent_do_exited(struct agent *a, const struct agent_framework *f, struct str executor_id, int status);
+void agent_exits_send(struct agent *a);
+void agent_exits_free(struct agent *a);
 /* What its tasks will be told when the container is gone; the first call counts. */
 void agent_executor_set_pending(struct agent_executor *e, enum task_state state, enum task_reason reason,
                                 const char *message);

@@ -135,6 +135,13 @@ struct agent_operation {
     UT_hash_handle hh;
 };
 
+/* An executor that left while no master had taken us in. */
+struct agent_exit {
+    struct agent_exit *next;
+    char *framework_id, *executor_id;
+    int status;
+};
+
 struct agent_counters {
     uint64_t tasks_finished, tasks_failed, tasks_killed, tasks_lost, tasks_gone, tasks_error, tasks_dropped;
     uint64_t executors_terminated, executors_preempted;
@@ -168,6 +175,7 @@ struct agent {
     size_t completed_count;
     struct agent_stream *streams;
     struct agent_operation *operations;
+    struct agent_exit *exits;
     size_t executor_count, task_count;
     unsigned next_group;
     bool recovery_done;             /* executors may send calls */

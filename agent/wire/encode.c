@@ -248,7 +248,7 @@ static void put_update_message(const struct agent *a, const struct agent_env *en
 static void put_exited(const struct agent *a, const struct agent_action *act, struct sbuf *b)
 {
     wire_put_id(b, 1, own_id(a));
-    wire_put_id(b, 2, str_of(act->framework->id));
+    wire_put_id(b, 2, act->framework_id);
     wire_put_id(b, 3, act->executor_id);
     wire_put_i64(b, 4, act->status);
 }

@@ -67,14 +67,22 @@ static void resume(struct sim *s, struct proc *none, void *arg, uint64_t n)
     proc_resume(p);
 }
 
+static const char *machine_name(const struct sim *s, int host)
+{
+    for (const struct proc *p = s->procs; p != NULL; p = p->next)
+        if (p->host == host)
+            return p->name;
+    return host == HOST_ZK ? "zookeeper" : "nobody";
+}
+
 static void heal(struct sim *s, struct proc *none, void *arg, uint64_t n)
 {
-    int a = (int)(n / 1000), b = (int)(n % 1000);
+    int a = (int)(n / HOSTS_MAX), b = (int)(n % HOSTS_MAX);
 
     (void)none;
     (void)arg;
     if (s->cut[a][b])
-        sim_trace(s, "network", "%d and %d are together again", a, b);
+        sim_trace(s, "network", "%s and %s can talk again", machine_name(s, a), machine_name(s, b));
     net_cut(s, a, b, false);
 }
 
@@ -82,9 +90,9 @@ static void cut(struct sim *s, int a, int b, int64_t ns)
 {
     if (a == b)
         return;
-    sim_trace(s, "network", "%d and %d are cut", a, b);
+    sim_trace(s, "network", "%s and %s cannot talk", machine_name(s, a), machine_name(s, b));
     net_cut(s, a, b, true);
-    sim_after(s, NULL, ns, heal, NULL, (uint64_t)a * 1000 + (uint64_t)b);
+    sim_after(s, NULL, ns, heal, NULL, (uint64_t)a * HOSTS_MAX + (uint64_t)b);
 }
 
 /* Between the master and one other machine, mostly: the others hardly talk to each other. */

@@ -20,7 +20,7 @@ TEST("a launch that was sent before the agent reported again is refused: the mas
     (void)scene_message(s, "RunTaskMessage", run.p);
     CHECK(s->agent->task_count == 0);
     CHECK_TRACE(scene_message(s, "SlaveReregisteredMessage", "{'slave_id':{'value':'S0'}}"),
-                "store_info\nupdate_agent\nupdate t1 DROPPED INVALID_OFFERS\n");
+                "store_info\nupdate_agent\nexited_executor t1 -1\nupdate t1 DROPPED INVALID_OFFERS\n");
     scene_free(s);
 }
 
@@ -62,5 +62,20 @@ TEST("an update that waited when the agent died counts as sent: the master must 
     framework_info_unref(f);
     executor_info_unref(e);
     task_info_unref(t);
+    scene_free(s);
+}
+
+TEST("an executor that leaves while the agent's report is on its way is told when the master has taken the agent in")
+{
+    struct scene *s = scene_registered();
+
+    (void)scene_message(s, "RunTaskMessage", RUN_CUSTOM("t1", "e1", "true"));
+    (void)scene_launched(s, "e1", NULL);
+    (void)scene_subscribe(s, "e1", 1);
+    (void)scene_after(s, 76000);
+    CHECK_TRACE(scene_after(s, 1000), "reregister\n");
+    CHECK(!str_contains(scene_exited(s, "e1", 0, REASON_NONE, NULL), STR("exited_executor")));
+    CHECK(str_contains(scene_message(s, "SlaveReregisteredMessage", "{'slave_id':{'value':'S0'}}"), STR("exited_executor e1 0\n")));
+    CHECK(s->agent->exits == NULL);
     scene_free(s);
 }
