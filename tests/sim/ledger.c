@@ -271,6 +271,8 @@ void ledger_update_seen(struct sim *s, const struct seen_update *u)
     /* What a master says by itself may be ahead of the updates that are still to come: a reregistered agent
      * reports the newest state of its tasks, as the original's does. It may not fall behind them. */
     bool fresh = known == NULL || known == &e->updates[e->seen - 1]; /* else a repetition of an old one */
+    if (fresh && known != NULL)
+        e->heard = u->state; /* by one that does not lead any more, too: it may have acknowledged it, and then nobody hears it again */
     if (u->deposed || (known == NULL && is_hearsay(s, e, u)))
         return;
     bool denied = !u->has_uuid && u->source == SOURCE_MASTER && u->reason != REASON_RECONCILIATION &&
@@ -286,8 +288,6 @@ void ledger_update_seen(struct sim *s, const struct seen_update *u)
     if (fresh && e->denied && is_alive(u->state))
         sim_fail(s, "task %.*s is %s after its launch was denied", STR_ARG(u->task),
                  task_state_name((enum task_state)u->state));
-    if (fresh && known != NULL)
-        e->heard = u->state;
     if (fresh && u->has_uuid && is_real_end(u->state))
         e->final_state = u->state;
     bool stale =
