@@ -181,7 +181,8 @@ static const struct flag flags[] = {
     UNUSED_DURATION(6, "executor_reregistration_retry_interval", NULL),
     UNUSED(35, "hadoop_home", NULL),
     UNUSED(36, "hooks", NULL),
-    UNUSED(37, "host_path_volume_force_creation", NULL),
+    FLAG_STRING(T, host_path_volume_force_creation, "host_path_volume_force_creation", NULL, "Folders, separated by ':', below which missing host "
+                "paths of volumes are made."),
     UNUSED(38, "http_authenticators", NULL),
     FLAG_BOOL(T, http_executor_domain_sockets, "http_executor_domain_sockets", "false", "Executors speak to the agent over a domain "
               "socket, so their containers need no network that reaches it."),
@@ -242,7 +243,7 @@ static const char *const refused[] = {
     "cgroups_net_cls_secondary_handles", "volume_gid_range", "ip6", "ip6_discovery_command",
     "perf_events", "xfs_kill_containers",
     "egress_rate_limit_per_container", "egress_rate_per_cpu", "ingress_rate_limit_per_container",
-    "ingress_rate_per_cpu", "host_path_volume_force_creation", "agent_features",
+    "ingress_rate_per_cpu", "agent_features",
 };
 
 static bool is_refused(const char *name)

@@ -443,6 +443,7 @@ static int start_containers(struct shell *s, struct error *err)
         .fetcher_stall_timeout_ns = f->fetcher_stall_timeout,
         .fetcher_cache_dir = f->fetcher_cache_dir,
         .fetcher_cache_bytes = (int64_t)f->fetcher_cache_size,
+        .host_path_folders = f->host_path_volume_force_creation,
         .frameworks_home = f->frameworks_home != NULL && f->frameworks_home[0] != 0 ? f->frameworks_home : NULL,
         .sandbox_directory = f->sandbox_directory,
         .pids_default_max = f->pids_max,

@@ -240,6 +240,7 @@ struct containerizer_options {
     int64_t fetcher_stall_timeout_ns;         /* 0: 60 s */
     const char *fetcher_cache_dir;            /* NULL: <tmp>/mesos/fetch */
     int64_t fetcher_cache_bytes;              /* 0: 2 GB */
+    const char *host_path_folders;            /* separated by ":": below them missing host paths of volumes are made; NULL: nowhere */
     const char *frameworks_home;              /* for relative URIs; NULL: refuse them */
     const char *sandbox_directory;            /* NULL: /mnt/mesos/sandbox */
     /* Images: with a docker_store_dir only. */

@@ -125,6 +125,22 @@ static int volume_source(struct container *c, const struct container_spec *spec,
     return 0;
 }
 
+/* Below one of --host_path_volume_force_creation, and not by a way around. */
+static bool is_made_when_missing(const struct container *c, const char *path)
+{
+    struct str rest = str_of(c->iso->o.host_path_folders), folder;
+
+    for (bool more = rest.n != 0; more;) {
+        more = str_cut(&rest, ':', &folder);
+        while (folder.n > 1 && folder.p[folder.n - 1] == '/')
+            folder.n--;
+        if (folder.n != 0 && folder.p[0] == '/' && str_starts(str_of(path), folder) &&
+            (folder.n == 1 || path[folder.n] == '/' || path[folder.n] == 0) && !str_contains(str_of(path), STR("/..")))
+            return true;
+    }
+    return false;
+}
+
 static int mount_volume(struct container *c, const struct container_spec *spec, size_t number, const char *box, struct launch *l,
                         struct error *err)
 {
@@ -134,7 +150,8 @@ static int mount_volume(struct container *c, const struct container_spec *spec, 
     struct stat st;
     if (volume_target(box, v, target, sizeof target, err) != 0 || volume_source(c, spec, number, l, buf, &from, err) != 0)
         return -(int)err->code;
-    if (spec->docker && v->host_path != NULL && stat(from, &st) != 0 && errno == ENOENT && fs_mkdirs(from, 0755, err) != 0)
+    if (v->host_path != NULL && (spec->docker || is_made_when_missing(c, from)) && stat(from, &st) != 0 && errno == ENOENT &&
+        fs_mkdirs(from, 0755, err) != 0)
         return error_wrap(err, "volume '%s'", v->container_path);
     if (stat(from, &st) != 0)
         return error_set_errno(err, errno, "volume '%s': host path %s", v->container_path, from);

@@ -48,6 +48,7 @@ static void own_options(struct containerizer_options *o)
     own_text(&o->cgroups_root, "mesos");
     own_text(&o->fetcher_cache_dir, cache);
     own_text(&o->frameworks_home, NULL);
+    own_text(&o->host_path_folders, NULL);
     own_text(&o->sandbox_directory, "/mnt/mesos/sandbox");
     own_text(&o->seccomp_config_dir, NULL);
     own_text(&o->seccomp_profile_name, NULL);
@@ -73,7 +74,7 @@ static void own_options(struct containerizer_options *o)
 static void free_options(struct containerizer_options *o)
 {
     const void *all[] = { o->runtime_dir, o->launcher_dir, o->isolation, o->launcher, o->cgroups_hierarchy, o->cgroups_root,
-                          o->fetcher_cache_dir, o->frameworks_home, o->sandbox_directory, o->effective_caps,
+                          o->fetcher_cache_dir, o->frameworks_home, o->host_path_folders, o->sandbox_directory, o->effective_caps,
                           o->bounding_caps, o->cni_config_dir, o->cni_plugins_dir, o->cni_root_dir, o->default_container_dns,
                           o->docker_store_dir, o->docker_registry, o->docker_config, o->provisioner_dir, o->image_provisioner_backend,
                           o->seccomp_config_dir, o->seccomp_profile_name };

@@ -109,7 +109,8 @@ def _():
 @case("a master and an agent")
 def _():
     global f
-    start(*(["--containerizers=docker,mesos", "--enforce_container_ports", "--container_ports_isolated_range=[31900-31999]", "--container_ports_watch_interval=100ms"] if IS_ROOT else []),
+    start(*(["--containerizers=docker,mesos", "--enforce_container_ports", "--container_ports_isolated_range=[31900-31999]", "--container_ports_watch_interval=100ms",
+            f"--host_path_volume_force_creation=/nowhere:{scratch()}/made/"] if IS_ROOT else []),
           isolation="cgroups/cpu,cgroups/mem,filesystem/linux,docker/runtime,network/ports" if IS_ROOT else None)
     f = framework(name="rules")
     f.launch(task("t", "sleep 1000"))
@@ -228,6 +229,24 @@ def _():
     check(re.search(r"is listening on unallocated port\(s\): \[(31990, 31991|31991, 31990)\]", s["message"]), s["message"])
     wait_for("the other listens", lambda: os.path.exists(sandbox(f, "outside") + "/begun"))
     equal([s["state"] for s in f.statuses if s["task_id"]["value"] == "outside"][-1], "TASK_RUNNING")
+
+
+@case("--host_path_volume_force_creation: a missing host path below such a folder is made; others are an error, and are not made")
+def _():
+    if not IS_ROOT:
+        raise Skip("filesystem/linux needs root")
+    os.mkdir(scratch() + "/madeup")
+    rows = {"made": ("made/a/b", True), "beside": ("madeup/x", False), "around": ("made/../else", False)}
+    tasks = []
+    for id, (path, _) in rows.items():
+        t = task(id, "echo x > v/file")
+        t["container"] = {"type": "MESOS", "volumes": [{"mode": "RW", "container_path": "v", "source": {"type": "HOST_PATH", "host_path": {"path": f"{scratch()}/{path}"}}}]}
+        tasks.append(t)
+    f.launch(*tasks)
+    for id, statuses in collect(f, rows).items():
+        path, made = rows[id]
+        equal((statuses[-1]["state"], os.path.exists(f"{scratch()}/{path}")), ("TASK_FINISHED" if made else "TASK_FAILED", made), id)
+    equal(open(scratch() + "/made/a/b/file").read(), "x\n")
 
 
 # --- streams of input, waiting ---
