@@ -50,6 +50,8 @@ struct validate_context {
     const struct place *place; /* of the app in the request; NULL: it is the body */
 };
 void app_validate(const struct app *a, const struct validate_context *vc, struct issues *is);
+/* One constraint, of whatever has it. */
+void constraint_validate(const struct constraint *c, const struct place *at, struct issues *is);
 /* The parts that pods share: id and roles; one constraint. */
 void app_validate_identity(const struct app *a, const struct validate_context *vc, struct issues *is);
 void app_validate_constraint(const struct constraint *c, const struct place *at, struct issues *is);

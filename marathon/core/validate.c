@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Semantic checks of a filled app. The texts are Marathon's: clients and tests match them (marathon-api
- * §3.2). What cannot act yet is refused here, with the field's path: never silently ignored. Constraint
- * regular expressions are compiled once here; matching trusts them. */
+ * §3.2). What cannot act yet is refused here, with the field's path: never silently ignored. Constraints and
+ * persistent volumes, which pods have as well, are in validate_constraint.c and validate_volumes.c. */
 #include "marathon/core/normalise.h"
 
 #include <stdio.h>
 
 #include "marathon/core/pathid.h"
-#include "marathon/core/regex.h"
 #include "marathon/core/uri.h"
 
 static bool has_secret(const struct app *a, struct str name)
@@ -54,58 +53,6 @@ static void check_command(const struct app *a, const struct place *root, struct 
         issue_at(is, root, "AppDefinition must either contain one of 'cmd' or 'args', and/or a 'container'.");
     if (cmd && a->cmd.n < 2)
         issue_at(is, root, "must not be an empty string");
-}
-
-static void check_constraint(const struct constraint *c, const struct place *p, struct issues *is)
-{
-    uint64_t n;
-    struct str rest = c->value;
-
-    if (c->parts.v < 2 || c->parts.v > 3) {
-        issue_at(is, p, "Each constraint must have either 2 or 3 fields");
-        return;
-    }
-    if (c->field.n == 0)
-        issue_at(is, p, "missing field for constraint declaration");
-    switch ((enum constraint_op)c->op.v) {
-    case OP_UNIQUE:
-        if (c->value.p != NULL)
-            issue_at(is, p, "UNIQUE does not accept a value");
-        break;
-    case OP_CLUSTER:
-        break;
-    case OP_GROUP_BY:
-        if (c->value.p != NULL && (!str_u64(&rest, INT32_MAX, &n) || rest.n != 0))
-            issue_at(is, p, "GROUP BY must define an integer value or else no value at all");
-        break;
-    case OP_LIKE:
-    case OP_UNLIKE:
-        if (c->value.n == 0)
-            issue_at(is, p, "LIKE and UNLIKE require a non-empty, regular expression value");
-        else if (!regex_is_valid(c->value))
-            issue_at(is, p, "is not a valid regular expression");
-        break;
-    case OP_MAX_PER:
-        if (!str_u64(&rest, INT32_MAX, &n) || rest.n != 0)
-            issue_at(is, p, "MAX_PER requires an integer value");
-        break;
-    case OP_IS:
-        if (c->value.p == NULL || (c->value.n != 0 && (c->value.p[0] == '[' || c->value.p[0] == '{')))
-            issue_at(is, p,
-                     "IS only supports Mesos text and float values (sets and ranges are not supported)");
-        break;
-    case OP_EVERY:
-        if (!str_is(c->field, "hostname") && !str_is(c->field, "@hostname"))
-            issue_at(is, p, "EVERY means every agent: its field is hostname, got %.*s", STR_ARG(str_sub(c->field, 0, 100)));
-        if (c->value.p != NULL)
-            issue_at(is, p, "EVERY does not accept a value; other constraints say which agents are meant");
-        break;
-    case OP_UNKNOWN:
-        issue_at(
-            is, p,
-            "operator must be one of the following UNIQUE, CLUSTER, GROUP_BY, LIKE, MAX_PER, UNLIKE or IS");
-        break;
-    }
 }
 
 static void check_port_names(const struct app *a, const struct place *p, const char *ports_text,
@@ -532,115 +479,7 @@ static void check_numbers(const struct app *a, const struct validate_context *vc
     }
 }
 
-/* --- persistent volumes ---------------------------------------------------------------------------------- */
-void app_validate_persistent(const struct persistent_info *p, const struct place *at, struct issues *is)
-{
-    struct place ps = PLACE_FIELD(at, "size"), pm = PLACE_FIELD(at, "maxSize"),
-                 pf = PLACE_FIELD(at, "profileName"), pc = PLACE_FIELD(at, "constraints");
-    size_t i = 0;
-
-    if (p->size.v == 0)
-        issue_at(is, &ps, "got 0, expected more than 0");
-    if (p->max_size.has && p->type.v != VOLUME_MOUNT)
-        issue_at(is, &pm, "Only mount volumes can have maxSize");
-    else if (p->max_size.has && p->max_size.v < p->size.v)
-        issue_at(is, &pm, "Max size must be larger than size");
-    if (p->profile.p != NULL)
-        issue_at(is, &pf,
-                 "disk profiles are not supported by this version: agents have no storage provider ('%.*s')",
-                 STR_ARG(str_sub(p->profile, 0, 100)));
-    if (p->constraints.n != 0 && p->type.v == VOLUME_ROOT)
-        issue_at(is, &pc, "Constraints on root volumes are not supported");
-    LIST_EACH(p->constraints, struct constraint, c)
-    {
-        struct place pi = PLACE_INDEX(at, "constraints", i++);
-        check_constraint(c, &pi, is);
-        if (c->op.v != OP_LIKE && c->op.v != OP_UNLIKE)
-            issue_at(is, &pi, "a volume's constraint has the operator LIKE or UNLIKE");
-        if (!str_is(c->field, "path"))
-            issue_at(is, &pi, "a volume's constraint is about the field path");
-    }
-}
-
-static bool same_number(double x, double y)
-{
-    return !(x < y || x > y);
-}
-
-static bool same_volumes(const struct app *from, const struct app *to)
-{
-    size_t n = app_volume_count(from);
-
-    if (n != app_volume_count(to))
-        return false;
-    for (size_t i = 0; i < n; i++)
-        if (!str_eq(app_volume(from, i)->container_path, app_volume(to, i)->container_path) ||
-            !schema_equal(&schema_persistent, app_volume(from, i)->persistent, app_volume(to, i)->persistent))
-            return false;
-    return true;
-}
-
-static int64_t host_port(const struct app *a, size_t i)
-{
-    if (!app_is_host_mode(a)) {
-        const struct port_mapping *m = LIST_AT(a->container->port_mappings, struct port_mapping, i);
-        return m->host_port.has ? m->host_port.v : -1;
-    }
-    return a->require_ports.v ? app_service_port(a, i) : 0;
-}
-
-static bool same_host_ports(const struct app *from, const struct app *to)
-{
-    size_t n = app_port_count(from);
-
-    if (n != app_port_count(to))
-        return false;
-    for (size_t i = 0; i < n; i++)
-        if (host_port(from, i) != host_port(to, i))
-            return false;
-    return true;
-}
-
 /* The same of pods, in the words that the original has for these. */
-static void check_resident_pod(const struct app *from, const struct app *to, const struct place *at,
-                               struct issues *is)
-{
-    if (!same_volumes(from, to))
-        issue_at(is, at, "persistent volumes cannot be updated");
-    if (!same_number(from->cpus.v, to->cpus.v))
-        issue_at(is, at, "cpus cannot be updated if a pod has persistent volumes");
-    if (!same_number(from->mem.v, to->mem.v))
-        issue_at(is, at, "mem cannot be updated if a pod has persistent volumes");
-    if (!same_number(from->disk.v, to->disk.v))
-        issue_at(is, at, "disk cannot be updated if a pod has persistent volumes");
-    if (from->gpus.v != to->gpus.v)
-        issue_at(is, at, "gpus cannot be updated if a pod has persistent volumes");
-    if (!same_host_ports(from, to))
-        issue_at(is, at, "host ports cannot be updated if a pod has persistent volumes");
-}
-
-void app_validate_resident_update(const struct app *from, const struct app *to, const struct place *at,
-                                  struct issues *is)
-{
-    if (!app_is_resident(from))
-        return;
-    if (to->pod != NULL) {
-        check_resident_pod(from, to, at, is);
-        return;
-    }
-    if (!same_volumes(from, to))
-        issue_at(is, at, "Persistent volumes can not be changed!");
-    if (!same_number(from->cpus.v, to->cpus.v) || !same_number(from->mem.v, to->mem.v) ||
-        !same_number(from->disk.v, to->disk.v) || from->gpus.v != to->gpus.v)
-        issue_at(is, at,
-                 "Services with persistent volumes configured may not change resource requirements. If you need "
-                 "to make this change, please create a new service.");
-    if (!same_host_ports(from, to))
-        issue_at(is, at,
-                 "Services with persistent volumes configured may not change host port requirements. If you need "
-                 "to make this change, please create a new service.");
-}
-
 /* What cannot be said of an app with one instance on every agent. */
 static void check_every(const struct app *a, const struct place *root, struct issues *is)
 {
@@ -671,7 +510,7 @@ void app_validate(const struct app *a, const struct validate_context *vc, struct
     LIST_EACH(a->constraints, struct constraint, c)
     {
         struct place p = PLACE_INDEX(root, "constraints", i++);
-        check_constraint(c, &p, is);
+        constraint_validate(c, &p, is);
     }
     app_validate_networks(&a->networks, a->container != NULL && a->container->type.v == ENGINE_DOCKER, root, is);
     check_ports(a, root, is);
@@ -693,11 +532,4 @@ void app_validate_identity(const struct app *a, const struct validate_context *v
 {
     check_id(a, vc->place, is);
     check_roles(a, vc, vc->place, is);
-}
-
-void app_validate_constraint(const struct constraint *c, const struct place *at, struct issues *is)
-{
-    if (c->op.v == OP_EVERY)
-        issue_at(is, at, "EVERY is for apps alone");
-    check_constraint(c, at, is);
 }
