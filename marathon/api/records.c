@@ -619,12 +619,23 @@ static void load_one(struct load *l, size_t kind, const struct record *r)
     arena_clear(&l->arena);
 }
 
+static bool kind_is_known(struct str key)
+{
+    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++)
+        if (str_starts(key, str_of(kinds[k].prefix)))
+            return true;
+    return str_is(key, "check"); /* of a start after a full disk */
+}
+
 void records_load(struct marathon *m, const struct record *v, size_t n, struct mono now,
                   void (*report)(void *ctx, struct str key, const char *what), void *ctx)
 {
     struct load l = { .m = m, .now = now, .report = report, .ctx = ctx };
 
     arena_init(&l.arena, REQUEST_ARENA_BYTES_MAX);
+    for (size_t i = 0; i < n; i++) /* of a later build, it may be: nobody touches it */
+        if (!kind_is_known(v[i].key))
+            report(ctx, v[i].key, "no record of marathon has such a key");
     for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++)
         for (size_t i = 0; i < n; i++)
             if (str_starts(v[i].key, str_of(kinds[k].prefix)))
@@ -635,14 +646,6 @@ void records_load(struct marathon *m, const struct record *v, size_t n, struct m
 static bool is_piece(struct str key, struct str of)
 {
     return key.n == of.n + 4 && str_starts(key, of) && key.p[of.n] == '#';
-}
-
-static bool kind_is_known(struct str key)
-{
-    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++)
-        if (str_starts(key, str_of(kinds[k].prefix)))
-            return true;
-    return str_is(key, "check"); /* of a start after a full disk */
 }
 
 void records_check(const struct record *v, size_t n, void (*report)(void *ctx, struct str key, const char *what), void *ctx)
@@ -660,8 +663,6 @@ void records_check(const struct record *v, size_t n, void (*report)(void *ctx, s
         sbuf_str(&texts[count], v[i].value);
         for (k = i + 1; k < n && is_piece(v[k].key, v[i].key); k++)
             sbuf_str(&texts[count], v[k].value);
-        if (!kind_is_known(v[i].key))
-            report(ctx, v[i].key, "no record of marathon has such a key");
         joined[count] = (struct record){ v[i].key, sbuf_view(&texts[count]) };
         count++;
     }

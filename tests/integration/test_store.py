@@ -174,6 +174,36 @@ def _():
     check("0 problems" in store("check", f"--marathon={zk.url('/marathon')}").stdout, "after the repair")
 
 
+@case("records of an early build are what this one starts with; what a later build has written stays where it is")
+def _():
+    golden = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "golden", "store")
+    later = {"master": {"key": "master/later/x", "base64": "AAEC"}, "marathon": {"key": "later/x", "value": {"text": "of a later build"}}}
+    for kind in later: # with a record of a kind that nobody knows yet
+        head, *records = lines(os.path.join(golden, f"{kind}.jsonl"))
+        records.append(later[kind])
+        open(path(f"old-{kind}"), "w").write("\n".join(json.dumps(l) for l in [{**head, "records": len(records)}] + records))
+        store("import", f"--{kind}={path('early/' + kind)}", path(f"old-{kind}"))
+    port, mport = free_ports(2)
+    master = Process("master", [STOA, "master", f"--work_dir={path('early/master')}", "--ip=127.0.0.1", f"--port={port}"])
+    wait_for("the master answers", lambda: get(port, "/weights").json == [{"role": "web", "weight": 2.5}])
+    equal(len(get(port, "/slaves").json["recovered_slaves"]), 1, "agents of the registry")
+    marathon = Process("marathon", [STOA, "marathon", f"--master=127.0.0.1:{port}", "--http_address=127.0.0.1", f"--http_port={mport}",
+                                    f"--store_dir={path('early/marathon')}"])
+    wait_for("marathon has subscribed", lambda: get(port, "/frameworks").json["frameworks"])
+    now = {a["id"]: a for a in get(mport, "/v2/apps?embed=apps.counts").json["apps"]}
+    equal({id: (a["instances"], a["tasksRunning"]) for id, a in now.items()}, {"/a0": (2, 2), "/g/h": (2, 2), "/big": (2, 1)}, "apps")
+    equal((now["/a0"]["labels"], now["/g/h"]["healthChecks"][0]["protocol"]), ({"x": "y"}, "COMMAND"), "definitions")
+    equal([d["affectedApps"] for d in get(mport, "/v2/deployments").json], [["/big"]], "deployments")
+    equal(get(port, "/frameworks").json["frameworks"][0]["id"], lines(path("old-marathon"))[8]["value"]["id"], "framework id")
+    check('record_ignored key="later/x"' in marathon.tail(30), marathon.tail(30))
+    equal(http_request("PUT", mport, "/v2/apps//a0", {"instances": 3}).status, 200, "a change")
+    marathon.stop(), master.stop()
+    for kind, l in later.items():
+        store("export", f"--{kind}={path('early/' + kind)}", path("later"))
+        kept = [{k: r[k] for k in l} for r in lines(path("later"))[1:] if r["key"] == l["key"]]
+        equal(kept, [l], f"what the {kind} has of a later build")
+
+
 @case("what makes no sense is refused and changes nothing")
 def _():
     open(path("cut"), "w").write("".join(open(path("marathon")).readlines()[:-1]))
