@@ -165,6 +165,8 @@ static void on_offers(struct stoa_scheduler *s, const struct stoa_offer *offers,
                 (void)stoa_decline(s, &offers[k].id, 1, 1, NULL);
             break;
         }
+        if (sh->home_region[0] != '\0')
+            v[i].home_region = str_of(sh->home_region);
         ev.offers.n++;
     }
     sh->offers = offers;
@@ -181,10 +183,13 @@ static void on_subscribed(struct stoa_scheduler *s, const struct stoa_subscribed
     struct marathon_event ev = { .type = EVENT_SUBSCRIBED,
                                  .subscribed = { str_of(e->framework_id), str_of(e->master) } };
 
+    struct shell *sh = user;
+
     (void)s;
+    (void)snprintf(sh->home_region, sizeof sh->home_region, "%s", e->master_region != NULL ? e->master_region : "");
     log_info("subscribed", "framework=" LOG_Q " master=" LOG_Q, LOG_QARG(str_of(e->framework_id)),
              LOG_QARG(str_of(e->master)));
-    (void)marathon_shell_step(user, &ev, NULL);
+    (void)marathon_shell_step(sh, &ev, NULL);
 }
 
 static void on_disconnected(struct stoa_scheduler *s, const char *why, void *user)

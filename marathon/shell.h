@@ -80,6 +80,7 @@ struct shell {
     struct ssl_ctx_st *tls; /* of HTTPS checks */
     struct worker *worker;
     struct stoa_scheduler *scheduler;
+    char home_region[256]; /* the master's; empty: none is known */
     /* A launch that could not be sent: the core hears of it as the master would say it. */
     void (*launch_failed)(struct shell *sh, const struct stoa_task *tasks, size_t n, enum task_state state, const char *why);
     char **roles; /* subscribed to */

@@ -221,6 +221,7 @@ static void tasks_delete(struct call *c)
     const cJSON *ids, *e;
     struct victims k = { 0 };
     struct place p = PLACE_FIELD(NULL, "ids");
+    size_t index = 0;
 
     if (scale_and_wipe(c))
         return;
@@ -238,6 +239,12 @@ static void tasks_delete(struct call *c)
     cJSON_ArrayForEach(e, ids)
     {
         struct str id = cJSON_IsString(e) ? str_of(e->valuestring) : STR("");
+        if (!cJSON_IsString(e)) {
+            struct place at = PLACE_INDEX(NULL, "ids", index);
+            issue_at(&c->issues, &at, "error.expected.jsstring");
+            answer_issues(c, "Invalid JSON");
+            return;
+        }
         if (!task_id_is_formed(id)) {
             answer_message(
                 c, 400, "Invalid task id '%.*s'. [The id must have the form <app>.instance-<uuid>._app.<n>]",
@@ -247,6 +254,7 @@ static void tasks_delete(struct call *c)
         struct instance *i = instance_of_task(c->m, id);
         if (i != NULL && i->container_count == 0 && instance_has_task(i) && k.v != NULL)
             k.v[k.n++] = i;
+        index++;
     }
     kill_victims(c, &k, false);
 }

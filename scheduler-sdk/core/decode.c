@@ -465,6 +465,8 @@ static void subscribed(const Mesos__V1__Scheduler__Event__Subscribed *in, struct
     if (in->master_info != NULL) {
         out->master_id = in->master_info->id;
         out->master_hostname = in->master_info->hostname;
+        if (in->master_info->domain != NULL && in->master_info->domain->fault_domain != NULL)
+            out->master_region = in->master_info->domain->fault_domain->region->name;
         out->master_version = in->master_info->version;
     }
 }

@@ -424,6 +424,87 @@ def _():
     wait_for("it runs again", lambda: states("/stays") == ["TASK_RUNNING"])
 
 
+# --- roles, reserved resources, volumes, regions, health that executors tell
+def reserved(role, *labels):
+    return [{"type": "DYNAMIC" if labels else "STATIC", "role": role, **({"labels": {"labels": list(labels)}} if labels else {})}]
+
+
+ROLES = [  # acceptedResourceRoles; the roles of cpus in the offer, in order; what is taken of which
+    (None, ["*", "dev"], "*"), (None, ["dev", "*"], "dev"), (["*"], ["dev", "*"], "*"), (["dev"], ["*", "dev"], "dev"),
+]
+for accepted, offered, taken in ROLES:
+    @row(f"acceptedResourceRoles {accepted}: of cpus of {offered} those of {taken} are taken")
+    def _(accepted=accepted, offered=offered, taken=taken):
+        create("/dev/app", role="dev", portDefinitions=[], **({"acceptedResourceRoles": accepted} if accepted else {}))
+        wait_for("the role is told", lambda: "dev" in m.framework["roles"])
+        of = lambda name, role: scalar(name, 100, **({"reservations": reserved("dev")} if role == "dev" else {}))
+        t, = m.run(role="dev", resources=[of(name, role) for name in ("cpus", "mem") for role in offered])
+        equal({(r.get("reservations") or [{"role": "*"}])[-1]["role"] for r in t["resources"]}, {taken}, "taken")
+
+
+@row("resident: RESERVE and CREATE with labels; launched on them; the next incarnation comes back there; gone by operator: the same instance elsewhere")
+def _():
+    create("/dev/db", role="dev", container={"type": "MESOS", "volumes": [{"containerPath": "data", "mode": "RW", "persistent": {"size": 10}}]}, backoffSeconds=0)
+    first = m.answer(m.offer(role="dev"))
+    operations = first["accept"]["operations"]
+    equal([o["type"] for o in operations], ["RESERVE", "CREATE"], "operations")
+    labels = {l["key"]: l["value"] for l in operations[0]["reserve"]["resources"][0]["reservations"][-1]["labels"]["labels"]}
+    equal(labels["marathon_framework_id"], m.framework_id, "label")
+    volume, = operations[1]["create"]["volumes"]
+    check(volume["disk"]["persistence"]["id"].startswith("dev_db#data#"), volume)
+    equal((volume["disk"]["volume"]["container_path"], volume["disk"]["volume"]["mode"], volume["scalar"]["value"]), ("data", "RW", 10.0), "volume")
+    kept = [r for r in operations[0]["reserve"]["resources"] if r["name"] != "disk"] + [volume]
+    t, = m.run(role="dev", resources=kept)
+    instance = t["task_id"]["value"].split("._app")[0]
+    equal(instance, labels["marathon_task_id"], "instance")
+    local, = shown("/dev/db")["tasks"][0]["localVolumes"]
+    equal((local["persistenceId"], local["containerPath"], local["runSpecId"]), (volume["disk"]["persistence"]["id"], "data", "/dev/db"), "localVolumes")
+    m.update(t, "TASK_FAILED")
+    equal(m.answer(m.offer("A1", role="dev"))["type"], "DECLINE", "another agent")
+    again, = m.run(role="dev", resources=kept)
+    equal(again["task_id"]["value"], f"{instance}._app.2", "the next incarnation")
+    m.update(again, "TASK_GONE_BY_OPERATOR")
+    moved = m.answer(m.offer("A1", role="dev"))["accept"]["operations"]
+    equal([o["type"] for o in moved], ["RESERVE", "CREATE"], "elsewhere")
+    equal({l["key"]: l["value"] for l in moved[0]["reserve"]["resources"][0]["reservations"][-1]["labels"]["labels"]}["marathon_task_id"], instance, "the same instance")
+
+
+@row("resident: what no instance has any more is given back: DESTROY and UNRESERVE")
+def _():
+    mine = [{"key": "marathon_framework_id", "value": m.framework_id}, {"key": "marathon_task_id", "value": "dev_old.instance-3a6f0000-b7d2-11eb-8f2e-0242ac110002"}]
+    volume = scalar("disk", 10, reservations=reserved("dev", *mine), disk={"persistence": {"id": "dev_old#data#1", "principal": "p"}, "volume": {"container_path": "data", "mode": "RW"}})
+    operations = m.answer(m.offer(role="dev", resources=[scalar("cpus", 1, reservations=reserved("dev", *mine)), volume]))["accept"]["operations"]
+    equal([o["type"] for o in operations], ["DESTROY", "UNRESERVE"], "operations")
+
+
+for name, region, fields, used in (("another region is not used", "far", {}, False), ("unless the app asks for it", "far", {"constraints": [["@region", "IS", "far"]]}, True)):
+    @row(f"regions: {name}")
+    def _(region=region, fields=fields, used=used):
+        m.region = "home"
+        m.drop()
+        before = m.subscriptions
+        wait_for("it subscribes again", lambda: m.subscriptions > before)
+        create("/region", **fields)
+        answer = m.answer(m.offer(domain={"fault_domain": {"region": {"name": region}, "zone": {"name": "z"}}}))
+        equal(answer["type"], "ACCEPT" if used else "DECLINE", "answer")
+        if used:
+            m.update(m.launched(answer["accept"]["offer_ids"][0]["value"])[0], "TASK_RUNNING")
+
+
+@row("health that the executor tells: healthy, unhealthy, its events; Marathon does not kill for it")
+def _():
+    create("/told", healthChecks=[{"protocol": "MESOS_TCP", "portIndex": 0, "maxConsecutiveFailures": 1}], portDefinitions=[{"port": 0}])
+    t, = m.run()
+    instance = t["task_id"]["value"].split("._app")[0]
+    check(shown("/told")["deployments"], "the deployment waits for health")
+    m.update(t, "TASK_RUNNING", healthy=True, reason="REASON_TASK_HEALTH_CHECK_STATUS_UPDATED")
+    event("instance_health_changed_event", instanceId=instance, healthy=True)
+    wait_for("the deployment ends", lambda: shown("/told")["deployments"] == [] and shown("/told")["tasksHealthy"] == 1)
+    m.update(t, "TASK_RUNNING", healthy=False, reason="REASON_TASK_HEALTH_CHECK_STATUS_UPDATED")
+    event("instance_health_changed_event", instanceId=instance, healthy=False)
+    equal((shown("/told")["tasksUnhealthy"], m.of("KILL")), (1, []), "unhealthy, kills")
+
+
 # --- restarts: how many are killed and started at first, and how it goes on
 ROLLING = [  # instances, minimumHealthCapacity, maximumOverCapacity, new instances: killed now, started now
     (4, 1, 1, 4, 0, 4), (4, 0.5, 0, 4, 2, 2), (4, 0, 0, 4, 4, 4), (4, 1, 0, 4, 0, 1), (10, 0.5, 0.2, 10, 5, 7), (3, 0.5, 0.5, 3, 1, 2), (5, 1, 1, 2, 3, 2),
@@ -477,6 +558,12 @@ def _():
     stats = shown("/half")["taskStats"]
     equal((stats["withOutdatedConfig"]["stats"]["counts"]["running"], "withLatestConfig" in stats), (1, False), "taskStats")
     equal(m.of("KILL"), [], "kills")
+
+
+@case("POST /v2/tasks/delete 422: an id that is no string, at its path")
+def _():
+    r = call("POST", "/v2/tasks/delete", {"ids": ["x.instance-3a6f0000-b7d2-11eb-8f2e-0242ac110002._app.1", 1]}, 422)
+    equal(r["details"], [{"path": "/ids(1)", "errors": ["error.expected.jsstring"]}], "details")
 
 
 @row("kill: repeated until the task has ended")

@@ -22,7 +22,7 @@ class Master:
     def __init__(self):
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
-        self.calls, self.framework, self.stream, self.subscriptions = [], None, None, 0
+        self.calls, self.framework, self.stream, self.subscriptions, self.region = [], None, None, 0, None
         self.count = itertools.count(1)
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -47,6 +47,8 @@ class Master:
                     self._subscribed(s, call)
                     return
                 s.sendall(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
+                if call["type"] == "UPDATE_FRAMEWORK":
+                    self.framework = call["update_framework"]["framework_info"]
                 self.calls.append(call)
         except (OSError, KeyError):
             pass
@@ -58,7 +60,7 @@ class Master:
         s.sendall(f"HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nTransfer-Encoding: chunked\r\nMesos-Stream-Id: {uuid.uuid4()}\r\n\r\n".encode())
         self.stream = s
         self.send("SUBSCRIBED", subscribed={"framework_id": {"value": self.framework_id}, "heartbeat_interval_seconds": 15,
-                                            "master_info": {"id": "m", "ip": 16777343, "port": self.port, "hostname": "127.0.0.1"}})
+                                            "master_info": {"id": "m", "ip": 16777343, "port": self.port, "hostname": "127.0.0.1", **({"domain": {"fault_domain": {"region": {"name": self.region}, "zone": {"name": "z"}}}} if self.region else {})}})
         self.subscriptions += 1
 
     def send(self, type, **body):
@@ -76,11 +78,11 @@ class Master:
     def of(self, type):
         return [c for c in list(self.calls) if c["type"] == type]
 
-    def offer(self, agent="A0", resources=None, **more):
-        """Sends one offer and gives its id."""
+    def offer(self, agent="A0", resources=None, role=None, **more):
+        """Sends one offer and gives its id. role: the one that it is offered to."""
         id = f"O{next(self.count)}"
         plain = [scalar("cpus", 4), scalar("mem", 4096), scalar("disk", 4096), ports(31000, 31999)]
-        role = self.framework.get("roles", ["*"])[0]
+        role = role or "*"
         self.send("OFFERS", offers={"offers": [{"id": {"value": id}, "framework_id": {"value": self.framework_id}, "agent_id": {"value": agent},
                                                 "hostname": f"host-{agent}", "allocation_info": {"role": role},
                                                 "resources": [{**r, "allocation_info": {"role": role}} for r in resources or plain], **more}]})

@@ -280,6 +280,7 @@ struct stoa_subscribed {
     const char *master_hostname;
     const char *master_version;
     struct stoa_bytes raw; /* mesos.v1.scheduler.Event.Subscribed */
+    const char *master_region; /* of its fault domain; NULL: it has none */
 };
 
 struct stoa_failure {
