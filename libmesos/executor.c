@@ -218,6 +218,7 @@ static void on_wake(void *arg, int fd)
         run_job(e, j);
         free(j);
     }
+    runner_taken(&e->r);
     if (runner_status(&e->r) == RUNNER_ABORTED)
         stoa_executor_stop(e->sdk, 1);
 }
@@ -235,6 +236,7 @@ static void executor_loop(struct runner *r)
         next = j->next;
         free(j);
     }
+    runner_taken(r);
 }
 
 static void executor_free(struct runner *r, JNIEnv *env)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stoa/scheduler.h>
 
+#include "common/wire/field.h"
 #include "libmesos/jvm.h"
 #include "libmesos/runner.h"
 
@@ -52,6 +53,40 @@ void native_set(JNIEnv *env, jobject object, const char *field, void *p)
 
     if (id != NULL)
         (*env)->SetLongField(env, object, id, (jlong)(uintptr_t)p);
+}
+
+static bool take_credential(JNIEnv *env, jobject object, const char *signature, char **ret_principal, char **ret_secret)
+{
+    struct sbuf b = SBUF_INIT(JVM_MESSAGE_MAX);
+    struct str secret;
+    jobject credential;
+    bool ok = jvm_field(env, object, "credential", signature, &credential);
+
+    if (!ok || credential == NULL)
+        return ok;
+    ok = jvm_add_message(env, &b, credential, "credential");
+    (*env)->DeleteLocalRef(env, credential);
+    secret = wire_field_bytes(sbuf_view(&b), 2);
+    if (ok && secret.p != NULL) {
+        *ret_principal = str_dup(wire_field_bytes(sbuf_view(&b), 1));
+        *ret_secret = str_dup(secret);
+    }
+    sbuf_done(&b);
+    return ok;
+}
+
+bool native_master(JNIEnv *env, jobject object, const char *credential, char **ret_master, char **ret_principal,
+                   char **ret_secret)
+{
+    struct sbuf b = SBUF_INIT(JVM_MESSAGE_MAX);
+    jobject master;
+    bool ok = jvm_field(env, object, "master", "Ljava/lang/String;", &master) && jvm_add_string(env, &b, master, "master");
+
+    (*env)->DeleteLocalRef(env, master);
+    if (ok)
+        *ret_master = str_dup(sbuf_view(&b));
+    sbuf_done(&b);
+    return ok && take_credential(env, object, credential, ret_principal, ret_secret);
 }
 
 /* Major, minor and patch of the version whose API is served. */

@@ -6,6 +6,7 @@
 #define STOA_LIBMESOS_NATIVE_H
 
 #include <jni.h>
+#include <stdbool.h>
 
 /* Java calls them by name; nobody declares them. */
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
@@ -16,5 +17,11 @@ void *native_get(JNIEnv *env, jobject object, const char *field);
 /* The same without exception, for finalize. */
 void *native_peek(JNIEnv *env, jobject object, const char *field);
 void native_set(JNIEnv *env, jobject object, const char *field, void *p);
+
+
+/* The fields master and credential (of this signature) of a Java object, as texts to be freed; without a secret principal and
+ * secret are NULL. False with an exception. */
+bool native_master(JNIEnv *env, jobject object, const char *credential, char **ret_master, char **ret_principal,
+                   char **ret_secret);
 
 #endif

@@ -90,7 +90,8 @@ static void at_exit(void)
         int rc = 0;
 
         (void)pthread_mutex_lock(&r->mutex);
-        while (rc == 0 && r->status != RUNNER_RUNNING && r->thread == RUNNER_LIVES && !r->in_java)
+        while (rc == 0 && r->thread == RUNNER_LIVES && !r->in_java &&
+               (r->status != RUNNER_RUNNING || r->first != NULL || r->busy))
             rc = pthread_cond_timedwait(&r->changed, &r->mutex, &until);
         (void)pthread_mutex_unlock(&r->mutex);
     }
@@ -389,8 +390,17 @@ struct runner_job *runner_take(struct runner *r)
     r->first = NULL;
     r->last = &r->first;
     r->queued_bytes = 0;
+    r->busy = list != NULL;
     (void)pthread_mutex_unlock(&r->mutex);
     return list;
+}
+
+void runner_taken(struct runner *r)
+{
+    (void)pthread_mutex_lock(&r->mutex);
+    r->busy = false;
+    (void)pthread_cond_broadcast(&r->changed);
+    (void)pthread_mutex_unlock(&r->mutex);
 }
 
 /* --- into Java ----------------------------------------------------------------------------------------- */

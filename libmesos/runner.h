@@ -8,8 +8,8 @@
  *
  * The thread is a daemon of the virtual machine, as a driver whose program has ended shall not keep it alive. While it
  * lives it holds a reference to the Java driver, so that a driver in use is never collected. It ends soon after the
- * status has left RUNNING. At the process's exit those that are stopped and still have something to send get up to
- * two seconds.
+ * status has left RUNNING. At the process's exit those that have jobs, or are stopped and still have something to
+ * send, get up to two seconds.
  *
  * A struct is embedded at the start of a driver's own. It is freed (by kind->free) when Java's object is finalized and the
  * thread is gone. */
@@ -59,6 +59,7 @@ struct runner {
     pthread_t id;
     bool in_java;  /* the thread is in a callback */
     bool finalized;
+    bool busy;     /* between runner_take and runner_taken */
     struct runner_job *first, **last;
     size_t queued_bytes;
     int wake_fd;
@@ -91,8 +92,9 @@ enum runner_status runner_join(struct runner *r);
 /* Copies the bytes into a job if the driver is RUNNING. More than 64 MiB that wait are refused with a line in the log.
  * Returns the status. */
 enum runner_status runner_post(struct runner *r, int kind, struct str bytes);
-/* For the thread: all jobs, in order; each is freed by free(). Empties wake_fd. */
+/* For the thread: all jobs, in order; each is freed by free(). Empties wake_fd. runner_taken when they are done. */
 struct runner_job *runner_take(struct runner *r);
+void runner_taken(struct runner *r);
 
 /* Around every call into Java, on the thread. False: the driver no longer runs, nothing may be told.
  * runner_leave gives back local references; an exception that is pending then aborts the driver; true when there was

@@ -131,6 +131,7 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
         run_job(s, j);
         free(j);
     }
+    runner_taken(&s->r);
     if (runner_status(&s->r) == RUNNER_ABORTED)
         end(s, false); /* without a connection the framework is inactive: no offers, its tasks go on */
 }
@@ -243,6 +244,7 @@ static void scheduler_loop(struct runner *r)
     if (s->late)
         tear_down_late(s);
     s->late = false;
+    runner_taken(r);
 }
 
 static void scheduler_free(struct runner *r, JNIEnv *env)

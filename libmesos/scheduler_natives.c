@@ -49,45 +49,18 @@ static bool take_framework(struct scheduler *s, JNIEnv *env, jobject driver)
     return ok;
 }
 
-static bool take_credential(struct scheduler *s, JNIEnv *env, jobject driver)
-{
-    struct sbuf b = SBUF_INIT(JVM_MESSAGE_MAX);
-    struct str secret;
-    jobject credential;
-    bool ok = jvm_field(env, driver, "credential", "Lorg/apache/mesos/Protos$Credential;", &credential);
-
-    if (!ok || credential == NULL)
-        return ok;
-    ok = jvm_add_message(env, &b, credential, "credential");
-    (*env)->DeleteLocalRef(env, credential);
-    secret = wire_field_bytes(sbuf_view(&b), 2);
-    if (ok && secret.p != NULL) {
-        s->principal = str_dup(wire_field_bytes(sbuf_view(&b), 1));
-        s->secret = str_dup(secret);
-    }
-    sbuf_done(&b);
-    return ok;
-}
-
 static bool take_rest(struct scheduler *s, JNIEnv *env, jobject driver)
 {
-    struct sbuf b = SBUF_INIT(JVM_MESSAGE_MAX);
     jclass class = (*env)->GetObjectClass(env, driver);
     jfieldID implicit = (*env)->GetFieldID(env, class, "implicitAcknowledgements", "Z");
-    jobject master, roles;
-    bool ok;
+    jobject roles;
+    bool ok = true;
 
     (*env)->DeleteLocalRef(env, class);
     if (implicit == NULL)
         (*env)->ExceptionClear(env);
     s->implicit = implicit == NULL || (*env)->GetBooleanField(env, driver, implicit);
-    if (!jvm_field(env, driver, "master", "Ljava/lang/String;", &master))
-        return false;
-    ok = jvm_add_string(env, &b, master, "master");
-    (*env)->DeleteLocalRef(env, master);
-    s->master = ok ? str_dup(sbuf_view(&b)) : NULL;
-    sbuf_done(&b);
-    if (!ok || !jvm_field(env, driver, "suppressedRoles", "Ljava/util/Collection;", &roles))
+    if (!jvm_field(env, driver, "suppressedRoles", "Ljava/util/Collection;", &roles))
         return false;
     if (roles != NULL)
         ok = jvm_put_strings(env, &s->suppressed, 1, roles, "suppressedRoles");
@@ -103,8 +76,8 @@ DRIVER_NATIVE(void, initialize, )(JNIEnv *env, jobject self)
         jvm_throw(env, "java/lang/OutOfMemoryError", "no memory or no descriptor for the driver");
         return;
     }
-    if (!scheduler_java_init(&s->java, env, self) || !take_framework(s, env, self) || !take_credential(s, env, self) ||
-        !take_rest(s, env, self)) {
+    if (!scheduler_java_init(&s->java, env, self) || !take_framework(s, env, self) || !take_rest(s, env, self) ||
+        !native_master(env, self, "Lorg/apache/mesos/Protos$Credential;", &s->master, &s->principal, &s->secret)) {
         jthrowable why = (*env)->ExceptionOccurred(env);
 
         (*env)->ExceptionClear(env);

@@ -11,7 +11,7 @@ world = {}
 
 def path():
     if "path" not in world:
-        world["path"] = compiled(jars("jvm-mesos", "org.apache.mesos:mesos:1.11.0"), "JvmScheduler.java", "JvmExecutor.java")
+        world["path"] = compiled(jars("jvm-mesos", "org.apache.mesos:mesos:1.11.0"), "JvmScheduler.java", "JvmExecutor.java", "JvmV1.java")
     return world["path"]
 
 
@@ -223,6 +223,19 @@ def _():
     j.wait("registered")
     j.say("return")
     equal(j.done(), 0, "exit status")
+
+
+@case("V1Mesos and V0Mesos: the program subscribes by itself, again after reconnect(), launches, acknowledges, tears down")
+def _():
+    for kind, told in (("V1", ["connected", "subscribed", "disconnected", "connected", "subscribed"]), ("V0", ["connected", "subscribed"])):
+        j = Jvm(path(), "JvmV1", kind, f"127.0.0.1:{dev().master}", "by-" + kind)
+        equal(j.done(60), 0, f"exit status; {j.tail()}")
+        equal([l[0] for l in j.lines if l[0] in ("connected", "subscribed", "disconnected")], told, f"what {kind} was told")
+        ids = {w[0] for w in j.of("subscribed")}
+        equal((len(ids), [w[1] for w in j.of("update")]), (1, ["TASK_STARTING", "TASK_RUNNING", "TASK_FINISHED"]), f"ids and updates; {j.lines}")
+        wait_for("torn down", lambda: is_completed(next(iter(ids))), 5)
+    j = Jvm(path(), "JvmV1", "V1", "127.0.0.1:99999", "nowhere")
+    equal((j.done(60), len(j.of("error"))), (4, 1), f"a master that is no address; {j.tail()}")
 
 
 @case("the same with the classes of an older jar that has protobuf inside")
