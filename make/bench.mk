@@ -17,7 +17,12 @@ $(BENCH_ALLOC): $(O)/tests/bench/bench_alloc.o $(call libs,master-core model bas
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $< -Wl,--start-group $(call libs,master-core model base) -Wl,--end-group -lm
 $(call obj,$(wildcard tests/bench/*.c)): | $(GEN_H)
 
-bench-programs: $(BENCH_BIN) $(BENCH_ALLOC)
+BENCH_CHATTER := $(B)/tests/bench/chatter
+$(BENCH_CHATTER): tests/bench/chatter.c $(B)/libstoa-executor.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(WARN) -Iexecutor/include -o $@ $< $(B)/libstoa-executor.a -lhttp_parser -lm
+
+bench-programs: $(BENCH_BIN) $(BENCH_ALLOC) $(BENCH_CHATTER)
 
 bench: all bench-programs ## benchmarks with their limit probes; SIZE=smoke|std|full, ONLY="B01 B09"
 	$(Q)STOA_BUILD=$(CURDIR)/$(B) SIZE=$(SIZE) ONLY="$(ONLY)" tests/bench/run

@@ -100,7 +100,8 @@ int64_t agent_random_below(struct agent *a, int64_t ns)
     return ns > 0 ? (int64_t)rng_below(&a->rng, (uint64_t)ns) : 0;
 }
 
-/* First try after rand(0, factor), then each rand(0, factor * 2^n), at most a minute. */
+/* First try after rand(0, factor), then each rand(0, factor * 2^n), at most a minute. The delay is for the many agents that a new
+ * master has all at once; one that was started by itself need not wait. */
 void agent_start_registration(struct agent *a)
 {
     if (a->master == NULL || a->state == AGENT_TERMINATING || a->state == AGENT_RECOVERING)
@@ -108,7 +109,8 @@ void agent_start_registration(struct agent *a)
     if (a->state == AGENT_RUNNING)
         agent_set_state(a, AGENT_DISCONNECTED);
     a->register_backoff_ns = a->config.registration_backoff_ns;
-    a->register_at = mono_add(a->now, agent_random_below(a, a->register_backoff_ns));
+    a->register_at = a->tried_registration ? mono_add(a->now, agent_random_below(a, a->register_backoff_ns)) : a->now;
+    a->tried_registration = true;
     agent_do(a, AGENT_DO_LINK_MASTER)->to = str_of(a->master);
 }
 

@@ -182,6 +182,7 @@ struct agent {
     bool cleanup;
     struct mono recover_by;
     struct mono register_at;
+    bool tried_registration; /* since it was started */
     int64_t register_backoff_ns;
     int64_t ping_timeout_ns;
     struct mono ping_by;

@@ -7,7 +7,7 @@
 #include "common/base/assert.h"
 #include "common/base/hash.h"
 
-enum { RESUBSCRIBE_S = 1, SILENCE_S = 10 };
+enum { RESUBSCRIBE_S = 1, SPREAD_MS = 300, RETRY_MS = 100, SILENCE_S = 10 };
 
 void session_init(struct session *s, const struct session_config *config)
 {
@@ -51,13 +51,21 @@ static void end(struct session *s, struct session_actions *a)
     a->shutdown = true;
 }
 
-/* The agent waits for all its executors before it goes on: where it allows for much, a second is enough for them not to
- * come all at once. */
+/* An agent that is started again waits for all its executors before it registers: where it allows for much, this is enough for
+ * a thousand of them not to come all at once. */
 static int64_t backoff(const struct session *s, struct rng *rng)
 {
-    int64_t max = s->config.backoff_max_ns < RESUBSCRIBE_S * NS_PER_S ? s->config.backoff_max_ns : RESUBSCRIBE_S * NS_PER_S;
+    int64_t max = s->config.backoff_max_ns < SPREAD_MS * NS_PER_MS ? s->config.backoff_max_ns : SPREAD_MS * NS_PER_MS;
 
     return max <= 0 ? 0 : (int64_t)rng_below(rng, (uint64_t)max);
+}
+
+/* An agent that is being started is there within a moment; one that is away for longer is asked once a second. */
+static int64_t again(unsigned refusals)
+{
+    int64_t ns = (int64_t)RETRY_MS * NS_PER_MS << (refusals < 8 ? refusals : 8);
+
+    return ns < RESUBSCRIBE_S * NS_PER_S ? ns : RESUBSCRIBE_S * NS_PER_S;
 }
 
 static void lost(struct session *s, struct mono now, struct rng *rng, struct session_actions *a)
@@ -69,9 +77,11 @@ static void lost(struct session *s, struct mono now, struct rng *rng, struct ses
             return;
         }
         s->give_up_at = mono_add(now, s->config.recovery_timeout_ns);
+        s->refusals = 0;
         wait_for(s, now, backoff(s, rng));
     } else if (s->state == SESSION_CONNECTING) {
-        wait_for(s, now, RESUBSCRIBE_S * NS_PER_S);
+        wait_for(s, now, again(s->refusals));
+        s->refusals++;
     }
 }
 

@@ -52,6 +52,7 @@ struct session {
     enum session_state state;
     struct mono retry_at;   /* of WAITING, or when CONNECTING has waited long enough */
     struct mono give_up_at; /* MONO_NEVER while subscribed */
+    unsigned refusals;      /* of a connection since the agent was lost */
     struct session_item *updates, *tasks;
     size_t update_count, task_count;
 };

@@ -10,8 +10,9 @@
  * --hold: with --stay: after the report everything goes on until standard input ends, so that others can measure what such a
  * cluster costs; --rate=R then launches R tasks a second, which finish, and a second report tells their latency.
  * --share=K: K agents share an address and its connections, as slave(1) to slave(K). --labels=N: labels of a task, ten otherwise.
- * --frameworks=N: as many others, which suppress offers. --latency: one task at a time. --agents=0 --real=CMD: no simulated agents, the tasks run CMD on the real ones that the
- * master has, at most `window` starting at once; when all run, all are killed, and that is timed too.
+ * --executor=CMD: as --real, with an executor of its own for each task; --checkpoint: the framework asks for it.
+ * --updates=N: each task says N times more that it runs, as soon as the time before is acknowledged. --frameworks=N: as many others, which suppress offers. --latency: one task at a time. --agents=0 --real=CMD: no simulated agents, the tasks run CMD on the real ones that the
+ * master has, at most `window` starting at once; when all run, all are killed, and that is timed too (with --hold they stay).
  * --turnaround: like --latency with tasks that take a whole agent; also tells how long after its end the agent is offered again.
  * --join=N: N agents more, one after the other, and how long until each is offered. --reconcile: with --stay: how long it takes to be
  * told about all tasks, asked for by name and without. The figure counts from the first ACCEPT to the last acknowledged TASK_RUNNING. */
@@ -52,6 +53,7 @@ struct task {
     char id[40];
     enum task_phase phase;
     int64_t sent_ns;
+    unsigned updates; /* that it still sends */
     UT_hash_handle hh;
 };
 
@@ -59,8 +61,9 @@ static struct {
     const char *master_text;
     unsigned agents, tasks, per_accept, window;
     bool stay, latency, hold, turnaround, reconcile;
-    const char *real;
-    unsigned rate, share, labels, frameworks, join;
+    const char *real, *executor;
+    unsigned rate, share, labels, frameworks, join, updates;
+    bool checkpoint;
 } opt = { .master_text = "127.0.0.1:5050", .agents = 1, .tasks = 1000, .per_accept = 1, .window = 100, .share = 1, .labels = 10 };
 static bool holding;
 
@@ -228,7 +231,12 @@ static void on_acknowledged(struct agent *a, struct str body)
     struct task *t = task_find(wire_path(body, 3, 1, 0));
 
     last_progress_ns = net_now_ns();
-    if (t->phase == TASK_RUNNING_SEEN) {
+    if (t->phase == TASK_RUNNING_SEEN && t->updates != 0) {
+        t->updates--;
+        t->phase = TASK_RUN_SEEN;
+        t->sent_ns = last_progress_ns;
+        send_status(a, str_of(t->id), 1 /* TASK_RUNNING */);
+    } else if (t->phase == TASK_RUNNING_SEEN) {
         running_acked++;
         last_ns = last_progress_ns;
         t->phase = TASK_DONE;
@@ -360,12 +368,35 @@ static void subscribe(struct conn *on)
     wire_put_bytes(&scratch, 1, STR("root"));
     wire_put_bytes(&scratch, 2, STR("bench"));
     wire_put_double(&scratch, 4, 60);
+    if (opt.checkpoint)
+        wire_put_u64(&scratch, 5, 1);
     cap = wire_open(&scratch, 10);
     wire_put_u64(&scratch, 1, 5); /* PARTITION_AWARE */
     wire_close(&scratch, cap);
     wire_close(&scratch, f);
     wire_close(&scratch, s);
     post_as(on, "", sbuf_view(&scratch));
+}
+
+static void put_command(struct sbuf *b, const char *line)
+{
+    size_t m = wire_open(b, 7);
+
+    wire_put_bytes(b, 3, str_of(line));
+    wire_close(b, m);
+}
+
+/* An executor of its own for each task. */
+static void put_executor(struct sbuf *b, const struct task *t)
+{
+    size_t m = wire_open(b, 5);
+
+    wire_put_id(b, 1, str_of(t->id));
+    wire_put_u64(b, 15, 2); /* CUSTOM */
+    scalar(b, 5, "cpus", 0.01);
+    scalar(b, 5, "mem", 32);
+    put_command(b, opt.executor);
+    wire_close(b, m);
 }
 
 static void put_task(struct sbuf *b, uint32_t number, const struct task *t, const char *agent_id)
@@ -377,9 +408,10 @@ static void put_task(struct sbuf *b, uint32_t number, const struct task *t, cons
     wire_put_id(b, 3, str_of(agent_id));
     scalar(b, 4, "cpus", opt.turnaround ? AGENT_CPUS : CPUS_MILLI_PER_TASK / 1000.0);
     scalar(b, 4, "mem", opt.turnaround ? AGENT_MEM : opt.real != NULL ? 32 : MEM_PER_TASK);
-    l = wire_open(b, 7);
-    wire_put_bytes(b, 3, str_of(opt.real != NULL ? opt.real : "sleep 1000"));
-    wire_close(b, l);
+    if (opt.executor != NULL)
+        put_executor(b, t);
+    else
+        put_command(b, opt.real != NULL ? opt.real : "sleep 1000");
     l = wire_open(b, 10);
     for (unsigned i = 0; i < opt.labels; i++) {
         char key[8] = { 'k', 'e', 'y', (char)('0' + i % 10) }, value[8] = { 'v', 'a', 'l', 'u', 'e', (char)('0' + i % 10) };
@@ -401,6 +433,7 @@ static struct task *task_new(void)
     uuid_text(&u, t->id);
     /* With a rate latency counts from when it was to be sent. */
     t->sent_ns = holding && opt.rate != 0 ? hold_ns + (int64_t)(launched - hold_base) * 1000000000 / opt.rate : net_now_ns();
+    t->updates = holding ? 0 : opt.updates;
     HASH_ADD_KEYPTR(hh, tasks, t->id, (unsigned)strlen(t->id), t);
     return t;
 }
@@ -506,7 +539,9 @@ static void on_real_update(struct str status, struct task *t, uint64_t state)
 {
     acknowledge(status);
     last_progress_ns = net_now_ns();
-    if (state == 1 && t->phase == TASK_LAUNCHED) {
+    if (state == 1 && t->phase == TASK_LAUNCHED && t->updates != 0) {
+        t->updates--;
+    } else if (state == 1 && t->phase == TASK_LAUNCHED) {
         sample(&latencies, last_progress_ns - t->sent_ns);
         t->phase = TASK_DONE;
         running_acked++;
@@ -572,8 +607,10 @@ static void on_event(struct str event)
     case 2:
         on_offers(wire_field_bytes(event, 3));
         break;
-    case 3: /* RESCIND */
-        bench_die("an offer was rescinded");
+    case 3: /* RESCIND: only of real agents, which are killed */
+        if (opt.real == NULL)
+            bench_die("an offer was rescinded");
+        break;
     case 4:
         on_update(wire_path(event, 5, 1, 0));
         break;
@@ -716,6 +753,8 @@ static void report(const struct timings *t)
            us(&latencies, 990), us(&latencies, 999), us(&latencies, 1000), (double)t->register_ns / 1e6, (double)t->offer_ns / 1e6,
            (double)t->all_offers_ns / 1e6, kill_end_ns != 0 ? killed / ((double)(kill_end_ns - kill_start_ns) / 1e9) : 0, cpu,
            (cpu - t->cpu_s) / seconds);
+    if (opt.updates != 0)
+        printf(",\"updates_per_s\":%.0f", (double)opt.tasks * (opt.updates + 1) / seconds);
     if (offer_delays.n != 0)
         printf(",\"offers\":%zu,\"offer_p50_us\":%.1f,\"offer_p99_us\":%.1f,\"offer_max_us\":%.1f", offer_delays.n, us(&offer_delays, 500),
                us(&offer_delays, 990), us(&offer_delays, 1000));
@@ -770,6 +809,12 @@ static void parse(int argc, char **argv)
             opt.share = number(v + 1);
         else if (strncmp(argv[i], "--labels=", 9) == 0)
             opt.labels = number(v + 1);
+        else if (strcmp(argv[i], "--checkpoint") == 0)
+            opt.checkpoint = true;
+        else if (strncmp(argv[i], "--executor=", 11) == 0)
+            opt.real = opt.executor = v + 1;
+        else if (strncmp(argv[i], "--updates=", 10) == 0)
+            opt.updates = number(v + 1);
         else if (strncmp(argv[i], "--frameworks=", 13) == 0)
             opt.frameworks = number(v + 1);
         else if (strncmp(argv[i], "--join=", 7) == 0)
@@ -882,7 +927,7 @@ static void run_tasks(void)
             bench_die("no progress for %d s: %u launched, %u running, %u finished of %u", STALL_S, launched, running_acked,
                       finished, opt.tasks);
     }
-    if (opt.real == NULL)
+    if (opt.real == NULL || opt.hold)
         return;
     kill_all();
     while (killed < opt.tasks) {

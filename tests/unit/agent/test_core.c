@@ -5,7 +5,7 @@
 
 /* --- registration --- */
 
-TEST("a new agent registers after a random delay and repeats with growing intervals")
+TEST("an agent that was started registers at once and repeats with growing intervals; with a new master, after a random delay")
 {
     struct agent_config config = scene_config();
     struct scene *s = scene_new(&config);
@@ -16,6 +16,7 @@ TEST("a new agent registers after a random delay and repeats with growing interv
     CHECK_INT(s->agent->state, AGENT_DISCONNECTED);
     ev = (struct agent_event){ .type = AGENT_EV_MASTER };
     ev.u.master.pid = STR(MASTER_PID);
+    CHECK_TRACE(scene_step(s, &ev), "link_master\nregister\n");
     CHECK_TRACE(scene_step(s, &ev), "link_master\n");
     CHECK(mono_diff(s->wake_at, s->now) <= NS_PER_S);
     CHECK_TRACE(scene_after(s, 1000), "register\n");

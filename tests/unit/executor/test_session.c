@@ -22,15 +22,22 @@ static struct session_actions at(int64_t t, enum session_event e)
     return session_step(&s, e, (struct mono){ t }, &rng);
 }
 
-TEST("a refused SUBSCRIBE is sent again after a second")
+TEST("a refused SUBSCRIBE is sent again soon, and then ever more seldom, up to once a second")
 {
+    static const int64_t waits_ms[] = { 100, 200, 400, 800, 1000, 1000 };
+    int64_t now = S;
+    struct session_actions a;
+
     begin(true);
-    struct session_actions a = at(S, SESSION_GOT_REFUSED);
-    CHECK(!a.subscribe && !a.disconnected);
-    CHECK_INT(a.wake_at.ns, 2 * S);
-    CHECK(!at(2 * S - 1, SESSION_TICK).subscribe);
-    CHECK(at(2 * S, SESSION_TICK).subscribe);
-    a = at(2 * S, SESSION_GOT_SUBSCRIBED);
+    for (size_t i = 0; i < sizeof waits_ms / sizeof waits_ms[0]; i++) {
+        a = at(now, SESSION_GOT_REFUSED);
+        CHECK(!a.subscribe && !a.disconnected);
+        CHECK_INT(a.wake_at.ns, now + waits_ms[i] * (S / 1000));
+        now = a.wake_at.ns;
+        CHECK(!at(now - 1, SESSION_TICK).subscribe);
+        CHECK(at(now, SESSION_TICK).subscribe);
+    }
+    a = at(now, SESSION_GOT_SUBSCRIBED);
     CHECK(a.wake_at.ns == MONO_NEVER.ns);
     session_done(&s);
 }
