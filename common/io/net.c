@@ -194,6 +194,8 @@ int net_discover_ip(const char *ip, const char *command, char ret[NET_HOST_SIZE]
     if (f == NULL)
         return error_set_errno(err, errno, "--ip_discovery_command=%.100s", command);
     (void)fgets(line, sizeof line, f); /* nothing: no address */
+    for (char rest[256]; fgets(rest, sizeof rest, f) != NULL;)
+        ; /* to its end, or its writing fails */
     int status = pclose(f);
     struct str said = str_trim(str_of(line));
     if (status != 0)

@@ -125,6 +125,8 @@ def _():
             "MESOS_EXECUTOR_ID": "env", "MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD": "4secs", "MESOS_FRAMEWORK_ID": f.id, "MESOS_HTTP_COMMAND_EXECUTOR": "0", "MESOS_RECOVERY_TIMEOUT": "15mins",
             "MESOS_SANDBOX": d, "MESOS_SLAVE_ID": agent, "MESOS_SLAVE_PID": f"slave(1)@127.0.0.1:{c.agent_port}", "MESOS_SUBSCRIPTION_BACKOFF_MAX": "2secs",
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "PLAIN": "v", "EMPTY": "", "VALUE": "w"}
+    if os.path.exists(BUILD + "/libmesos.so"):
+        want |= {"MESOS_NATIVE_JAVA_LIBRARY": BUILD + "/libmesos.so", "MESOS_NATIVE_LIBRARY": BUILD + "/libmesos.so"}
     equal({k: v for k, v in env.items() if k not in ("PWD", "OLDPWD", "SHLVL", "_")}, want, "environment")
     equal(open(d + "/pwd.txt").read().strip(), d, "working directory")
 
