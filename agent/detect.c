@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What this machine has: for every resource that --resources does not name. Source: reference, §25. */
+/* What this machine has: for every resource that --resources does not name; and what this agent says it can (--agent_features). Source: reference, §15
+ * and §25. */
 #include "agent/shell.h"
 
+#include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/statvfs.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "common/base/cleanup.h"
+#include "common/wire/json.h"
 
 #define MB INT64_C(1048576)
 
@@ -74,5 +78,41 @@ int detect_resources(struct shell *s, struct error *err)
     }
     if (s->flags.attributes != NULL && attributes_parse(str_of(s->flags.attributes), &s->env.attributes, err) != 0)
         return error_wrap(err, "--attributes");
+    return 0;
+}
+
+/* --- capabilities --- */
+
+static uint32_t capability_of(const char *name)
+{
+    for (uint32_t bit = 1; bit != 0 && name != NULL; bit <<= 1)
+        if (agent_capability_name(bit) != NULL && strcmp(agent_capability_name(bit), name) == 0)
+            return bit;
+    return 0;
+}
+
+int detect_capabilities(const char *flag, uint32_t *ret, struct error *err)
+{
+    CLEANUP(json_free_p) cJSON *tree = NULL;
+    const cJSON *entry;
+    uint32_t given = 0;
+
+    *ret = AGENT_CAPS_ALL;
+    if (flag == NULL)
+        return 0;
+    if (flag_json("agent_features", flag, &tree, err) != 0)
+        return -(int)err->code;
+    cJSON_ArrayForEach(entry, cJSON_GetObjectItemCaseSensitive(tree, "capabilities")) {
+        const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(entry, "type"));
+        uint32_t bit = capability_of(name);
+        if ((bit & AGENT_CAPS_ALL) == 0)
+            return error_set(err, ERR_INVALID, "--agent_features: '%.60s' is no capability of this agent", name != NULL ? name : "");
+        given |= bit;
+    }
+    for (uint32_t bit = 1; bit != 0; bit <<= 1)
+        if ((bit & AGENT_CAPS_ALL & ~given & ~(uint32_t)AGENT_CAP_RESIZE_VOLUME) != 0)
+            return error_set(err, ERR_INVALID, "--agent_features leaves out %s, which this agent needs; RESIZE_VOLUME alone may be left out",
+                             agent_capability_name(bit));
+    *ret = given;
     return 0;
 }

@@ -145,7 +145,8 @@ static const struct flag flags[] = {
       .help = "Capabilities of containers that say nothing else, as JSON: {\"capabilities\":[\"CHOWN\",..]} (isolator linux/capabilities)." },
     FLAG_PATH(T, bounding_capabilities, "bounding_capabilities", NULL, "The most that a container may have (isolator linux/capabilities)."),
     /* not built yet */
-    UNUSED(1, "agent_features", NULL),
+    FLAG_PATH(T, agent_features, "agent_features", NULL, "Capabilities to announce, as JSON: {\"capabilities\":[{\"type\":\"MULTI_ROLE\"},..]}. "
+              "All but RESIZE_VOLUME are needed."),
     { .name = "agent_subsystems", .type = FLAG_TYPE_STRING, .offset = offsetof(T, unused_text[2]),
       .aliases = "slave_subsystems", .help = "Accepted; has no effect in this version." },
     UNUSED(3, "allowed_devices", NULL),
@@ -243,7 +244,7 @@ static const char *const refused[] = {
     "cgroups_net_cls_secondary_handles", "volume_gid_range", "ip6", "ip6_discovery_command",
     "perf_events", "xfs_kill_containers",
     "egress_rate_limit_per_container", "egress_rate_per_cpu", "ingress_rate_limit_per_container",
-    "ingress_rate_per_cpu", "agent_features",
+    "ingress_rate_per_cpu",
 };
 
 static bool is_refused(const char *name)

@@ -20,7 +20,7 @@ struct agent_flags {
     char *isolation, *launcher, *cgroups_hierarchy, *cgroups_root, *frameworks_home, *sandbox_directory;
     char *fetcher_cache_dir, *executor_environment_variables;
     char *containerizers, *default_container_info, *container_logger, *modules;
-    char *host_path_volume_force_creation, *domain_socket_location, *ip_discovery_command;
+    char *agent_features, *host_path_volume_force_creation, *domain_socket_location, *ip_discovery_command;
     bool http_executor_domain_sockets;
     char *network_cni_config_dir, *network_cni_plugins_dir, *default_container_dns;
     bool enforce_container_ports, check_agent_port_range_only;

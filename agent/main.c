@@ -682,7 +682,6 @@ static void fill_env(struct shell *s)
     s->env.pid = s->pid_text;
     s->env.ip = s->ip_text;
     s->env.launcher_dir = s->launcher_dir;
-    s->env.capabilities = AGENT_CAPS_ALL;
 }
 
 static void new_gc(struct shell *s)
@@ -713,6 +712,8 @@ static int start(struct shell *s, struct error *err)
         rc = read_executor_env(s, err);
     if (rc == 0)
         rc = detect_resources(s, err);
+    if (rc == 0)
+        rc = detect_capabilities(s->flags.agent_features, &s->env.capabilities, err);
     if (rc != 0)
         return rc;
     fill_env(s);

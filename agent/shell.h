@@ -163,6 +163,7 @@ int gauges_init(struct shell *s, struct error *err);
 /* --- detect.c --- */
 /* Fills env.resources and env.attributes from flags and machine. */
 int detect_resources(struct shell *s, struct error *err);
+int detect_capabilities(const char *flag, uint32_t *ret, struct error *err);
 
 /* --- follow.c --- */
 /* Finds the master, and tells the core of it and of every change. */

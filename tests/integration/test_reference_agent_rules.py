@@ -30,6 +30,8 @@ FLAGS = [  # the flags besides the needed ones; what is said
      " its path has 109 bytes, and may have 107; give a shorter --domain_socket_location or --runtime_dir"),
     (["--ip_discovery_command=echo 127.0.0.1"], "--ip and --ip_discovery_command: give one of them"),
     (["--ip=x"], "--ip=x is no address"),
+    (['--agent_features={{"capabilities":[{{"type":"FLY"}}]}}'], "--agent_features: 'FLY' is no capability of this agent"),
+    (['--agent_features={{"capabilities":[{{"type":"MULTI_ROLE"}}]}}'], "--agent_features leaves out HIERARCHICAL_ROLE, which this agent needs; RESIZE_VOLUME alone may be left out"),
     (["--authorizer=x"], "--authorizer=x: only local is built"),
     (["--http_authenticators=x"], "--http_authenticators=x: only basic is built"),
     (["--hooks=x"], "--hooks is not built in this version; leave it out"),
@@ -92,6 +94,16 @@ def _():
     for config, text in IMAGE_GC:
         refused_at_start(["--launcher=linux", "--isolation=filesystem/linux,docker/runtime", "--image_providers=docker", "--image_gc_config=" + json.dumps(config)],
                          "--image_gc_config: " + text)
+
+
+@case("--agent_features without RESIZE_VOLUME: the agent does not say that it can")
+def _():
+    caps = ["MULTI_ROLE", "HIERARCHICAL_ROLE", "RESERVATION_REFINEMENT", "RESOURCE_PROVIDER", "AGENT_OPERATION_FEEDBACK", "AGENT_DRAINING", "TASK_RESOURCE_LIMITS"]
+    port = free_ports()[0]
+    p = Process("features", [STOA, "agent", "--ip=127.0.0.1", f"--port={port}", f"--work_dir={scratch()}/features", "--master=127.0.0.1:1", "--launcher=posix", "--isolation=posix/cpu,posix/mem",
+                             "--agent_features=" + json.dumps({"capabilities": [{"type": x} for x in caps]})])
+    equal(wait_for("the agent", lambda: get(port, "/state").json)["capabilities"], caps)
+    p.stop()
 
 
 @case("--ip_discovery_command: the address that it prints, of master and agent; what is none is refused")
