@@ -24,7 +24,7 @@ static void refused(struct scheduler *s, struct str call, const struct stoa_erro
 {
     struct timespec now;
 
-    runner_log(1, "%s", err->msg);
+    runner_log(err->code == STOA_UNAVAILABLE ? 2 : 1, "%s", err->msg);
     if (lm_call_type(call) != LM_ACCEPT)
         return;
     (void)clock_gettime(CLOCK_REALTIME, &now);
