@@ -638,9 +638,9 @@ static void agent_new(struct sim *s, unsigned i)
     n->sim = s;
     n->index = i;
     (void)snprintf(name, sizeof name, "a%u", i + 1);
-    (void)snprintf(addr, sizeof addr, "10.0.1.%u:5051", i + 1);
     (void)snprintf(n->hostname, sizeof n->hostname, "host%u", i + 1);
-    (void)snprintf(n->ip, sizeof n->ip, "10.0.1.%u", i + 1);
+    (void)snprintf(n->ip, sizeof n->ip, "10.%u.1.%u", i / 250, i % 250 + 1);
+    (void)snprintf(addr, sizeof addr, "%s:5051", n->ip);
     (void)snprintf(n->pid, sizeof n->pid, "slave(1)@%s", addr);
     n->env = (struct agent_env){ .hostname = n->hostname,
                                  .port = 5051,
@@ -651,7 +651,7 @@ static void agent_new(struct sim *s, unsigned i)
     const char *text = sizes[rng_below(&s->rng_boot, 3)];
     if (convert_resources_flag(str_of(text), STR("*"), &n->env.resources, &err) != 0)
         sim_fail(s, "resources of %s: %s", name, err.msg);
-    s->agent[i] = n->p = proc_new(s, &agent_ops, n, name, 1 + (int)i, addr);
+    s->agent[i] = n->p = proc_new(s, &agent_ops, n, name, HOST_AGENT + (int)i, addr);
     proc_start(n->p);
 }
 

@@ -486,7 +486,7 @@ void ensemble_close(struct ensemble *e, int64_t session)
 
 bool ensemble_reachable(const struct ensemble *e, const struct proc *p)
 {
-    return !e->stopped && !e->s->cut[p->host][HOST_ZK];
+    return !e->stopped && !net_is_cut(e->s, p->host, HOST_ZK);
 }
 
 /* --- the world ---------------------------------------------------------------------------------------- */

@@ -81,7 +81,7 @@ static void heal(struct sim *s, struct proc *none, void *arg, uint64_t n)
 
     (void)none;
     (void)arg;
-    if (s->cut[a][b])
+    if (net_is_cut(s, a, b))
         sim_trace(s, "network", "%s and %s can talk again", machine_name(s, a), machine_name(s, b));
     net_cut(s, a, b, false);
 }
@@ -283,9 +283,9 @@ void faults_heal(struct sim *s)
 {
     s->calm = true;
     sim_trace(s, "world", "all is well from here on");
-    for (int a = 0; a < HOSTS_MAX; a++)
+    for (int a = 0; a < s->host_count; a++)
         for (int b = 0; b < a; b++)
-            if (s->cut[a][b])
+            if (net_is_cut(s, a, b))
                 net_cut(s, a, b, false);
     if (s->zk != NULL && ensemble_is_stopped(s->zk))
         ensemble_stop(s->zk, false);

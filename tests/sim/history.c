@@ -40,6 +40,8 @@ static void boot(struct sim *s)
     s->master_count = s->o.masters != 0 ? s->o.masters : chance(&s->rng_zk, 50) ? 1 : (unsigned)between(&s->rng_zk, 2, MASTERS_MAX);
     if (s->master_count > 1)
         s->zk = ensemble_new(s);
+    s->host_count = HOST_AGENT + (int)s->agent_count;
+    s->cut = xcalloc((size_t)s->host_count * (size_t)s->host_count, sizeof *s->cut);
     s->ledger = ledger_new();
     masters_boot(s);
     agents_boot(s);

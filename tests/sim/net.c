@@ -84,9 +84,14 @@ static bool side_lives(const struct link *l, int side)
            l->end[side].incarnation == l->end[side].p->incarnation;
 }
 
+bool net_is_cut(const struct sim *s, int a, int b)
+{
+    return s->cut[a * s->host_count + b];
+}
+
 static bool is_cut(const struct sim *s, const struct link *l)
 {
-    return s->cut[l->end[0].p->host][l->end[1].p->host];
+    return net_is_cut(s, l->end[0].p->host, l->end[1].p->host);
 }
 
 /* --- on the way --- */
@@ -375,7 +380,7 @@ void net_cut(struct sim *s, int a, int b, bool cut)
 {
     struct link *l, *next;
 
-    s->cut[a][b] = s->cut[b][a] = cut;
+    s->cut[a * s->host_count + b] = s->cut[b * s->host_count + a] = cut;
     sim_trouble(s, a);
     sim_trouble(s, b);
     if (cut)
@@ -407,4 +412,5 @@ void net_done(struct sim *s)
 
     HASH_ITER(hh, s->links, l, next)
     link_free(s, l);
+    free(s->cut);
 }

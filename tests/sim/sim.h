@@ -37,16 +37,16 @@ struct packet;
 struct vkv;
 
 enum {
-    AGENTS_MAX = 64,
+    AGENTS_MAX = 5000,
     FRAMEWORKS_MAX = 16,
     MASTERS_MAX = 3,
     MARATHONS_MAX = 2,
-    HOST_AGENT = 1, /* machines: a master, agents, frameworks, marathon; then what there is with ZooKeeper */
-    HOST_FRAMEWORK = HOST_AGENT + AGENTS_MAX,
+    HOST_FRAMEWORK = 1, /* machines: a master, frameworks, marathon; what there is with ZooKeeper; agents, so many as there are */
     HOST_MARATHON = HOST_FRAMEWORK + FRAMEWORKS_MAX,
     HOST_MASTER = HOST_MARATHON + MARATHONS_MAX, /* of the second master on */
     HOST_ZK = HOST_MASTER + MASTERS_MAX - 1,
-    HOSTS_MAX = HOST_ZK + 1,
+    HOST_AGENT = HOST_ZK + 1,
+    HOSTS_MAX = HOST_AGENT + AGENTS_MAX,
     SIM_BYTES_MAX = 64 << 20,
 };
 
@@ -204,6 +204,7 @@ void message_send(struct proc *p, struct str from, struct str to, const char *na
 struct link *message_link(struct proc *p, struct str pid);
 
 void net_cut(struct sim *s, int a, int b, bool cut);
+bool net_is_cut(const struct sim *s, int a, int b);
 void net_break_some(struct sim *s, struct rng *r); /* one connection, by chance */
 void net_proc_died(struct proc *p);
 void net_done(struct sim *s);
@@ -294,7 +295,8 @@ struct sim {
 
     struct link *links;
     uint64_t next_link;
-    bool cut[HOSTS_MAX][HOSTS_MAX];
+    bool *cut; /* of host_count * host_count; see net_is_cut */
+    int host_count;
     struct ledger *ledger;
 
     char **ring; /* trace lines */

@@ -48,7 +48,7 @@ struct http_client {
     struct http_client *next;
 };
 
-enum { LOOPS_MAX = HOSTS_MAX };
+enum { LOOPS_MAX = HOSTS_MAX, STORES_MAX = 64 };
 
 static struct proc *current;
 static int64_t passed_ns; /* since the handler began, while it waits */
@@ -56,6 +56,7 @@ static struct {
     struct proc *p;
     struct loop *loop;
 } loops[LOOPS_MAX];
+static size_t loop_top; /* all that were ever used are below */
 
 void fake_process(struct proc *p)
 {
@@ -70,7 +71,7 @@ void fake_time_passes(int64_t ns)
 
 static struct loop *loop_of(const struct proc *p)
 {
-    for (size_t i = 0; i < LOOPS_MAX; i++)
+    for (size_t i = 0; i < loop_top; i++)
         if (loops[i].p == p)
             return loops[i].loop;
     return NULL;
@@ -105,6 +106,7 @@ int loop_new(struct loop **ret_loop, struct event_base *base, struct error *err)
     l->refs = 1;
     while (loops[i].p != NULL)
         ASSERT(++i < LOOPS_MAX);
+    loop_top = i + 1 > loop_top ? i + 1 : loop_top;
     loops[i].p = current;
     loops[i].loop = l;
     *ret_loop = l;
@@ -128,7 +130,7 @@ void loop_free(struct loop *l)
     run_deferred(l);
     if (--l->refs != 0)
         return;
-    for (size_t i = 0; i < LOOPS_MAX; i++)
+    for (size_t i = 0; i < loop_top; i++)
         if (loops[i].loop == l) {
             loops[i].loop = NULL;
             loops[i].p = NULL;
@@ -673,13 +675,13 @@ struct local {
     uint64_t n; /* of the step under way */
 };
 
-static struct local *locals[LOOPS_MAX]; /* of living processes, so that late answers find nobody */
+static struct local *locals[STORES_MAX]; /* of living processes, so that late answers find nobody */
 
 static void local_advance(struct local *l);
 
 static struct local *local_of(const struct proc *p)
 {
-    for (size_t i = 0; i < LOOPS_MAX; i++)
+    for (size_t i = 0; i < STORES_MAX; i++)
         if (locals[i] != NULL && locals[i]->p == p)
             return locals[i];
     return NULL;
@@ -800,7 +802,7 @@ static void local_wait(void *backend)
 
 static void local_close(void *backend)
 {
-    for (size_t i = 0; i < LOOPS_MAX; i++)
+    for (size_t i = 0; i < STORES_MAX; i++)
         if (locals[i] == backend)
             locals[i] = NULL;
     free(backend);
@@ -820,7 +822,7 @@ static int store_open(struct store **ret, struct loop *loop)
     l->p = current;
     l->st = opening;
     while (locals[i] != NULL)
-        ASSERT(++i < LOOPS_MAX);
+        ASSERT(++i < STORES_MAX);
     locals[i] = l;
     *ret = l->store = store_new(loop, &backend, l);
     return 0;

@@ -20,7 +20,7 @@
 #include "tests/sim/ledger.h"
 #include "tests/sim/operator.h"
 
-enum { TASKS_AT_ONCE = 8, TASKS_MAX = 4000 };
+enum { TASKS_AT_ONCE = 8, TASKS_MAX = 4000, REFUSALS_MAX = 64 };
 
 struct fw_task {
     char id[32], agent_id[64];
@@ -63,7 +63,7 @@ struct fw_node {
         int64_t cpus, mem, disk, from, until;
         struct stoa_range ports[16];
         size_t port_count;
-    } refusals[AGENTS_MAX]; /* the latest long one per agent */
+    } refusals[REFUSALS_MAX]; /* the latest long one per agent */
     size_t refusal_count;
     bool suppressed;
     bool leaving; /* torn down; the program ends when that is said */
@@ -185,7 +185,7 @@ static void refuse(struct fw_node *n, const struct stoa_offer *o, int64_t second
     (void)stoa_decline(n->s, &o->id, 1, (double)seconds, NULL);
     while (r < n->refusals + n->refusal_count && strcmp(r->agent_id, o->agent_id) != 0)
         r++;
-    if (r == n->refusals + AGENTS_MAX)
+    if (r == n->refusals + REFUSALS_MAX)
         return;
     if (r == n->refusals + n->refusal_count)
         n->refusal_count++;
@@ -469,8 +469,10 @@ static void do_something(struct stoa_scheduler *s, struct fw_node *n)
         if (calm) {
             fw_reconcile_operations(&n->reserver, s);
             (void)stoa_reconcile(s, NULL, 0, NULL); /* what was given up too early shows here */
-            if (n->suppressed) /* what it has reserved it can only give back when it is offered */
+            if (n->suppressed) { /* what it has reserved it can only give back when it is offered */
                 (void)stoa_revive(s, NULL, 0, NULL);
+                n->refusal_count = 0;
+            }
             n->suppressed = false;
             kill_most(n);
             for (; n->held_count > 0; n->held_count--) {
