@@ -9,6 +9,8 @@
 #define T struct marathon_flags
 #define MS(member, name, dflt, help) FLAG_INT(T, member, name, dflt, 0, INT64_C(31536000000), help)
 
+#define NO_EFFECT "Accepted, without effect."
+
 static const struct flag table[] = {
     FLAG_STRING(T, master, "master", NULL,
                 "Masters as host:port[,host:port], or zk://... or file://. Without one the API works and "
@@ -90,11 +92,11 @@ static const struct flag table[] = {
     FLAG_STRING(T, default_network_name, "default_network_name", NULL,
                 "Name of container networks that have none."),
     FLAG_STRING(T, mesos_bridge_name, "mesos_bridge_name", "mesos-bridge", "Name of the bridge network."),
-    FLAG_INT(T, max_apps, "max_apps", "0", 0, INT32_MAX, "Accepted, without effect."),
+    FLAG_INT(T, max_apps, "max_apps", "0", 0, INT32_MAX, NO_EFFECT),
     FLAG_INT(T, max_running_deployments, "max_running_deployments", "100", 1, 1000000,
              "Further changes are refused with 403."),
     FLAG_INT(T, group_versions_cache_size, "group_versions_cache_size", "1000", 0, INT32_MAX,
-             "Accepted, without effect."),
+             NO_EFFECT),
     MS(task_launch_timeout, "task_launch_timeout", "300000",
        "ms in TASK_STAGING or TASK_STARTING before a task is killed."),
     MS(task_launch_confirm_timeout, "task_launch_confirm_timeout", "300000",
@@ -170,6 +172,27 @@ static const struct flag table[] = {
     FLAG_BOOL(T, disable_metrics_prometheus, "disable_metrics_prometheus", "false", "The opposite."),
     FLAG_INT(T, kill_chunk_size, "kill_chunk_size", "100", 1, 100000, "Kills in flight."),
     MS(kill_retry_timeout, "kill_retry_timeout", "30000", "ms after which a kill is repeated."),
+    FLAG_STRING(T, logstash, "logstash", NULL, "Not supported: the log goes to standard error."),
+    FLAG_STRING(T, sentry, "sentry", NULL, "Not supported: the log goes to standard error."),
+    FLAG_STRING(T, unused_text[0], "sentry_tags", NULL, NO_EFFECT),
+    FLAG_BOOL(T, metrics_statsd, "metrics_statsd", "false", "Not supported: collectors read /metrics/prometheus or /metrics."),
+    FLAG_BOOL(T, unused_bool[0], "disable_metrics_statsd", "false", NO_EFFECT),
+    FLAG_STRING(T, unused_text[1], "metrics_statsd_host", NULL, NO_EFFECT),
+    FLAG_INT(T, unused_int[0], "metrics_statsd_port", NULL, 0, 65535, NO_EFFECT),
+    MS(unused_int[1], "metrics_statsd_transmission_interval_ms", "10000", NO_EFFECT),
+    FLAG_BOOL(T, metrics_datadog, "metrics_datadog", "false", "Not supported: collectors read /metrics/prometheus or /metrics."),
+    FLAG_BOOL(T, unused_bool[1], "disable_metrics_datadog", "false", NO_EFFECT),
+    FLAG_STRING(T, unused_text[2], "metrics_datadog_protocol", "udp", NO_EFFECT),
+    FLAG_STRING(T, unused_text[3], "metrics_datadog_host", NULL, NO_EFFECT),
+    FLAG_INT(T, unused_int[2], "metrics_datadog_port", NULL, 0, 65535, NO_EFFECT),
+    FLAG_STRING(T, unused_text[4], "metrics_datadog_api_key", NULL, NO_EFFECT),
+    MS(unused_int[3], "metrics_datadog_transmission_interval_ms", "10000", NO_EFFECT),
+    FLAG_INT(T, unused_int[4], "metrics_histogram_reservoir_significant_digits", "3", 0, 5, NO_EFFECT),
+    FLAG_BOOL(T, unused_bool[2], "mesos_offer_constraints", "false", NO_EFFECT),
+    FLAG_BOOL(T, unused_bool[3], "disable_mesos_offer_constraints", "false", NO_EFFECT),
+    MS(unused_int[5], "min_mesos_offer_constraints_update_interval", "1000", NO_EFFECT),
+    FLAG_INT(T, unused_int[6], "leader_proxy_max_open_connections", "64", 0, 1000000, NO_EFFECT),
+    FLAG_BOOL(T, unused_bool[4], "leader_proxy_ssl_ignore_hostname", "false", NO_EFFECT),
 };
 
 static const struct flags_spec spec = {
@@ -192,6 +215,13 @@ bool flag_list_has(const char *list, const char *name)
             return true;
     }
     return false;
+}
+
+void marathon_flags_ignored(const struct flags *f, struct sbuf *names)
+{
+    for (size_t i = 0; i < spec.count; i++)
+        if (strcmp(table[i].help, NO_EFFECT) == 0 && flags_is_set(f, table[i].name))
+            sbuf_fmt(names, "%s--%s", names->n == 0 ? "" : " ", table[i].name);
 }
 
 static int check_features(const char *list, struct error *err)
@@ -227,6 +257,10 @@ static int check(const struct marathon_flags *f, struct error *err)
         { f->plugin_dir != NULL || f->plugin_conf != NULL, "plugin_dir", "leave it out" },
         { f->default_accepted_resource_roles != NULL, "default_accepted_resource_roles",
           "use --accepted_resource_roles_default_behavior" },
+        { f->logstash != NULL, "logstash", "pass standard error on" },
+        { f->sentry != NULL, "sentry", "pass standard error on" },
+        { f->metrics_statsd, "metrics_statsd", "let a collector read /metrics/prometheus or /metrics" },
+        { f->metrics_datadog, "metrics_datadog", "let a collector read /metrics/prometheus or /metrics" },
     };
 
     for (size_t i = 0; i < sizeof unbuilt / sizeof unbuilt[0]; i++)

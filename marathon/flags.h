@@ -43,12 +43,20 @@ struct marathon_flags {
     bool disable_http, disable_ha, disable_checkpoint, disable_suppress_offers, disable_maintenance_mode;
     bool disable_http_compression, disable_metrics_prometheus, mesos_authentication, disable_zk_compression;
     bool disable_store_cache;
+    /* known so that unit files work: a value is refused, or has no effect, which is said at the start */
+    char *unused_text[8];
+    bool unused_bool[8];
+    int64_t unused_int[8];
+    bool metrics_statsd, metrics_datadog;
+    char *logstash, *sentry;
 };
 
 /* Parses; on --help prints the text to standard output and sets *ret_help. The strings of config point into
  * flags. */
 int marathon_flags_parse(struct flags *f, struct marathon_flags *ret, int argc, char *const argv[],
                          char *const envp[], bool *ret_help, struct error *err);
+/* Appends the names of the flags that were given and have no effect. */
+void marathon_flags_ignored(const struct flags *f, struct sbuf *names);
 int marathon_flags_config(const struct marathon_flags *f, struct marathon_config *c, struct error *err);
 bool flag_list_has(const char *list, const char *name); /* comma list */
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/base/alloc.h"
+#include "common/base/cleanup.h"
 #include "common/base/log.h"
 #include "common/io/fs.h"
 #include "common/io/random.h"
@@ -264,6 +265,15 @@ static void close_all(struct shell *sh)
     loop_free(sh->loop);
 }
 
+static void say_ignored(const struct shell *sh)
+{
+    CLEANUP(sbuf_done_p) struct sbuf names = SBUF_INIT(4096);
+
+    marathon_flags_ignored(&sh->flag_set, &names);
+    if (names.n != 0)
+        log_warn("flags_ignored", "flags=" LOG_Q, LOG_QARG(sbuf_view(&names)));
+}
+
 int marathon_main(int argc, char **argv)
 {
     static struct shell shell;
@@ -280,6 +290,7 @@ int marathon_main(int argc, char **argv)
         (void)fprintf(stderr, "stoa marathon: %s\n", err.msg);
         return 112;
     }
+    say_ignored(sh);
     rc = read_secret(sh, &err);
     fill_flags(sh);
     if (rc == 0)

@@ -283,12 +283,23 @@ FLAGS = [
     (["--plugin_dir=/x"], "--plugin_dir is not built yet: leave it out"),
     (["--disable_http", "--ssl_keystore_path=/x", "--zk=zk://127.0.0.1:1/m"], "--disable_http with --zk is not built yet: several instances forward requests to each other by plain HTTP"),
     (["--no_such_flag=1"], "no_such_flag"),
+    (["--logstash=udp://127.0.0.1:1"], "--logstash is not built yet: pass standard error on"),
+    (["--metrics_statsd", "--metrics_statsd_host=127.0.0.1"], "--metrics_statsd is not built yet: let a collector read /metrics/prometheus or /metrics"),
+    (["--mesos_offer_constraints", "--leader_proxy_max_open_connections=9", "--disable_http"], "--disable_http leaves no way in"),
 ]
 for flags, text in FLAGS:
     @case(f"stoa marathon {' '.join(flags)}: {text[:60]}")
     def _(flags=flags, text=text):
         r = subprocess.run([STOA, "marathon", "--master=127.0.0.1:1", f"--store_dir={scratch()}/none", *flags], capture_output=True, text=True, timeout=20)
         check(r.returncode != 0 and text in r.stderr + r.stdout, f"{r.returncode}: {r.stderr[-300:]}")
+
+
+@case("stoa marathon: flags of the original without effect are named at the start")
+def _():
+    start("ignored", "--mesos_offer_constraints", "--metrics_histogram_reservoir_significant_digits=2", "--disable_metrics_datadog", "--max_apps=9")
+    log = open([p for p in Process.alive if "--mesos_offer_constraints" in p.args][0].log_path).read()
+    line = [l for l in log.split("\n") if "event=flags_ignored" in l]
+    check(line and all(f in line[0] for f in ("--mesos_offer_constraints", "--metrics_histogram_reservoir_significant_digits", "--disable_metrics_datadog", "--max_apps")), log[:600])
 
 
 @case("of all that was refused nothing is there, and nothing has changed")
