@@ -497,9 +497,57 @@ def _():
     check(leader() is old, "the leading master changed")
     zk.start(which)
     failover("kill -9 of the leader, session 10 s", lambda: old.kill().wait(), old, [])
+    end_processes()
 
 
-def end_cluster():
+def times(process, word):
+    return open(process.log_path, errors="replace").read().count(word)
+
+
+def quorum_lost(old, seconds, session):
+    """Two of three servers are away for so long: everybody waits, reads are answered, a change waits. Then it happens once."""
+    kept, marathon, said = running(), marathons[0], []
+    unsure, sure = times(old, "leadership_unsure"), times(old, "leadership_sure")
+    for i in (0, 1):
+        zk.kill(i)
+    begin = time.monotonic()
+    wait_for("the master is unsure", lambda: times(old, "leadership_unsure") > unsure)
+    late = time.monotonic() - begin
+    change = threading.Thread(target=lambda: said.append(http_request("PUT", old.port, "/weights", [{"role": "web", "weight": 2 + seconds}], timeout=60).status))
+    change.start()
+    until = time.monotonic() + seconds
+    wait_for("that time is over", lambda: time.monotonic() > until, seconds + 10)
+    equal(sorted(t["id"] for t in get(old.port, "/tasks?limit=-1").json["tasks"] if t["state"] == "TASK_RUNNING"), kept, "tasks meanwhile")
+    equal((get(marathon.port, "/v2/apps").status, said), (200, []), "what marathon reads, and the change")
+    for i in (0, 1):
+        zk.servers[i].start()
+    wait_for("two servers serve", lambda: zk.mode(0) and zk.mode(1), 60)
+    served = time.monotonic()
+    wait_for("the master is sure", lambda: times(old, "leadership_sure") > sure)
+    print(f"# two of three servers away for {seconds} s (session {session} s): unsure after {late:.2f} s, sure {time.monotonic() - served:.2f} s after they serve")
+    change.join(30)
+    equal(said, [200], "the change that waited")
+    check(leader() is old and all(p.p.poll() is None for p in masters + marathons + agents), "the same processes go on")
+    all_well(kept)
+    wait_for("marathon launches again", lambda: http_request("PUT", marathon.port, "/v2/apps/kept?force=true", {"instances": len(kept) + 1}).status == 200)
+    wait_for("one more runs", lambda: len(running()) == len(kept) + 1)
+
+
+@case("an ensemble of three loses its quorum, for less and for more than the session: all wait, the same lead, every task runs on")
+def _():
+    for i in range(2):
+        masters.append(start_master(i, 2))
+        wait_for("one leads", leader)
+    agents.append(start_agent(0))
+    marathons.append(start_marathon(0, 2))
+    wait_for("the agent", lambda: active_agents() == 1)
+    wait_for("marathon leads", lambda: post(marathons[0].port, "/v2/apps", {**APP, "instances": 2}).status == 201)
+    wait_for("the app runs", lambda: len(running()) == 2)
+    for seconds in (0, 4):
+        quorum_lost(leader(), seconds, 2)
+
+
+def end_processes():
     """Tasks first, so that nothing is left."""
     if marathons:
         for m in marathons:
@@ -514,6 +562,10 @@ def end_cluster():
             equal(glob.glob(d + "/*/"), [], "cgroups left")
             os.rmdir(d)
     masters.clear(), agents.clear(), marathons.clear()
+
+
+def end_cluster():
+    end_processes()
     for s in zk.servers:
         s.stop(signal.SIGKILL)
 
