@@ -13,8 +13,6 @@ static struct str without_prefix(struct str path)
 {
     struct str rest = path;
 
-    while (rest.n > 1 && rest.p[0] == '/' && rest.p[1] == '/')
-        rest = str_sub(rest, 1, rest.n);
     if (str_skip(&rest, STR("/master")) && (rest.n == 0 || rest.p[0] == '/'))
         return rest;
     return path;

@@ -112,7 +112,7 @@ void http_server_stats(const struct http_server *s, struct http_server_stats *re
 /* Views are valid until the exchange ends. */
 enum http_verb http_req_verb(const struct http_req *r);
 struct str http_req_method(const struct http_req *r);
-struct str http_req_target(const struct http_req *r); /* as sent: path and query */
+struct str http_req_target(const struct http_req *r); /* path and query, as sent but for a host and slashes before it */
 struct str http_req_path(const struct http_req *r);   /* raw, not percent-decoded: split on '/' first */
 struct str http_req_query(const struct http_req *r);  /* raw, without '?' */
 /* The last header line of this name (any case), trimmed; p is NULL when there is none. Clients that repeat

@@ -182,6 +182,30 @@ static bool check_head(struct http_conn *k, struct http_req *r)
     return true;
 }
 
+/* Who asks by way of a proxy names the server in the target, too (RFC 9112, 3.2.2), and who joins a base URL to a path may write
+ * two slashes. What owners see begins with the one slash of the path, so that no rule on paths is evaded by another spelling. */
+static void tidy_target(struct http_req *r)
+{
+    struct str rest = { r->head.p, r->url_n };
+    char *start = r->head.p;
+
+    if (str_skip(&rest, STR("http://")) || str_skip(&rest, STR("https://"))) {
+        size_t host = 0;
+        while (host < rest.n && rest.p[host] != '/' && rest.p[host] != '?')
+            host++;
+        start += r->url_n - rest.n + host;
+        if (host == rest.n || rest.p[host] == '?')
+            *--start = '/';
+    }
+    char *end = r->head.p + r->url_n;
+    while (end - start > 1 && start[0] == '/' && start[1] == '/')
+        start++;
+    if (start == r->head.p)
+        return;
+    r->url_n = (uint32_t)(end - start);
+    memmove(r->head.p, start, r->url_n); /* the bytes behind it are no part of anything then */
+}
+
 static bool on_head(void *arg, const struct http_parse_head *h, bool *ret_no_body)
 {
     struct http_conn *k = arg;
@@ -191,6 +215,8 @@ static bool on_head(void *arg, const struct http_parse_head *h, bool *ret_no_bod
     ASSERT(r != NULL);
     r->info = *h;
     r->close_after = !h->keep_alive;
+    if (sbuf_ok(&r->head))
+        tidy_target(r);
     r->path_n = (uint32_t)str_index((struct str){ r->head.p, r->url_n }, '?');
     r->no_body = h->verb == HTTP_VERB_HEAD;
     if (!check_head(k, r))

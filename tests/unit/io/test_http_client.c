@@ -68,7 +68,7 @@ static void on_request(void *ctx, struct http_req *r)
 
 static void setup(const struct http_client_options *options, const struct http_server_options *server)
 {
-    static const struct http_handler handler = { on_head, on_request };
+    static const struct http_handler handler = { .on_head = on_head, .on_request = on_request };
     struct error err;
     struct net_addr any;
     memset(&g, 0, sizeof g);

@@ -113,7 +113,7 @@ static void setup(const struct http_server_options *options)
 {
     memset(&g, 0, sizeof g);
     sbuf_init(&g.streamed, 64u << 20);
-    static const struct http_handler handler = { on_head, on_request };
+    static const struct http_handler handler = { .on_head = on_head, .on_request = on_request };
     struct error err;
     CHECK(loop_new(&g.loop, NULL, &err) == 0);
     CHECK(http_server_new(&g.server, g.loop, options, &handler, NULL, &err) == 0);
@@ -165,6 +165,25 @@ TEST("requests that were pipelined are answered in order")
     const char *one = strstr(p.in.p, "one"), *two = strstr(p.in.p, "two");
     CHECK(one != NULL && two != NULL && one < two);
     CHECK_INT(g.requests, 3);
+    peer_close(&p);
+    teardown();
+}
+
+TEST("a target may name the server and begin with several slashes")
+{
+    setup(NULL);
+    struct peer p = peer_open(&g.addr);
+    exchange(&p,
+             "POST http://x:1/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\none"
+             "POST ///echo?a=b HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\ntwo"
+             "GET https://x HTTP/1.1\r\nHost: x\r\n\r\n"
+             "GET http://x?a=//b HTTP/1.1\r\nHost: x\r\n\r\n"
+             "GET // HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+             "Connection: close");
+    CHECK(strstr(p.in.p, "one") != NULL);
+    CHECK(strstr(p.in.p, "two") != NULL);
+    CHECK_INT(peer_count(&p, "404 Not Found."), 3);
+    CHECK_INT(g.requests, 5);
     peer_close(&p);
     teardown();
 }

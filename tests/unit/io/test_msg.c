@@ -56,7 +56,7 @@ static int64_t idle_ns;
 
 static void side_open(struct side *s, const char *id, const struct msg_options *options)
 {
-    static const struct http_handler http = { on_head, on_request };
+    static const struct http_handler http = { .on_head = on_head, .on_request = on_request };
     static const struct msg_handler handler = { on_message, on_exited };
     struct error err;
     struct net_addr any;
