@@ -170,13 +170,13 @@ TEST("an unreachable task is replaced at once by default, and killed when it com
     arena_done(&a);
 }
 
-static void unknown_to_master(struct world *w, const char *task_id)
+static void unknown_to_master(const char *task_id)
 {
     struct marathon_event ev = { .type = EVENT_STATUS };
 
     ev.status = (struct status_event){ .task_id = str_of(task_id), .agent_id = STR("a0"), .state = TASK_UNKNOWN, .healthy = -1,
                                        .reason_number = REASON_RECONCILIATION };
-    (void)world_step(w, ev, NULL);
+    (void)world_step(&w, ev, NULL);
 }
 
 TEST("that the master does not know a running task is believed when it says so for ten seconds")
@@ -188,20 +188,20 @@ TEST("that the master does not know a running task is believed when it says so f
     world_run(&w, 500);
     char *id = xstrndup(slot_find(w.m, STR("/web"))->instances->task_id);
     unsigned asked = w.reconciles;
-    unknown_to_master(&w, id);
+    unknown_to_master(id);
     CHECK_INT(slot_find(w.m, STR("/web"))->running, 1);
     world_run(&w, 5000);
     CHECK_INT(w.reconciles, asked + 1);
     world_status(&w, id, TASK_RUNNING, -1); /* its agent is back: all is forgotten */
     world_run(&w, 6000);
-    unknown_to_master(&w, id);
+    unknown_to_master(id);
     world_run(&w, 5000);
-    unknown_to_master(&w, id);
+    unknown_to_master(id);
     CHECK_INT(slot_find(w.m, STR("/web"))->running, 1);
     CHECK_INT(w.kills, 0);
     world_run(&w, 5000);
     CHECK_INT(w.reconciles, asked + 3);
-    unknown_to_master(&w, id);
+    unknown_to_master(id);
     world_run(&w, 500);
     CHECK_INT(w.launches, 2);
     CHECK_INT(slot_find(w.m, STR("/web"))->running, 1);
