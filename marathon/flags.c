@@ -201,6 +201,7 @@ static const struct flags_spec spec = {
     .flags = table,
     .count = sizeof table / sizeof table[0],
     .env_prefixes = "STOA_MARATHON_ MARATHON_",
+    .value_apart = true, /* as the original's documents write them */
 };
 
 bool flag_list_has(const char *list, const char *name)

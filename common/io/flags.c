@@ -286,7 +286,8 @@ static bool is_handed_on(const struct flags_spec *spec, struct str name)
     return false;
 }
 
-static int take_flag(struct flags *f, struct str arg, struct error *err)
+/* next: the argument after it, or NULL. *ret_taken: it was the flag's value. */
+static int take_flag(struct flags *f, struct str arg, const char *next, bool *ret_taken, struct error *err)
 {
     const struct flags_spec *spec = f->spec;
     struct str rest = str_sub(arg, 2, arg.n), name;
@@ -310,7 +311,12 @@ static int take_flag(struct flags *f, struct str arg, struct error *err)
     }
     if (i < 0)
         return unknown(spec, arg, name, err);
-    if (!has_value && spec->flags[i].type != FLAG_TYPE_BOOL)
+    bool alone = !has_value && spec->flags[i].type != FLAG_TYPE_BOOL;
+    if (alone && spec->value_apart && next != NULL && !str_starts(str_of(next), STR("--"))) {
+        *ret_taken = true;
+        return set_text(f, (size_t)i, str_of(next), FLAG_FROM_ARGS, err);
+    }
+    if (alone)
         return error_set(err, ERR_INVALID, "--%s needs a value: --%s=VALUE", spec->flags[i].name,
                          spec->flags[i].name);
     return set_text(f, (size_t)i, has_value ? rest : STR("true"), FLAG_FROM_ARGS, err);
@@ -326,9 +332,11 @@ static int take_args(struct flags *f, int argc, char *const argv[], struct error
         } else if (!flags_over && str_is(arg, "-h")) {
             f->help = true;
         } else if (!flags_over && arg.n > 2 && str_starts(arg, STR("--"))) {
-            int rc = take_flag(f, arg, err);
+            bool taken = false;
+            int rc = take_flag(f, arg, i + 1 < argc ? argv[i + 1] : NULL, &taken, err);
             if (rc != 0)
                 return rc;
+            i += taken;
         } else if (f->spec->positional) {
             f->rest[f->rest_count++] = argv[i];
         } else {

@@ -90,6 +90,7 @@ struct flags_spec {
     const char *handed_on;    /* blank-separated prefixes of flags that are collected, not parsed ("master.
                                  agent."); NULL */
     bool positional;          /* other arguments are collected instead of refused; "--" ends the flags */
+    bool value_apart;         /* "--name value" is as good as "--name=value"; booleans never take the next argument */
 };
 
 enum flag_source { FLAG_FROM_DEFAULT, FLAG_FROM_ENV, FLAG_FROM_ARGS };

@@ -296,7 +296,7 @@ for flags, text in FLAGS:
 
 @case("stoa marathon: flags of the original without effect are named at the start")
 def _():
-    start("ignored", "--mesos_offer_constraints", "--metrics_histogram_reservoir_significant_digits=2", "--disable_metrics_datadog", "--max_apps=9")
+    start("ignored", "--mesos_offer_constraints", "--metrics_histogram_reservoir_significant_digits=2", "--disable_metrics_datadog", "--max_apps", "9")
     log = open([p for p in Process.alive if "--mesos_offer_constraints" in p.args][0].log_path).read()
     line = [l for l in log.split("\n") if "event=flags_ignored" in l]
     check(line and all(f in line[0] for f in ("--mesos_offer_constraints", "--metrics_histogram_reservoir_significant_digits", "--disable_metrics_datadog", "--max_apps")), log[:600])

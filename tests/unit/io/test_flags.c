@@ -67,6 +67,33 @@ static int parse(const char *arg, const char *env)
     return flags_parse(&f, &spec, &v, arg != NULL ? 2 : 1, argv, env != NULL ? envp : NULL, &err);
 }
 
+static int parse_apart(struct flags_spec *s, int argc, const char *const argv[])
+{
+    *s = spec;
+    s->value_apart = true;
+    err.msg[0] = 0;
+    return flags_parse(&f, s, &v, argc, (char *const *)(uintptr_t)argv, NULL, &err);
+}
+
+TEST("a value may stand apart where the original's programs take it so")
+{
+    static const char *const good[] = { "stoa", "--work_dir", "/x", "--authenticate_frameworks", "--port", "7", NULL };
+    static const char *const cut[] = { "stoa", "--work_dir", "--port", "7", NULL };
+    static const char *const stray[] = { "stoa", "--authenticate_frameworks", "true", NULL };
+    struct flags_spec s;
+
+    CHECK_INT(parse_apart(&s, 6, good), 0);
+    CHECK_CSTR(v.work_dir, "/x");
+    CHECK(v.authenticate);
+    CHECK_INT(v.port, 7);
+    flags_done(&f, &v);
+    CHECK(parse_apart(&s, 4, cut) != 0);
+    CHECK_CSTR(err.msg, "--work_dir needs a value: --work_dir=VALUE");
+    CHECK(parse_apart(&s, 3, stray) != 0);
+    CHECK_CSTR(err.msg, "argument true is not understood; flags are written --name=value");
+    CHECK(parse("--work_dir", NULL) != 0);
+}
+
 TEST("defaults, then environment, then arguments")
 {
     CHECK_INT(parse(NULL, NULL), 0);
