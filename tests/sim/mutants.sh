@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The simulator's own test: each file of tests/sim/mutants breaks a line of a copy of the tree, and some seed must notice.
 #   tests/sim/mutants.sh [NAME...]      SEEDS=1000: how many seeds a mutant may survive
+# A line "with: OPTIONS" in the file narrows the histories down to those in which the line matters.
 # A mutant that is not noticed, or whose line is not there any more, is a failure.
 set -u
 cd "$(dirname "$0")/../.."
@@ -39,6 +40,7 @@ build() {
 build || { tail -5 "$TREE/make.log"; echo "the tree does not build"; exit 1; }
 for m in ${*:-$(ls tests/sim/mutants)}; do
     why=$(sed -n 's/^why: //p' "tests/sim/mutants/$m")
+    with=$(sed -n 's/^with: //p' "tests/sim/mutants/$m")
     if ! file=$(cd "$TREE" && python3 apply.py "$ROOT/tests/sim/mutants/$m" 2>&1); then
         echo "not ok - $m: $file"
         failed=$((failed + 1))
@@ -50,7 +52,7 @@ for m in ${*:-$(ls tests/sim/mutants)}; do
         failed=$((failed + 1))
     else
         # An invariant has to notice it: that the simulator itself ends (an assertion of the product) is not enough.
-        out=$("$TREE/build/stoa-sim" --seeds="$SEEDS" --quiet --until-failure 2>/dev/null)
+        out=$("$TREE/build/stoa-sim" --seeds="$SEEDS" $with --quiet --until-failure 2>/dev/null)
         seed=$(printf '%s\n' "$out" | grep -m1 '^seed [0-9]* failed')
         if [ -n "$seed" ]; then
             echo "ok - $m: $why"
