@@ -302,6 +302,8 @@ static void executors_of_report(struct master *m, struct agent *a, const struct 
         struct slot *s = agent_slot_get(m, f, a);
         if (executor_find(s, info->id.s) != NULL)
             continue;
+        if (tell)
+            offers_rescind_agent(m, a); /* they may have what the executor holds */
         struct executor *e = xcalloc(1, sizeof *e);
         e->info = executor_info_ref(info);
         e->slot = s;
