@@ -159,11 +159,10 @@ def b14():
         rate = lambda part: (part[-1][1] - part[0][1]) / max(0.001, part[-1][0] - part[0][0])
         first, last = [x for x in seen if 0 < x[1] <= tasks * 0.2], [x for x in seen if tasks * 0.8 <= x[1] < tasks]
         rss = m.rss_kb()["Rss"]
-        start = time.monotonic()
-        size = len(B.get(B.PORT, "/state", 60) or b"")
+        state = B.http("bulk", B.PORT, "/state", 1)
         values = {"seconds": r["seconds"], "rss_mb": round(rss / 1024), "bytes_per_task": round((rss - empty) * 1024 / tasks),
                   "last_fifth_vs_first": round(rate(last) / rate(first), 2) if len(first) > 1 and len(last) > 1 else None,
-                  "state_mb": round(size / 1e6), "state_s": round(time.monotonic() - start, 2), "cpu_us_per_task": round(m.cpu_s() * 1e6 / tasks, 1),
+                  "state_mb": round(state["bytes"] / 1e6), "state_s": round(state["last_ms"] / 1000, 2), "cpu_us_per_task": round(m.cpu_s() * 1e6 / tasks, 1),
                   **meanwhile}
         p.stdin.close()
         p.wait(60)
