@@ -5,13 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cli/cli.h"
 #include "cli/json.h"
+#include "cli/service.h"
 #include "common/base/cleanup.h"
 
-enum { APP_FILE_MAX = 8 * 1024 * 1024, PATH_MAX_BYTES = 4096, WAIT_PAUSE_MS = 200 };
+enum { APP_FILE_MAX = 8 * 1024 * 1024, PATH_MAX_BYTES = 4096 };
 
 struct app_args {
     const char *marathon;
@@ -131,24 +131,10 @@ static void app_row(struct cli_table *t, const cJSON *app)
 
 static int app_list(const struct app_args *a, struct error *err)
 {
-    static const char path[] = "/v2/apps?embed=apps.counts&embed=apps.deployments";
     static const char *const names[] = { "APP", "RUNNING", "HEALTHY", "CPUS", "MEM", "STATUS", "VERSION" };
-    CLEANUP(json_free_p) cJSON *j = NULL;
-    struct cli_table t = { .columns = 7 };
-    const cJSON *app;
-    int r;
+    const struct service_list list = { "/v2/apps?embed=apps.counts&embed=apps.deployments", "apps", names, 7, app_row };
 
-    if (a->json)
-        return json_show(a->marathon, path, err);
-    r = json_fetch(a->marathon, path, &j, err);
-    if (r != 0)
-        return r;
-    for (unsigned i = 0; i < t.columns; i++)
-        cli_table_add(&t, str_of(names[i]));
-    cJSON_ArrayForEach(app, json_get(j, "apps")) app_row(&t, app);
-    cli_table_print(&t);
-    cli_table_done(&t);
-    return 0;
+    return service_list(a->marathon, &list, a->json, err);
 }
 
 static int app_show(const struct app_args *a, struct error *err)
@@ -165,14 +151,14 @@ static int app_scale(const struct app_args *a, struct error *err)
 {
     CLEANUP(sbuf_done_p) struct sbuf path = SBUF_INIT(PATH_MAX_BYTES);
     char body[64];
-    struct str number;
     uint64_t n;
+    int r;
 
     if (a->argc != 2)
         return error_set(err, ERR_INVALID, "usage: stoa app scale ID INSTANCES");
-    number = str_of(a->argv[1]);
-    if (!str_u64(&number, 1000000, &n) || number.n != 0)
-        return error_set(err, ERR_INVALID, "instances is \"%s\"; use 0 or more (0 suspends the app)", a->argv[1]);
+    r = service_instances(a->argv[1], "app", &n, err);
+    if (r != 0)
+        return r;
     app_path(&path, "/v2/apps", a->argv[0], "", a);
     (void)snprintf(body, sizeof body, "{\"instances\":%llu}", (unsigned long long)n);
     return call_and_print("PATCH", a, path.p, str_of(body), err); /* a PUT would create it */
@@ -188,31 +174,20 @@ static int app_restart(const struct app_args *a, struct error *err)
     return call_and_print("POST", a, path.p, STR("{}"), err);
 }
 
+static void deleted_row(struct cli_table *t, const cJSON *d)
+{
+    cli_table_add(t, str_of(json_text(d, "id")));
+    cli_table_add(t, str_of(json_text(d, "kind")));
+    cli_table_add(t, str_of(json_text(d, "deletedAt")));
+    cli_table_add(t, str_of(json_text(d, "keptUntil")));
+}
+
 static int app_deleted(const struct app_args *a, struct error *err)
 {
     static const char *const names[] = { "APP", "KIND", "DELETED", "KEPT UNTIL" };
-    static const char path[] = "/stoa/v1/deleted";
-    CLEANUP(json_free_p) cJSON *j = NULL;
-    struct cli_table t = { .columns = 4 };
-    const cJSON *d;
-    int r;
+    const struct service_list list = { "/stoa/v1/deleted", "deleted", names, 4, deleted_row };
 
-    if (a->json)
-        return json_show(a->marathon, path, err);
-    r = json_fetch(a->marathon, path, &j, err);
-    if (r != 0)
-        return r;
-    cli_table_head(&t, names);
-    cJSON_ArrayForEach(d, json_get(j, "deleted"))
-    {
-        cli_table_add(&t, str_of(json_text(d, "id")));
-        cli_table_add(&t, str_of(json_text(d, "kind")));
-        cli_table_add(&t, str_of(json_text(d, "deletedAt")));
-        cli_table_add(&t, str_of(json_text(d, "keptUntil")));
-    }
-    cli_table_print(&t);
-    cli_table_done(&t);
-    return 0;
+    return service_list(a->marathon, &list, a->json, err);
 }
 
 static int app_restore(const struct app_args *a, struct error *err)
@@ -283,43 +258,31 @@ static int app_rollout(const struct app_args *a, struct error *err)
 }
 
 /* Whether all wanted instances run, are healthy if there are checks, and no deployment is under way. */
-static bool is_settled(const cJSON *app)
+static bool is_settled(const cJSON *answer)
 {
+    const cJSON *app = json_get(answer, "app");
     double want = json_number(app, "instances");
 
     return json_number(app, "tasksRunning") == want && cJSON_GetArraySize(json_get(app, "deployments")) == 0 &&
            (cJSON_GetArraySize(json_get(app, "healthChecks")) == 0 || json_number(app, "tasksHealthy") == want);
 }
 
+static int late(const cJSON *answer, const char *id, unsigned seconds, struct error *err)
+{
+    const cJSON *app = json_get(answer, "app");
+
+    return error_set(err, ERR_TIMEOUT, "app %s: after %u s %g of %g instances run and %g are healthy; see: stoa why %s", id, seconds,
+                     json_number(app, "tasksRunning"), json_number(app, "instances"), json_number(app, "tasksHealthy"), id);
+}
+
 static int app_wait(const struct app_args *a, struct error *err)
 {
     CLEANUP(sbuf_done_p) struct sbuf path = SBUF_INIT(PATH_MAX_BYTES);
-    struct str t = str_of(a->timeout);
-    time_t deadline;
-    uint64_t seconds;
 
     if (a->argc != 1)
         return error_set(err, ERR_INVALID, "usage: stoa app wait ID [--timeout=SECONDS]");
-    if (!str_u64(&t, 86400, &seconds) || t.n != 0)
-        return error_set(err, ERR_INVALID, "--timeout=%s: use a number of seconds up to 86400", a->timeout);
     app_path(&path, "/v2/apps", a->argv[0], "?embed=app.counts&embed=app.deployments", NULL);
-    deadline = time(NULL) + (time_t)seconds;
-    for (;;) {
-        CLEANUP(json_free_p) cJSON *j = NULL;
-        int r = json_fetch(a->marathon, path.p, &j, err);
-        const cJSON *app = json_get(j, "app");
-
-        /* A marathon that is being started again is no reason to give up. */
-        if (r == 0 && is_settled(app))
-            return 0;
-        if (r != 0 && r != -(int)ERR_IO && r != -(int)ERR_UNAVAILABLE && r != -(int)ERR_TIMEOUT)
-            return r;
-        if (time(NULL) >= deadline)
-            return r != 0 ? r : error_set(err, ERR_TIMEOUT, "app %s: after %llu s %g of %g instances run and %g are healthy; see: stoa why %s",
-                             a->argv[0], (unsigned long long)seconds, json_number(app, "tasksRunning"),
-                             json_number(app, "instances"), json_number(app, "tasksHealthy"), a->argv[0]);
-        (void)nanosleep(&(struct timespec){ 0, WAIT_PAUSE_MS * 1000000 }, NULL);
-    }
+    return service_wait(a->marathon, &(struct service_wait){ path.p, a->timeout, a->argv[0], is_settled, late }, err);
 }
 
 static const struct {

@@ -8,6 +8,7 @@
 
 #include "cli/cli.h"
 #include "cli/json.h"
+#include "cli/service.h"
 #include "common/base/cleanup.h"
 
 enum { JOB_FILE_MAX = 8 << 20, PATH_BYTES_MAX = 4096, WAIT_PAUSE_MS = 500 };
@@ -30,20 +31,9 @@ static int usage(struct error *err, const char *text)
     return error_set(err, ERR_INVALID, "usage: stoa job %s", text);
 }
 
-/* Without --json only says what has happened. */
 static int change(const struct job_args *a, const char *method, const char *path, struct str body, const char *done, struct error *err)
 {
-    struct cli_response r = { 0 };
-    int rc = cli_call(method, a->marathon, path, body, &r, err);
-
-    if (rc != 0)
-        return rc;
-    if (a->json && r.body.n != 0)
-        printf("%.*s\n", STR_ARG(sbuf_view(&r.body)));
-    else if (!a->json)
-        printf("%s\n", done);
-    cli_response_done(&r);
-    return 0;
+    return service_change(a->marathon, method, path, body, a->json, done, err);
 }
 
 static int job_create(const struct job_args *a, struct error *err)
@@ -73,37 +63,27 @@ static const char *or_dash(const char *text)
     return text[0] != '\0' ? text : "-";
 }
 
+static void job_row(struct cli_table *t, const cJSON *job)
+{
+    const cJSON *s = json_get(job, "schedule"), *h = json_get(job, "history");
+    bool off = s != NULL && cJSON_IsFalse(json_get(s, "enabled"));
+
+    cli_table_add(t, str_of(json_text(job, "id")));
+    cli_table_add(t, str_of(or_dash(json_text(s, "cron"))));
+    cli_table_add(t, str_of(or_dash(json_text(s, "timeZone"))));
+    cli_table_add(t, str_of(off ? "off" : or_dash(json_text(job, "nextRunAt"))));
+    cli_table_fmt(t, "%d", cJSON_GetArraySize(json_get(job, "activeRuns")));
+    cli_table_fmt(t, "%g", json_number(h, "succeeded"));
+    cli_table_fmt(t, "%g", json_number(h, "failed"));
+    cli_table_fmt(t, "%g", json_number(h, "skipped"));
+}
+
 static int job_list(const struct job_args *a, struct error *err)
 {
-    static const char path[] = "/stoa/v1/jobs";
     static const char *const names[] = { "JOB", "SCHEDULE", "ZONE", "NEXT", "ACTIVE", "SUCCEEDED", "FAILED", "SKIPPED" };
-    CLEANUP(json_free_p) cJSON *j = NULL;
-    struct cli_table t = { .columns = 8 };
-    const cJSON *job;
-    int r = 0;
+    const struct service_list list = { "/stoa/v1/jobs", "jobs", names, 8, job_row };
 
-    if (a->json)
-        return json_show(a->marathon, path, err);
-    r = json_fetch(a->marathon, path, &j, err);
-    if (r != 0)
-        return r;
-    cli_table_head(&t, names);
-    cJSON_ArrayForEach(job, json_get(j, "jobs"))
-    {
-        const cJSON *s = json_get(job, "schedule"), *h = json_get(job, "history");
-        bool off = s != NULL && cJSON_IsFalse(json_get(s, "enabled"));
-        cli_table_add(&t, str_of(json_text(job, "id")));
-        cli_table_add(&t, str_of(or_dash(json_text(s, "cron"))));
-        cli_table_add(&t, str_of(or_dash(json_text(s, "timeZone"))));
-        cli_table_add(&t, str_of(off ? "off" : or_dash(json_text(job, "nextRunAt"))));
-        cli_table_fmt(&t, "%d", cJSON_GetArraySize(json_get(job, "activeRuns")));
-        cli_table_fmt(&t, "%g", json_number(h, "succeeded"));
-        cli_table_fmt(&t, "%g", json_number(h, "failed"));
-        cli_table_fmt(&t, "%g", json_number(h, "skipped"));
-    }
-    cli_table_print(&t);
-    cli_table_done(&t);
-    return 0;
+    return service_list(a->marathon, &list, a->json, err);
 }
 
 static int job_show(const struct job_args *a, struct error *err)

@@ -3,13 +3,13 @@
 #include <cjson/cJSON.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "cli/cli.h"
 #include "cli/json.h"
+#include "cli/service.h"
 #include "common/base/cleanup.h"
 
-enum { POD_FILE_MAX = 8 << 20, PATH_BYTES_MAX = 4096, WAIT_PAUSE_MS = 200 };
+enum { POD_FILE_MAX = 8 << 20, PATH_BYTES_MAX = 4096 };
 
 struct pod_args {
     const char *marathon;
@@ -30,21 +30,11 @@ static const char *pod_path(struct sbuf *b, const struct pod_args *a, const char
     return b->p;
 }
 
-/* Without --json only says what has happened. */
 static int change(const struct pod_args *a, const char *method, const char *id, struct str body, const char *done, struct error *err)
 {
     CLEANUP(sbuf_done_p) struct sbuf path = SBUF_INIT(PATH_BYTES_MAX);
-    struct cli_response r = { 0 };
-    int rc = cli_call(method, a->marathon, pod_path(&path, a, id, ""), body, &r, err);
 
-    if (rc != 0)
-        return rc;
-    if (a->json)
-        printf("%.*s\n", STR_ARG(sbuf_view(&r.body)));
-    else
-        printf("%s; see: stoa pod list\n", done);
-    cli_response_done(&r);
-    return 0;
+    return service_change(a->marathon, method, pod_path(&path, a, id, ""), body, a->json, done, err);
 }
 
 static int pod_create(const struct pod_args *a, struct error *err)
@@ -55,7 +45,7 @@ static int pod_create(const struct pod_args *a, struct error *err)
     if (a->argc != 1)
         return usage(err, "create FILE (- is standard input)");
     r = cli_read_file(a->argv[0], &b, err);
-    return r != 0 ? r : change(a, "POST", "", sbuf_view(&b), "pod created", err);
+    return r != 0 ? r : change(a, "POST", "", sbuf_view(&b), "pod created; see: stoa pod list", err);
 }
 
 static int pod_update(const struct pod_args *a, struct error *err)
@@ -66,7 +56,7 @@ static int pod_update(const struct pod_args *a, struct error *err)
     if (a->argc != 2)
         return usage(err, "update ID FILE (the whole pod; - is standard input)");
     r = cli_read_file(a->argv[1], &b, err);
-    return r != 0 ? r : change(a, "PUT", a->argv[0], sbuf_view(&b), "pod updated", err);
+    return r != 0 ? r : change(a, "PUT", a->argv[0], sbuf_view(&b), "pod updated; see: stoa pod list", err);
 }
 
 /* A pod is changed as a whole: it is read, gets its new number of instances, and is put back. */
@@ -75,16 +65,15 @@ static int pod_scale(const struct pod_args *a, struct error *err)
     CLEANUP(sbuf_done_p) struct sbuf path = SBUF_INIT(PATH_BYTES_MAX);
     CLEANUP(json_free_p) cJSON *pod = NULL;
     cJSON *scaling;
-    struct str number;
     uint64_t n;
     char *text;
     int r;
 
     if (a->argc != 2)
         return usage(err, "scale ID INSTANCES");
-    number = str_of(a->argv[1]);
-    if (!str_u64(&number, 1000000, &n) || number.n != 0)
-        return error_set(err, ERR_INVALID, "instances is \"%s\"; use 0 or more (0 suspends the pod)", a->argv[1]);
+    r = service_instances(a->argv[1], "pod", &n, err);
+    if (r != 0)
+        return r;
     sbuf_fmt(&path, "/v2/pods%s%s", a->argv[0][0] == '/' ? "" : "/", a->argv[0]);
     r = json_fetch(a->marathon, path.p, &pod, err);
     if (r != 0)
@@ -96,7 +85,7 @@ static int pod_scale(const struct pod_args *a, struct error *err)
     text = cJSON_PrintUnformatted(pod);
     if (text == NULL)
         return error_set(err, ERR_NOMEM, "out of memory");
-    r = change(a, "PUT", a->argv[0], str_of(text), "pod scaled", err);
+    r = change(a, "PUT", a->argv[0], str_of(text), "pod scaled; see: stoa pod list", err);
     cJSON_free(text);
     return r;
 }
@@ -136,23 +125,10 @@ static void pod_row(struct cli_table *t, const cJSON *status)
 
 static int pod_list(const struct pod_args *a, struct error *err)
 {
-    static const char path[] = "/v2/pods/::status";
     static const char *const names[] = { "POD", "STABLE", "CONTAINERS", "CPUS", "MEM", "STATUS", "VERSION" };
-    CLEANUP(json_free_p) cJSON *j = NULL;
-    struct cli_table t = { .columns = 7 };
-    const cJSON *status;
-    int r;
+    const struct service_list list = { "/v2/pods/::status", NULL, names, 7, pod_row };
 
-    if (a->json)
-        return json_show(a->marathon, path, err);
-    r = json_fetch(a->marathon, path, &j, err);
-    if (r != 0)
-        return r;
-    cli_table_head(&t, names);
-    cJSON_ArrayForEach(status, j) pod_row(&t, status);
-    cli_table_print(&t);
-    cli_table_done(&t);
-    return 0;
+    return service_list(a->marathon, &list, a->json, err);
 }
 
 static int pod_show(const struct pod_args *a, struct error *err)
@@ -169,36 +145,29 @@ static int pod_delete(const struct pod_args *a, struct error *err)
 {
     if (a->argc != 1)
         return usage(err, "delete ID");
-    return change(a, "DELETE", a->argv[0], (struct str){ 0 }, "pod is being deleted", err);
+    return change(a, "DELETE", a->argv[0], (struct str){ 0 }, "pod is being deleted; see: stoa pod list", err);
 }
 
-/* Until as many instances are stable as are wanted, all of the newest version. */
+/* As many instances are stable as are wanted, all of the newest version. */
+static bool is_settled(const cJSON *status)
+{
+    return strcmp(json_text(status, "status"), "STABLE") == 0 && instances_stable(status) == (unsigned)instances_wanted(status);
+}
+
+static int late(const cJSON *status, const char *id, unsigned seconds, struct error *err)
+{
+    return error_set(err, ERR_TIMEOUT, "pod %s: after %u s it is %s, %u of %g instances are stable; see: stoa why %s", id, seconds,
+                     json_text(status, "status"), instances_stable(status), instances_wanted(status), id);
+}
+
 static int pod_wait(const struct pod_args *a, struct error *err)
 {
     CLEANUP(sbuf_done_p) struct sbuf path = SBUF_INIT(PATH_BYTES_MAX);
-    struct str t = str_of(a->timeout);
-    time_t deadline;
-    uint64_t seconds;
 
     if (a->argc != 1)
         return usage(err, "wait ID [--timeout=SECONDS]");
-    if (!str_u64(&t, 86400, &seconds) || t.n != 0)
-        return error_set(err, ERR_INVALID, "--timeout=%s: use a number of seconds up to 86400", a->timeout);
-    (void)pod_path(&path, a, a->argv[0], "::status");
-    deadline = time(NULL) + (time_t)seconds;
-    for (;;) {
-        CLEANUP(json_free_p) cJSON *j = NULL;
-        int r = json_fetch(a->marathon, path.p, &j, err);
-
-        if (r == 0 && strcmp(json_text(j, "status"), "STABLE") == 0 && instances_stable(j) == (unsigned)instances_wanted(j))
-            return 0;
-        if (r != 0 && r != -(int)ERR_IO && r != -(int)ERR_UNAVAILABLE && r != -(int)ERR_TIMEOUT)
-            return r;
-        if (time(NULL) >= deadline)
-            return r != 0 ? r : error_set(err, ERR_TIMEOUT, "pod %s: after %llu s it is %s, %u of %g instances are stable; see: stoa why %s", a->argv[0],
-                             (unsigned long long)seconds, json_text(j, "status"), instances_stable(j), instances_wanted(j), a->argv[0]);
-        (void)nanosleep(&(struct timespec){ 0, WAIT_PAUSE_MS * 1000000 }, NULL);
-    }
+    return service_wait(a->marathon, &(struct service_wait){ pod_path(&path, a, a->argv[0], "::status"), a->timeout, a->argv[0], is_settled, late },
+                        err);
 }
 
 static const struct {
