@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/isolation/isolator.h"
@@ -81,6 +82,24 @@ static int launch_log_paths(const struct container *c, struct launch *l, struct 
     return 0;
 }
 
+/* In the middle of its exec a process has no environment for a moment, after the launcher has already seen it go: Linux
+ * lets a vfork return before it lays out the new program's stack. Every command has at least PATH, so nothing read
+ * means that moment, or the command's end. */
+static bool read_environment(const char *path, struct sbuf *text)
+{
+    enum { TRIES = 20, PAUSE_NS = 1000 * 1000 };
+    struct error ignored;
+    for (int i = 0; i < TRIES; i++) {
+        sbuf_clear(text);
+        if (file_read(path, text, &ignored) != 0)
+            return false;
+        if (text->n != 0)
+            return true;
+        (void)nanosleep(&(struct timespec){ .tv_nsec = PAUSE_NS }, NULL);
+    }
+    return false;
+}
+
 /* The environment of the parent container's command, for DEBUG containers. The command is the supervisor's first child. */
 static void launch_parent_env(const struct container *parent, struct launch *l)
 {
@@ -95,11 +114,10 @@ static void launch_parent_env(const struct container *parent, struct launch *l)
     if (!str_u64(&s, INT32_MAX, &pid))
         return;
     (void)snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
-    sbuf_clear(&text);
-    if (file_read(path, &text, &ignored) != 0)
+    if (!read_environment(path, &text))
         return;
     struct str rest = sbuf_view(&text), entry, name;
-    for (bool more = text.n != 0; more;) {
+    for (bool more = true; more;) {
         more = str_cut(&rest, 0, &entry);
         struct str value = entry;
         if (!str_cut(&value, '=', &name) || name.n == 0)
