@@ -24,9 +24,7 @@
  * or not where the role is another argument; where it is not, every entry must carry it (struct
  * resource.role).
  *
- * References: frameworks and agents are named by small references which stay valid until removal. Slots are
- * dense, start at 0 and are used again (with another generation), so a caller may keep arrays by slot. Using
- * a reference after removal is a bug of the caller (asserted).
+ * References to frameworks and agents: ref.h.
  *
  * Sources: reference of the allocator, sections 10 to 25 ("section N" below); Ghodsi et al., Dominant
  * Resource Fairness, NSDI '11. */
@@ -46,28 +44,9 @@
 #include "common/model/name.h"
 #include "common/model/offer_constraints.h"
 #include "common/model/resources.h"
+#include "master/core/alloc/ref.h"
 
 struct allocator;
-
-struct agent_ref {
-    uint32_t slot;
-    uint32_t gen; /* 0: no agent */
-};
-
-struct framework_ref {
-    uint32_t slot;
-    uint32_t gen; /* 0: no framework */
-};
-
-static inline bool agent_ref_eq(struct agent_ref a, struct agent_ref b)
-{
-    return a.slot == b.slot && a.gen == b.gen;
-}
-
-static inline bool framework_ref_eq(struct framework_ref a, struct framework_ref b)
-{
-    return a.slot == b.slot && a.gen == b.gen;
-}
 
 /* --- configuration: the flags of section 24 --- */
 
