@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The loop and the HTTP client that the SDK's shell calls, on a simulated process. One loop per process. */
+/* The loop (fakeloop.c), HTTP client (fakehttp.c) and store (fakestore.c) that the shells of SDK and marathon call, on a simulated
+ * process. One loop per process. */
 #ifndef STOA_SIM_FAKEIO_H
 #define STOA_SIM_FAKEIO_H
 

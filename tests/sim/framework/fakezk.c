@@ -1,235 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* common/io/zk.h on the simulated ensemble: what zk.c and the client library together do. One connection at a time; its
- * requests arrive in order, its answers come in order, and when it is lost what was under way has happened or not. */
-#include "common/io/zk.h"
+/* A session with ZooKeeper as zk.c and the client library keep it together, over the simulated ensemble. */
+#include "tests/sim/framework/fakezk.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/base/alloc.h"
-#include "common/base/assert.h"
-#include "common/base/hash.h"
-#include "tests/sim/coord.h"
-#include "tests/sim/ensemble.h"
 #include "tests/sim/framework/fakeio.h"
 
-enum message_kind { UP_CONNECT, UP_ASK, DOWN_CONNECTED, DOWN_EXPIRED, DOWN_ANSWER, DOWN_WATCH, DOWN_END };
-
-/* One message under way; all are in one list, so that those that nobody gets are released in the end. */
-struct message {
-    enum message_kind kind;
-    uint64_t client;
-    unsigned connection;
-    int64_t session, timeout_ns;
-    uint64_t op;
-    bool watch; /* of UP_ASK: and tell when that changes */
-    struct zreq q;
-    struct zres r;
-    char *path;
-    struct message *next, *prev;
-};
-
-struct op {
-    uint64_t n;
-    enum zreq_kind kind;
-    zk_done_fn *done;
-    void *arg;
-    bool exists_ok, sent, watch;
-    struct zreq q; /* until it is sent */
-    struct op *next, *prev;
-};
-
-struct watch {
-    char *path;
-    zk_done_fn *done;
-    void *arg;
-    uint64_t seen; /* version of the children; 0: not answered yet, and so no watch yet */
-    uint64_t op;   /* that asked */
-    struct watch *next, *prev;
-};
-
-struct zk {
-    struct loop *loop;
-    struct proc *p;
-    uint64_t n, next_op;
-    int64_t session, timeout_ns;
-    bool connected, connecting, deaf;
-    unsigned connection;
-    struct mono heard, received; /* received: what the library goes by */
-    int64_t up_at, down_at; /* of the latest message in each direction */
-    bool up_lost, down_lost;
-    struct op *ops;
-    struct watch *watches;
-    struct zk_listener *listeners;
-    struct loop_timer timer;
-    void (*log)(void *arg, enum zk_log_level level, const char *event, const char *text);
-    void *log_arg;
-    struct zk *next, *prev;
-};
-
-struct zk_multi {
-    struct zreq q;
-    size_t cap;
-};
-
-/* Of all processes of the history that runs. */
-static struct zk *clients;
-static struct message *messages;
-static uint64_t next_client;
+struct zk *fakezk_clients;
+uint64_t fakezk_client_count;
 
 static void connect_now(struct zk *zk);
-static void send_op(struct zk *zk, struct op *o);
-
-/* --- messages ----------------------------------------------------------------------------------------- */
-
-static struct message *message_new(enum message_kind kind, const struct zk *zk)
-{
-    struct message *m = xcalloc(1, sizeof *m);
-
-    m->kind = kind;
-    m->client = zk->n;
-    m->connection = zk->connection;
-    m->session = zk->session;
-    m->timeout_ns = zk->timeout_ns;
-    DL_APPEND(messages, m);
-    return m;
-}
-
-static void message_free(struct message *m)
-{
-    DL_DELETE(messages, m);
-    zreq_done(&m->q);
-    zres_done(&m->r);
-    free(m->path);
-    free(m);
-}
-
-void sim_zk_reset(void)
-{
-    while (messages != NULL)
-        message_free(messages);
-    next_client = 0;
-}
-
-static struct zk *client_find(uint64_t n)
-{
-    struct zk *zk;
-
-    DL_FOREACH(clients, zk)
-    if (zk->n == n)
-        return zk;
-    return NULL;
-}
-
-static int64_t delay(struct sim *s)
-{
-    struct rng *r = &s->rng_zk;
-
-    if ((s->o.faults & FAULT_DELAY) != 0 && !s->calm && chance(r, 1))
-        return between(r, MS(5), MS(1500));
-    return between(r, NS_PER_MS / 5, MS(4));
-}
-
-static void arrive_up(struct sim *s, struct proc *none, void *arg, uint64_t n);
-static void arrive_down(struct sim *s, struct proc *p, void *arg, uint64_t n);
-
-static void send_up(struct zk *zk, struct message *m)
-{
-    struct sim *s = zk->p->sim;
-    int64_t at = s->now + delay(s);
-
-    if (at <= zk->up_at)
-        at = zk->up_at + 1;
-    zk->up_at = at;
-    sim_after(s, NULL, at - s->now, arrive_up, m, 0);
-}
-
-static void send_down(struct zk *zk, struct message *m)
-{
-    struct sim *s = zk->p->sim;
-    int64_t at = s->now + delay(s);
-
-    if (!ensemble_reachable(s->zk, zk->p) && m->kind != DOWN_END)
-        zk->down_lost = true;
-    if (zk->down_lost) {
-        message_free(m);
-        return;
-    }
-    if (at <= zk->down_at)
-        at = zk->down_at + 1;
-    zk->down_at = at;
-    sim_after(s, zk->p, at - s->now, arrive_down, m, 0);
-}
-
-/* --- at the ensemble ---------------------------------------------------------------------------------- */
-
-static void arrive_connect(struct sim *s, struct zk *zk, const struct message *m)
-{
-    int64_t session = ensemble_connect(s->zk, m->session, m->timeout_ns, zk->p, zk->n, m->connection);
-    struct message *back = message_new(session != 0 ? DOWN_CONNECTED : DOWN_EXPIRED, zk);
-    struct watch *w;
-
-    back->connection = m->connection;
-    back->session = session;
-    send_down(zk, back);
-    if (session == 0)
-        return;
-    DL_FOREACH(zk->watches, w)
-    { /* the library sets them again, and what has changed meanwhile is told at once */
-        if (w->seen == 0)
-            continue;
-        if (ensemble_children_version(s->zk, w->path) == w->seen)
-            ensemble_watch(s->zk, session, w->path);
-        else
-            sim_zk_news(s, zk->p, zk->n, m->connection, w->path);
-    }
-}
-
-static void arrive_ask(struct sim *s, struct zk *zk, const struct message *m)
-{
-    struct message *back = message_new(DOWN_ANSWER, zk);
-
-    back->connection = m->connection;
-    back->op = m->op;
-    if (!ensemble_ask(s->zk, m->session, m->connection, &m->q, &back->r)) {
-        back->kind = DOWN_END;
-    } else if (m->watch && back->r.code == ZRES_OK) {
-        ensemble_watch(s->zk, m->session, m->q.path);
-    }
-    send_down(zk, back);
-}
-
-static void arrive_up(struct sim *s, struct proc *none, void *arg, uint64_t unused)
-{
-    struct message *m = arg;
-    struct zk *zk = client_find(m->client);
-
-    (void)none;
-    (void)unused;
-    if (zk != NULL && m->connection == zk->connection && !ensemble_reachable(s->zk, zk->p))
-        zk->up_lost = true;
-    if (zk == NULL || !ensemble_reachable(s->zk, zk->p) || (m->connection == zk->connection && zk->up_lost))
-        ; /* the process is gone, or the bytes are */
-    else if (m->kind == UP_CONNECT)
-        arrive_connect(s, zk, m);
-    else
-        arrive_ask(s, zk, m);
-    message_free(m);
-}
-
-void sim_zk_news(struct sim *s, struct proc *p, uint64_t client, unsigned connection, const char *path)
-{
-    struct zk *zk = client_find(client);
-
-    (void)s;
-    if (zk == NULL || zk->p != p || zk->connection != connection)
-        return;
-    struct message *m = message_new(path != NULL ? DOWN_WATCH : DOWN_END, zk);
-    m->path = path != NULL ? xstrdup(path) : NULL;
-    send_down(zk, m);
-}
-
-/* --- at the client ------------------------------------------------------------------------------------ */
 
 static void tell(struct zk *zk, enum zk_event ev)
 {
@@ -309,7 +90,7 @@ static void beat_again(struct zk *zk)
     loop_timer_in(&zk->timer, zk->timeout_ns / 3);
 }
 
-static struct op *op_new(struct zk *zk, enum zreq_kind kind, const char *path, struct str data, zk_done_fn *done, void *arg)
+struct op *fakezk_op(struct zk *zk, enum zreq_kind kind, const char *path, struct str data, zk_done_fn *done, void *arg)
 {
     struct op *o = xcalloc(1, sizeof *o);
 
@@ -324,19 +105,19 @@ static struct op *op_new(struct zk *zk, enum zreq_kind kind, const char *path, s
     return o;
 }
 
-static void send_op(struct zk *zk, struct op *o)
+void fakezk_send(struct zk *zk, struct op *o)
 {
     if (!zk->connected || o->sent)
         return;
     if (!proc_effect(zk->p) && !(zk->p->clean && !zk->p->alive))
         return;
-    struct message *m = message_new(UP_ASK, zk);
+    struct message *m = fakezk_message(UP_ASK, zk);
     m->op = o->n;
     m->watch = o->watch;
     m->q = o->q;
     o->q = (struct zreq){ .kind = o->kind };
     o->sent = true;
-    send_up(zk, m);
+    fakezk_send_up(zk, m);
 }
 
 static void on_sign(void *arg, const struct zk_result *r)
@@ -355,7 +136,7 @@ static void heard(struct zk *zk)
     zk->received = loop_now(zk->loop);
     if (zk->connected && !zk->deaf && mono_diff(loop_now(zk->loop), zk->heard) >= zk->timeout_ns) {
         zk->deaf = true;
-        send_op(zk, op_new(zk, ZREQ_PING, NULL, STR(""), on_sign, zk));
+        fakezk_send(zk, fakezk_op(zk, ZREQ_PING, NULL, STR(""), on_sign, zk));
     }
     if (!zk->deaf)
         zk->heard = loop_now(zk->loop);
@@ -371,7 +152,7 @@ static void on_connected(struct zk *zk, int64_t session)
     zk->heard = zk->received = loop_now(zk->loop);
     beat_again(zk);
     DL_FOREACH_SAFE(zk->ops, o, next)
-    send_op(zk, o);
+    fakezk_send(zk, o);
     tell(zk, ZK_CONNECTED);
 }
 
@@ -425,10 +206,10 @@ static void on_answer(struct zk *zk, const struct message *m)
     }
 }
 
-static void arrive_down(struct sim *s, struct proc *p, void *arg, uint64_t unused)
+void fakezk_arrive_down(struct sim *s, struct proc *p, void *arg, uint64_t unused)
 {
     struct message *m = arg;
-    struct zk *zk = client_find(m->client);
+    struct zk *zk = fakezk_client(m->client);
 
     (void)s;
     (void)unused;
@@ -456,7 +237,7 @@ static void arrive_down(struct sim *s, struct proc *p, void *arg, uint64_t unuse
             break;
         }
     }
-    message_free(m);
+    fakezk_release(m);
     fake_turn(p);
 }
 
@@ -465,7 +246,7 @@ static void connect_now(struct zk *zk)
     zk->connecting = true;
     zk->connection++;
     zk->up_lost = zk->down_lost = false;
-    send_up(zk, message_new(UP_CONNECT, zk));
+    fakezk_send_up(zk, fakezk_message(UP_CONNECT, zk));
     loop_timer_in(&zk->timer, zk->timeout_ns / 3);
 }
 
@@ -481,7 +262,7 @@ static void on_timer(void *arg)
     } else if (mono_diff(loop_now(zk->loop), zk->received) >= zk->timeout_ns * 2 / 3) {
         suspend(zk);
     } else {
-        send_op(zk, op_new(zk, ZREQ_PING, NULL, STR(""), NULL, NULL));
+        fakezk_send(zk, fakezk_op(zk, ZREQ_PING, NULL, STR(""), NULL, NULL));
         beat_again(zk);
     }
 }
@@ -495,11 +276,11 @@ int zk_new(struct zk **ret, struct loop *loop, const struct zk_options *o, struc
     (void)err;
     zk->loop = loop;
     zk->p = fake_current();
-    zk->n = ++next_client;
+    zk->n = ++fakezk_client_count;
     zk->timeout_ns = o->session_timeout_ns > 0 ? o->session_timeout_ns : SEC(10);
     loop_timer_init(&zk->timer, loop, on_timer, zk);
     loop_timer_in(&zk->timer, 0);
-    DL_APPEND(clients, zk);
+    DL_APPEND(fakezk_clients, zk);
     *ret = zk;
     return 0;
 }
@@ -521,7 +302,7 @@ void zk_free(struct zk *zk)
     DL_FOREACH_SAFE(zk->watches, w, next)
     watch_free(zk, w);
     loop_timer_done(&zk->timer);
-    DL_DELETE(clients, zk);
+    DL_DELETE(fakezk_clients, zk);
     free(zk);
 }
 
@@ -609,131 +390,4 @@ void zk_pump(struct zk *zk, int64_t timeout_ns)
     m.r = res;
     on_answer(zk, &m);
     zres_done(&res);
-}
-
-/* --- operations --------------------------------------------------------------------------------------- */
-
-static void create(struct zk *zk, const char *path, struct str data, int flags, bool exists_ok, zk_done_fn *done, void *arg)
-{
-    struct op *o = op_new(zk, ZREQ_CREATE, path, data, done, arg);
-
-    o->exists_ok = exists_ok;
-    o->q.ephemeral = (flags & ZK_EPHEMERAL) != 0;
-    o->q.sequence = (flags & ZK_SEQUENCE) != 0;
-    send_op(zk, o);
-}
-
-void zk_create(struct zk *zk, const char *path, struct str data, int flags, enum zk_acl acl, zk_done_fn *done, void *arg)
-{
-    (void)acl;
-    create(zk, path, data, flags, false, done, arg);
-}
-
-void zk_get(struct zk *zk, const char *path, zk_done_fn *done, void *arg)
-{
-    send_op(zk, op_new(zk, ZREQ_GET, path, STR(""), done, arg));
-}
-
-void zk_exists(struct zk *zk, const char *path, zk_done_fn *done, void *arg)
-{
-    zk_get(zk, path, done, arg);
-}
-
-void zk_set(struct zk *zk, const char *path, struct str data, int32_t version, zk_done_fn *done, void *arg)
-{
-    struct op *o = op_new(zk, ZREQ_SET, path, data, done, arg);
-
-    o->q.version = version;
-    send_op(zk, o);
-}
-
-void zk_delete(struct zk *zk, const char *path, int32_t version, zk_done_fn *done, void *arg)
-{
-    struct op *o = op_new(zk, ZREQ_DELETE, path, STR(""), done, arg);
-
-    o->q.version = version;
-    send_op(zk, o);
-}
-
-void zk_children(struct zk *zk, const char *path, zk_done_fn *on_change, zk_done_fn *done, void *arg)
-{
-    struct op *o = op_new(zk, ZREQ_CHILDREN, path, STR(""), done, arg);
-
-    if (on_change != NULL) {
-        struct watch *w = xcalloc(1, sizeof *w);
-        *w = (struct watch){ .path = xstrdup(path), .done = on_change, .arg = arg, .op = o->n };
-        o->watch = true;
-        DL_APPEND(zk->watches, w);
-    }
-    send_op(zk, o);
-}
-
-void zk_make_path(struct zk *zk, const char *path, enum zk_acl acl, zk_done_fn *done, void *arg)
-{
-    char part[ZK_PATH_BYTES_MAX];
-    size_t n = strlen(path);
-
-    (void)acl;
-    for (size_t i = 1; i < n; i++)
-        if (path[i] == '/') {
-            memcpy(part, path, i);
-            part[i] = '\0';
-            create(zk, part, STR(""), 0, true, NULL, NULL);
-        }
-    create(zk, path, STR(""), 0, true, done, arg);
-}
-
-struct zk_multi *zk_multi_new(void)
-{
-    struct zk_multi *m = xcalloc(1, sizeof *m);
-
-    m->q.kind = ZREQ_MULTI;
-    return m;
-}
-
-void zk_multi_free(struct zk_multi *m)
-{
-    if (m == NULL)
-        return;
-    zreq_done(&m->q);
-    free(m);
-}
-
-static void multi_add(struct zk_multi *m, enum zreq_kind kind, const char *path, struct str data, int32_t version)
-{
-    ARRAY_ROOM(m->q.ops, m->q.op_count, m->cap);
-    m->q.ops[m->q.op_count++] = (struct zreq){ .kind = kind,
-                                               .path = xstrdup(path),
-                                               .data = str_mem(xstrndup(data), data.n),
-                                               .version = version };
-}
-
-void zk_multi_create(struct zk_multi *m, const char *path, struct str data, enum zk_acl acl)
-{
-    (void)acl;
-    multi_add(m, ZREQ_CREATE, path, data, -1);
-}
-
-void zk_multi_set(struct zk_multi *m, const char *path, struct str data, int32_t version)
-{
-    multi_add(m, ZREQ_SET, path, data, version);
-}
-
-void zk_multi_delete(struct zk_multi *m, const char *path, int32_t version)
-{
-    multi_add(m, ZREQ_DELETE, path, STR(""), version);
-}
-
-size_t zk_multi_count(const struct zk_multi *m)
-{
-    return m->q.op_count;
-}
-
-void zk_multi_send(struct zk *zk, struct zk_multi *m, zk_done_fn *done, void *arg)
-{
-    struct op *o = op_new(zk, ZREQ_MULTI, NULL, STR(""), done, arg);
-
-    o->q = m->q;
-    free(m);
-    send_op(zk, o);
 }

@@ -2,7 +2,7 @@
 /* Frameworks that do at random what real ones do: launch within offers, decline, keep offers for a while,
  * suppress and revive, kill, reconcile, acknowledge late or not at all, die and come back with their id. They
  * are written against the public header of the SDK, whose shell runs here on simulated connections
- * (fakeio.c).
+ * (fakeio.h).
  *
  * What a framework knows of its tasks is on its disk: it survives. In the liveness phase it launches nothing,
  * declines, and asks again and again for what it does not know, as a good framework does. */
