@@ -126,8 +126,7 @@ void app_create(struct call *c)
     post_event(c, a->id);
 }
 
-/* --- updates
- * ------------------------------------------------------------------------------------------------- */
+/* --- updates --- */
 /* {"version": ...} alone, with or without id: back to that version. */
 static struct app *rollback_target(struct call *c, const struct app *update, struct str id, const cJSON *json)
 {

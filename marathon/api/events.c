@@ -171,114 +171,129 @@ static void run_changed(struct jsonw *w, const struct bus_event *e)
         jsonw_key_s(w, "message", e->reason);
 }
 
-static void keys(struct jsonw *w, const struct bus_event *e, bool full)
+static void stream_changed(struct jsonw *w, const struct bus_event *e)
 {
-    switch (e->type) {
-    case BUS_STREAM_ATTACHED:
-    case BUS_STREAM_DETACHED:
-        jsonw_key_s(w, "remoteAddress", e->client);
-        return;
-    case BUS_API_POST:
-        api_post(w, e);
-        return;
-    case BUS_POD_CREATED:
-    case BUS_POD_UPDATED:
-    case BUS_POD_DELETED:
-        jsonw_key_s(w, "clientIp", e->client);
-        jsonw_key_s(w, "uri", e->uri);
-        return;
-    case BUS_STATUS_UPDATE:
-        status_update(w, e);
-        return;
-    case BUS_FRAMEWORK_MESSAGE:
-        framework_message(w, e);
-        return;
-    case BUS_ADD_HEALTH_CHECK:
-        jsonw_key_s(w, "appId", e->app_id);
-        jsonw_key_wall(w, "version", e->version);
-        health_check(w, e);
-        return;
-    case BUS_REMOVE_HEALTH_CHECK:
-    case BUS_APP_TERMINATED:
-        jsonw_key_s(w, "appId", e->app_id);
-        return;
-    case BUS_FAILED_HEALTH_CHECK:
-        jsonw_key_s(w, "appId", e->app_id);
-        jsonw_key_s(w, "taskId", e->instance_id);
-        health_check(w, e);
-        return;
-    case BUS_HEALTH_STATUS_CHANGED:
-        jsonw_key_s(w, "appId", e->app_id);
-        jsonw_key_s(w, "instanceId", e->instance_id);
-        jsonw_key_s(w, "taskId", e->task_id);
-        jsonw_key_wall(w, "version", e->version);
-        jsonw_key_bool(w, "alive", e->alive);
-        return;
-    case BUS_UNHEALTHY_INSTANCE_KILL:
-        unhealthy_kill(w, e);
-        return;
-    case BUS_GROUP_CHANGE_SUCCESS:
-    case BUS_GROUP_CHANGE_FAILED:
-        jsonw_key_s(w, "groupId", e->group_id);
-        jsonw_key_wall(w, "version", e->version);
-        if (e->type == BUS_GROUP_CHANGE_FAILED)
-            jsonw_key_s(w, "reason", e->reason);
-        return;
-    case BUS_DEPLOYMENT_SUCCESS:
-    case BUS_DEPLOYMENT_FAILED:
+    jsonw_key_s(w, "remoteAddress", e->client);
+}
+
+static void pod_changed(struct jsonw *w, const struct bus_event *e)
+{
+    jsonw_key_s(w, "clientIp", e->client);
+    jsonw_key_s(w, "uri", e->uri);
+}
+
+static void check_added(struct jsonw *w, const struct bus_event *e)
+{
+    jsonw_key_s(w, "appId", e->app_id);
+    jsonw_key_wall(w, "version", e->version);
+    health_check(w, e);
+}
+
+static void app_alone(struct jsonw *w, const struct bus_event *e)
+{
+    jsonw_key_s(w, "appId", e->app_id);
+}
+
+static void check_failed(struct jsonw *w, const struct bus_event *e)
+{
+    jsonw_key_s(w, "appId", e->app_id);
+    jsonw_key_s(w, "taskId", e->instance_id);
+    health_check(w, e);
+}
+
+static void health_status(struct jsonw *w, const struct bus_event *e)
+{
+    jsonw_key_s(w, "appId", e->app_id);
+    jsonw_key_s(w, "instanceId", e->instance_id);
+    jsonw_key_s(w, "taskId", e->task_id);
+    jsonw_key_wall(w, "version", e->version);
+    jsonw_key_bool(w, "alive", e->alive);
+}
+
+static void group_changed(struct jsonw *w, const struct bus_event *e)
+{
+    jsonw_key_s(w, "groupId", e->group_id);
+    jsonw_key_wall(w, "version", e->version);
+    if (e->type == BUS_GROUP_CHANGE_FAILED)
+        jsonw_key_s(w, "reason", e->reason);
+}
+
+static void unknown_terminated(struct jsonw *w, const struct bus_event *e)
+{
+    jsonw_key_s(w, "instanceId", e->instance_id);
+    jsonw_key_s(w, "runSpecId", e->app_id);
+    jsonw_key_c(w, "condition", e->state);
+}
+
+static void registered(struct jsonw *w, const struct bus_event *e)
+{
+    if (e->type == BUS_SCHEDULER_REGISTERED)
+        jsonw_key_s(w, "frameworkId", e->message);
+    jsonw_key_s(w, "master", e->master);
+}
+
+static void job_changed(struct jsonw *w, const struct bus_event *e)
+{
+    jsonw_key_s(w, "jobId", e->job->id);
+    jsonw_key_wall(w, "version", e->version);
+}
+
+static void run_skipped(struct jsonw *w, const struct bus_event *e)
+{
+    jsonw_key_s(w, "jobId", e->job->id);
+    jsonw_key_wall(w, "scheduledFor", e->version);
+    jsonw_key_s(w, "reason", e->reason);
+}
+
+static void deployment_changed(struct jsonw *w, const struct bus_event *e, bool full)
+{
+    bool over = e->type == BUS_DEPLOYMENT_SUCCESS || e->type == BUS_DEPLOYMENT_FAILED;
+
+    if (over)
         jsonw_key_c(w, "id", e->deployment->id);
-        plan(w, e, false, full);
+    plan(w, e, !over, full);
+    if (over) {
         if (e->reason.n != 0)
             jsonw_key_s(w, "reason", e->reason);
-        return;
-    case BUS_DEPLOYMENT_INFO:
-    case BUS_DEPLOYMENT_STEP_SUCCESS:
-    case BUS_DEPLOYMENT_STEP_FAILURE:
-        plan(w, e, true, full);
-        if (e->state != NULL) { /* a rollout has stopped or goes on */
-            jsonw_key_open(w, "rollout");
-            jsonw_key_s(w, "app", e->app_id);
-            jsonw_key_c(w, "state", e->state);
-            jsonw_close(w);
-        }
-        return;
-    case BUS_INSTANCE_CHANGED:
-        instance_changed(w, e);
-        return;
-    case BUS_INSTANCE_HEALTH_CHANGED:
-        health_changed(w, e);
-        return;
-    case BUS_UNKNOWN_INSTANCE_TERMINATED:
-        jsonw_key_s(w, "instanceId", e->instance_id);
-        jsonw_key_s(w, "runSpecId", e->app_id);
-        jsonw_key_c(w, "condition", e->state);
-        return;
-    case BUS_SCHEDULER_REGISTERED:
-        jsonw_key_s(w, "frameworkId", e->message);
-        jsonw_key_s(w, "master", e->master);
-        return;
-    case BUS_SCHEDULER_REREGISTERED:
-        jsonw_key_s(w, "master", e->master);
-        return;
-    case BUS_JOB_CREATED:
-    case BUS_JOB_UPDATED:
-    case BUS_JOB_DELETED:
-        jsonw_key_s(w, "jobId", e->job->id);
-        jsonw_key_wall(w, "version", e->version);
-        return;
-    case BUS_JOB_RUN_CHANGED:
-        run_changed(w, e);
-        return;
-    case BUS_JOB_RUN_SKIPPED:
-        jsonw_key_s(w, "jobId", e->job->id);
-        jsonw_key_wall(w, "scheduledFor", e->version);
-        jsonw_key_s(w, "reason", e->reason);
-        return;
-    case BUS_SCHEDULER_DISCONNECTED:
-    case BUS_TYPE_COUNT:
-        return;
+    } else if (e->state != NULL) { /* a rollout has stopped or goes on */
+        jsonw_key_open(w, "rollout");
+        jsonw_key_s(w, "app", e->app_id);
+        jsonw_key_c(w, "state", e->state);
+        jsonw_close(w);
     }
 }
+
+typedef void keys_fn(struct jsonw *w, const struct bus_event *e);
+
+/* NULL: none of its own, or a deployment's. */
+static keys_fn *const KEYS[BUS_TYPE_COUNT] = {
+    [BUS_STREAM_ATTACHED] = stream_changed,
+    [BUS_STREAM_DETACHED] = stream_changed,
+    [BUS_API_POST] = api_post,
+    [BUS_POD_CREATED] = pod_changed,
+    [BUS_POD_UPDATED] = pod_changed,
+    [BUS_POD_DELETED] = pod_changed,
+    [BUS_STATUS_UPDATE] = status_update,
+    [BUS_FRAMEWORK_MESSAGE] = framework_message,
+    [BUS_ADD_HEALTH_CHECK] = check_added,
+    [BUS_REMOVE_HEALTH_CHECK] = app_alone,
+    [BUS_APP_TERMINATED] = app_alone,
+    [BUS_FAILED_HEALTH_CHECK] = check_failed,
+    [BUS_HEALTH_STATUS_CHANGED] = health_status,
+    [BUS_UNHEALTHY_INSTANCE_KILL] = unhealthy_kill,
+    [BUS_GROUP_CHANGE_SUCCESS] = group_changed,
+    [BUS_GROUP_CHANGE_FAILED] = group_changed,
+    [BUS_INSTANCE_CHANGED] = instance_changed,
+    [BUS_INSTANCE_HEALTH_CHANGED] = health_changed,
+    [BUS_UNKNOWN_INSTANCE_TERMINATED] = unknown_terminated,
+    [BUS_SCHEDULER_REGISTERED] = registered,
+    [BUS_SCHEDULER_REREGISTERED] = registered,
+    [BUS_JOB_CREATED] = job_changed,
+    [BUS_JOB_UPDATED] = job_changed,
+    [BUS_JOB_DELETED] = job_changed,
+    [BUS_JOB_RUN_CHANGED] = run_changed,
+    [BUS_JOB_RUN_SKIPPED] = run_skipped,
+};
 
 void event_frame(struct sbuf *b, const struct bus_event *e, bool full)
 {
@@ -289,7 +304,10 @@ void event_frame(struct sbuf *b, const struct bus_event *e, bool full)
     sbuf_c(b, "\r\ndata: ");
     w = JSONW(b);
     jsonw_open(&w);
-    keys(&w, e, full);
+    if (KEYS[e->type] != NULL)
+        KEYS[e->type](&w, e);
+    else if (e->deployment != NULL)
+        deployment_changed(&w, e, full);
     jsonw_key_c(&w, "eventType", bus_type_name(e->type));
     jsonw_key_wall(&w, "timestamp", e->at);
     jsonw_close(&w);

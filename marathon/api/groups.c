@@ -7,8 +7,7 @@
 #include "marathon/api/int.h"
 #include "marathon/flags.h"
 
-/* --- showing
- * ------------------------------------------------------------------------------------------------- */
+/* --- showing --- */
 /* By path with '/' before everything else, so that a subtree is contiguous. */
 static int compare_paths(struct str a, struct str b)
 {
@@ -158,8 +157,7 @@ static void group_apps(struct call *c, struct str id)
     jsonw_array_close(&w);
 }
 
-/* --- versions
- * ------------------------------------------------------------------------------------------------- */
+/* --- versions --- */
 static bool group_existed(const struct call *c, struct str id, struct wall version)
 {
     const struct marathon *m = c->m;
@@ -316,8 +314,7 @@ static void group_version(struct call *c, struct str id, struct str version)
     render_version(c, &w, id, v);
 }
 
-/* --- changing
- * ------------------------------------------------------------------------------------------------- */
+/* --- changing --- */
 struct named {
     struct str id;
     UT_hash_handle hh;

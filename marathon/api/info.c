@@ -125,8 +125,7 @@ void handle_info(struct call *c)
     jsonw_close(&w);
 }
 
-/* --- metrics
- * ------------------------------------------------------------------------------------------------- */
+/* --- metrics --- */
 struct metric_row {
     const char *name; /* without prefix */
     bool counter;
@@ -422,8 +421,7 @@ void handle_config(struct call *c)
         sbuf_c(&c->a->body, "{}");
 }
 
-/* --- logging
- * --------------------------------------------------------------------------------------------------- */
+/* --- logging --- */
 static const char *const levels[] = { "error", "warn", "info", "debug" };
 
 static void logging_show(struct call *c)

@@ -45,8 +45,7 @@ void answer_location(struct call *c, struct str id);
 void answer_update_problem(struct call *c, const struct update_result *res, const struct error *err);
 void jsonw_key_deployments(struct jsonw *w, const char (*ids)[UUID_TEXT_SIZE], size_t n);
 
-/* --- query
- * -------------------------------------------------------------------------------------------------- */
+/* --- query --- */
 bool query_flag(const struct call *c, const char *name, bool dflt);
 struct str query_text(struct call *c, const char *name); /* p NULL: absent */
 /* Calls fn for each value of name. */
@@ -119,8 +118,7 @@ struct selector;
 struct selector *selector_parse(struct str text, struct arena *a);
 bool selector_matches(const struct selector *s, const struct app *a);
 
-/* --- the endpoints
- * ------------------------------------------------------------------------------------------ */
+/* --- the endpoints --- */
 void handle_apps(struct call *c);
 void apps_list(struct call *c);
 void app_show(struct call *c, struct str id);

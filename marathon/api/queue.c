@@ -172,8 +172,7 @@ void handle_queue(struct call *c)
     answer_message(c, 404, "URI not found");
 }
 
-/* --- deployments
- * ---------------------------------------------------------------------------------------------- */
+/* --- deployments --- */
 static void affected(struct jsonw *w, const struct deployment *d, bool pods)
 {
     jsonw_key_array(w, pods ? "affectedPods" : "affectedApps");

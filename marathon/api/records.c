@@ -8,8 +8,7 @@
 #include "marathon/api/jobs.h"
 #include "marathon/core/pod.h"
 
-/* --- out
- * ------------------------------------------------------------------------------------------------------- */
+/* --- out --- */
 static void versioned_key(struct sbuf *key, const char *prefix, struct str id, struct wall version)
 {
     sbuf_c(key, prefix);
@@ -179,10 +178,124 @@ static void put_spec(struct jsonw *w, const struct spec *s)
     jsonw_close(w);
 }
 
-static void plain_key(struct sbuf *key, const char *prefix, struct str id)
+static void put_deleted(struct jsonw *w, const struct deleted *d)
 {
-    sbuf_c(key, prefix);
-    sbuf_str(key, id);
+    jsonw_key_wall(w, "version", d->spec->version);
+    jsonw_key_wall(w, "at", d->at);
+}
+
+static const char *key_prefix(enum store_kind kind)
+{
+    switch (kind) {
+    case STORE_SPEC:
+    case STORE_SPEC_DELETE:
+        return "spec";
+    case STORE_CURRENT:
+    case STORE_CURRENT_DELETE:
+        return "current";
+    case STORE_GROUP:
+    case STORE_GROUP_DELETE:
+        return "group";
+    case STORE_INSTANCE:
+    case STORE_INSTANCE_DELETE:
+        return "instance/";
+    case STORE_DEPLOYMENT:
+    case STORE_DEPLOYMENT_DELETE:
+        return "deployment/";
+    case STORE_CHANGE:
+    case STORE_CHANGE_DELETE:
+        return "change/";
+    case STORE_FAILURE:
+    case STORE_FAILURE_DELETE:
+        return "failure";
+    case STORE_GARBAGE:
+    case STORE_GARBAGE_DELETE:
+        return "garbage/";
+    case STORE_DELETED:
+    case STORE_DELETED_DELETE:
+        return "deleted";
+    case STORE_JOB:
+    case STORE_JOB_DELETE:
+        return "job";
+    case STORE_RUN:
+    case STORE_RUN_DELETE:
+        return "run";
+    case STORE_FRAMEWORK_ID:
+        return "framework";
+    }
+    return "";
+}
+
+static void record_key(const struct store_op *op, struct sbuf *key)
+{
+    const char *prefix = key_prefix(op->kind);
+
+    if (op->kind == STORE_SPEC || op->kind == STORE_SPEC_DELETE) {
+        versioned_key(key, prefix, op->id, op->version);
+    } else if (op->kind == STORE_CHANGE || op->kind == STORE_CHANGE_DELETE) {
+        sbuf_c(key, prefix);
+        wall_print(key, op->kind == STORE_CHANGE ? op->change->version : op->version);
+    } else {
+        sbuf_c(key, prefix);
+        if (op->kind != STORE_FRAMEWORK_ID)
+            sbuf_str(key, op->id);
+    }
+}
+
+/* False: the record goes. */
+static bool record_value(const struct store_op *op, struct jsonw *w)
+{
+    switch (op->kind) {
+    case STORE_SPEC:
+        put_spec(w, op->spec);
+        return true;
+    case STORE_CURRENT:
+        jsonw_key_wall(w, "version", op->version);
+        return true;
+    case STORE_GROUP:
+        put_group(w, op->group);
+        return true;
+    case STORE_INSTANCE:
+        put_instance(w, op->instance);
+        return true;
+    case STORE_DEPLOYMENT:
+        put_deployment(w, op->deployment);
+        return true;
+    case STORE_CHANGE:
+        put_change(w, op->change);
+        return true;
+    case STORE_FAILURE:
+        put_failure(w, &op->slot->failure);
+        return true;
+    case STORE_GARBAGE:
+        put_garbage(w, op->garbage);
+        return true;
+    case STORE_FRAMEWORK_ID:
+        jsonw_key_s(w, "id", op->id);
+        return true;
+    case STORE_DELETED:
+        put_deleted(w, op->deleted);
+        return true;
+    case STORE_JOB:
+        job_record(w, op->job);
+        return true;
+    case STORE_RUN:
+        run_record(w, op->run);
+        return true;
+    case STORE_SPEC_DELETE:
+    case STORE_CURRENT_DELETE:
+    case STORE_GROUP_DELETE:
+    case STORE_INSTANCE_DELETE:
+    case STORE_DEPLOYMENT_DELETE:
+    case STORE_CHANGE_DELETE:
+    case STORE_FAILURE_DELETE:
+    case STORE_GARBAGE_DELETE:
+    case STORE_DELETED_DELETE:
+    case STORE_JOB_DELETE:
+    case STORE_RUN_DELETE:
+        return false;
+    }
+    return false;
 }
 
 void record_encode(const struct store_op *op, struct sbuf *key, struct sbuf *value, bool *ret_delete)
@@ -191,100 +304,15 @@ void record_encode(const struct store_op *op, struct sbuf *key, struct sbuf *val
 
     sbuf_clear(key);
     sbuf_clear(value);
-    *ret_delete = false;
+    record_key(op, key);
     jsonw_open(&w);
-    switch (op->kind) {
-    case STORE_SPEC:
-    case STORE_SPEC_DELETE:
-        versioned_key(key, "spec", op->id, op->version);
-        *ret_delete = op->kind == STORE_SPEC_DELETE;
-        if (!*ret_delete)
-            put_spec(&w, op->spec);
-        break;
-    case STORE_CURRENT:
-    case STORE_CURRENT_DELETE:
-        plain_key(key, "current", op->id);
-        *ret_delete = op->kind == STORE_CURRENT_DELETE;
-        jsonw_key_wall(&w, "version", op->version);
-        break;
-    case STORE_GROUP:
-    case STORE_GROUP_DELETE:
-        plain_key(key, "group", op->id);
-        *ret_delete = op->kind == STORE_GROUP_DELETE;
-        if (!*ret_delete)
-            put_group(&w, op->group);
-        break;
-    case STORE_INSTANCE:
-    case STORE_INSTANCE_DELETE:
-        plain_key(key, "instance/", op->id);
-        *ret_delete = op->kind == STORE_INSTANCE_DELETE;
-        if (!*ret_delete)
-            put_instance(&w, op->instance);
-        break;
-    case STORE_DEPLOYMENT:
-    case STORE_DEPLOYMENT_DELETE:
-        plain_key(key, "deployment/", op->id);
-        *ret_delete = op->kind == STORE_DEPLOYMENT_DELETE;
-        if (!*ret_delete)
-            put_deployment(&w, op->deployment);
-        break;
-    case STORE_CHANGE:
-    case STORE_CHANGE_DELETE:
-        sbuf_c(key, "change/");
-        wall_print(key, op->kind == STORE_CHANGE ? op->change->version : op->version);
-        *ret_delete = op->kind == STORE_CHANGE_DELETE;
-        if (!*ret_delete)
-            put_change(&w, op->change);
-        break;
-    case STORE_FAILURE:
-    case STORE_FAILURE_DELETE:
-        plain_key(key, "failure", op->id);
-        *ret_delete = op->kind == STORE_FAILURE_DELETE;
-        if (!*ret_delete)
-            put_failure(&w, &op->slot->failure);
-        break;
-    case STORE_GARBAGE:
-    case STORE_GARBAGE_DELETE:
-        plain_key(key, "garbage/", op->id);
-        *ret_delete = op->kind == STORE_GARBAGE_DELETE;
-        if (!*ret_delete)
-            put_garbage(&w, op->garbage);
-        break;
-    case STORE_FRAMEWORK_ID:
-        sbuf_c(key, "framework");
-        jsonw_key_s(&w, "id", op->id);
-        break;
-    case STORE_DELETED:
-    case STORE_DELETED_DELETE:
-        plain_key(key, "deleted", op->id);
-        *ret_delete = op->kind == STORE_DELETED_DELETE;
-        if (!*ret_delete) {
-            jsonw_key_wall(&w, "version", op->deleted->spec->version);
-            jsonw_key_wall(&w, "at", op->deleted->at);
-        }
-        break;
-    case STORE_JOB:
-    case STORE_JOB_DELETE:
-        plain_key(key, "job", op->id);
-        *ret_delete = op->kind == STORE_JOB_DELETE;
-        if (!*ret_delete)
-            job_record(&w, op->job);
-        break;
-    case STORE_RUN:
-    case STORE_RUN_DELETE:
-        plain_key(key, "run", op->id);
-        *ret_delete = op->kind == STORE_RUN_DELETE;
-        if (!*ret_delete)
-            run_record(&w, op->run);
-        break;
-    }
+    *ret_delete = !record_value(op, &w);
     jsonw_close(&w);
     if (*ret_delete)
         sbuf_clear(value);
 }
 
-/* --- in
- * ------------------------------------------------------------------------------------------------------- */
+/* --- in --- */
 struct load {
     struct marathon *m;
     struct mono now;

@@ -226,8 +226,7 @@ void render_readiness(struct jsonw *w, const struct slot *s)
     jsonw_array_close(w);
 }
 
-/* --- statistics
- * ---------------------------------------------------------------------------------------------- */
+/* --- statistics --- */
 struct stats {
     int64_t staged, running, healthy, unhealthy;
     int64_t *ages_ms;
@@ -356,8 +355,7 @@ void render_app(struct call *c, struct jsonw *w, struct spec *spec, const struct
     jsonw_close(w);
 }
 
-/* --- plans
- * ----------------------------------------------------------------------------------------------------- */
+/* --- plans --- */
 const char *slot_action_name(enum slot_action a)
 {
     switch (a) {

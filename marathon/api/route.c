@@ -9,8 +9,7 @@ static bool reads(const struct call *c)
     return c->r->verb == HTTP_VERB_GET || c->r->verb == HTTP_VERB_HEAD;
 }
 
-/* --- /v2/apps
- * --------------------------------------------------------------------------------------------------- */
+/* --- /v2/apps --- */
 static void apps_root(struct call *c)
 {
     switch (c->r->verb) {
@@ -112,8 +111,7 @@ void handle_apps(struct call *c)
     }
 }
 
-/* --- small ones
- * --------------------------------------------------------------------------------------------------- */
+/* --- small ones --- */
 static void leader(struct call *c)
 {
     struct jsonw w;

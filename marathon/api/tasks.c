@@ -259,8 +259,7 @@ static void tasks_delete(struct call *c)
     kill_victims(c, &k, false);
 }
 
-/* --- all tasks
- * ------------------------------------------------------------------------------------------------ */
+/* --- all tasks --- */
 struct status_filter {
     bool any, running, staging;
 };

@@ -226,8 +226,7 @@ static int put_resources(struct sbuf *b, uint32_t number, const struct stoa_reso
     return 0;
 }
 
-/* --- commands and checks
- * ------------------------------------------------------------------------------------- */
+/* --- commands and checks --- */
 
 static void put_uris(struct sbuf *b, const struct stoa_command *c)
 {
@@ -669,8 +668,7 @@ int sdk_put_operation(struct sbuf *b, uint32_t number, const struct stoa_operati
     return rc;
 }
 
-/* --- the framework
- * ------------------------------------------------------------------------------------------ */
+/* --- the framework --- */
 
 static void put_capabilities(struct sbuf *b, unsigned capabilities)
 {

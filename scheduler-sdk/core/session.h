@@ -143,8 +143,7 @@ const char *session_state_name(enum session_state state);
  * host, or another scheme (then *ret_scheme has it). Port 5050 when absent. */
 bool session_location(struct str location, char *ret, size_t size, struct str *ret_scheme);
 
-/* --- suppressed roles
- * --------------------------------------------------------------------------------------- */
+/* --- suppressed roles --- */
 
 /* Which roles want no offers. They outlive connections: a subscription says the whole set. */
 struct suppressed {

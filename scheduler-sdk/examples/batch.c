@@ -245,8 +245,7 @@ static void on_log(struct stoa_scheduler *s, int level, const char *line, void *
         fprintf(stderr, "batch: %s\n", line);
 }
 
-/* --- the command line
- * ----------------------------------------------------------------------------------------- */
+/* --- the command line --- */
 
 static void add(struct batch *b, const char *command)
 {

@@ -29,8 +29,7 @@
 
 #include "stoa/scheduler.h"
 
-/* --- the arithmetic
- * ------------------------------------------------------------------------------------------ */
+/* --- the arithmetic --- */
 
 static uint64_t power_mod(uint64_t exponent, uint64_t m)
 {
@@ -70,8 +69,7 @@ static char pi_digit(uint64_t n)
     return "0123456789ABCDEF"[(int)(x * 16) & 15];
 }
 
-/* --- the task
- * ------------------------------------------------------------------------------------------------- */
+/* --- the task --- */
 
 /* Splits "a:b" or "a,b" at the last such character. */
 static int cut(char *text, char sep, char **ret_second)
@@ -128,8 +126,7 @@ static int work(char *range, char *report)
     return fclose(f) == 0 ? 0 : 1;
 }
 
-/* --- the framework
- * --------------------------------------------------------------------------------------------- */
+/* --- the framework --- */
 
 struct part {
     int started; /* attempts */
@@ -300,8 +297,7 @@ static void on_log(struct stoa_scheduler *s, int level, const char *line, void *
         fprintf(stderr, "pi: %s\n", line);
 }
 
-/* --- results
- * ---------------------------------------------------------------------------------------------------- */
+/* --- results --- */
 
 static void take_result(struct pi *p, const char *line)
 {
@@ -371,8 +367,7 @@ static struct evconnlistener *listen_for_results(struct pi *p, const char *ip)
     return l;
 }
 
-/* --- the command line
- * -------------------------------------------------------------------------------------------- */
+/* --- the command line --- */
 
 static char *value_of(char *arg, const char *name)
 {

@@ -527,8 +527,7 @@ TEST("too many deployments: 403, force or not; deleting with force makes room")
     apiworld_done(&aw);
 }
 
-/* --- restart
- * ------------------------------------------------------------------------------------------------- */
+/* --- restart --- */
 static void crash_and_restart(void)
 {
     apiworld_restart(&aw);

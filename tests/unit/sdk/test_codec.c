@@ -360,8 +360,7 @@ TEST("a FrameworkInfo that the program has already goes as it is, but for the id
     sbuf_done(&given);
 }
 
-/* --- decoding
- * ------------------------------------------------------------------------------------------------- */
+/* --- decoding --- */
 
 static bool decode_json(const char *json, struct arena *a, struct sbuf *bytes, struct sdk_event *ret)
 {

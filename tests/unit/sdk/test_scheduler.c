@@ -122,8 +122,7 @@ static void master_done(struct master *m)
     sbuf_done(&m->trace);
 }
 
-/* --- the framework
- * ---------------------------------------------------------------------------------------------- */
+/* --- the framework --- */
 
 struct world {
     struct event_base *base;
