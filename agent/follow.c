@@ -26,6 +26,7 @@ static void on_master(void *arg, const struct master_addr *m, bool unsure)
         log_warn("no_master", "then=\"waiting for one to be elected\"");
     } else {
         ev.u.master.pid = str_of(m->pid);
+        ev.u.master.id = str_of(m->id);
         log_info("master_detected", "pid=%s", m->pid);
     }
     if (m == NULL || m->id[0] == '\0' || strcmp(m->id, s->master_id) != 0) /* the same one again is no news */

@@ -95,6 +95,7 @@ void agent_core_free(struct agent *a)
     free(a->actions);
     free(a->id);
     free(a->master);
+    free(a->master_id);
     free(a);
 }
 
@@ -118,10 +119,19 @@ static void try_registration(struct agent *a)
     a->register_at = mono_add(a->now, a->register_backoff_ns / 10 + agent_random_below(a, a->register_backoff_ns));
 }
 
+static void set_master_id(struct agent *a, struct str id)
+{
+    char *old = a->master_id;
+
+    a->master_id = id.n != 0 ? xstrndup(id) : NULL;
+    free(old);
+}
+
 static void on_master(struct agent *a, const struct agent_event *ev)
 {
     struct str pid = ev->u.master.pid;
 
+    set_master_id(a, ev->u.master.id);
     if (pid.n == 0) {
         free(a->master);
         a->master = NULL;
@@ -157,6 +167,17 @@ static bool from_master(struct agent *a, const struct agent_event *ev, const cha
         return true;
     agent_note(a, true, "ignoring %s from %.*s, which is not the master (%s)", what, STR_ARG(ev->from),
                a->master != NULL ? a->master : "none");
+    return false;
+}
+
+/* An acknowledgement rests on a report of ours. One that was sent before the master knew of the newest (by an earlier life of it,
+ * say) is of no use: that report calls the update unacknowledged, so whoever took it in waits for the update, and for its framework's
+ * word. It is sent again. */
+static bool acks_newest_report(struct agent *a, const struct uuid *version, const char *what)
+{
+    if (version == NULL || uuid_eq(version, &a->resource_version))
+        return true;
+    agent_note(a, false, "ignoring %s that is older than the last registration", what);
     return false;
 }
 
@@ -217,8 +238,22 @@ static void on_info_stored(struct agent *a, const struct agent_event *ev)
     a->store_at = mono_add(a->now, AGENT_STORE_RETRY_NS);
 }
 
+/* Another master than we thought is there now. */
+static void on_refused(struct agent *a, const struct agent_event *ev)
+{
+    if (!from_master(a, ev, "Ping") || (a->master_id != NULL && str_is(ev->u.ping.master, a->master_id)))
+        return;
+    agent_note(a, false, "the master there is %.*s now; registering again", STR_ARG(ev->u.ping.master));
+    set_master_id(a, ev->u.ping.master);
+    agent_start_registration(a);
+}
+
 static void on_ping(struct agent *a, const struct agent_event *ev)
 {
+    if (ev->u.ping.master.n != 0) {
+        on_refused(a, ev);
+        return;
+    }
     agent_do(a, AGENT_DO_PONG)->to = arena_str(&a->scratch, ev->from);
     if (a->state != AGENT_RUNNING)
         return;
@@ -370,7 +405,8 @@ static void dispatch(struct agent *a, const struct agent_event *ev)
     case AGENT_EV_UPDATE_FRAMEWORK: on_update_framework(a, ev); break;
     case AGENT_EV_FRAMEWORK_MESSAGE: agent_on_framework_message(a, ev); break;
     case AGENT_EV_STATUS_ACK:
-        if (from_master(a, ev, "StatusUpdateAcknowledgement"))
+        if (from_master(a, ev, "StatusUpdateAcknowledgement") &&
+            acks_newest_report(a, ev->u.ack.resource_version, "an acknowledgement"))
             agent_update_acked(a, ev->u.ack.framework, ev->u.ack.task, &ev->u.ack.uuid);
         break;
     case AGENT_EV_CHECKPOINT_RESOURCES:
@@ -381,7 +417,10 @@ static void dispatch(struct agent *a, const struct agent_event *ev)
         if (from_master(a, ev, "ApplyOperation"))
             agent_on_apply_operation(a, ev);
         break;
-    case AGENT_EV_OPERATION_ACK: agent_on_operation_ack(a, ev); break;
+    case AGENT_EV_OPERATION_ACK:
+        if (acks_newest_report(a, ev->u.operation_ack.resource_version, "an operation's acknowledgement"))
+            agent_on_operation_ack(a, ev);
+        break;
     case AGENT_EV_RECONCILE_OPERATIONS: agent_on_reconcile_operations(a, ev); break;
     case AGENT_EV_DRAIN:
         if (from_master(a, ev, "DrainSlave"))

@@ -200,6 +200,7 @@ struct agent_event {
         } recovered;
         struct {
             struct str pid;
+            struct str id;                 /* empty: not known */
         } master;
         struct {
             struct agent_id agent;
@@ -210,6 +211,7 @@ struct agent_event {
         } registered;
         struct {
             bool connected;
+            struct str master;             /* its id: our report named another; else empty */
         } ping;
         struct {
             struct framework_info *framework;
@@ -250,6 +252,7 @@ struct agent_event {
             struct framework_id framework;
             struct task_id task;
             struct uuid uuid;
+            const struct uuid *resource_version; /* of the report that the master knows; NULL: not given */
         } ack;
         struct {
             const struct resources *resources;
@@ -257,6 +260,7 @@ struct agent_event {
         struct agent_operation_desc operation;
         struct {
             struct uuid operation, status;
+            const struct uuid *resource_version; /* as of an ack */
         } operation_ack;
         struct {
             const struct uuid *operations;

@@ -158,6 +158,7 @@ struct agent {
     bool id_stored;                 /* a later process will know it; nothing is launched before */
     struct mono store_at;           /* of the description, which could not be stored; MONO_NEVER: it is */
     char *master;                   /* pid, NULL: none known */
+    char *master_id;                /* NULL: not known */
     struct resources total;         /* with reservations and volumes applied */
     struct resources checkpointed;  /* dynamic reservations and volumes of total */
     struct resources destroyed;     /* volumes of the latest operation that are no more */

@@ -60,6 +60,13 @@ static const struct uuid *version_of(struct decoding *d, Mesos__Internal__Resour
     return NULL;
 }
 
+static const struct uuid *known_version(struct decoding *d, bool has, ProtobufCBinaryData bytes)
+{
+    struct uuid *u = has ? arena_alloc(d->arena, sizeof *u) : NULL;
+
+    return u != NULL && uuid_of(bytes, u) ? u : NULL;
+}
+
 static int take_task(struct decoding *d, Mesos__V1__TaskInfo *m, bool group, size_t index, struct task_info **v)
 {
     struct task_context ctx = { .framework = d->ev->u.run.framework->id, .is_group = group, .is_trusted = true };
@@ -240,6 +247,7 @@ static int decode_ack(struct decoding *d)
     d->ev->u.ack.task = task_id(str_of(m->task_id->value));
     if (!uuid_of(m->uuid, &d->ev->u.ack.uuid))
         return error_set(d->err, ERR_INVALID, "acknowledgement with a uuid of %zu bytes", m->uuid.len);
+    d->ev->u.ack.resource_version = known_version(d, m->has_resource_version, m->resource_version);
     return 0;
 }
 
@@ -312,6 +320,7 @@ static int decode_operation_ack(struct decoding *d)
     if (!uuid_of(m->operation_uuid->value, &d->ev->u.operation_ack.operation) ||
         !uuid_of(m->status_uuid->value, &d->ev->u.operation_ack.status))
         return error_set(d->err, ERR_INVALID, "AcknowledgeOperationStatus with a uuid that has not 16 bytes");
+    d->ev->u.operation_ack.resource_version = known_version(d, m->has_resource_version, m->resource_version);
     return 0;
 }
 
@@ -417,6 +426,7 @@ static int decode_ping(struct decoding *d)
         return rc;
     d->ev->type = AGENT_EV_PING;
     d->ev->u.ping.connected = m->connected;
+    d->ev->u.ping.master = str_of(m->master_id);
     return 0;
 }
 

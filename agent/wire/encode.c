@@ -99,6 +99,12 @@ void wire_put_agent_task(struct sbuf *b, uint32_t number, const struct agent_tas
 
 /* --- registration --- */
 
+static void put_master_id(const struct agent *a, struct sbuf *b)
+{
+    if (a->master_id != NULL)
+        wire_put_bytes(b, WIRE_OWN_FIELD, str_of(a->master_id));
+}
+
 static void put_registration(const struct agent *a, const struct agent_env *env, struct sbuf *b)
 {
     wire_put_agent_info(b, 1, env, (struct str){ NULL, 0 }, true);
@@ -106,6 +112,7 @@ static void put_registration(const struct agent *a, const struct agent_env *env,
     wire_put_resources(b, 3, &a->checkpointed, RESOURCE_PRE, false);
     wire_put_agent_capabilities(b, 4, env->capabilities);
     put_uuid(b, 5, &a->resource_version);
+    put_master_id(a, b);
 }
 
 /* What a master has shut down is ending without updates: one that learned of it here would wait for its end for ever. */
@@ -157,6 +164,7 @@ static void put_reregistration(const struct agent *a, const struct agent_env *en
             wire_put_bytes(b, 8, blob_str(f->info->raw));
     wire_put_agent_capabilities(b, 9, env->capabilities);
     put_uuid(b, 10, &a->resource_version);
+    put_master_id(a, b);
 }
 
 static void put_operation_status(struct sbuf *b, uint32_t number, const struct agent *a,

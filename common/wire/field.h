@@ -78,6 +78,8 @@ void wire_put_double(struct sbuf *b, uint32_t number, double v);
 void wire_put_float(struct sbuf *b, uint32_t number, float v);
 /* Strings, bytes, and sub-messages that are bytes already. */
 void wire_put_bytes(struct sbuf *b, uint32_t number, struct str bytes);
+/* Number of the fields that masters and agents of this project add to messages for each other (proto/mesos_internal.proto). */
+enum { WIRE_OWN_FIELD = 1000 };
 /* An id message: a sub-message whose field 1 is the string. */
 void wire_put_id(struct sbuf *b, uint32_t number, struct str id);
 /* A sub-message written in place: size_t mark = wire_open(b, 4); ...; wire_close(b, mark). Nest freely. */

@@ -70,10 +70,24 @@ static bool version_ok(struct str v)
     return str_u64(&v, 1000000, &major) && major >= 1 && v.n > 0 && v.p[0] == '.';
 }
 
+/* A report that was long under way may have been sent to a master that led here before this one: what it tells is over. */
+static bool meant_for_us(struct master *m, const struct agent_report *r)
+{
+    if (r->master.n == 0 || str_is(r->master, m->id))
+        return true;
+    act_note(m, NOTE_INFO, "report_refused", "pid=%.*s reason=\"meant for master %.*s\"", STR_ARG(r->pid), STR_ARG(r->master));
+    struct master_action *ping = act_send(m, MSG_PING, act_keep(m, r->pid));
+    ping->send.bytes = str_of(m->id);
+    return false;
+}
+
 static bool admissible(struct master *m, const struct agent_report *r)
 {
     struct machine *mc = machine_find(m, str_of(r->info->hostname), pid_ip(r->pid));
     bool has_domain = r->info->region != NULL;
+
+    if (!meant_for_us(m, r))
+        return false;
 
     if (!agent_allowed(m)) {
         act_note(m, NOTE_WARN, "agent_ignored", "pid=%.*s reason=\"not authorized to register\"", STR_ARG(r->pid));

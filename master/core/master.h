@@ -374,7 +374,7 @@ struct master_action {
             enum agent_message kind;
             struct str to;               /* pid; also of LINK and UNLINK */
             uint64_t observer;           /* not 0: sent from slave-observer(n) */
-            const struct agent *agent;   /* NULL for a shutdown of an agent that is not known */
+            const struct agent *agent;   /* NULL: a shutdown or ping of an agent that is not known */
             const struct framework *framework;
             struct task_info *const *tasks;  /* RUN_TASK: one */
             size_t task_count;
@@ -385,7 +385,7 @@ struct master_action {
             size_t operation_count;
             struct str agent_id, framework_id, task_id, executor_id;
             struct str bytes;            /* SHUTDOWN: text; KILL_TASK: kill policy; MESSAGE: data; APPLY_OPERATION:
-                                          * operation */
+                                          * operation; PING: our id, for one that took us for another */
             struct uuid uuid, uuid2;     /* ACKNOWLEDGE; operations: status uuid, operation uuid */
             struct drain drain;
             bool flag;                   /* PING: connected; RUN_TASK*: launch_executor; ACKNOWLEDGE: of a task's end */

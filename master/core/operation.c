@@ -170,6 +170,7 @@ static void operation_acknowledge(struct master *m, struct agent_operation *o, c
 {
     struct master_action *s = act_send(m, MSG_ACKNOWLEDGE_OPERATION, str_of(o->agent->pid));
 
+    s->send.agent = o->agent;
     s->send.uuid = *status;
     s->send.uuid2 = o->uuid;
 }
@@ -222,6 +223,7 @@ void on_operation_status(struct master *m, const struct master_event *ev)
         struct agent *a = agent_find(m, u->agent.s);
         if (a != NULL && u->status.has_uuid) { /* nobody waits for it: end the agent's retries */
             struct master_action *s = act_send(m, MSG_ACKNOWLEDGE_OPERATION, str_of(a->pid));
+            s->send.agent = a;
             s->send.uuid = u->status.uuid;
             s->send.uuid2 = u->uuid;
         }

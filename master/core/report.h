@@ -76,6 +76,7 @@ struct agent_report {
     struct str pid;
     struct agent_info *info;       /* its raw carries the id */
     struct str version;
+    struct str master;             /* id of the one that it is meant for; empty: the agent does not know */
     bool has_resource_version;
     struct uuid resource_version;
     struct resources checkpointed; /* owned */

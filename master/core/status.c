@@ -117,6 +117,7 @@ void call_acknowledge(struct master *m, struct framework *f, const struct call_r
     }
     m->metrics.valid_acks++;
     struct master_action *s = act_send(m, MSG_ACKNOWLEDGE, str_of(a->pid));
+    s->send.agent = a;
     s->send.agent_id = agent_id_str(a);
     s->send.framework_id = f->id.s;
     s->send.task_id = act_keep(m, c->task.s);

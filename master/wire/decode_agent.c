@@ -66,6 +66,7 @@ static int decode_register(struct decoding *x)
     x->d->ev.type = MASTER_EV_AGENT_REGISTER;
     x->d->ev.report = agent_report_new(DECODE_BUDGET);
     msg->slave->id = NULL; /* only a re-registration has one */
+    x->d->ev.report->master = arena_str(&x->d->ev.report->arena, str_of(msg->master_id));
     return report_infos(x, x->d->ev.report, msg->slave, msg->agent_capabilities, msg->n_agent_capabilities,
                         msg->checkpointed_resources, msg->n_checkpointed_resources, msg->version,
                         msg->resource_version_uuid);
@@ -88,6 +89,7 @@ static int decode_reregister(struct decoding *x)
         return rc;
     if (msg->slave->id == NULL)
         return error_set(x->err, ERR_INVALID, "ReregisterSlaveMessage without an agent id");
+    r->master = arena_str(&r->arena, str_of(msg->master_id));
     return report_infos(x, r, msg->slave, msg->agent_capabilities, msg->n_agent_capabilities, msg->checkpointed_resources,
                         msg->n_checkpointed_resources, msg->version, msg->resource_version_uuid);
 }

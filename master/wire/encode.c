@@ -27,6 +27,12 @@ static void put_resource_version(struct sbuf *b, uint32_t number, const struct a
     wire_close(b, mark);
 }
 
+static void put_known_version(struct sbuf *b, const struct agent *a)
+{
+    if (a != NULL && a->has_resource_version)
+        wire_put_bytes(b, WIRE_OWN_FIELD, uuid_bytes(&a->resource_version));
+}
+
 static void put_connection(struct sbuf *b, uint32_t number, double ping_timeout)
 {
     size_t mark = wire_open(b, number);
@@ -131,6 +137,8 @@ const char *encode_send(const struct master_action *a, struct sbuf *b)
         return "mesos.internal.SlaveReregisteredMessage";
     case MSG_PING:
         wire_put_u64(b, 1, a->send.flag);
+        if (a->send.bytes.n != 0)
+            wire_put_bytes(b, WIRE_OWN_FIELD, a->send.bytes);
         return "mesos.internal.PingSlaveMessage";
     case MSG_SHUTDOWN:
         wire_put_bytes(b, 1, a->send.bytes);
@@ -152,6 +160,7 @@ const char *encode_send(const struct master_action *a, struct sbuf *b)
         wire_put_id(b, 2, a->send.framework_id);
         wire_put_id(b, 3, a->send.task_id);
         wire_put_bytes(b, 4, uuid_bytes(&a->send.uuid));
+        put_known_version(b, a->send.agent);
         return "mesos.internal.StatusUpdateAcknowledgementMessage";
     case MSG_SHUTDOWN_FRAMEWORK:
         wire_put_id(b, 1, a->send.framework_id);
@@ -182,6 +191,7 @@ const char *encode_send(const struct master_action *a, struct sbuf *b)
     case MSG_ACKNOWLEDGE_OPERATION:
         put_uuid(b, 1, &a->send.uuid);
         put_uuid(b, 2, &a->send.uuid2);
+        put_known_version(b, a->send.agent);
         return "mesos.internal.AcknowledgeOperationStatusMessage";
     case MSG_RECONCILE_OPERATIONS:
         put_reconcile_operations(b, a);

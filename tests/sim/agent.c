@@ -545,9 +545,10 @@ static void on_master(struct proc *p, const char *pid, const char *id)
         return;
     if (pid != NULL)
         ev.u.master.pid = str_of(pid);
+    if (id != NULL)
+        ev.u.master.id = str_of(id);
     if (p->sim->zk != NULL)
         sim_trace(p->sim, p->name, "follows %s", pid != NULL ? pid : "nobody");
-    (void)id;
     agent_event_now(n, &ev);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What an agent makes of late messages and of its own restart, in the cases that simulation found. */
+#include "agent/core/internal.h"
 #include "tests/unit/agent/scene.h"
 
 TEST("a launch that was sent before the agent reported again is refused: the master counts without it by now")
@@ -77,5 +78,59 @@ TEST("an executor that leaves while the agent's report is on its way is told whe
     CHECK(!str_contains(scene_exited(s, "e1", 0, REASON_NONE, NULL), STR("exited_executor")));
     CHECK(str_contains(scene_message(s, "SlaveReregisteredMessage", "{'slave_id':{'value':'S0'}}"), STR("exited_executor e1 0\n")));
     CHECK(s->agent->exits == NULL);
+    scene_free(s);
+}
+
+/* What scene_ack sends, with the version of a report. */
+static struct str ack_with_version(struct scene *s, const char *task, const struct uuid *version)
+{
+    CLEANUP(sbuf_done_p) struct sbuf uuid = SBUF_INIT(64);
+    CLEANUP(sbuf_done_p) struct sbuf known = SBUF_INIT(64);
+    const struct agent_stream *f = agent_stream_find(s->agent, STR("F0"), str_of(task));
+    char json[512];
+
+    base64_encode(&uuid, str_mem(f->head->status->uuid.b, 16));
+    base64_encode(&known, str_mem(version->b, 16));
+    (void)snprintf(json, sizeof json,
+                   "{'slave_id':{'value':'S0'},'framework_id':{'value':'F0'},'task_id':{'value':'%s'},'uuid':'%s',"
+                   "'resource_version':'%s'}",
+                   task, uuid.p, known.p);
+    return scene_message(s, "StatusUpdateAcknowledgementMessage", json);
+}
+
+TEST("an acknowledgement that was sent before the master knew the newest report is ignored: that report calls the update open")
+{
+    struct scene *s = scene_registered();
+    struct uuid old = s->agent->resource_version;
+
+    (void)scene_message(s, "RunTaskMessage", RUN_COMMAND("t1"));
+    (void)scene_launched(s, "t1", NULL);
+    (void)scene_subscribe(s, "t1", 1);
+    (void)scene_update(s, "t1", "t1", "TASK_FINISHED", 'a');
+    (void)scene_message_from(s, "slave-observer(2)@10.0.0.1:5050", "PingSlaveMessage", "{'connected':false}");
+    CHECK_TRACE(scene_after(s, 2000), "reregister\n");
+    CHECK_TRACE(ack_with_version(s, "t1", &old), "");
+    CHECK(str_contains(scene_message(s, "SlaveReregisteredMessage", "{'slave_id':{'value':'S0'}}"), STR("update t1 FINISHED\n")));
+    CHECK_TRACE(ack_with_version(s, "t1", &old), "");
+    CHECK_TRACE(ack_with_version(s, "t1", &s->agent->resource_version), "store_ack t1\n");
+    scene_free(s);
+}
+
+TEST("a report names the master that it is for; one that is refused goes to the master that is there now")
+{
+    struct scene *s = scene_registered();
+    struct agent_event ev = { .type = AGENT_EV_MASTER };
+
+    ev.u.master.pid = STR(MASTER_PID);
+    ev.u.master.id = STR("M1");
+    (void)scene_step(s, &ev);
+    CHECK_TRACE(scene_after(s, 2000), "reregister\n");
+    CHECK_STR(str_of(s->agent->master_id), STR("M1"));
+    /* Of another address, and of the same master: nothing new. */
+    CHECK_TRACE(scene_message_from(s, "master@10.0.0.9:5050", "PingSlaveMessage", "{'connected':false,'master_id':'M9'}"), "");
+    CHECK_TRACE(scene_message(s, "PingSlaveMessage", "{'connected':false,'master_id':'M1'}"), "");
+    CHECK_TRACE(scene_message(s, "PingSlaveMessage", "{'connected':false,'master_id':'M2'}"), "link_master\n");
+    CHECK_TRACE(scene_after(s, 2000), "reregister\n");
+    CHECK_STR(str_of(s->agent->master_id), STR("M2"));
     scene_free(s);
 }

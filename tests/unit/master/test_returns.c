@@ -175,3 +175,25 @@ TEST("what tasks of a returning agent hold is each one's own, though most have t
     CHECK(c->statuses.last != 0); /* two of them */
     scene_done(&s);
 }
+
+TEST("a report that was meant for a master which led here before is refused, and its agent told who is here")
+{
+    struct scene s;
+    char json[2000];
+
+    scene_new(&s);
+    s.store_at_once = true;
+    for (int i = 0; i < 2; i++) {
+        (void)snprintf(json, sizeof json,
+                       "{\"slave\":" AGENT_INFO("\"id\":{\"value\":\"" AGENT0 "\"},") ",\"version\":\"1.12.0\"," AGENT_CAPS
+                       ",\"master_id\":\"%s\"}", i == 0 ? "another" : s.m->id);
+        struct str trace = agent_says(&s, PID0, "ReregisterSlaveMessage", &mesos__internal__reregister_slave_message__descriptor, json);
+        CHECK(str_contains(trace, STR("agent < reregistered\n")) == (i == 1));
+        CHECK(i == 1 || str_eq(trace, STR("agent < ping disconnected\n")));
+    }
+    (void)snprintf(json, sizeof json, "{\"slave\":" AGENT_INFO("") ",\"version\":\"1.12.0\"," AGENT_CAPS ",\"master_id\":\"another\"}");
+    CHECK_STR(agent_says(&s, "slave(1)@127.0.0.1:5052", "RegisterSlaveMessage", &mesos__internal__register_slave_message__descriptor,
+                         json),
+              STR("agent < ping disconnected\n"));
+    scene_done(&s);
+}
