@@ -4,21 +4,29 @@
  * by then (somebody moved the inner one away), the walk ends there: following it could lead anywhere.
  *
  * A removal is a walk that unlinks. Positions in a directory that loses entries are not exact on every file system, so it
- * walks again as long as a pass removed something and something is left. */
+ * walks again as long as a pass removed something and something is left.
+ *
+ * What is mounted somewhere below is not part of the tree, also when it is a folder of the same file system (a bind mount,
+ * which no device number tells apart): a walk leaves it out, a removal takes the mount away and leaves what it showed. */
 #include "common/io/tree.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/base/alloc.h"
 #include "common/base/cleanup.h"
 #include "common/base/hash.h"
 
-enum { OPEN_LEVELS = 32 };
+enum { OPEN_LEVELS = 32, MOUNTS_ON_ONE_MAX = 64 };
 
 struct level {
     DIR *dir;   /* NULL: closed for now */
@@ -35,7 +43,25 @@ struct tree_walk {
     tree_fn *fn;
     void *arg;
     bool is_broken, opens_up;
+    bool unmounts; /* what is in the way */
 };
+
+/* A directory of the same mount as at; EXDEV when something is mounted there. */
+static int open_here(int at, const char *name)
+{
+    struct open_how how = { .flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, .resolve = RESOLVE_NO_XDEV };
+
+    return (int)syscall(SYS_openat2, at, name, &how, sizeof how);
+}
+
+/* Takes the newest mount off an entry. False: nothing is mounted there, or we may not. */
+static bool unmount(int at, const char *name)
+{
+    char path[NAME_MAX + 64];
+
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d/%s", at, name);
+    return umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) == 0;
+}
 
 static bool push(struct tree_walk *w, int fd, const char *name)
 {
@@ -104,7 +130,9 @@ static void enter(struct tree_walk *w, int at, const char *name, mode_t mode)
     /* A locked directory of our own; root needs no key. */
     if (w->opens_up && (mode & 0700) != 0700)
         (void)fchmodat(at, name, 0700, 0);
-    int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = open_here(at, name);
+    for (int i = 0; fd < 0 && errno == EXDEV && w->unmounts && i < MOUNTS_ON_ONE_MAX && unmount(at, name); i++)
+        fd = open_here(at, name);
     if (fd < 0 || !push(w, fd, name))
         w->is_broken = true;
 }
@@ -170,13 +198,23 @@ struct removal {
 
 static struct removal *removals;
 
+/* unlinkat, of something that is mounted on, too. */
+static int unlink_here(int dir, const char *name, int flags)
+{
+    int rc = unlinkat(dir, name, flags);
+
+    for (int i = 0; rc != 0 && errno == EBUSY && i < MOUNTS_ON_ONE_MAX && unmount(dir, name); i++)
+        rc = unlinkat(dir, name, flags);
+    return rc;
+}
+
 static void remove_one(void *arg, int dir, const char *name, const struct stat *st, bool leaving)
 {
     struct removal *r = arg;
 
     if (S_ISDIR(st->st_mode) && !leaving)
         return;
-    if (unlinkat(dir, name, leaving ? AT_REMOVEDIR : 0) == 0)
+    if (unlink_here(dir, name, leaving ? AT_REMOVEDIR : 0) == 0)
         r->removed++;
     else if (errno != ENOENT && r->first == 0)
         r->first = errno;
@@ -190,17 +228,18 @@ static bool pass(struct removal *r, int *ret_errno)
     r->removed = 0;
     r->first = 0;
     *ret_errno = 0;
-    if (unlinkat(r->dir, r->name, 0) == 0 || errno == ENOENT || unlinkat(r->dir, r->name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+    if (unlink_here(r->dir, r->name, 0) == 0 || errno == ENOENT || unlink_here(r->dir, r->name, AT_REMOVEDIR) == 0 || errno == ENOENT)
         return true;
     if (geteuid() != 0)
         (void)fchmodat(r->dir, r->name, 0700, 0);
-    int fd = openat(r->dir, r->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = open_here(r->dir, r->name);
     if (fd < 0) {
         *ret_errno = errno;
         return true;
     }
     r->walk = tree_walk_new(fd, remove_one, r);
     r->walk->opens_up = geteuid() != 0;
+    r->walk->unmounts = true;
     return false;
 }
 
@@ -228,13 +267,30 @@ static void removal_free(struct removal *r)
     free(r);
 }
 
-int tree_remove_at(int dir, const char *name, struct error *err)
+/* A path is split into its folder, on whatever mount that is, and its last name. */
+static struct removal *removal_new(int dir, const char *name)
 {
     struct removal *r = xcalloc(1, sizeof *r);
-    int e = 0;
+    const char *slash = dir == AT_FDCWD ? strrchr(name, '/') : NULL;
 
     r->dir = dir < 0 ? dir : fcntl(dir, F_DUPFD_CLOEXEC, 0);
+    if (slash != NULL && slash != name && slash[1] != 0) {
+        CLEANUP(free_p) char *parent = xstrndup(str_mem(name, (size_t)(slash - name)));
+        int fd = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (fd >= 0) {
+            r->dir = fd;
+            name = slash + 1;
+        }
+    }
     r->name = xstrdup(name);
+    return r;
+}
+
+int tree_remove_at(int dir, const char *name, struct error *err)
+{
+    struct removal *r = removal_new(dir, name);
+    int e = 0;
+
     bool over = pass(r, &e);
     while (!over)
         over = go_on(r, &e);
@@ -265,11 +321,9 @@ static void later(void *arg)
 
 void tree_remove_later(struct loop *loop, int dir, const char *name, tree_removed_fn *done, void *arg)
 {
-    struct removal *r = xcalloc(1, sizeof *r);
+    struct removal *r = removal_new(dir, name);
 
     r->loop = loop;
-    r->dir = dir < 0 ? dir : fcntl(dir, F_DUPFD_CLOEXEC, 0);
-    r->name = xstrdup(name);
     r->done = done;
     r->arg = arg;
     loop_timer_init(&r->timer, loop, later, r);

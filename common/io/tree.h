@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Directory trees of strangers: of any depth, of any number of entries, changed while they are walked. A walk holds a few
- * descriptors however deep it gets, follows no link, stays on one file system and does a bounded amount per step, so that
+ * descriptors however deep it gets, follows no link, enters nothing that is mounted below and does a bounded amount per step, so that
  * an event loop can take its turns in between. */
 #ifndef STOA_IO_TREE_H
 #define STOA_IO_TREE_H
@@ -30,7 +30,8 @@ bool tree_walk_step(struct tree_walk *w, size_t entries);
 /* Nothing was left out: no directory that could not be read, none that was moved away under the walk. */
 bool tree_walk_is_whole(const struct tree_walk *w);
 
-/* Removes the entry name of the directory dir (AT_FDCWD: a path) with everything below it. Gone already is fine. */
+/* Removes the entry name of the directory dir (AT_FDCWD: a path) with everything below it. Gone already is fine. What is mounted
+ * there or below is taken off, and what it showed stays as it is. */
 int tree_remove_at(int dir, const char *name, struct error *err);
 
 /* The same in the background of a loop. done (may be NULL) is called once, perhaps before this returns; arg may be freed in

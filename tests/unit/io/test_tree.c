@@ -2,9 +2,11 @@
 #include "common/io/tree.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include "tests/support/test.h"
@@ -141,6 +143,61 @@ TEST("removing follows no link, and a missing name is fine")
     (void)close(fd);
     CHECK_INT(tree_remove_at(AT_FDCWD, top, NULL), 0);
     CHECK(access(top, F_OK) != 0);
+    CHECK_INT(rmdir(other), 0);
+}
+
+static void make_file(const char *dir, const char *name)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    put_file(fd, name, 1);
+    (void)close(fd);
+}
+
+static void bind(const char *from, const char *name)
+{
+    char to[96];
+
+    (void)snprintf(to, sizeof to, "%s/%s", top, name);
+    CHECK_INT(mount(from, to, NULL, MS_BIND, NULL), 0);
+}
+
+TEST("what is mounted below is not of the tree: a walk leaves it out, a removal takes the mount off and leaves what it showed")
+{
+    if (geteuid() != 0 || unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) {
+        test_skip("no mounts: needs root");
+        return;
+    }
+    int fd = make_top();
+    char other[] = "/tmp/stoa-tree2.XXXXXX", precious[64];
+    struct seen s = { 0 };
+
+    CHECK(mkdtemp(other) != NULL);
+    make_file(other, "precious");
+    (void)snprintf(precious, sizeof precious, "%s/precious", other);
+    CHECK_INT(mkdirat(fd, "a", 0700), 0);
+    CHECK_INT(mkdirat(fd, "b", 0700), 0);
+    put_file(fd, "f", 1);
+    bind(other, "a"); /* of the same file system: the device number is that of the tree */
+    struct tree_walk *w = tree_walk_new(fd, count, &s);
+    while (tree_walk_step(w, 100))
+        ;
+    CHECK(!tree_walk_is_whole(w));
+    CHECK_INT(s.entries, 3);
+    tree_walk_free(w);
+    bind(other, "b");
+    bind(top, "b"); /* one on the other, and a circle */
+    bind(precious, "f");
+    CHECK_INT(mount("none", precious, "tmpfs", 0, NULL), -1); /* a file: only files go there */
+    CHECK_INT(tree_remove_at(AT_FDCWD, top, NULL), 0);
+    CHECK(access(top, F_OK) != 0);
+    CHECK_INT(access(precious, F_OK), 0);
+
+    CHECK_INT(mkdir(top, 0700), 0);
+    CHECK_INT(mount(other, top, NULL, MS_BIND, NULL), 0); /* the top itself */
+    CHECK_INT(tree_remove_at(AT_FDCWD, top, NULL), 0);
+    CHECK(access(top, F_OK) != 0);
+    CHECK_INT(unlink(precious), 0);
     CHECK_INT(rmdir(other), 0);
 }
 
