@@ -6,8 +6,8 @@ import os, queue, shutil, socket, subprocess, sys, threading, time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
-def compile_protos(folder):
-    """None, or why messages cannot be had."""
+def generate(folder):
+    """The modules of the messages in a folder. None, or why they cannot be had."""
     if shutil.which("protoc") is None:
         return "protoc is not installed"
     files = ["google_protobuf", "mesos_v1", "mesos_v1_scheduler", "mesos_v1_allocator", "mesos_v1_quota", "mesos_v1_maintenance",
@@ -17,8 +17,15 @@ def compile_protos(folder):
                        capture_output=True, text=True)
     if r.returncode != 0:
         return "protoc: " + r.stderr.strip()[:200]
-    load(folder)
     return None
+
+
+def compile_protos(folder):
+    """The same, and loads them."""
+    why = generate(folder)
+    if why is None:
+        load(folder)
+    return why
 
 
 def load(folder):
