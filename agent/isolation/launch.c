@@ -84,17 +84,22 @@ static int launch_log_paths(const struct container *c, struct launch *l, struct 
 
 /* In the middle of its exec a process has no environment for a moment, after the launcher has already seen it go: Linux
  * lets a vfork return before it lays out the new program's stack. Every command has at least PATH, so nothing read
- * means that moment, or the command's end. */
-static bool read_environment(const char *path, struct sbuf *text)
+ * means that moment, or the command's end. The moment is microseconds, on a machine that is held up it is longer. */
+static bool read_environment(pid_t pid, struct sbuf *text)
 {
-    enum { TRIES = 20, PAUSE_NS = 1000 * 1000 };
+    enum { TRIES = 500, PAUSE_NS = 1000 * 1000 };
     struct error ignored;
+    char environ_path[64], exe_path[64], target[8];
+    (void)snprintf(environ_path, sizeof environ_path, "/proc/%d/environ", (int)pid);
+    (void)snprintf(exe_path, sizeof exe_path, "/proc/%d/exe", (int)pid);
     for (int i = 0; i < TRIES; i++) {
         sbuf_clear(text);
-        if (file_read(path, text, &ignored) != 0)
+        if (file_read(environ_path, text, &ignored) != 0)
             return false;
         if (text->n != 0)
             return true;
+        if (readlink(exe_path, target, sizeof target) < 0)
+            return false; /* it has ended: a zombie is no program */
         (void)nanosleep(&(struct timespec){ .tv_nsec = PAUSE_NS }, NULL);
     }
     return false;
@@ -113,8 +118,7 @@ static void launch_parent_env(const struct container *parent, struct launch *l)
     uint64_t pid;
     if (!str_u64(&s, INT32_MAX, &pid))
         return;
-    (void)snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
-    if (!read_environment(path, &text))
+    if (!read_environment((pid_t)pid, &text))
         return;
     struct str rest = sbuf_view(&text), entry, name;
     for (bool more = true; more;) {

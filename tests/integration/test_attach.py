@@ -53,7 +53,7 @@ class Out(Stream):
             self.err += base64.b64decode(e["data"]["data"])
         return e
 
-    def till(self, what, fn, seconds=20):
+    def till(self, what, fn, seconds=PATIENCE):
         if not fn(self):
             self.until(what, lambda e: self.take(e) and fn(self), seconds)
         return self
@@ -129,7 +129,7 @@ class In:
         self.s.sendall(b"0\r\n\r\n")
         return self.answer()
 
-    def answer(self, seconds=20):
+    def answer(self, seconds=PATIENCE):
         self.s.settimeout(seconds)
         f = self.s.makefile("rb")
         status = int(f.readline().split()[1])
@@ -267,7 +267,7 @@ def _():
     size = 30_000_000
     s = session("flood", f"head -c {size} /dev/zero")
     time.sleep(1)
-    check(get(agent_port, "/health", timeout=2).status == 200, "no answer meanwhile")
+    check(get(agent_port, "/health", timeout=20).status == 200, "no answer meanwhile")
     equal(len(s.rest(60).out), size)
     total = 8_000_000
     s = session("drink", "sleep 1; wc -c")
@@ -457,7 +457,8 @@ def _():
     end("parent", None)
     wait_for("no containers", lambda: api("GET_CONTAINERS", get_containers={"show_standalone": True, "show_nested": True}).json == {"type": "GET_CONTAINERS"})
     wait_for("no runtime entries", lambda: not os.listdir(f"{scratch()}/a/run/containers"))
-    equal(sorted(os.readlink(p) for p in glob.glob(f"/proc/{agent.pid}/fd/*") if "ptmx" in os.readlink(p) or "inotify" in os.readlink(p)), [], "descriptors")
+    opened = lambda: [t for p in glob.glob(f"/proc/{agent.pid}/fd/*") if "ptmx" in (t := os.readlink(p)) or "inotify" in t]
+    wait_for("no descriptors of theirs", lambda: opened() == [])
     equal(agent.stop(), 0)
     for d in glob.glob(f"/sys/fs/cgroup/*/stoa_attach_test_{port}") + glob.glob(f"/sys/fs/cgroup/stoa_attach_test_{port}"):
         equal([x for x in os.listdir(d) if os.path.isdir(f"{d}/{x}")], [], "cgroups left")

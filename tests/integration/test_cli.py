@@ -303,7 +303,7 @@ def has_input():
     return "I/O switchboard" not in r.text
 
 
-def in_terminal(args, keys, seconds=40):
+def in_terminal(args, keys, seconds=PATIENCE):
     """Runs a command in a terminal, types keys when it has been quiet for a moment, and returns (exit status, what was shown)."""
     pid, fd = pty.fork()
     if pid == 0:

@@ -84,9 +84,7 @@ def _():
 @case("kill -9 of an executor: its task fails and is replaced, the others stay")
 def _():
     before = ids()
-    out = subprocess.run(["pgrep", "-f", "stoa-executor"], capture_output=True, text=True).stdout.split()
-    mine = [int(p) for p in out if dev.work_dir in (os.readlink(f"/proc/{p}/cwd") if os.path.exists(f"/proc/{p}/cwd") else "")]
-    check(mine, "no executor process found")
+    mine = check(processes_in(dev.work_dir, "stoa-executor"), "no executor process found")
     os.kill(mine[0], signal.SIGKILL)
     wait_for("an instance was replaced", lambda: len(ids() - before) >= 1, 60)
     healthy_again()

@@ -172,9 +172,9 @@ def _():
     give = f"exec 3<&{o.fileno()} 4<&{s.fileno()}; export LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=other:agent; exec \"$@\""
     log = open(scratch() + "/agent2.log", "ab")
     with socket.create_server(("127.0.0.1", 0)) as tcp:
-        r = subprocess.run(["/bin/sh", "-c", give.replace(f"<&{s.fileno()}", f"<&{tcp.fileno()}"), "sh", *args], pass_fds=(tcp.fileno(), o.fileno()), capture_output=True, text=True, timeout=20)
+        r = subprocess.run(["/bin/bash", "-c", give.replace(f"<&{s.fileno()}", f"<&{tcp.fileno()}"), "sh", *args], pass_fds=(tcp.fileno(), o.fileno()), capture_output=True, text=True, timeout=20)
         check(r.returncode == 1 and "is no socket file; ListenStream= in its unit has to be a path" in r.stderr, r.stderr[-300:])
-    agent = subprocess.Popen(["/bin/sh", "-c", give, "sh", *args], pass_fds=(s.fileno(), o.fileno()), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    agent = subprocess.Popen(["/bin/bash", "-c", give, "sh", *args], pass_fds=(s.fileno(), o.fileno()), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
         wait_for("the agent is registered", lambda: get(c.port, "/slaves").json["slaves"][0]["active"])
         global f

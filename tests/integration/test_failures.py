@@ -109,8 +109,7 @@ def _():
 @case("an executor is killed: its task fails at once and is replaced")
 def _():
     before = is_settled(3)
-    pid = next(int(p) for p in os.listdir("/proc") if p.isdigit() and b"stoa-executor" in read_bytes(f"/proc/{p}/cmdline")
-               and disks["agent"].encode() in os.readlink(f"/proc/{p}/cwd").encode())
+    pid = processes_in(disks["agent"], "stoa-executor")[0]
     begin = time.monotonic()
     os.kill(pid, signal.SIGKILL)
     failure = wait_for("the failure", lambda: (lambda f: f and "xecutor" in f["message"] and f)(the_app().get("lastTaskFailure")), 30)
@@ -144,9 +143,10 @@ def _():
     if not os.path.exists(JOBS):
         raise Skip("no tests/chaos/jobs: make chaos builds it")
     journal, stop = os.path.join(scratch(), "journal"), os.path.join(scratch(), "stop")
-    args = [JOBS, f"--master=127.0.0.1:{master_port}", f"--journal={journal}", "--every=100", "--parallel=3", f"--stop={stop}", "--command=sleep 2"]
+    args = [JOBS, f"--master=127.0.0.1:{master_port}", f"--journal={journal}", "--every=100", "--parallel=3", f"--stop={stop}", "--command=sleep 4"]
     jobs = Process("jobs", args)
-    wait_for("jobs run", lambda: read_bytes(journal).count(b"launch") >= 3)
+    # The journal is written before the call: what it has when the framework is killed may never have been sent.
+    wait_for("jobs run", lambda: sum(t["state"] == "TASK_RUNNING" and t["id"].startswith("job-") for t in get(master_port, "/tasks?limit=-1").json["tasks"]) == 3, 60)
     jobs.kill().wait()
     begin = time.monotonic()
     jobs.start()

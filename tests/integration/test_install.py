@@ -99,7 +99,7 @@ def _():
     start("stoa-marathon", MARATHON_HTTP_PORT=str(marathon), MARATHON_HTTP_ADDRESS="127.0.0.1", MARATHON_HOSTNAME="127.0.0.1",
           MARATHON_WORK_DIR=f"{work}/marathon", MARATHON_MASTER=f"127.0.0.1:{master}")
     wait_for("marathon", lambda: get(marathon, "/ping").status == 200)
-    equal(get(agent, "/flags").json["flags"]["launcher_dir"], os.path.realpath(installed("usr/libexec/stoa")), "where helpers are")
+    equal(wait_for("the agent", lambda: get(agent, "/flags").json["flags"]["launcher_dir"]), os.path.realpath(installed("usr/libexec/stoa")), "where helpers are")
     r = post(marathon, "/v2/apps", {"id": "/kept", "cmd": "exec sleep 1000", "cpus": 0.1, "mem": 32, "instances": 1})
     equal(r.status, 201, r.text)
     wait_for("it runs", lambda: get(marathon, "/v2/apps//kept").json["app"]["tasksRunning"] == 1)
@@ -115,8 +115,7 @@ def _():
     wait_for("the agent is back", lambda: [s for s in get(master, "/slaves").json["slaves"] if s["active"]])
     app = wait_for("marathon is back", lambda: get(marathon, "/v2/apps//kept").json["app"])
     equal([t["id"] for t in app["tasks"]], [task], "the task")
-    states = wait_for("the master knows it", lambda: [(t["id"], t["state"]) for t in get(master, "/tasks").json["tasks"]])
-    equal(states, [(task, "TASK_RUNNING")], "the tasks at the master")
+    wait_for("the master knows it", lambda: [(t["id"], t["state"]) for t in get(master, "/tasks").json["tasks"]] == [(task, "TASK_RUNNING")])
 
 
 @case("the old names: mesos-execute runs a command")

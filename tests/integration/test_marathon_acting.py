@@ -11,7 +11,7 @@ os.chmod(place, 0o777)
 ROOT = os.geteuid() == 0
 
 
-def fact(name, seconds=30):
+def fact(name, seconds=PATIENCE):
     path = os.path.join(place, name)
     return wait_for(f"the task tells {name}", lambda: os.path.exists(path) and open(path).read().endswith("end\n") and open(path).read()[:-4], seconds)
 

@@ -18,7 +18,7 @@ class Master:
                                           "--hostname=master1.example", *flags])
         wait_for("the master to answer", lambda: self.exchange(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n").startswith(b"HTTP/1.1 200"))
 
-    def exchange(self, request, seconds=5):
+    def exchange(self, request, seconds=PATIENCE):
         """Sends the bytes; the answer up to its end (or to the first pause of a stream)."""
         try:
             s = socket.create_connection(("127.0.0.1", self.port), seconds)
@@ -84,7 +84,7 @@ class Scheduler:
             pass
         self.events.put({"type": "END"})
 
-    def next(self, type, seconds=15):
+    def next(self, type, seconds=PATIENCE):
         while True:
             e = self.events.get(timeout=seconds)
             if e["type"] == type:

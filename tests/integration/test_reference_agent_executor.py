@@ -32,7 +32,7 @@ def agent_id():
     return {"value": state()["id"]}
 
 
-def acknowledged(e, uuid, seconds=5):
+def acknowledged(e, uuid, seconds=PATIENCE):
     e.stream.until("ACKNOWLEDGED", lambda v: v["type"] == "ACKNOWLEDGED" and v["acknowledged"]["uuid"] == uuid, seconds)
 
 

@@ -105,8 +105,7 @@ def _():
     os.makedirs(scratch() + "/cache")
     open(scratch() + "/cache/0-0123456789abcdef", "w").write("left")
     open(scratch() + "/cache/mine", "w").write("nobody's")
-    start("--max_completed_executors_per_framework=60", "--executor_registration_timeout=1secs", "--executor_shutdown_grace_period=1secs", "--recovery_timeout=1secs",
-          "--disk_watch_interval=100ms")
+    start("--max_completed_executors_per_framework=60", "--executor_shutdown_grace_period=1secs", "--disk_watch_interval=100ms")
     f = framework(name="keeping")
     for id, (uris, _) in FETCHES.items():
         t = task(id, "exit 0", cpus=0.05)
@@ -155,12 +154,21 @@ def _():
 
 # --- executors ---
 
+def again(*flags):
+    """The agent with these flags besides. A short timeout is for the one case that waits for it: others might take as long."""
+    c.agent.stop()
+    c.agent = Process("agent", [STOA, "agent", *c.flags, *flags])
+    wait_for("the agent is back", lambda: get(c.port, "/slaves").json["slaves"][0]["active"] and get(c.agent_port, "/health").status == 200)
+
+
 @case("--executor_registration_timeout: an executor that never subscribes: its container and its tasks end, with the reason")
 def _():
+    again("--executor_registration_timeout=1secs")
     f.launch(custom(f, "silent", "silent"))
     s = f.update("silent", "TASK_FAILED")
     equal((s["reason"], s["message"]), ("REASON_EXECUTOR_REGISTRATION_TIMEOUT", "Executor did not register within 1secs"))
     equal(f.failures[-1]["executor_id"], {"value": "silent"}, "FAILURE")
+    again()
 
 
 @case("--executor_shutdown_grace_period: an executor that does not end after SHUTDOWN is destroyed")
@@ -174,7 +182,7 @@ def _():
     f.call("SHUTDOWN", shutdown={"executor_id": {"value": "stays"}, "agent_id": {"value": state()["id"]}})
     e.next("ACKNOWLEDGED", "SHUTDOWN")
     s = f.update("stays", "TASK_FAILED", "TASK_LOST", "TASK_GONE")
-    check(1 <= time.monotonic() - begun < 20, f"it took {time.monotonic() - begun:.1f} s")
+    check(1 <= time.monotonic() - begun < PATIENCE, f"it took {time.monotonic() - begun:.1f} s")
     equal(s["reason"], "REASON_EXECUTOR_TERMINATED", s)
 
 
@@ -182,7 +190,7 @@ def _():
 def _():
     c.agent.kill().wait()
     c.agent = Process("agent", [STOA, "agent", *c.flags, "--max_completed_executors_per_framework=3"])
-    wait_for("the agent is back", lambda: get(c.port, "/slaves").json["slaves"][0]["active"])
+    wait_for("the agent is back", lambda: get(c.port, "/slaves").json["slaves"][0]["active"] and get(c.agent_port, "/health").status == 200)
     for i in range(5):
         f.launch(task(f"past-{i}", "exit 0"))
         f.update(f"past-{i}", "TASK_FINISHED")
@@ -193,6 +201,7 @@ def _():
 
 @case("--recovery_timeout: executors wait so long for a new agent, then they end with their tasks; the new one tells of it")
 def _():
+    again("--recovery_timeout=1secs")
     f.launch(task("orphan", "sleep 1000"))
     f.update("orphan", "TASK_RUNNING")
     pid = next(s["container_status"]["executor_pid"] for s in api("GET_CONTAINERS", get_containers={}).json["get_containers"]["containers"])
@@ -209,12 +218,6 @@ def runs():
     """Of sandboxes and of checkpoints."""
     id = state()["id"]
     return [r for top in ("a", "a/meta") for r in glob.glob(f"{scratch()}/{top}/slaves/{id}/frameworks/{f.id}/executors/*/runs/*-*")]
-
-
-def again(*flags):
-    c.agent.stop()
-    c.agent = Process("agent", [STOA, "agent", *c.flags, *flags])
-    wait_for("the agent is back", lambda: get(c.port, "/slaves").json["slaves"][0]["active"] and get(c.agent_port, "/health").status == 200)
 
 
 @case("--gc_disk_headroom: sandboxes of the past are removed early when the disk is full beyond it; one that is in use stays")
@@ -239,7 +242,7 @@ def _():
     f.launch(task("short", "exit 0"))
     f.update("short", "TASK_FINISHED")
     box = sandbox(f, "short")
-    check(os.path.exists(box), "it is kept for a while")
+    check(os.path.exists(box) or time.monotonic() - begun > 2, "it is kept for a while")
     wait_for("it is removed", lambda: not [r for r in runs() if "/short/" in r], 20)
     check(len(runs()) == 2, runs())
     check(time.monotonic() - begun > 0.1, "not at once")

@@ -31,19 +31,19 @@ def statuses(id):
     return [s for s in f.statuses if s["task_id"]["value"] == id]
 
 
-def until(what, fn, seconds=20):
+def until(what, fn, seconds=PATIENCE):
     if not fn():
         f.until(what, lambda e: fn(), seconds)
 
 
-def ended(id, seconds=20):
+def ended(id, seconds=PATIENCE):
     """All statuses of a task, once its last is there."""
     last = ("TASK_FINISHED", "TASK_FAILED", "TASK_KILLED", "TASK_ERROR", "TASK_DROPPED", "TASK_GONE")
     until(f"the end of {id}", lambda: statuses(id) and statuses(id)[-1]["state"] in last, seconds)
     return statuses(id)
 
 
-def reached(id, test, what, seconds=15):
+def reached(id, test, what, seconds=PATIENCE):
     until(f"{id}: {what}", lambda: any(test(s) for s in statuses(id)), seconds)
     return next(s for s in statuses(id) if test(s))
 

@@ -52,7 +52,7 @@ def start_agent(name, resources, *flags):
 @case("a master in a region, and agents: near with disks of its own, far, without domain, with GPUs")
 def _():
     global c
-    c = Cluster(f"--domain={domain('r1', 'z1')}", "--agent_ping_timeout=500ms", "--max_agent_ping_timeouts=3", agents=0)
+    c = Cluster(f"--domain={domain('r1', 'z1')}", "--agent_ping_timeout=1secs", "--max_agent_ping_timeouts=4", agents=0)
     c.agent_ports = free_ports(4)
     c.mount, c.path = tempfile.mkdtemp(dir=scratch()), tempfile.mkdtemp(dir=scratch())
     disks = [scalar("disk", 100, disk={"source": {"type": "MOUNT", "mount": {"root": c.mount}}}), scalar("disk", 200, disk={"source": {"type": "PATH", "path": {"root": c.path}}})]

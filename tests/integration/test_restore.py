@@ -29,10 +29,10 @@ def start(master_store, marathon_store):
     global master, marathon
     of_master = f"--zk={master_store}" if master_store.startswith("zk:") else f"--work_dir={master_store}"
     of_marathon = f"--zk={marathon_store}" if marathon_store.startswith("zk:") else f"--store_dir={marathon_store}"
-    master = Process("master", [STOA, "master", "--ip=127.0.0.1", f"--port={master_port}", "--hostname=127.0.0.1", "--zk_session_timeout=2secs", of_master])
+    master = Process("master", [STOA, "master", "--ip=127.0.0.1", f"--port={master_port}", "--hostname=127.0.0.1", "--zk_session_timeout=10secs", of_master])
     wait_for("the master leads", lambda: get(master_port, "/slaves").status == 200)
     marathon = Process("marathon", [STOA, "marathon", f"--master=127.0.0.1:{master_port}", "--http_address=127.0.0.1", f"--http_port={marathon_port}",
-                                    "--hostname=127.0.0.1", "--zk_session_timeout=2000", "--min_revive_offers_interval=500", of_marathon])
+                                    "--hostname=127.0.0.1", "--zk_session_timeout=10000", "--min_revive_offers_interval=500", of_marathon])
     wait_for("marathon serves", lambda: get(marathon_port, "/v2/apps").status == 200)
 
 

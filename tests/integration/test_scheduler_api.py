@@ -36,7 +36,7 @@ class Framework:
         equal((r.status, r.body), (202, b""), f"answer to {type}")
         check("Content-Type" not in r.headers, "an empty answer has a Content-Type")
 
-    def until(self, what, fn, seconds=30):
+    def until(self, what, fn, seconds=PATIENCE):
         """As Stream.until, keeping the offers that pass by."""
         def seen(e):
             if e["type"] == "OFFERS":
@@ -62,7 +62,7 @@ class Framework:
         self.accepted("ACCEPT", accept={"offer_ids": [offer["id"]], "filters": {"refuse_seconds": refuse},
                                         "operations": [{"type": "LAUNCH", "launch": {"task_infos": list(tasks)}}]})
 
-    def update(self, task, *states, seconds=30):
+    def update(self, task, *states, seconds=PATIENCE):
         """Waits for an update of the task to one of the states, acknowledging all on the way."""
         def is_it(e):
             if e["type"] != "UPDATE":
@@ -88,7 +88,7 @@ def _():
     port, agent_port = free_ports(2)
     d = scratch()
     master = Process("master", [STOA, "master", "--ip=127.0.0.1", f"--port={port}", f"--work_dir={d}/m", "--hostname=localhost",
-                                "--agent_ping_timeout=1secs", "--max_agent_ping_timeouts=3"])
+                                "--agent_ping_timeout=1secs", "--max_agent_ping_timeouts=5"])
     wait_for("the master", lambda: get(port, "/health").status == 200)
     agent = Process("agent", [STOA, "agent", f"--master=127.0.0.1:{port}", "--ip=127.0.0.1", f"--port={agent_port}", f"--work_dir={d}/a",
                               f"--runtime_dir={d}/r", "--hostname=localhost", f"--cgroups_root=stoa_api_{port}", "--attributes=rack:r1;level:3",

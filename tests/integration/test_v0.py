@@ -396,7 +396,7 @@ def _():
 
 @case("an executor that ends is reported: its task, then ExitedExecutor")
 def _():
-    pid = next(int(d[6:]) for d in glob.glob("/proc/[0-9]*") if "v0_executor.py" in open(d + "/cmdline").read() and modules in open(d + "/cmdline").read())
+    pid = next(p for p in processes_in(scratch(), "v0_executor.py") if modules in open(f"/proc/{p}/cmdline").read())
     os.kill(pid, signal.SIGKILL)
     m = sched.next("ExitedExecutorMessage")
     equal((m.executor_id.value, m.status), ("vexec", 9), "ExitedExecutor")

@@ -43,7 +43,7 @@ def mesos(*args, stdin=None):
     return subprocess.run([PYTHON, "-m", "avmesos.cli.mesos-cli", *args], capture_output=True, text=True, timeout=60, input=stdin, env=ENV)
 
 
-def in_terminal(args, keys, until, seconds=30):
+def in_terminal(args, keys, until, seconds=PATIENCE):
     """Runs the tool in a terminal of its own, types keys, reads until the text is there, and returns (status, output). What is typed
     before the tool has taken the terminal over is lost, so it is typed again while the text does not come."""
     pid, fd = pty.fork()

@@ -50,7 +50,7 @@ class OnDemand(Framework):
         self.failures = []
         self.call("SUPPRESS")
 
-    def until(self, what, fn, seconds=30):
+    def until(self, what, fn, seconds=PATIENCE):
         def noted(e):
             if e["type"] == "FAILURE":
                 self.failures.append(e["failure"])
@@ -150,14 +150,14 @@ class Executor:
         r = self.call("UPDATE", update={"status": self.status(task, state, **more)})
         equal((r.status, r.body), (202, b""), "answer to UPDATE")
 
-    def next(self, *types, seconds=30):
+    def next(self, *types, seconds=PATIENCE):
         """The next event, which must be of one of these types."""
         e = self.stream.next(seconds)
         check(e and e["type"] in types, f"{e} where {types} was expected")
         return e
 
 
-def collect(f, ends, seconds=30):
+def collect(f, ends, seconds=PATIENCE):
     """Reads updates until each of the tasks has ended; {task: [status, ...]}."""
     terminal = ("TASK_FINISHED", "TASK_FAILED", "TASK_KILLED", "TASK_ERROR", "TASK_DROPPED", "TASK_GONE", "TASK_LOST")
     by = lambda: {t: [s for s in f.statuses if s["task_id"]["value"] == t] for t in ends}
@@ -191,12 +191,12 @@ class Attach:
     def io(self, process_io):
         return self.send({"type": "ATTACH_CONTAINER_INPUT", "attach_container_input": {"type": "PROCESS_IO", "process_io": process_io}})
 
-    def end(self, seconds=10):
+    def end(self, seconds=PATIENCE):
         """Ends the request and reads the answer."""
         self.s.sendall(b"0\r\n\r\n")
         return self.answer(seconds)
 
-    def answer(self, seconds=10):
+    def answer(self, seconds=PATIENCE):
         self.s.settimeout(seconds)
         r = http.client.HTTPResponse(self.s)
         r.begin()
@@ -215,7 +215,7 @@ class Output:
         self.r.begin()
         self.status, self.headers, self.type, self.buffer = self.r.status, self.r.headers, type, b""
 
-    def next(self, seconds=10):
+    def next(self, seconds=PATIENCE):
         self.s.settimeout(seconds)
         while True:
             n, nl, rest = self.buffer.partition(b"\n")
@@ -227,7 +227,7 @@ class Output:
                 return None
             self.buffer += b
 
-    def all(self, seconds=10, until=None):
+    def all(self, seconds=PATIENCE, until=None):
         """What came out and what went to the error channel, until the end or until both hold it."""
         out = {"STDOUT": b"", "STDERR": b""}
         deadline = time.monotonic() + seconds

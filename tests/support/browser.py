@@ -84,13 +84,13 @@ class Browser:
         check("exceptionDetails" not in r, f"{expression}: {r.get('exceptionDetails')}")
         return r["result"].get("value")
 
-    def wait(self, expression, what=None, seconds=20):
+    def wait(self, expression, what=None, seconds=PATIENCE):
         return wait_for(what or expression, lambda: self.run(f"(() => {{ try {{ return {expression}; }} catch (e) {{ return null; }} }})()"), seconds)
 
     def text(self, selector="main"):
         return self.run(f"(document.querySelector({json.dumps(selector)}) || {{innerText: ''}}).innerText")
 
-    def see(self, text, selector="body", seconds=20):
+    def see(self, text, selector="body", seconds=PATIENCE):
         """Waits until the text is to be seen."""
         self.wait(f"[...document.querySelectorAll({json.dumps(selector)})].some(e => e.innerText.includes({json.dumps(text)}))", f"{text!r} is to be seen", seconds)
 

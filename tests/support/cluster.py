@@ -9,12 +9,14 @@ conditions with a bound (never sleeping for luck), and TAP output.
 
 Each program starts what it needs with Dev() or Process(), which end and clean up whatever happens. Nothing may be left
 after a test: Dev checks it."""
-import atexit, glob, http.client, json, os, random, re, shutil, signal, socket, subprocess, sys, tempfile, time, traceback
+import atexit, fcntl, glob, http.client, json, os, random, re, shutil, signal, socket, subprocess, sys, tempfile, time, traceback
 
 ROOT_DIR = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("STOA_BUILD") or os.path.join(ROOT_DIR, "build")
 STOA = os.path.join(BUILD, "stoa")
 IS_ROOT = os.geteuid() == 0
+# The least that anything is waited for, in seconds. It costs nothing when the test passes, and a machine may be held up.
+PATIENCE = 60
 _cases = []
 
 
@@ -73,8 +75,10 @@ def equal(got, want, what="value"):
         raise Failed(f"{what} is {got!r}, not {want!r}")
 
 
-def wait_for(what, fn, seconds=30, pause=0.05):
-    """The first true value of fn; exceptions of a server that is not there yet count as not yet."""
+def wait_for(what, fn, seconds=PATIENCE, pause=0.05):
+    """The first true value of fn; exceptions of a server that is not there yet count as not yet. seconds: when it may take more
+    than PATIENCE."""
+    seconds = max(seconds, PATIENCE)
     deadline, last = time.monotonic() + seconds, None
     while True:
         try:
@@ -82,7 +86,7 @@ def wait_for(what, fn, seconds=30, pause=0.05):
             if value:
                 return value
             last = value
-        except (OSError, http.client.HTTPException, LookupError, ValueError, StopIteration) as e:
+        except (OSError, http.client.HTTPException, LookupError, ValueError, StopIteration, TypeError, AttributeError) as e:
             last = e
         if time.monotonic() > deadline:
             raise Failed(f"{what}: not within {seconds} s; last: {last!r}")
@@ -90,22 +94,34 @@ def wait_for(what, fn, seconds=30, pause=0.05):
 
 
 _next_port = random.randrange(28100, 30500)
+_taken = []
+
+
+def _take(port):
+    """Nobody listens on it, and of all tests that run at once no other takes it: an abstract name says so until this one ends."""
+    name = socket.socket(socket.AF_UNIX)
+    try:
+        name.bind(f"\0stoa-test-port-{port}")
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            s.bind(("", port))
+    except OSError:
+        name.close()
+        return False
+    # High numbers: a shell knows no descriptors above 9, and some cases pass theirs to one.
+    _taken.append(fcntl.fcntl(name, fcntl.F_DUPFD_CLOEXEC, 400))
+    name.close()
+    return True
 
 
 def free_ports(n=1):
-    """n consecutive ports that nobody uses now."""
+    """n consecutive ports of this test's own."""
     global _next_port
     while True:
         ports = list(range(_next_port, _next_port + n))
         _next_port = 28100 if _next_port > 30900 else _next_port + n
-        try:
-            for p in ports:
-                with socket.socket() as s:
-                    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                    s.bind(("127.0.0.1", p))
+        if all([_take(p) for p in ports]):
             return ports
-        except OSError:
-            continue
 
 
 class Reply:
@@ -121,7 +137,7 @@ class Reply:
         return self.body.decode("utf-8", "replace")
 
 
-def http_request(method, port, path, body=None, headers=None, timeout=20, host="127.0.0.1"):
+def http_request(method, port, path, body=None, headers=None, timeout=PATIENCE, host="127.0.0.1"):
     c = http.client.HTTPConnection(host, port, timeout=timeout)
     headers = dict(headers or {})
     if isinstance(body, (dict, list)):
@@ -175,10 +191,10 @@ class Process:
             self.p.send_signal(sig)
         return self
 
-    def wait(self, seconds=30):
-        return self.p.wait(seconds)
+    def wait(self, seconds=PATIENCE):
+        return self.p.wait(max(seconds, PATIENCE))
 
-    def stop(self, sig=signal.SIGTERM, seconds=40):
+    def stop(self, sig=signal.SIGTERM, seconds=PATIENCE):
         """Ends it; a process that does not follow is killed, and that is a failure."""
         if self in Process.alive:
             Process.alive.remove(self)
@@ -280,9 +296,8 @@ class Dev:
     def stop(self):
         """Ends the cluster and proves that nothing of it is left."""
         self.process.stop(signal.SIGTERM, 60)
-        left = subprocess.run(["pgrep", "-f", self.work_dir], capture_output=True, text=True).stdout.split()
-        left = [p for p in left if int(p) != os.getpid()]
-        equal(left, [], "processes left")
+        left = lambda: [p for p in subprocess.run(["pgrep", "-f", self.work_dir], capture_output=True, text=True).stdout.split() if int(p) != os.getpid()]
+        wait_for("no process is left", lambda: left() == [])
         equal([l for l in open("/proc/mounts") if self.work_dir in l], [], "mounts left")
         cgroups = [d for d in glob.glob(f"/sys/fs/cgroup/*/{self.cgroups_root}/*/") + glob.glob(f"/sys/fs/cgroup/{self.cgroups_root}/*/")]
         equal(cgroups, [], "cgroups left")
@@ -291,6 +306,19 @@ class Dev:
                 os.rmdir(d)
             except OSError:
                 pass
+
+
+def processes_in(directory, word):
+    """Pids of the processes with that word in their command line that work below this directory."""
+    found = []
+    for p in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{p}/cmdline", "rb") as f:
+                if word.encode() in f.read() and os.readlink(f"/proc/{p}/cwd").startswith(directory):
+                    found.append(int(p))
+        except OSError:  # it ended meanwhile
+            pass
+    return found
 
 
 def hello_app(id="/hello", instances=3, **more):
@@ -306,7 +334,7 @@ class Stream:
 
     def __init__(self, port, call, path="/api/v1/scheduler", accept="application/json"):
         body = json.dumps(call).encode()
-        self.s = socket.create_connection(("127.0.0.1", port), 30)
+        self.s = socket.create_connection(("127.0.0.1", port), PATIENCE)
         self.s.sendall(f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\nAccept: {accept}\r\n"
                        f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
         self.f = self.s.makefile("rb")
@@ -328,7 +356,7 @@ class Stream:
             self.ended = True
         return data
 
-    def next(self, seconds=20):
+    def next(self, seconds=PATIENCE):
         """The next event, or None at the end of the stream."""
         self.s.settimeout(seconds)
         while True:
@@ -345,8 +373,9 @@ class Stream:
                     raise Failed(f"no event within {seconds} s")
                 return None
 
-    def until(self, what, fn, seconds=30):
-        """Reads events until fn(event) is true."""
+    def until(self, what, fn, seconds=PATIENCE, is_expected=True):
+        """Reads events until fn(event) is true. Without is_expected the wait ends after these seconds, however few."""
+        seconds = max(seconds, PATIENCE) if is_expected else seconds
         deadline = time.monotonic() + seconds
         seen = []
         while time.monotonic() < deadline:
@@ -400,8 +429,8 @@ class ZooKeeper:
         return f"zk://{self.hosts}{path}"
 
     def command(self, word, i=0):
-        with socket.create_connection(("127.0.0.1", self.ports[i]), 1) as s:
-            s.settimeout(1)
+        with socket.create_connection(("127.0.0.1", self.ports[i]), 10) as s:
+            s.settimeout(10)
             s.sendall(word.encode())
             out = b""
             while (b := s.recv(65536)):

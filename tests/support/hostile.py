@@ -81,7 +81,7 @@ def all_is_well(*besides):
         raise Failed(f"left: {found}") from None
     t0 = time.monotonic()
     equal(get(c.agent_port, "/health").status, 200)
-    check(time.monotonic() - t0 < 2, "the agent answers within 2 s")
+    check(time.monotonic() - t0 < 20, "the agent answers soon")
     check(c.agent.p.poll() is None and c.master.p.poll() is None, "agent and master live")
     tick = open(sandbox("neighbour") + "/tick").read()
     wait_for("the neighbour ticks", lambda: open(sandbox("neighbour") + "/tick").read() not in (tick, ""), 5)
@@ -90,7 +90,7 @@ def all_is_well(*besides):
         wait_for("resources are given back", lambda: abs(used()["cpus"] - 0.5) < 1e-6 and used()["mem"] == 64, 10)
 
 
-def attack(what, command, *states, cpus=0.5, mem=64, seconds=30, kill_when=None, command_more=None, **more):
+def attack(what, command, *states, cpus=0.5, mem=64, seconds=PATIENCE, kill_when=None, command_more=None, **more):
     """Runs a task and returns its terminal status. With kill_when, the framework kills it once that is true."""
     c.count += 1
     id = f"{what}-{c.count}"

@@ -57,7 +57,7 @@ class Jvm(Lines):
         super().__init__(main, ["java", "-Xcheck:jni", "-Xmx200m", "-XX:TieredStopAtLevel=1", *options, "-cp", path, main, *args],
                          {**os.environ, "MESOS_NATIVE_JAVA_LIBRARY": LIBMESOS, **(env or {})})
 
-    def done(self, seconds=20):
+    def done(self, seconds=PATIENCE):
         """Waits for its end; its exit status. Nothing of the virtual machine's checks may be in its output."""
         status = super().done(seconds)
         bad = [l for l in [" ".join(w) for w in self.lines] + open(self.log_path, errors="replace").read().split("\n")

@@ -115,7 +115,7 @@ class Proc:
         if self.out.get(addr) is s:
             self.out.pop(addr)
 
-    def next(self, name, seconds=20, where=lambda m: True):
+    def next(self, name, seconds=60, where=lambda m: True):
         """The next message of that name; others before it are kept in seen."""
         deadline = time.monotonic() + seconds
         while True:

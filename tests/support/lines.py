@@ -22,7 +22,7 @@ class Lines:
     def of(self, what):
         return [l[1:] for l in self.read() if l[0] == what]
 
-    def wait(self, what, fn=lambda w: True, seconds=30):
+    def wait(self, what, fn=lambda w: True, seconds=PATIENCE):
         """Words of the first line that starts with `what` and suits."""
         return wait_for(f"{what} ({self.lines[-6:]})", lambda: next(([what] + w for w in self.of(what) if fn(w)), None), seconds)[1:]
 
@@ -42,7 +42,7 @@ class Lines:
     def tail(self, lines=15):
         return "\n".join((open(self.log_path, errors="replace").read() + "\n".join(map(str, self.lines))).split("\n")[-lines:])
 
-    def done(self, seconds=20):
+    def done(self, seconds=PATIENCE):
         """Waits for its end; its exit status."""
         self.p.wait(seconds)
         if self in Process.alive:

@@ -59,12 +59,12 @@ class Cluster:
                 os.rmdir(d)
 
 
-def events(stream, type, count=1, seconds=20):
+def events(stream, type, count=1, seconds=PATIENCE):
     """The next so many events of a type."""
     return [stream.until(f"{count} {type}", lambda e: e["type"] == type, seconds) for _ in range(count)]
 
 
-def raw(port, data, seconds=10, until=None):
+def raw(port, data, seconds=30, until=None):
     """Sends the bytes; what comes until the server closes, the answer is whole, or until(data) is true: as bytes."""
     with socket.create_connection(("127.0.0.1", port), seconds) as s:
         s.sendall(data)
@@ -161,7 +161,7 @@ class Watcher:
         equal(r.status, status, f"{type}: {r.text}; status")
         return r
 
-    def until(self, what, fn, seconds=15):
+    def until(self, what, fn, seconds=PATIENCE):
         def keep(e):
             self.events.append(e)
             if self.acks and e["type"] == "UPDATE" and "uuid" in e["update"]["status"]:

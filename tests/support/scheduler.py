@@ -19,7 +19,7 @@ class Framework:
         r = post(self.port, "/api/v1/scheduler", {"framework_id": {"value": self.id}, "type": type, **body}, headers={"Mesos-Stream-Id": self.stream.stream_id})
         equal(r.status, 202, f"{type}: {r.text}; status")
 
-    def until(self, what, fn, seconds=30):
+    def until(self, what, fn, seconds=PATIENCE):
         def seen(e):
             if e["type"] == "OFFERS":
                 self.offers += e["offers"]["offers"]
@@ -49,7 +49,7 @@ class Framework:
     def launch(self, *tasks, cpus=0):
         self.accept({"type": "LAUNCH", "launch": {"task_infos": list(tasks)}}, cpus=cpus)
 
-    def update(self, task, *states, seconds=30):
+    def update(self, task, *states, seconds=PATIENCE):
         is_it = lambda e: e["type"] == "UPDATE" and e["update"]["status"]["task_id"]["value"] == task and e["update"]["status"]["state"] in states
         return self.until(f"{task} in {states}", is_it, seconds)["update"]["status"]
 

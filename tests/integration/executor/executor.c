@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "common/wire/guard.h"
 #include "executor/core/command.h"
@@ -111,7 +112,7 @@ TEST("KILL ends the whole tree: KILLING, KILLED, Terminated")
                 CHECK_CSTR(u->message, "Command terminated with signal Terminated");
             CHECK(fake_agent_wait(&a, "t1", STATE_KILLING, 0) != NULL);
             expect_exit(&a, 0);
-            CHECK(!process_exists((pid_t)strtol(fixture_file(&a.f, "x1", "gc"), NULL, 10)));
+            CHECK(fixture_wait_gone(&a.f, (pid_t)strtol(fixture_file(&a.f, "x1", "gc"), NULL, 10)));
         }
     }
     fake_agent_stop(&a);
@@ -129,8 +130,7 @@ TEST("a task that ignores SIGTERM is killed after the grace period of the call")
             struct agent_update *u = fake_agent_wait(&a, "t1", STATE_KILLED, 0);
             if (u != NULL)
                 CHECK_CSTR(u->message, "Command terminated with signal Killed");
-            int64_t ms = mono_diff(loop_clock(), t0) / NS_PER_MS;
-            CHECK(ms >= 290 && ms < 1500);
+            CHECK(mono_diff(loop_clock(), t0) >= 290 * NS_PER_MS);
         }
         expect_exit(&a, 0);
     }
@@ -215,15 +215,15 @@ TEST("the executor outlives its agent: what was not acknowledged comes again")
     struct fake_agent a;
     if (start(&a, true)) {
         a.acknowledge = false;
-        launch(&a, "t1", "while ! [ -e stop ]; do sleep 0.02; done; exit 4");
-        if (fake_agent_wait(&a, "t1", STATE_RUNNING, 0) != NULL) {
-            char path[600];
+        launch(&a, "t1", "echo $$ >pid; while ! [ -e stop ]; do sleep 0.02; done; exit 4");
+        if (fake_agent_wait(&a, "t1", STATE_RUNNING, 0) != NULL && fixture_wait_file(&a.f, "x1", "pid")) {
+            char path[600], task[64];
             size_t before = a.count;
+            (void)snprintf(task, sizeof task, "/proc/%s", fixture_file(&a.f, "x1", "pid"));
             fake_agent_die(&a);
             (void)snprintf(path, sizeof path, "%s/x1/stop", a.f.dir);
             fclose(fopen(path, "w"));
-            for (int i = 0; i < 10; i++)
-                loop_turn(a.f.loop, 30 * NS_PER_MS); /* the task ends while nobody listens */
+            CHECK(FIXTURE_UNTIL(&a.f, access(task, F_OK) != 0)); /* ended and reaped while nobody listens */
             a.acknowledge = true;
             fake_agent_return(&a);
             CHECK(fake_agent_wait_subscribed(&a, 2));
@@ -331,8 +331,7 @@ TEST("HTTP and TCP health checks see a server come up")
             fake_agent_launch(&a, sbuf_view(&t));
             sbuf_done(&t);
             if (fake_agent_wait(&a, "t1", STATE_RUNNING, 0) != NULL) {
-                for (int k = 0; k < 20; k++)
-                    loop_turn(a.f.loop, 20 * NS_PER_MS);
+                CHECK(FIXTURE_UNTIL(&a.f, i == 0 ? a.probes >= 3 : a.count >= 3));
                 CHECK_INT(a.count, i == 0 ? 2 : 3); /* failures in the grace period are not told */
                 if (i == 1 && a.count == 3)
                     CHECK_INT(a.updates[2].healthy, 1);
@@ -359,9 +358,7 @@ TEST("an HTTP check tells the code at the end of redirects")
         wire_close(&t, h);
         fake_agent_launch(&a, sbuf_view(&t));
         sbuf_done(&t);
-        struct mono end = mono_add(loop_clock(), 5 * NS_PER_S);
-        while (a.count < 3 && mono_before(loop_clock(), end))
-            loop_turn(a.f.loop, 20 * NS_PER_MS);
+        CHECK(FIXTURE_UNTIL(&a.f, a.count >= 3));
         CHECK_INT(a.count, 3);
         /* type HTTP, status_code 204; without curl on the machine it is the redirect's own 302 */
         CHECK(strcmp(a.updates[2].check, "08021a0308cc01") == 0 || strcmp(a.updates[2].check, "08021a0308ae02") == 0);
@@ -380,14 +377,14 @@ TEST("a check reports a changed result and never kills")
         wire_put_double(&t, 4, 0.0);
         wire_put_double(&t, 5, 0.05);
         size_t c = wire_open(&t, 2), cc = wire_open(&t, 1);
-        wire_put_bytes(&t, 3, STR("exit 7"));
+        wire_put_bytes(&t, 3, STR("echo run >>runs; exit 7"));
         wire_close(&t, cc);
         wire_close(&t, c);
         wire_close(&t, h);
         fake_agent_launch(&a, sbuf_view(&t));
         sbuf_done(&t);
-        for (int k = 0; k < 30; k++)
-            loop_turn(a.f.loop, 20 * NS_PER_MS);
+        /* The third run begins when two are judged: the second told nothing new. */
+        CHECK(FIXTURE_UNTIL(&a.f, a.count >= 3 && strlen(fixture_file(&a.f, "x1", "runs")) >= strlen("run\nrun\nrun")));
         CHECK_INT(a.count, 3);
         CHECK_CSTR(a.updates[0].check, "08011200");     /* type COMMAND, command {} */
         CHECK_CSTR(a.updates[2].check, "080112020807"); /* exit_code 7 */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/wire/guard.h"
 #include "common/wire/recordio.h"
@@ -289,23 +290,33 @@ static void on_request(void *ctx, struct http_req *r)
         http_reply(r, 302, NULL, STR(""));
     } else if (str_is(http_req_path(r), "/there")) {
         http_reply(r, 204, NULL, STR(""));
-    } else if (str_is(http_req_path(r), "/api/v1/executor"))
+    } else if (str_is(http_req_path(r), "/api/v1/executor")) {
         executor_call(ctx, r, http_req_body(r));
-    else
+    } else {
+        struct fake_agent *a = ctx;
+        a->probes += str_is(http_req_path(r), "/");
         agent_call(ctx, r, http_req_body(r));
+    }
 }
 
 /* --- life --------------------------------------------------------------------------------------------- */
+
+/* Below the ports that the kernel gives to clients: while the agent is away nobody else gets its port, and no executor
+ * that asks for it is connected to itself. */
+enum { PORT_FIRST = 20000, PORT_TRIES = 4000 };
 
 static bool listen_on(struct fake_agent *a)
 {
     static const struct http_handler handler = { .on_request = on_request };
     struct net_addr addr, bound;
     struct error err;
-    if (net_parse_ip(STR("127.0.0.1"), a->port, &addr) && http_server_new(&a->server, a->f.loop, NULL, &handler, a, &err) == 0) {
-        if (http_server_listen(a->server, &addr, &bound, &err) == 0) {
-            a->port = bound.port;
-            return true;
+    if (http_server_new(&a->server, a->f.loop, NULL, &handler, a, &err) == 0) {
+        for (unsigned i = 0; i < PORT_TRIES; i++) {
+            uint16_t port = a->port != 0 ? a->port : (uint16_t)(PORT_FIRST + ((unsigned)getpid() * 7 + i) % PORT_TRIES);
+            if (net_parse_ip(STR("127.0.0.1"), port, &addr) && http_server_listen(a->server, &addr, &bound, &err) == 0) {
+                a->port = port;
+                return true;
+            }
         }
     }
     test_fail(__FILE__, __LINE__, "%s", err.msg);
@@ -416,10 +427,10 @@ void task_put(struct sbuf *b, const char *id, const char *command)
 
 bool fake_agent_wait_subscribed(struct fake_agent *a, size_t times)
 {
-    struct mono end = mono_add(loop_clock(), 20 * NS_PER_S);
+    struct mono end = mono_add(loop_clock(), FIXTURE_WAIT_S * NS_PER_S);
     while (a->subscribes < times) {
         if (!mono_before(loop_clock(), end)) {
-            test_fail(__FILE__, __LINE__, "%zu of %zu subscriptions in 20 s", a->subscribes, times);
+            test_fail(__FILE__, __LINE__, "%zu of %zu subscriptions in %d s", a->subscribes, times, FIXTURE_WAIT_S);
             return false;
         }
         loop_turn(a->f.loop, 20 * NS_PER_MS);
@@ -429,7 +440,7 @@ bool fake_agent_wait_subscribed(struct fake_agent *a, size_t times)
 
 struct agent_update *fake_agent_wait(struct fake_agent *a, const char *task_id, int state, size_t from)
 {
-    struct mono end = mono_add(loop_clock(), 20 * NS_PER_S);
+    struct mono end = mono_add(loop_clock(), FIXTURE_WAIT_S * NS_PER_S);
     for (;;) {
         for (size_t i = from; i < a->count; i++) {
             if (a->updates[i].state == state && strcmp(a->updates[i].task_id, task_id) == 0)
@@ -440,6 +451,6 @@ struct agent_update *fake_agent_wait(struct fake_agent *a, const char *task_id, 
         loop_turn(a->f.loop, 20 * NS_PER_MS);
         answer_waits(a);
     }
-    test_fail(__FILE__, __LINE__, "no update %d of %s in 20 s (%zu updates)", state, task_id, a->count);
+    test_fail(__FILE__, __LINE__, "no update %d of %s in %d s (%zu updates)", state, task_id, FIXTURE_WAIT_S, a->count);
     return NULL;
 }

@@ -29,6 +29,7 @@ struct fake_agent {
     struct agent_update updates[AGENT_UPDATES];
     size_t count;
     size_t subscribes, unacknowledged_tasks;
+    size_t probes;              /* requests that no executor makes: of health checks */
     char messages[512];
     bool acknowledge;           /* every update at once */
     bool refuse;                /* 503 to everything */
@@ -57,7 +58,7 @@ void fake_agent_ack(struct fake_agent *a, const struct agent_update *u);
 /* A TaskInfo with a shell command; add fields before use. */
 void task_put(struct sbuf *b, const char *id, const char *command);
 bool fake_agent_wait_subscribed(struct fake_agent *a, size_t times);
-/* The first update of this state at or after index from, at most 20 s. */
+/* The first update of this state at or after index from, at most FIXTURE_WAIT_S. */
 struct agent_update *fake_agent_wait(struct fake_agent *a, const char *task_id, int state, size_t from);
 
 #endif

@@ -25,6 +25,15 @@ static void launch_two(struct fake_agent *a, const char *one, const char *two)
     sbuf_done(&t[1]);
 }
 
+static void touch(struct fake_agent *a, const char *file)
+{
+    char path[600];
+    (void)snprintf(path, sizeof path, "%s/x1/tasks/%s", a->f.dir, file);
+    FILE *f = fopen(path, "we");
+    if (CHECK(f != NULL))
+        (void)fclose(f);
+}
+
 static void expect_exit(struct fake_agent *a, int status)
 {
     struct fixture_event *e = fixture_wait(&a->f, "x1", EVENT_EXITED);
@@ -62,7 +71,10 @@ TEST("pod: when one task of a group fails, the other is killed; other groups go 
         fake_agent_launch_group(&a, &t, 1);
         sbuf_done(&t);
         CHECK(fake_agent_wait(&a, "h-1", STATE_RUNNING, 0) != NULL);
-        launch_two(&a, "sleep 0.2; exit 5", "exec sleep 1000");
+        launch_two(&a, "while ! [ -e stop ]; do sleep 0.02; done; exit 5", "exec sleep 1000");
+        CHECK(fake_agent_wait(&a, "g-1", STATE_RUNNING, 0) != NULL);
+        CHECK(fake_agent_wait(&a, "g-2", STATE_RUNNING, 0) != NULL);
+        touch(&a, "g-1/stop");
         struct agent_update *u = fake_agent_wait(&a, "g-1", STATE_FAILED, 0);
         if (u != NULL)
             CHECK_CSTR(u->message, "Command exited with status 5");
@@ -100,17 +112,12 @@ TEST("pod: tasks live on while the agent is away, and are waited for again")
     if (start(&a)) {
         launch_two(&a, "while ! [ -e stop ]; do sleep 0.02; done; exit 0", "exec sleep 1000");
         if (fake_agent_wait(&a, "g-1", STATE_RUNNING, 0) != NULL && fake_agent_wait(&a, "g-2", STATE_RUNNING, 0) != NULL) {
-            char path[600];
             fake_agent_die(&a);
             for (int i = 0; i < 5; i++)
                 loop_turn(a.f.loop, 20 * NS_PER_MS);
             fake_agent_return(&a);
             CHECK(fake_agent_wait_subscribed(&a, 2));
-            (void)snprintf(path, sizeof path, "%s/x1/tasks/g-1/stop", a.f.dir);
-            FILE *f = fopen(path, "we");
-            CHECK(f != NULL);
-            if (f != NULL)
-                fclose(f);
+            touch(&a, "g-1/stop");
             CHECK(fake_agent_wait(&a, "g-1", STATE_FINISHED, 0) != NULL);
             fake_agent_shutdown(&a);
             CHECK(fake_agent_wait(&a, "g-2", STATE_KILLED, 0) != NULL);

@@ -28,7 +28,7 @@ TEST("sdk: the example runs many tasks at once, sends messages, and leaves on SH
         u = fake_agent_wait(&a, "t1", STATE_FINISHED, 0);
         if (u != NULL)
             CHECK_CSTR(u->message, "counted to 6");
-        CHECK(strstr(a.messages, "t1: 1 of 6") != NULL);
+        CHECK(FIXTURE_UNTIL(&a.f, strstr(a.messages, "t1: 1 of 6") != NULL));
         fake_agent_kill(&a, "t3", -1);
         CHECK(fake_agent_wait(&a, "t3", STATE_KILLED, 0) != NULL);
         launch(&a, "t4", "1000");

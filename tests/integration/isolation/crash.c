@@ -57,7 +57,7 @@ static size_t processes_of(int round)
 
 static bool settle(struct fixture *f, int round)
 {
-    struct mono end = mono_add(loop_clock(), 20 * NS_PER_S);
+    struct mono end = mono_add(loop_clock(), FIXTURE_WAIT_S * NS_PER_S);
     while (containerizer_count(f->c) > 0 || processes_of(round) > 0) {
         if (!mono_before(loop_clock(), end))
             return false;

@@ -121,10 +121,7 @@ void fixture_stop(struct fixture *f)
 {
     if (f->c != NULL) {
         containerizer_each(f->c, destroy_one, f->c);
-        struct mono end = mono_add(loop_clock(), 20 * NS_PER_S);
-        while (containerizer_count(f->c) > 0 && mono_before(loop_clock(), end))
-            loop_turn(f->loop, 50 * NS_PER_MS);
-        CHECK_INT(containerizer_count(f->c), 0);
+        CHECK(FIXTURE_UNTIL(f, containerizer_count(f->c) == 0));
     }
     containerizer_free(f->c);
     loop_free(f->loop);
@@ -149,7 +146,7 @@ struct container_spec fixture_shell(struct fixture *f, const char *id, const cha
 
 struct fixture_event *fixture_wait(struct fixture *f, const char *id, int kind)
 {
-    struct mono end = mono_add(loop_clock(), 20 * NS_PER_S);
+    struct mono end = mono_add(loop_clock(), FIXTURE_WAIT_S * NS_PER_S);
     for (;;) {
         for (size_t i = 0; i < f->count; i++) {
             if ((int)f->events[i].kind == kind && strcmp(f->events[i].id, id) == 0)
@@ -163,7 +160,7 @@ struct fixture_event *fixture_wait(struct fixture *f, const char *id, int kind)
             break;
         loop_turn(f->loop, 50 * NS_PER_MS);
     }
-    test_fail(__FILE__, __LINE__, "%s: no event %d in 20 s", id, kind);
+    test_fail(__FILE__, __LINE__, "%s: no event %d in %d s", id, kind, FIXTURE_WAIT_S);
     return NULL;
 }
 
@@ -194,15 +191,10 @@ const char *fixture_file(struct fixture *f, const char *id, const char *file)
 
 bool fixture_wait_file(struct fixture *f, const char *id, const char *file)
 {
-    struct mono end = mono_add(loop_clock(), 20 * NS_PER_S);
-    while (fixture_file(f, id, file)[0] == 0) {
-        if (!mono_before(loop_clock(), end)) {
-            test_fail(__FILE__, __LINE__, "%s: %s stays empty", id, file);
-            return false;
-        }
-        loop_turn(f->loop, 10 * NS_PER_MS);
-    }
-    return true;
+    if (FIXTURE_UNTIL(f, fixture_file(f, id, file)[0] != 0))
+        return true;
+    test_fail(__FILE__, __LINE__, "%s: %s stays empty", id, file);
+    return false;
 }
 
 bool process_exists(pid_t pid)
@@ -216,4 +208,9 @@ bool process_exists(pid_t pid)
     text[n] = 0;
     const char *p = strrchr(text, ')');
     return p != NULL && p[2] != 'Z' && p[2] != 'X'; /* a zombie runs no more */
+}
+
+bool fixture_wait_gone(struct fixture *f, pid_t pid)
+{
+    return FIXTURE_UNTIL(f, !process_exists(pid));
 }

@@ -103,7 +103,7 @@ TEST("posix: destroy reaches grandchildren that made their own session")
             CHECK_INT(containerizer_destroy(f.c, "a1", &err), 0);
             struct fixture_event *e = fixture_wait(&f, "a1", EVENT_EXITED);
             CHECK(e != NULL && WIFSIGNALED(e->t.status) && WTERMSIG(e->t.status) == SIGKILL);
-            CHECK(!process_exists(gc));
+            CHECK(fixture_wait_gone(&f, gc));
         }
     }
     fixture_stop(&f);
@@ -117,7 +117,7 @@ TEST("posix: what a command leaves behind ends with it")
         if (fixture_launch(&f, &s)) {
             struct fixture_event *e = fixture_wait(&f, "a1", EVENT_EXITED);
             CHECK(e != NULL && WEXITSTATUS(e->t.status) == 5);
-            CHECK(!process_exists((pid_t)strtol(fixture_file(&f, "a1", "gc"), NULL, 10)));
+            CHECK(fixture_wait_gone(&f, (pid_t)strtol(fixture_file(&f, "a1", "gc"), NULL, 10)));
         }
     }
     fixture_stop(&f);
@@ -175,8 +175,7 @@ static void restart_case(const char *isolation, const char *launcher)
             f.count = 0;
             (void)snprintf(path, sizeof path, "%s/ends/stop", f.dir);
             fclose(fopen(path, "w"));
-            for (int i = 0; i < 200 && waitpid(pid_ends, NULL, WNOHANG) == 0; i++)
-                usleep(20000);
+            CHECK(FIXTURE_UNTIL(&f, waitpid(pid_ends, NULL, WNOHANG) != 0));
             CHECK(fixture_restart(&f, &again));
             struct container_known known[2] = {
                 { .id = "lives", .sandbox = lives.sandbox, .pid = pid_lives, .resources = lives.resources },
@@ -201,12 +200,7 @@ static void restart_case(const char *isolation, const char *launcher)
             fclose(fopen(path, "w"));
             e = fixture_wait(&f, "lives", EVENT_EXITED);
             CHECK(e != NULL && e->t.status_known && WEXITSTATUS(e->t.status) == 4);
-            (void)waitpid(-1, NULL, WNOHANG);
-            for (int i = 0; i < 200 && process_exists(pid_orphan); i++) {
-                (void)waitpid(-1, NULL, WNOHANG);
-                loop_turn(f.loop, 20 * NS_PER_MS);
-            }
-            CHECK(!process_exists(pid_orphan));
+            CHECK(FIXTURE_UNTIL(&f, (waitpid(-1, NULL, WNOHANG), !process_exists(pid_orphan))));
         }
     }
     fixture_stop(&f);
@@ -286,9 +280,12 @@ TEST("cgroups: out of memory ends the container with the reason and the most it 
             struct fixture_event *e = fixture_wait(&f, "c1", EVENT_EXITED);
             if (e != NULL) {
                 CHECK_INT(e->t.limitation.kind, CONTAINER_LIMIT_MEMORY);
-                CHECK_INT(e->t.limitation.mem_bytes >> 20, 32);
-                CHECK(str_starts(str_of(e->message), STR("Memory limit exceeded: Requested: 32MB Maximum Used: 32MB\n\n"
-                                                         "MEMORY STATISTICS: \n")));
+                /* The kernel's count of the most that was used is a few pages off when two processors charge at once. */
+                int64_t mb = e->t.limitation.mem_bytes >> 20;
+                CHECK(mb == 31 || mb == 32);
+                char want[128];
+                (void)snprintf(want, sizeof want, "Memory limit exceeded: Requested: 32MB Maximum Used: %dMB\n\nMEMORY STATISTICS: \n", (int)mb);
+                CHECK(str_starts(str_of(e->message), str_of(want)));
                 CHECK_INT(e->t.status, SIGKILL);
             }
         }
@@ -314,13 +311,11 @@ TEST("cgroups: a fork bomb is stopped by the pids limit and killed as a whole")
 {
     struct fixture f;
     if (fixture_start(&f, ALL, NULL)) {
-        struct container_spec s = fixture_shell(&f, "c1", "echo $$; sh -c 'b() { b | b & }; b' 2>/dev/null; sleep 1000");
+        struct container_spec s = fixture_shell(&f, "c1", "sh -c 'while :; do sleep 1000 & done' 2>/dev/null; echo up; exec sleep 1000");
         struct container_usage u;
         struct error err;
         s.resources.pids_max = 40;
         if (fixture_launch(&f, &s) && fixture_wait_file(&f, "c1", "stdout")) {
-            for (int i = 0; i < 20; i++)
-                loop_turn(f.loop, 20 * NS_PER_MS);
             CHECK_INT(containerizer_usage(f.c, "c1", &u, &err), 0);
             CHECK_INT(containerizer_destroy(f.c, "c1", &err), 0);
             CHECK(fixture_wait(&f, "c1", EVENT_EXITED) != NULL);
@@ -340,7 +335,7 @@ TEST("cgroups: destroy reaches a grandchild that made its own session and lost i
             CHECK(process_exists(gc));
             CHECK_INT(containerizer_destroy(f.c, "c1", &err), 0);
             CHECK(fixture_wait(&f, "c1", EVENT_EXITED) != NULL);
-            CHECK(!process_exists(gc));
+            CHECK(fixture_wait_gone(&f, gc));
         }
     }
     fixture_stop(&f);
@@ -356,7 +351,7 @@ TEST("cgroups: a supervisor that is killed takes its container with it")
             (void)kill(f.events[0].pid, SIGKILL);
             struct fixture_event *e = fixture_wait(&f, "c1", EVENT_EXITED);
             CHECK(e != NULL && e->t.status_known && e->t.status == SIGKILL);
-            CHECK(!process_exists(task));
+            CHECK(fixture_wait_gone(&f, task));
         }
     }
     fixture_stop(&f);
@@ -386,7 +381,7 @@ TEST("cgroups: a nested container shares its parent's limits, dies alone, and di
             CHECK_INT(containerizer_destroy(f.c, "c1", &err), 0);
             CHECK(fixture_wait(&f, "c1", EVENT_EXITED) != NULL);
             CHECK(fixture_wait(&f, "c1.n2", EVENT_EXITED) != NULL);
-            CHECK(!process_exists(other));
+            CHECK(fixture_wait_gone(&f, other));
         }
     }
     fixture_stop(&f);
@@ -435,14 +430,15 @@ TEST("namespaces/pid: the task sees only its own processes")
             CHECK(e != NULL && WEXITSTATUS(e->t.status) == 9);
             CHECK_CSTR(fixture_file(&f, "c1", "stdout"), "2\nstoa-launcher");
         }
-        struct container_spec top = fixture_shell(&f, "c2", "sleep 1000");
+        struct container_spec top = fixture_shell(&f, "c2", "echo up; sleep 1000");
         struct container_spec dbg = fixture_shell(&f, "c2.d1", "tr '\\0' ' ' </proc/2/cmdline; echo $MARK");
         static const struct container_env env[] = { { "MARK", "here" } };
         top.command.env = env;
         top.command.env_count = 1;
         dbg.class = CONTAINER_CLASS_DEBUG;
-        if (fixture_launch(&f, &top) && fixture_launch(&f, &dbg) && fixture_wait(&f, "c2.d1", EVENT_EXITED) != NULL)
-            CHECK_CSTR(fixture_file(&f, "c2.d1", "stdout"), "sh -c sleep 1000 here");
+        if (fixture_launch(&f, &top) && fixture_wait_file(&f, "c2", "stdout") && fixture_launch(&f, &dbg) &&
+            fixture_wait(&f, "c2.d1", EVENT_EXITED) != NULL)
+            CHECK_CSTR(fixture_file(&f, "c2.d1", "stdout"), "sh -c echo up; sleep 1000 here");
         struct container_spec nested = fixture_shell(&f, "c2.n1", "echo $$; cat /proc/1/comm");
         if (fixture_launch(&f, &nested) && fixture_wait(&f, "c2.n1", EVENT_EXITED) != NULL)
             CHECK_CSTR(fixture_file(&f, "c2.n1", "stdout"), "2\nstoa-launcher");
@@ -595,8 +591,8 @@ static int open_input(struct fixture *f, const char *id, struct input_result *r)
     struct container_input *i;
     *r = (struct input_result){ .fd = -1 };
     int rc = containerizer_input_open(f->c, id, on_input, r, &i, &r->err);
-    for (int k = 0; rc == 0 && k < 200 && !r->is_there; k++)
-        loop_turn(f->loop, 50 * NS_PER_MS);
+    if (rc == 0)
+        CHECK(FIXTURE_UNTIL(f, r->is_there));
     return rc;
 }
 
@@ -616,14 +612,11 @@ TEST("an input is lent, stays when its writer goes, and ends when that is asked 
         s.io = CONTAINER_IO_PIPE;
         if (fixture_launch(&f, &s) && open_input(&f, "c1", &r) == 0 && r.fd >= 0) {
             put(r.fd, "one\n");
-            CHECK(fixture_wait_file(&f, "c1", "stdout"));
-            CHECK_CSTR(fixture_file(&f, "c1", "stdout"), "one");
+            CHECK(FIXTURE_UNTIL(&f, strcmp(fixture_file(&f, "c1", "stdout"), "one") == 0));
             CHECK(open_input(&f, "c1", &r) == 0 && r.fd >= 0);
             containerizer_input_end(f.c, "c1");
             put(r.fd, "two\n"); /* the end comes when the last writer is gone */
-            for (int k = 0; k < 200 && strstr(fixture_file(&f, "c1", "stdout"), "end") == NULL; k++)
-                loop_turn(f.loop, 20 * NS_PER_MS);
-            CHECK_CSTR(fixture_file(&f, "c1", "stdout"), "one\ntwo\nend");
+            CHECK(FIXTURE_UNTIL(&f, strcmp(fixture_file(&f, "c1", "stdout"), "one\ntwo\nend") == 0));
             CHECK_INT(open_input(&f, "c1", &r), 0);
             CHECK_INT(r.err.code, ERR_CONFLICT);
         }

@@ -69,7 +69,7 @@ static inline void peer_send(struct loop *loop, struct peer *p, struct str bytes
 /* Runs the loop until cond is true; the answer is whether it became so. */
 #define LOOP_UNTIL(loop, cond)                                     \
     ({                                                             \
-        struct mono end_ = mono_add(loop_clock(), 5 * NS_PER_S);   \
+        struct mono end_ = mono_add(loop_clock(), 60 * NS_PER_S);  \
         bool ok_;                                                  \
         while (!(ok_ = (cond)) && mono_before(loop_clock(), end_)) \
             loop_turn((loop), NS_PER_MS);                          \

@@ -486,11 +486,11 @@ TEST("a reader that does not read is dropped at the cap, and its owner told")
 
 TEST("each timeout ends what it watches")
 {
-    setup(&(struct http_server_options){ .head_timeout_ns = 30 * NS_PER_MS,
-                                         .idle_timeout_ns = 20 * NS_PER_MS,
-                                         .silent_timeout_ns = 20 * NS_PER_MS,
-                                         .body_stall_ns = 40 * NS_PER_MS,
-                                         .write_stall_ns = 50 * NS_PER_MS });
+    setup(&(struct http_server_options){ .head_timeout_ns = 300 * NS_PER_MS,
+                                         .idle_timeout_ns = 200 * NS_PER_MS,
+                                         .silent_timeout_ns = 200 * NS_PER_MS,
+                                         .body_stall_ns = 400 * NS_PER_MS,
+                                         .write_stall_ns = 500 * NS_PER_MS });
     struct peer idle = peer_open(&g.addr), head = peer_open(&g.addr), body = peer_open(&g.addr),
                 stream = peer_open(&g.addr), used = peer_open(&g.addr);
     peer_send(g.loop, &used, STR("GET /health HTTP/1.1\r\nHost: x\r\n\r\n"));

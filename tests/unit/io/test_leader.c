@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* URLs; sessions; election and detection against a real server. Who leads given the children:
  * tests/unit/model/test_election.c. */
+#include <poll.h>
 #include <string.h>
 
 #include "common/io/detector.h"
@@ -86,12 +87,9 @@ static void one_end(struct one *o)
 
 static bool sees(struct one *o, char letter)
 {
-    for (int i = 0; i < 20000; i++) {
-        if (o->seen.n != 0 && o->seen.p[o->seen.n - 1] == letter)
-            return true;
-        loop_turn(loop, NS_PER_MS);
-    }
-    test_fail(__FILE__, __LINE__, "not %c within 20 s, but \"%s\"", letter,
+    if (LOOP_UNTIL(loop, o->seen.n != 0 && o->seen.p[o->seen.n - 1] == letter))
+        return true;
+    test_fail(__FILE__, __LINE__, "not %c within a minute, but \"%s\"", letter,
               o->seen.p != NULL ? o->seen.p : "");
     return false;
 }
@@ -114,9 +112,7 @@ TEST("the first candidate leads; when it leaves, the next does; watchers see bot
     CHECK_CSTR(w.data, "a");
     one_end(&a);
     REQUIRE(sees(&b, 's'));
-    for (int i = 0; i < 2000 && strcmp(w.data, "b") != 0; i++)
-        loop_turn(loop, NS_PER_MS);
-    CHECK_CSTR(w.data, "b");
+    CHECK(LOOP_UNTIL(loop, strcmp(w.data, "b") == 0));
     one_end(&b);
     REQUIRE(sees(&w, 'n'));
     one_end(&w);
@@ -147,26 +143,42 @@ TEST("a restart of the server makes a leader unsure, then sure again; nobody los
     loop_free(loop);
 }
 
+/* Another process that contends: tells by one letter each when it follows and when it leads. */
+static void other_process(int tell)
+{
+    struct one b;
+
+    if (loop_new(&loop, NULL, NULL) != 0)
+        _exit(1);
+    one_start(&b, "b", 30 * NS_PER_S);
+    for (const char *c = "os"; *c != '\0' && sees(&b, *c); c++)
+        (void)!write(tell, c, 1);
+    for (;;)
+        loop_turn(loop, NS_PER_MS);
+}
+
 /* The loop does not run for longer than the session lasts: as a stopped process. */
 TEST("an expired session loses the lead for good, and contends anew behind the others")
 {
-    struct one a, b;
+    struct one a;
+    int told[2];
+    char letter = '\0';
 
     if (!zk_server())
         return;
     REQUIRE(loop_new(&loop, NULL, NULL) == 0);
-    one_start(&a, "a", NS_PER_S);
+    one_start(&a, "a", 2 * NS_PER_S);
     REQUIRE(sees(&a, 's'));
-    pid_t pid = fork(); /* b lives in another process, so that only a stands still */
-    if (pid == 0) {
-        REQUIRE(loop_new(&loop, NULL, NULL) == 0);
-        one_start(&b, "b", NS_PER_S);
-        for (;;)
-            loop_turn(loop, NS_PER_MS);
-    }
-    for (int i = 0; i < 500; i++)
-        loop_turn(loop, NS_PER_MS);
-    (void)usleep(2500000);
+    REQUIRE(pipe2(told, O_CLOEXEC) == 0);
+    pid_t pid = fork();
+    if (pid == 0)
+        other_process(told[1]);
+    (void)close(told[1]);
+    REQUIRE(fcntl(told[0], F_SETFL, O_NONBLOCK) == 0);
+    CHECK(LOOP_UNTIL(loop, read(told[0], &letter, 1) == 1));
+    struct pollfd leads = { .fd = told[0], .events = POLLIN };
+    CHECK(poll(&leads, 1, 60000) == 1 && read(told[0], &letter, 1) == 1);
+    (void)close(told[0]);
     REQUIRE(sees(&a, 'o'));
     CHECK_CSTR(a.data, "b");
     CHECK(strchr(a.seen.p, 'N') != NULL);
@@ -183,8 +195,7 @@ static void on_result(void *arg, const struct zk_result *r)
 
 static int wait_code(int *code)
 {
-    for (int i = 0; i < 5000 && *code < 0; i++)
-        loop_turn(loop, NS_PER_MS);
+    (void)LOOP_UNTIL(loop, *code >= 0);
     return *code;
 }
 
@@ -261,8 +272,7 @@ static const char *detect(const char *master)
     found[0] = '\0';
     if (detector_new(&d, loop, &o, on_found, NULL, &err) != 0)
         return err.msg;
-    for (int i = 0; i < 100 && found[0] == '\0'; i++)
-        loop_turn(loop, NS_PER_MS);
+    (void)LOOP_UNTIL(loop, found[0] != '\0');
     detector_free(d);
     return found;
 }

@@ -239,7 +239,7 @@ TEST("a link exits once when the connection closes, and when it cannot be opened
 
 TEST("a link may be silent for longer than other connections, before and after its first message")
 {
-    idle_ns = 10 * NS_PER_MS;
+    idle_ns = 200 * NS_PER_MS;
     setup(NULL);
     struct msg_pid to = pid_of(&b), from = pid_of(&a);
     struct peer plain = peer_open(&b.addr);

@@ -84,17 +84,13 @@ static void put(struct side *s, const char *key, struct str value)
 
 static bool until(struct side *s, unsigned done)
 {
-    for (int i = 0; i < 30000 && s->done < done; i++)
-        loop_turn(loop, NS_PER_MS);
-    return CHECK(s->done >= done);
+    return CHECK(LOOP_UNTIL(loop, s->done >= done));
 }
 
 static void list(struct side *s, const char *prefix)
 {
     store_list(s->store, str_of(prefix), on_list, s);
-    for (int i = 0; i < 30000 && store_pending(s->store) != 0; i++)
-        loop_turn(loop, NS_PER_MS);
-    CHECK_INT(store_pending(s->store), 0);
+    CHECK(LOOP_UNTIL(loop, store_pending(s->store) == 0));
 }
 
 static bool begin(char root[40])
@@ -286,8 +282,10 @@ TEST("a large batch whose writer was killed is finished or undone by the next")
             if (!until(&c, 1))
                 _exit(2);
             store_commit(c.store, large(100, 20000, 'b'), on_commit, &c);
-            for (unsigned i = 0; i < 1 + turns * 2 && c.done < 2; i++)
+            for (unsigned i = 0; i < turns * 2 && c.done < 2; i++)
                 loop_turn(mine, 20 * NS_PER_MS);
+            if (turns == 15)
+                (void)until(&c, 2);
             (void)kill(getpid(), SIGKILL);
         }
         int status;
@@ -359,10 +357,7 @@ TEST("a full disk of the server fails nothing: what was asked for happens once, 
     }
     int status = 0;
     pid_t ended = 0;
-    for (int i = 0; i < 10000 && ended == 0; i++) { /* it gives up */
-        loop_turn(loop, NS_PER_MS);
-        ended = waitpid(zk_pid, &status, WNOHANG);
-    }
+    CHECK(LOOP_UNTIL(loop, (ended = waitpid(zk_pid, &status, WNOHANG)) != 0)); /* it gives up */
     CHECK_INT(ended, zk_pid);
     zk_pid = 0;
     CHECK(a.done < 200);

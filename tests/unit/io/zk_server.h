@@ -88,7 +88,7 @@ static inline void zk_server_run(void)
               "org.apache.zookeeper.server.quorum.QuorumPeerMain", cfg, (char *)NULL);
         _exit(127);
     }
-    for (int i = 0; i < 400 && !zk_server_answers(); i++)
+    for (int i = 0; i < 1200 && !zk_server_answers(); i++)
         (void)usleep(50000);
 }
 
