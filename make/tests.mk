@@ -55,10 +55,10 @@ sim: all ## simulate SEEDS (500) seeds, each twice; SEED=N replays one with its 
 	$(Q)$(if $(SEED),$(B)/stoa sim --seed=$(SEED) --trace,$(B)/stoa sim --seeds=$(SEEDS) --twice)
 
 integration: all ## real processes on loopback, real clients; root and cgroups where the machine has them
-	$(Q)STOA_BUILD=$(CURDIR)/$(B) TEST_TIMEOUT=600 tests/run $(filter-out tests/integration/test_chaos,$(wildcard tests/integration/test_* tests/interop/test_*))
+	$(Q)STOA_BUILD=$(CURDIR)/$(B) TEST_TIMEOUT=1200 tests/run $(filter-out tests/integration/test_chaos,$(wildcard tests/integration/test_* tests/interop/test_*))
 
 interop: all ## unmodified clients from the package registries against a running Stoa
-	$(Q)STOA_BUILD=$(CURDIR)/$(B) TEST_TIMEOUT=900 tests/run $(wildcard tests/interop/test_*)
+	$(Q)STOA_BUILD=$(CURDIR)/$(B) TEST_TIMEOUT=1200 tests/run $(wildcard tests/interop/test_*)
 
 check: ## install what the tests need, build, run everything this machine can run
 	$(Q)scripts/install-packages test

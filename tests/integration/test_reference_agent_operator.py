@@ -122,7 +122,7 @@ def _():
 
 @case("SET_LOGGING_LEVEL and GET_METRICS: parameters that are missing or wrong")
 def _():
-    equal(api("SET_LOGGING_LEVEL", set_logging_level={"level": 1, "duration": {"nanoseconds": 100000000}}).status, 200)
+    equal(api("SET_LOGGING_LEVEL", set_logging_level={"level": 1, "duration": {"nanoseconds": 2000000000}}).status, 200)
     equal(api("GET_LOGGING_LEVEL").json["get_logging_level"], {"level": 1})
     wait_for("back", lambda: api("GET_LOGGING_LEVEL").json["get_logging_level"] == {"level": 0}, 5)
     for body in ({}, {"level": 1}, {"duration": {"nanoseconds": 1}}, {"level": -1, "duration": {"nanoseconds": 1}}, {"level": "x", "duration": {"nanoseconds": 1}}):

@@ -349,7 +349,7 @@ def _():
 @case("agent and master end cleanly")
 def _():
     agent.stop(signal.SIGUSR1)
-    equal(get(port, "/slaves").json["slaves"], [], "agents after SIGUSR1")
+    wait_for("the master knows of its end", lambda: get(port, "/slaves").json["slaves"] == [])
     master.stop()
     for d in glob.glob(f"/sys/fs/cgroup/*/stoa_api_{port}/*/"):
         raise Failed(f"left: {d}")

@@ -132,9 +132,7 @@ def _():
     program = os.path.join(d, "mesos_exporter")
     if not os.path.exists(program):
         os.makedirs(d, exist_ok=True)
-        r = subprocess.run(["go", "install", "github.com/mesos/mesos_exporter@latest"], capture_output=True, text=True, timeout=400, env={**os.environ, "GOBIN": d})
-        if r.returncode != 0:
-            raise Skip("mesos_exporter could not be installed: " + r.stderr.strip().replace("\n", " ")[-160:])
+        download("mesos_exporter", "go", "install", "github.com/mesos/mesos_exporter@latest", env={**os.environ, "GOBIN": d})
     for flag, port in (("-master", dev.master), ("-slave", dev.agents[0])):
         own = free_ports()[0]
         p = Process("exporter", [program, "-addr", f"127.0.0.1:{own}", flag, f"http://127.0.0.1:{port}"])
@@ -212,10 +210,8 @@ def _():
     if not os.path.exists(program):
         os.makedirs(d, exist_ok=True)
         # Its own tags leave the other plugins out.
-        r = subprocess.run(["go", "install", "-tags", "custom,inputs.mesos,outputs.file,serializers.json", "github.com/influxdata/telegraf/cmd/telegraf@v1.37.2"],
-                           capture_output=True, text=True, timeout=400, env={**os.environ, "GOBIN": d, "GOFLAGS": "-buildvcs=false"})
-        if r.returncode != 0:
-            raise Skip("telegraf could not be installed: " + r.stderr.strip().replace("\n", " ")[-200:])
+        download("telegraf", "go", "install", "-tags", "custom,inputs.mesos,outputs.file,serializers.json", "github.com/influxdata/telegraf/cmd/telegraf@v1.37.2",
+                 seconds=400, env={**os.environ, "GOBIN": d, "GOFLAGS": "-buildvcs=false"})
     config = os.path.join(scratch(), "telegraf.conf")
     with open(config, "w") as f:
         f.write(TELEGRAF.format(master=dev.master, agent=dev.agents[0]))

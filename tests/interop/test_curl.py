@@ -222,7 +222,7 @@ def _():
     check([f for f in master("GET_FLAGS")["flags"] if f["name"] == "work_dir"], "flags")
     check(re.fullmatch(r"\d+\.\d+\.\d+", master("GET_VERSION")["version_info"]["version"]), "version")
     check([m for m in master("GET_METRICS", get_metrics={"timeout": {"nanoseconds": 5000000000}})["metrics"] if m["name"] == "master/uptime_secs"], "metrics")
-    master("SET_LOGGING_LEVEL", set_logging_level={"level": 1, "duration": {"nanoseconds": 1000000000}})
+    master("SET_LOGGING_LEVEL", set_logging_level={"level": 1, "duration": {"nanoseconds": 4000000000}})
     equal(master("GET_LOGGING_LEVEL"), {"level": 1}, "logging level")
     wait_for("the level is back", lambda: master("GET_LOGGING_LEVEL") == {"level": 0})
     equal(len(master("GET_STATE")["get_agents"]["agents"]), 1, "agents of the state")
@@ -234,9 +234,11 @@ def _():
     equal(master("GET_MASTER")["master_info"]["port"], dev.master, "port of the master")
     master("GET_OPERATIONS")
     made["master"].add("SUBSCRIBE")
-    r = subprocess.run(["curl", "-sS", "-N", "--max-time", "2", "-H", "Content-Type: application/json", "-d", '{"type":"SUBSCRIBE"}', f"http://127.0.0.1:{dev.master}/api/v1"], capture_output=True, text=True)
-    size, _, rest = r.stdout.partition("\n")
-    equal(json.loads(rest[:int(size)])["type"], "SUBSCRIBED", "first record")
+    with subprocess.Popen(["curl", "-sS", "-N", "--max-time", "60", "-H", "Content-Type: application/json", "-d", '{"type":"SUBSCRIBE"}', f"http://127.0.0.1:{dev.master}/api/v1"],
+                          stdout=subprocess.PIPE) as p:
+        size = int(p.stdout.readline())
+        equal(json.loads(p.stdout.read(size))["type"], "SUBSCRIBED", "first record")
+        p.kill()
 
 
 @case("master: files")
@@ -288,7 +290,7 @@ def _():
     check([f for f in agent("GET_FLAGS")["flags"] if f["name"] == "work_dir"], "flags")
     check(re.fullmatch(r"\d+\.\d+\.\d+", agent("GET_VERSION")["version_info"]["version"]), "version")
     check([m for m in agent("GET_METRICS", get_metrics={"timeout": {"nanoseconds": 5000000000}})["metrics"] if m["name"] == "slave/uptime_secs"], "metrics")
-    agent("SET_LOGGING_LEVEL", set_logging_level={"level": 1, "duration": {"nanoseconds": 1000000000}})
+    agent("SET_LOGGING_LEVEL", set_logging_level={"level": 1, "duration": {"nanoseconds": 4000000000}})
     equal(agent("GET_LOGGING_LEVEL"), {"level": 1}, "logging level")
     agent("GET_STATE")
     check(agent("GET_CONTAINERS")["containers"], "containers")

@@ -28,9 +28,7 @@ def install(name, is_there, *args):
         raise Skip(f"{args[0]} is not installed")
     os.makedirs(DIR[name], exist_ok=True)
     if not os.path.exists(os.path.join(DIR[name], is_there)):
-        r = subprocess.run(args, cwd=DIR[name], capture_output=True, text=True, timeout=500)
-        if r.returncode != 0:
-            raise Skip(f"{name} could not be installed: " + (r.stderr + r.stdout).strip().replace("\n", " ")[-200:])
+        download(name, *args, cwd=DIR[name], wipe=os.path.join(DIR[name], is_there.split("/")[0]))
 
 
 @case("marathon-node: the life of an app and a group, tasks, queue, a conflict, events by type")
@@ -77,11 +75,8 @@ def _():
 def _():
     d, python = DIR["marathon-deploy"], os.path.join(DIR["marathon-deploy"], "bin", "python")
     if not os.path.exists(os.path.join(d, "bin", "marathon-deploy")):
-        r = subprocess.run([sys.executable, "-m", "venv", d], capture_output=True, text=True)
-        if r.returncode == 0:
-            r = subprocess.run([python, "-m", "pip", "install", "-q", "marathon-deploy==3.0.2"], capture_output=True, text=True, timeout=400)
-        if r.returncode != 0:
-            raise Skip("marathon-deploy could not be installed: " + (r.stderr or r.stdout).strip().split("\n")[-1][:200])
+        download("marathon-deploy", sys.executable, "-m", "venv", d)
+        download("marathon-deploy", python, "-m", "pip", "install", "-q", "marathon-deploy==3.0.2", wipe=d)
     start()
     definition = os.path.join(scratch(), "one.json")
     with open(definition, "w") as f:

@@ -15,10 +15,7 @@ def _():
     modules = os.path.join(d, "node_modules")
     if not os.path.isdir(os.path.join(modules, "marathon-event-bus-client")):
         os.makedirs(d, exist_ok=True)
-        r = subprocess.run(["npm", "install", "--silent", "--no-fund", "--no-audit", "marathon-event-bus-client@0.1.7"], cwd=d,
-                           capture_output=True, text=True, timeout=300)
-        if r.returncode != 0:
-            raise Skip("marathon-event-bus-client could not be installed: " + (r.stderr or r.stdout).strip()[-200:])
+        download("marathon-event-bus-client", "npm", "install", "--silent", "--no-fund", "--no-audit", "marathon-event-bus-client@0.1.7", cwd=d, wipe=modules)
     dev = Dev()
     p = subprocess.Popen(["node", os.path.join(HERE, "events.js"), str(dev.marathon), modules], stdin=subprocess.PIPE,
                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=scratch())
@@ -28,7 +25,7 @@ def _():
         dev.cli("app", "delete", "/bus")
         wait_for("it is gone", lambda: not dev.app("/bus"))
         wait_for("no deployment is left", lambda: get(dev.marathon, "/v2/deployments").json == [])
-        out, err = p.communicate(timeout=30)
+        out, err = p.communicate(timeout=PATIENCE)
     finally:
         if p.poll() is None:
             p.kill()

@@ -24,10 +24,7 @@ def program():
     if not os.path.isdir(jars) or not [j for j in os.listdir(jars) if j.startswith("mesos-rxjava-client")]:
         with open(os.path.join(DIR, "pom.xml"), "w") as f:
             f.write(POM)
-        r = subprocess.run(["mvn", "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={jars}"], cwd=DIR,
-                           capture_output=True, text=True, timeout=500)
-        if r.returncode != 0:
-            raise Skip("mesos-rxjava could not be installed: " + (r.stdout + r.stderr).strip().replace("\n", " ")[:200])
+        download("mesos-rxjava", "mvn", "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={jars}", cwd=DIR, wipe=jars)
     path = os.path.join(jars, "*") + os.pathsep + os.path.join(DIR, "classes")
     r = subprocess.run(["javac", "-nowarn", "-cp", os.path.join(jars, "*"), "-d", os.path.join(DIR, "classes"), os.path.join(HERE, "RxScheduler.java")],
                        capture_output=True, text=True, timeout=200)

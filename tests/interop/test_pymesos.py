@@ -17,11 +17,8 @@ def environment():
     if subprocess.run(["/usr/bin/python3", "-c", "import http_parser"], capture_output=True).returncode != 0:
         raise Skip("Debian's python3-http-parser is not installed")
     d = os.path.dirname(os.path.dirname(PYTHON))
-    r = subprocess.run(["/usr/bin/python3", "-m", "venv", "--system-site-packages", d], capture_output=True, text=True)
-    if r.returncode == 0:
-        r = subprocess.run([PYTHON, "-m", "pip", "install", "-q", "--no-deps", "pymesos==0.3.15", "addict", "six"], capture_output=True, text=True)
-    if r.returncode != 0:
-        raise Skip("pymesos could not be installed: " + (r.stderr or r.stdout).strip().split("\n")[-1])
+    download("pymesos", "/usr/bin/python3", "-m", "venv", "--system-site-packages", d)
+    download("pymesos", PYTHON, "-m", "pip", "install", "-q", "--no-deps", "pymesos==0.3.15", "addict", "six")
 
 
 def lines(*args, seconds=90):

@@ -18,11 +18,8 @@ def environment(name, imports, *packages):
         return python
     if subprocess.run(["/usr/bin/python3", "-c", "import http_parser"], capture_output=True).returncode != 0:
         raise Skip("Debian's python3-http-parser is not installed")
-    r = subprocess.run(["/usr/bin/python3", "-m", "venv", "--system-site-packages", DIR[name]], capture_output=True, text=True)
-    if r.returncode == 0:
-        r = subprocess.run([python, "-m", "pip", "install", "-q", *packages], capture_output=True, text=True, timeout=400)
-    if r.returncode != 0:
-        raise Skip(f"{name} could not be installed: " + (r.stderr or r.stdout).strip().split("\n")[-1][:200])
+    download(name, "/usr/bin/python3", "-m", "venv", "--system-site-packages", DIR[name])
+    download(name, python, "-m", "pip", "install", "-q", *packages)
     return python
 
 

@@ -18,15 +18,12 @@ dev = None
 def environment():
     if os.path.exists(PYTHON) and subprocess.run([PYTHON, "-c", "import mesoshttp, avmesos.cli, mae, kazoo, toml"], capture_output=True, env=ENV).returncode == 0:
         return
-    r = subprocess.run([sys.executable, "-m", "venv", DIR], capture_output=True, text=True)
+    download("a virtual environment", sys.executable, "-m", "venv", DIR)
     # avmesos-cli asks for a newer Python than Debian's, and runs with this one.
     for args in (["--no-deps", "mesoshttp==0.4.2", "mae==1.0.11"],
                  ["requests", "kazoo", "pyjwt", "cryptography", "six", "docopt", "parse", "tenacity", "toml", "ujson"],
                  ["--no-deps", "--ignore-requires-python", "--upgrade", "--target", SITE, "avmesos-cli==1.3.0"]):
-        if r.returncode == 0:
-            r = subprocess.run([PYTHON, "-m", "pip", "install", "-q", *args], capture_output=True, text=True, timeout=400)
-    if r.returncode != 0:
-        raise Skip("the tools could not be installed: " + (r.stderr or r.stdout).strip().split("\n")[-1][:200])
+        download("the tools", PYTHON, "-m", "pip", "install", "-q", *args)
 
 
 def start():

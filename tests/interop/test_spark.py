@@ -26,12 +26,7 @@ def fetch():
                  ["tar", "xzf", f"pyspark-{VERSION}.tar.gz", f"pyspark-{VERSION}/deps/jars", f"pyspark-{VERSION}/deps/bin"],
                  ["chmod", "-R", "a+rX", f"pyspark-{VERSION}"], ["rm", "-rf", f"pyspark-{VERSION}.tar.gz", "venv"], ["touch", "done"]]
         for s in steps:
-            try:
-                r = subprocess.run(s, cwd=DIR, capture_output=True, text=True, timeout=240)
-            except subprocess.TimeoutExpired:
-                raise Skip(f"pyspark {VERSION} (317 MB) could not be fetched in four minutes")
-            if r.returncode != 0:
-                raise Skip(f"pyspark {VERSION} could not be fetched: " + (r.stdout + r.stderr).strip().replace("\n", " ")[:200])
+            download(f"pyspark {VERSION} (317 MB)", *s, cwd=DIR, wipe=DIR, seconds=240)
     return home
 
 

@@ -93,6 +93,38 @@ def wait_for(what, fn, seconds=PATIENCE, pause=0.05):
         time.sleep(pause)
 
 
+_download_left = 450
+
+
+def download(what, *args, wipe=None, seconds=180, **more):
+    """Runs an installer that fetches what others publish. A registry that is slow, down or refuses is no failure of ours: it is asked
+    twice, then the case is skipped with the reason. wipe: a folder that a broken attempt may have left half filled. All downloads of
+    one test together have 450 s."""
+    global _download_left
+    why = "no time is left for downloads"
+    for _ in range(2):
+        begin, allowed = time.monotonic(), min(seconds, _download_left)
+        if allowed < 5:
+            break
+        with tempfile.TemporaryFile("w+", errors="replace") as out:
+            p = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, **more)
+            try:
+                status = p.wait(allowed)
+            except subprocess.TimeoutExpired:
+                os.killpg(p.pid, signal.SIGKILL)
+                p.wait()
+                status, why = None, f"not within {allowed:.0f} s"
+            if status is not None:
+                out.seek(0)
+                why = " ".join(out.read().split())[-200:]
+        _download_left -= time.monotonic() - begin
+        if status == 0:
+            return
+    if wipe:
+        shutil.rmtree(wipe, ignore_errors=True)
+    raise Skip(f"{what} could not be installed: {why}")
+
+
 _next_port = random.randrange(28100, 30500)
 _taken = []
 

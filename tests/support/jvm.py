@@ -25,10 +25,7 @@ def jars(name, *artifacts):
                     "".join(f"<dependency><groupId>{p[0]}</groupId><artifactId>{p[1]}</artifactId><version>{p[2]}</version>" +
                             (f"<classifier>{p[3]}</classifier>" if len(p) > 3 else "") + "</dependency>" for p in parts) +
                     "</dependencies></project>")
-        r = subprocess.run(["mvn", "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={top}/jars"], cwd=top,
-                           capture_output=True, text=True, timeout=500)
-        if r.returncode != 0:
-            raise Skip(f"{' '.join(artifacts)} could not be installed: " + (r.stdout + r.stderr).strip().replace("\n", " ")[:200])
+        download(" ".join(artifacts), "mvn", "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={top}/jars", cwd=top)
         open(done, "w").close()
     return os.path.join(top, "jars", "*")
 
