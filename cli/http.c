@@ -241,7 +241,7 @@ static int refused(const cJSON *answer, const char *message, int status, struct 
         return error_set(err, ERR_CONFLICT, "deployment %s holds it (status 409); wait until it is over, or use --force", json_text(cJSON_GetArrayItem(held, 0), "id"));
     if (b.n != 0 && strcmp(message, "Invalid JSON") == 0)
         message = "fields are not right";
-    return error_set(err, ERR_PROTOCOL, "%s (status %d)%.*s", message, status, STR_ARG(sbuf_view(&b)));
+    return error_set(err, status == 404 ? ERR_NOT_FOUND : ERR_PROTOCOL, "%s (status %d)%.*s", message, status, STR_ARG(sbuf_view(&b)));
 }
 
 int cli_call(const char *method, const char *address, const char *path, struct str body, struct cli_response *ret,

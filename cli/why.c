@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `stoa why APP` asks marathon why an app waits; `stoa why TASK` asks the master what became of a task, of any framework. */
+/* `stoa why APP` asks marathon why an app, a pod or a job waits; `stoa why TASK` asks the master what became of a task, of any framework. */
 #include <cjson/cJSON.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,23 +9,61 @@
 #include "cli/json.h"
 #include "cli/sandbox.h"
 #include "cli/v1.h"
+#include "cli/why.h"
 #include "common/base/cleanup.h"
 
 enum { PATH_MAX_BYTES = 4096 };
 
 /* --- an app --- */
 
+static const char *plural(double n)
+{
+    return n > 1 || n < 1 ? "s" : "";
+}
+
+static bool is_lack(const cJSON *agent)
+{
+    return strncmp(json_text(agent, "reason"), "Insufficient", 12) == 0;
+}
+
+/* An agent's latest offer, or what is said of the agent. Who holds it matters where there is too little of something. */
+static void agent_print(const cJSON *agent)
+{
+    const cJSON *holder;
+
+    if (json_text(agent, "at")[0] != 0)
+        printf("  offer of %s at %s: %s\n", json_text(agent, "hostname"), json_text(agent, "at"), json_text(agent, "text"));
+    else
+        printf("  agent %s: %s\n", json_text(agent, "hostname"), json_text(agent, "text"));
+    if (!is_lack(agent) || strcmp(json_text(agent, "reason"), "InsufficientPorts") == 0)
+        return;
+    cJSON_ArrayForEach(holder, json_get(agent, "heldBy"))
+        printf("    held there by %s: %g instance%s, %g cpus, %g MB\n", json_text(holder, "app"), json_number(holder, "instances"),
+               plural(json_number(holder, "instances")), json_number(holder, "cpus"), json_number(holder, "mem"));
+}
+
+static void failure_print(const cJSON *failure)
+{
+    const char *message = json_text(failure, "message"), *task = json_text(failure, "taskId");
+
+    printf("  last failure: %s on %s at %s: %.*s\n", json_text(failure, "state"), json_text(failure, "host"), json_text(failure, "at"),
+           (int)strcspn(message, "\n"), message);
+    if (task[0] != 0)
+        printf("    what it wrote: stoa logs %s [--stderr]\n", task);
+}
+
 /* One paragraph per fact: what holds the app up, since when, what failed last, and per agent the rule that did not fit. */
 static void why_print(const cJSON *j)
 {
-    const cJSON *failure = json_get(j, "lastFailure"), *agent, *holder;
+    const cJSON *failure = json_get(j, "lastFailure"), *agent, *sick;
     const char *since = json_text(j, "waitingSince"), *until = json_text(j, "delayedUntil"),
-               *deployment = json_text(j, "deployment");
+               *deployment = json_text(j, "deployment"), *app = json_text(j, "app");
+    double instances = json_number(j, "instances"), waiting = json_number(j, "waiting");
 
-    printf("%s: %s\n", json_text(j, "app"), json_text(j, "summary"));
-    printf("  %g of %g instances run", json_number(j, "running"), json_number(j, "instances"));
-    if (json_number(j, "waiting") > 0)
-        printf(", %g wait%s%s", json_number(j, "waiting"), since[0] != 0 ? " since " : "", since);
+    printf("%s: %s\n", app[0] != 0 ? app : json_text(j, "job"), json_text(j, "summary"));
+    printf("  %g of %g instance%s run", json_number(j, "running"), instances, plural(instances));
+    if (waiting > 0)
+        printf(", %g wait%s%s%s", waiting, waiting > 1 ? "" : "s", since[0] != 0 ? " since " : "", since);
     printf("\n");
     if (until[0] != 0)
         printf("  the next start is due at %s\n", until);
@@ -33,103 +71,24 @@ static void why_print(const cJSON *j)
         printf("  deployment %s is under way: %s\n", deployment, json_text(j, "deploymentText"));
     if (json_text(j, "smallestChange")[0] != 0)
         printf("  %s\n", json_text(j, "smallestChange"));
+    cJSON_ArrayForEach(sick, json_get(j, "unhealthy"))
+        printf("  %s on %s failed its health check %g time%s in a row: %s\n", json_text(sick, "taskId"), json_text(sick, "host"),
+               json_number(sick, "consecutiveFailures"), plural(json_number(sick, "consecutiveFailures")), json_text(sick, "cause"));
     if (failure != NULL)
-        printf("  last failure: %s on %s at %s: %.*s\n", json_text(failure, "state"), json_text(failure, "host"),
-               json_text(failure, "at"), (int)strcspn(json_text(failure, "message"), "\n"), json_text(failure, "message"));
-    cJSON_ArrayForEach(agent, json_get(j, "agents"))
-    {
-        if (json_text(agent, "at")[0] != 0)
-            printf("  offer of %s at %s: %s\n", json_text(agent, "hostname"), json_text(agent, "at"), json_text(agent, "text"));
-        else
-            printf("  agent %s: %s\n", json_text(agent, "hostname"), json_text(agent, "text"));
-        cJSON_ArrayForEach(holder, json_get(agent, "heldBy"))
-            printf("    held there by %s: %g instances, %g cpus, %g MB\n", json_text(holder, "app"),
-                   json_number(holder, "instances"), json_number(holder, "cpus"), json_number(holder, "mem"));
-    }
+        failure_print(failure);
+    cJSON_ArrayForEach(agent, json_get(j, "agents")) agent_print(agent);
     cJSON_ArrayForEach(agent, json_get(j, "excluded"))
         printf("  agent %s is not meant: %s\n", json_text(agent, "hostname"), json_text(agent, "text"));
 }
 
-/* What the agent itself says of all frameworks on it: marathon knows its own apps only. */
-static void holders_print(const cJSON *agent_state)
-{
-    const cJSON *f, *e;
-
-    cJSON_ArrayForEach(f, json_get(agent_state, "frameworks"))
-    {
-        double cpus = 0, mem = 0;
-
-        cJSON_ArrayForEach(e, json_get(f, "executors"))
-        {
-            cpus += json_number(json_get(e, "resources"), "cpus");
-            mem += json_number(json_get(e, "resources"), "mem");
-        }
-        printf("  agent %s: framework %s (%s) uses %g cpus, %g MB\n", json_text(agent_state, "hostname"), json_text(f, "name"),
-               json_text(f, "id"), cpus, mem);
-    }
-}
-
-/* Only an extra: without a master that answers, what marathon knows stands alone. */
-static void holders(const char *master, const cJSON *why)
-{
-    const cJSON *agent;
-    struct error err;
-
-    cJSON_ArrayForEach(agent, json_get(why, "agents"))
-    {
-        CLEANUP(sbuf_done_p) struct sbuf path = SBUF_INIT(PATH_MAX_BYTES);
-        CLEANUP(json_free_p) cJSON *slaves = NULL;
-        CLEANUP(json_free_p) cJSON *state = NULL;
-        const char *at;
-
-        if (strncmp(json_text(agent, "reason"), "Insufficient", 12) != 0)
-            continue;
-        sbuf_fmt(&path, "/slaves?slave_id=%s", json_text(agent, "agentId"));
-        if (json_fetch(master, path.p, &slaves, &err) != 0)
-            return;
-        at = strchr(json_text(cJSON_GetArrayItem(json_get(slaves, "slaves"), 0), "pid"), '@');
-        if (at != NULL && json_fetch(at + 1, "/state", &state, &err) == 0)
-            holders_print(state);
-    }
-}
-
-/* Tasks of the app on agents that the master knows from its registry only: marathon is not told of them before the master is sure. */
-static void returning(const char *master, const char *marathon, const char *id)
-{
-    CLEANUP(sbuf_done_p) struct sbuf path = SBUF_INIT(PATH_MAX_BYTES);
-    CLEANUP(json_free_p) cJSON *slaves = NULL;
-    CLEANUP(json_free_p) cJSON *tasks = NULL;
-    const cJSON *recovered, *agent, *task;
-    struct error err;
-
-    if (json_fetch(master, "/slaves", &slaves, &err) != 0)
-        return;
-    recovered = json_get(slaves, "recovered_slaves");
-    sbuf_fmt(&path, "/v2/apps%s%s/tasks", id[0] == '/' ? "" : "/", id);
-    if (cJSON_GetArraySize(recovered) == 0 || json_fetch(marathon, path.p, &tasks, &err) != 0)
-        return;
-    cJSON_ArrayForEach(agent, recovered)
-    {
-        int count = 0;
-
-        cJSON_ArrayForEach(task, json_get(tasks, "tasks"))
-            count += strcmp(json_text(task, "slaveId"), json_text(agent, "id")) == 0;
-        if (count == 0)
-            continue;
-        printf("  %d of them on agent %s (%s), which has not come back since the master began to lead: they may be gone. The master waits "
-               "for its --agent_reregister_timeout, then they are replaced; if the agent will not return: stoa gone %s\n",
-               count, json_text(agent, "hostname"), json_text(agent, "id"), json_text(agent, "id"));
-    }
-}
-
-/* ERR_NOT_FOUND when marathon has no such app. */
-static int why_app(const char *marathon, const char *master, const char *id, bool json, struct error *err)
+/* kind: "apps" (pods too) or "jobs". ERR_NOT_FOUND when marathon has none of this id. */
+static int why_of(const char *kind, const char *marathon, const char *master, const char *id, bool json, struct error *err)
 {
     CLEANUP(sbuf_done_p) struct sbuf path = SBUF_INIT(PATH_MAX_BYTES);
     CLEANUP(json_free_p) cJSON *j = NULL;
     int r;
 
-    sbuf_fmt(&path, "/stoa/v1/apps%s%s/why", id[0] == '/' ? "" : "/", id);
+    sbuf_fmt(&path, "/stoa/v1/%s%s%s/why", kind, id[0] == '/' ? "" : "/", id);
     if (json)
         return json_show(marathon, path.p, err);
     r = json_fetch(marathon, path.p, &j, err);
@@ -138,10 +97,19 @@ static int why_app(const char *marathon, const char *master, const char *id, boo
     why_print(j);
     master = cli_master_text(master);
     if (strchr(master, '/') == NULL) { /* one that is found through ZooKeeper is not looked for */
-        holders(master, j);
-        returning(master, marathon, id);
+        why_cluster_print(master, j);
+        why_returning_print(master, marathon, id);
     }
     return 0;
+}
+
+/* The error is the one about the app: more people have apps than jobs. */
+static int why_app(const char *marathon, const char *master, const char *id, bool json, struct error *err)
+{
+    struct error of_job = { 0 };
+    int r = why_of("apps", marathon, master, id, json, err);
+
+    return r != 0 && err->code == ERR_NOT_FOUND ? (why_of("jobs", marathon, master, id, json, &of_job) == 0 ? 0 : r) : r;
 }
 
 /* --- a task --- */
@@ -245,7 +213,7 @@ static int why_task(const char *master, const char *text, bool json, struct erro
 
 int why_main(int argc, char **argv)
 {
-    static const char usage[] = "stoa why APP|TASK";
+    static const char usage[] = "stoa why APP|POD|JOB|TASK";
     const char *marathon = NULL, *json = NULL, *master = NULL;
     const struct cli_option options[] = {
         { "master", 0, &master, false, "host:port of the master, for tasks and for who else uses an agent (STOA_MASTER)" },
@@ -268,6 +236,6 @@ int why_main(int argc, char **argv)
         return CLI_OK;
     if (err.code != ERR_NOT_FOUND && of_task.code != ERR_NOT_FOUND)
         return cli_fail(&err);
-    (void)error_set(&both, ERR_NOT_FOUND, "\"%s\" is no app (%.200s) and no task (%.200s)", argv[1], err.msg, of_task.msg);
+    (void)error_set(&both, ERR_NOT_FOUND, "\"%s\" is no app, pod or job (%.200s) and no task (%.200s)", argv[1], err.msg, of_task.msg);
     return cli_fail(&both);
 }

@@ -83,6 +83,39 @@ const char *advice_smallest_change(struct call *c, const struct slot *s)
     return NULL;
 }
 
+enum { HOLDERS_MAX = 5, HELD_INSTANCES_MAX = 100000 };
+
+/* The app of ours that has the host port on the agent; NULL: none, or there are too many instances to look. */
+static const struct slot *port_holder(struct call *c, const char *agent_id, int64_t port)
+{
+    struct instance *i, *tmp;
+
+    if (HASH_COUNT(c->m->instances) > HELD_INSTANCES_MAX)
+        return NULL;
+    HASH_ITER(hh, c->m->instances, i, tmp)
+    {
+        if (i->agent == NULL || i->state == INSTANCE_SCHEDULED || !str_is(i->agent->id, agent_id))
+            continue;
+        for (size_t k = 0; k < i->port_count; k++)
+            if ((int64_t)i->ports[k] == port)
+                return i->slot;
+    }
+    return NULL;
+}
+
+static const char *refusal_text(struct call *c, const struct reject_note *n, const char *unit, const char *hostname)
+{
+    struct str need = scalar_text(&c->arena, n->need_milli), have = scalar_text(&c->arena, n->have_milli);
+    const struct slot *holder;
+
+    if (n->detail[0] == '\0')
+        return unit == NULL || n->need_milli == 0
+                   ? reject_name(n->reason)
+                   : arena_fmt(&c->arena, "needs %.*s %s, agent %s offered %.*s", STR_ARG(need), unit, hostname, STR_ARG(have)).p;
+    holder = n->reason == REJECT_PORTS ? port_holder(c, n->agent_id, n->need_milli / 1000) : NULL;
+    return holder != NULL ? arena_fmt(&c->arena, "%s: %.*s has it there", n->detail, STR_ARG(holder->id)).p : n->detail;
+}
+
 void advice_refusal(struct call *c, struct jsonw *w, const struct reject_note *n, const char *hostname)
 {
     static const char *const units[] = { [REJECT_CPUS] = "cpus",
@@ -92,25 +125,49 @@ void advice_refusal(struct call *c, struct jsonw *w, const struct reject_note *n
                                          [REJECT_PORTS] = "ports" };
     const char *unit = n->reason <= REJECT_PORTS ? units[n->reason] : NULL;
 
-    if (n->detail[0] != '\0' && unit == NULL) {
-        jsonw_key_c(w, "text", n->detail);
-        return;
+    if (unit != NULL && n->need_milli != 0) {
+        jsonw_key_milli(w, "needs", n->need_milli);
+        jsonw_key_milli(w, "offered", n->have_milli);
     }
-    if (unit == NULL || n->need_milli == 0) {
-        jsonw_key_c(w, "text", n->detail[0] != '\0' ? n->detail : reject_name(n->reason));
-        return;
-    }
-    struct str need = scalar_text(&c->arena, n->need_milli), have = scalar_text(&c->arena, n->have_milli);
-    jsonw_key_milli(w, "needs", n->need_milli);
-    jsonw_key_milli(w, "offered", n->have_milli);
-    jsonw_key_s(w, "text",
-                n->detail[0] != '\0' && n->reason == REJECT_PORTS
-                    ? str_of(n->detail)
-                    : arena_fmt(&c->arena, "needs %.*s %s, agent %s offered %.*s", STR_ARG(need), unit,
-                                hostname, STR_ARG(have)));
+    jsonw_key_c(w, "text", refusal_text(c, n, unit, hostname));
+}
+
+/* --- health ------------------------------------------------------------------------------------------------------- */
+enum { SICK_MAX = 16 };
+
+static void sick(struct jsonw *w, const struct instance *i, const struct health *h)
+{
+    jsonw_open(w);
+    jsonw_key_s(w, "taskId", i->task_id);
+    jsonw_key_s(w, "host", i->agent->hostname);
+    jsonw_key_i64(w, "consecutiveFailures", h->failures);
+    if (h->last_failure.has)
+        jsonw_key_wall(w, "at", h->last_failure.v);
+    jsonw_key_c(w, "cause", h->cause);
+    jsonw_close(w);
+}
+
+void advice_unhealthy(struct jsonw *w, const struct slot *s)
+{
+    size_t n = 0;
+
+    jsonw_key_array(w, "unhealthy");
+    for (const struct instance *i = s->instances; i != NULL && n < SICK_MAX; i = i->next)
+        for (size_t k = 0; i->agent != NULL && i->state == INSTANCE_RUNNING && k < i->check_count && n < SICK_MAX; k++)
+            if (i->checks[k].health.failures != 0) {
+                sick(w, i, &i->checks[k].health);
+                n++;
+            }
+    jsonw_array_close(w);
 }
 
 /* --- a deployment ------------------------------------------------------------------------------------------------- */
+/* "1 instance waits for an offer", "2 instances wait for an offer" */
+static const char *so_many(struct call *c, int64_t n, const char *one, const char *more, const char *what)
+{
+    return arena_fmt(&c->arena, "%lld instance%s%s %s", (long long)n, n == 1 ? " " : "s ", n == 1 ? one : more, what).p;
+}
+
 static const char *of_slot(struct call *c, const struct slot *s)
 {
     int64_t running = s->running, unready = running - s->ready[0] - s->ready[1], dying = s->dying[0] + s->dying[1];
@@ -125,15 +182,14 @@ static const char *of_slot(struct call *c, const struct slot *s)
         break;
     }
     if ((int64_t)s->scheduled_count > s->unplaced)
-        return arena_fmt(&c->arena, "%lld instances wait for an offer", (long long)s->scheduled_count - s->unplaced).p;
+        return so_many(c, (int64_t)s->scheduled_count - s->unplaced, "waits", "wait", "for an offer");
     if (s->staged != 0)
-        return arena_fmt(&c->arena, "%lld instances are being started", (long long)s->staged).p;
+        return so_many(c, s->staged, "is", "are", "being started");
     if (dying != 0)
-        return arena_fmt(&c->arena, "%lld instances are being killed", (long long)dying).p;
+        return so_many(c, dying, "is", "are", "being killed");
     if (unready > 0)
-        return arena_fmt(&c->arena, "%lld instances run and are not %s", (long long)unready,
-                         s->spec != NULL && s->spec->app.health_checks.n != 0 ? "healthy or ready yet" : "ready yet")
-            .p;
+        return so_many(c, unready, "runs and is", "run and are",
+                       s->spec != NULL && s->spec->app.health_checks.n != 0 ? "not healthy or ready yet" : "not ready yet");
     return s->every != NULL ? "it looks which agents there are" : "it is about to go on";
 }
 
@@ -155,8 +211,6 @@ const char *advice_deployment(struct call *c, const struct slot *s)
 }
 
 /* --- who holds an agent --------------------------------------------------------------------------------------------- */
-enum { HOLDERS_MAX = 5, HELD_INSTANCES_MAX = 100000 };
-
 struct holder {
     const struct slot *slot;
     double cpus, mem;

@@ -16,4 +16,7 @@ void advice_held_by(struct call *c, struct jsonw *w, struct str agent_id);
 /* "text", and "needs" and "offered" where it is about a quantity, into an open object. */
 void advice_refusal(struct call *c, struct jsonw *w, const struct reject_note *n, const char *hostname);
 
+/* An array of the running instances whose checks fail, with the cause of the last failure; the first sixteen. */
+void advice_unhealthy(struct jsonw *w, const struct slot *s);
+
 #endif

@@ -91,9 +91,12 @@ static const char *summary(struct call *c, const struct slot *s)
     if (s->every != NULL && s->unplaced != 0 && s->unplaced == (int64_t)s->scheduled_count && s->running == slot_wanted(s) - s->unplaced)
         return s->running == 0 ? "no agent has room for it; see agents"
                                : "it runs on every agent that has room for it; see agents for the others";
+    if (s->scheduled == NULL && slot_wanted(s) == 0)
+        return s->instances != NULL ? "it is suspended; its last instances are ending" : "it is suspended: no instance is wanted";
+    if (s->scheduled == NULL && s->running == slot_wanted(s))
+        return s->unhealthy != 0 ? "all instances are running, not all are healthy" : "all instances are running";
     if (s->scheduled == NULL)
-        return s->running == slot_wanted(s) ? "all instances are running"
-                                                      : "all instances are placed; not all run yet";
+        return "all instances are placed; not all run yet";
     if (!c->m->connected)
         return "no connection to a master";
     if (backoff_left(&s->backoff, c->api->mono(c->api->ctx)) > 0)
@@ -115,6 +118,10 @@ static void why(struct call *c, const struct slot *s, const char *key, struct st
     jsonw_open(&w);
     jsonw_key_s(&w, key, id);
     jsonw_key_c(&w, "summary", summary(c, s));
+    if (s->spec != NULL)
+        jsonw_key_s(&w, "role", s->spec->app.role);
+    if (c->m->framework_id != NULL)
+        jsonw_key_c(&w, "frameworkId", c->m->framework_id);
     jsonw_key_i64(&w, "instances", slot_wanted(s));
     jsonw_key_i64(&w, "running", s->running);
     jsonw_key_i64(&w, "waiting", slot_queued(s));
@@ -133,12 +140,14 @@ static void why(struct call *c, const struct slot *s, const char *key, struct st
         jsonw_key_c(&w, "smallestChange", advice_smallest_change(c, s));
     if (s->failure.has) {
         jsonw_key_open(&w, "lastFailure");
+        jsonw_key_c(&w, "taskId", s->failure.task_id);
         jsonw_key_c(&w, "state", s->failure.state);
         jsonw_key_c(&w, "message", s->failure.message);
         jsonw_key_c(&w, "host", s->failure.host);
         jsonw_key_wall(&w, "at", s->failure.at);
         jsonw_close(&w);
     }
+    advice_unhealthy(&w, s);
     if (s->every != NULL) {
         lacking(c, &w, s);
         excluded(c, &w, s);

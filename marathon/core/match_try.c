@@ -31,6 +31,22 @@ static int64_t available(const struct app *a, const struct offer *o, const struc
     return have;
 }
 
+/* Enough of it is offered, but of roles that the app does not take. */
+static void tell_of_roles(const struct offer *o, const struct quantity *q, int64_t have, struct match *m)
+{
+    int64_t all = 0;
+
+    for (size_t i = 0; i < o->resource_count; i++) {
+        const struct offer_resource *r = &o->resources[i];
+        if (r->kind == VALUE_KIND_SCALAR && str_is(r->name, q->name) && !r->volume && !r->labelled)
+            all += r->milli;
+    }
+    if (all >= q->need)
+        (void)snprintf(m->detail, sizeof m->detail,
+                       "needs %.12g %s; of the %.12g that are offered, %.12g are of a role that it accepts (acceptedResourceRoles)",
+                       (double)q->need / 1000, q->name, (double)all / 1000, (double)have / 1000);
+}
+
 /* --- ports -------------------------------------------------------------------------------------------- */
 /* What port i of the app wants: a fixed host port, any (0), or none (-1). */
 static int64_t wanted_port(const struct app *a, size_t i)
@@ -358,8 +374,11 @@ void match_try(const struct app *a, struct offer *o, const struct match_context 
         volumes_check(a, o, mc, ret);
     for (size_t k = 0; k < sizeof q / sizeof q[0]; k++) {
         int64_t have = q[k].need > 0 ? available(a, o, mc, q[k].name) : 0;
-        if (have < q[k].need)
-            match_reject(ret, q[k].reason, q[k].need, have);
+        if (have >= q[k].need)
+            continue;
+        match_reject(ret, q[k].reason, q[k].need, have);
+        if (ret->reason == q[k].reason && mc->kind == MATCH_PLAIN)
+            tell_of_roles(o, &q[k], have, ret);
     }
     /* A sole reason is what is advised to be changed: then ports must not be one more. */
     if ((ret->reasons & (ret->reasons - 1)) == 0)

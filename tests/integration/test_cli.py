@@ -360,13 +360,14 @@ def _():
     check(f"{dead}: FAILED" in says and "FAILED, said by EXECUTOR: Command exited with status 3" in says, says)
     equal(json.loads(run("why", "--json", dead))["task_id"]["value"], dead, "the task as the master has it")
     check("Command exited with status 3" in run("why", "dies"), "an app goes before a task")
+    check(f"stoa logs {dead} [--stderr]" in run("why", "dies"), "where its output is")
     run("app", "update", "/dies", '{"labels":{"a":"tab\\tand more"}}')
     shown = run("app", "show", "/dies")
     check('\n  "id": "/dies",' in shown and '"a": "tab\\tand more"' in shown and "\t" not in shown, shown)
     equal(run("logs", dead), "last words\n", "its output")
     fails('"nobody" is no app', "why", "nobody", status=1)
     fails("does not exist", "why", "/nobody", status=1)
-    fails("usage: stoa why APP|TASK", "why", status=2)
+    fails("usage: stoa why APP|POD|JOB|TASK", "why", status=2)
     run("app", "delete", "/dies", "--force")
     dev.deploy({"id": "/again", "cmd": "sleep 1000", "cpus": 0.1, "mem": 32, "instances": 1})
     old = dev.app("/again")["tasks"][0]["id"]
@@ -374,6 +375,44 @@ def _():
     new = wait_for("it is replaced", lambda: [t["id"] for t in dev.app("/again")["tasks"] if t["id"] != old and t["state"] == "TASK_RUNNING"] if len(dev.app("/again")["tasks"]) == 1 else None)[0]
     check(run("why", "again.instance").startswith(f"{new}: RUNNING"), "the one that is alive")
     run("app", "delete", "/again", "--force")
+
+
+@case("why: what only the master knows of an app that waits, ill health, suspended apps, jobs")
+def _():
+    def says(text, app):
+        try:
+            wait_for("why says it", lambda: text in run("why", app), 60)
+        except Failed as e:
+            raise Failed(f"{e}: {text!r} is not in {run('why', app)}")
+
+    agents = [s["id"] for s in get(dev.master, "/slaves").json["slaves"]]
+    post(dev.marathon, "/v2/apps", {"id": "/rest", "cmd": "sleep 1000", "instances": 0})
+    says("it is suspended: no instance is wanted", "/rest")
+    post(dev.marathon, "/v2/apps", {"id": "/picky", "cmd": "sleep 1000", "cpus": 0.1, "mem": 32, "requirePorts": True, "portDefinitions": [{"port": 81}]})
+    says("host port 81 is not offered", "/picky")
+    says(" has ports [31000-32000]; in use are ", "/picky")
+    run("app", "delete", "/picky", "--force")
+    post(dev.marathon, "/v2/apps", {"id": "/sick", "cmd": "sleep 1000", "cpus": 0.1, "mem": 32,
+                                    "healthChecks": [{"protocol": "TCP", "portIndex": 0, "gracePeriodSeconds": 0, "intervalSeconds": 1, "timeoutSeconds": 1, "maxConsecutiveFailures": 0}]})
+    says("in a row: Connection refused", "/sick")
+    run("app", "delete", "/sick", "--force")
+    post(dev.marathon, "/stoa/v1/jobs", {"id": "/nightly", "run": {"cmd": "true", "cpus": 0.1, "mem": 32}})
+    says("/nightly: no run waits", "/nightly")
+    run("job", "delete", "/nightly")
+    run("reserve", agents[0], "cpus:0.5", "--role=others")
+    post(dev.marathon, "/v2/apps", {"id": "/waits", "cmd": "sleep 1000", "cpus": 999, "mem": 32})
+    says("0.5 cpus, 0 MB are reserved for role others", "/waits")
+    run("unreserve", agents[0], "cpus:0.5", "--role=others")
+    run("app", "delete", "/waits", "--force")
+    for a in agents:
+        run("deactivate", a)
+    post(dev.marathon, "/v2/apps", {"id": "/waits", "cmd": "sleep 1000", "cpus": 0.1, "mem": 32})
+    says("to role *: it is deactivated (stoa reactivate AGENT takes that back)", "/waits")
+    for a in agents:
+        run("reactivate", a)
+    dev.settled("/waits")
+    for a in ("/waits", "/rest"):
+        run("app", "delete", a, "--force")
 
 
 @case("pods: create, list, scale, wait, show, update, delete, and bad input")

@@ -23,7 +23,7 @@ TEST("the smallest change is the one that was alone in the way, and it is enough
     wait_with(APP("\"cpus\":5"));
     CHECK(str_contains(body_of(&aw), STR("\"smallestChange\":\"with cpus 4 instead of 5 an instance would fit on agent host")));
     CHECK(str_contains(body_of(&aw), STR("\"heldBy\":[{\"app\":\"/small\",\"instances\":1,\"cpus\":0.5,\"mem\":32")));
-    CHECK_CSTR(at(&aw, "deploymentText"), "\"step 2 of 2: 1 instances wait for an offer\"");
+    CHECK_CSTR(at(&aw, "deploymentText"), "\"step 2 of 2: 1 instance waits for an offer\"");
     CHECK_INT(call(&aw, "PUT", "/v2/apps/big?force=true", "{\"cpus\":4}"), 200);
     world_run(&aw.w, 1000);
     CHECK_INT(slot_find(aw.w.m, STR("/big"))->running, 1);
@@ -38,5 +38,28 @@ TEST("the smallest change is the one that was alone in the way, and it is enough
     CHECK_CSTR(at(&aw, "smallestChange"), "");
     wait_with(APP("\"cpus\":5,\"requirePorts\":true,\"portDefinitions\":[{\"port\":80}]"));
     CHECK_CSTR(at(&aw, "smallestChange"), "");
+    apiworld_done(&aw);
+}
+
+TEST("a host port that another app of ours has is said to be there")
+{
+    apiworld_init(&aw, 1);
+    CHECK_INT(call(&aw, "POST", "/v2/apps",
+                   "{\"id\":\"/small\",\"cmd\":\"sleep 1000\",\"cpus\":0.5,\"mem\":32,\"requirePorts\":true,\"portDefinitions\":[{\"port\":31005}]}"),
+              201);
+    world_run(&aw.w, 1000);
+    CHECK_INT(slot_find(aw.w.m, STR("/small"))->running, 1);
+    wait_with(APP("\"cpus\":0.1,\"requirePorts\":true,\"portDefinitions\":[{\"port\":31005}]"));
+    CHECK(str_contains(body_of(&aw), STR("\"text\":\"host port 31005 is not offered: /small has it there\"")));
+    apiworld_done(&aw);
+}
+
+TEST("a suspended app says so, and who asks is told the role and the framework")
+{
+    apiworld_init(&aw, 1);
+    wait_with(APP("\"instances\":0"));
+    CHECK_CSTR(at(&aw, "summary"), "\"it is suspended: no instance is wanted\"");
+    CHECK_CSTR(at(&aw, "role"), "\"*\"");
+    CHECK(str_contains(body_of(&aw), STR("\"frameworkId\":\"")));
     apiworld_done(&aw);
 }

@@ -88,7 +88,9 @@ TEST("resources of other roles are not used, those of the own role are, and one 
      "entries")
 {
     begin();
-    CHECK_INT(try_it(an_app(1.2, 0)).reason, REJECT_CPUS);
+    struct match short_of = try_it(an_app(1.2, 0));
+    CHECK_INT(short_of.reason, REJECT_CPUS);
+    CHECK(str_contains(str_of(short_of.detail), STR("needs 1.2 cpus; of the 1.5 that are offered, 1 are of a role that it accepts")));
     struct app *a = an_app(1.2, 0);
     a->role = STR("dev");
     CHECK_INT(try_it(a).reason, REJECT_ROLE);
