@@ -186,8 +186,82 @@ static void put_driver_options(struct jsonw *w, const struct external_info *e)
     jsonw_close(w);
 }
 
+static void put_text_map(struct jsonw *w, const char *key, const struct list *l)
+{
+    jsonw_key_open(w, key);
+    LIST_EACH(*l, struct kv, kv)
+    {
+        jsonw_key_str(w, kv->k);
+        jsonw_str(w, kv->v);
+    }
+    jsonw_close(w);
+}
+
+/* Secrets of CSI go by name: they are the plug-in's affair, not the task's. */
+static void put_secret_names(struct jsonw *w, const char *key, const struct list *l)
+{
+    jsonw_key_open(w, key);
+    LIST_EACH(*l, struct kv, kv)
+    {
+        jsonw_key_str(w, kv->k);
+        jsonw_open(w);
+        jsonw_key_c(w, "type", "REFERENCE");
+        jsonw_key_open(w, "reference");
+        jsonw_key_s(w, "name", kv->v);
+        jsonw_close(w);
+        jsonw_close(w);
+    }
+    jsonw_close(w);
+}
+
+static void put_csi_capability(struct jsonw *w, const struct csi_capability *c)
+{
+    static const char *const modes[] = { [CSI_SINGLE_WRITER] = "SINGLE_NODE_WRITER",
+                                         [CSI_SINGLE_READER] = "SINGLE_NODE_READER_ONLY",
+                                         [CSI_MULTI_READER] = "MULTI_NODE_READER_ONLY",
+                                         [CSI_MULTI_SINGLE_WRITER] = "MULTI_NODE_SINGLE_WRITER",
+                                         [CSI_MULTI_WRITER] = "MULTI_NODE_MULTI_WRITER" };
+
+    jsonw_key_open(w, "volume_capability");
+    jsonw_key_open(w, c->access_type.v == CSI_BLOCK ? "block" : "mount");
+    if (c->access_type.v == CSI_MOUNT) {
+        if (c->fs_type.p != NULL)
+            jsonw_key_s(w, "fs_type", c->fs_type);
+        jsonw_key_array(w, "mount_flags");
+        LIST_EACH(c->mount_flags, struct str, flag)
+        jsonw_str(w, *flag);
+        jsonw_array_close(w);
+    }
+    jsonw_close(w);
+    jsonw_key_open(w, "access_mode");
+    jsonw_key_c(w, "mode", modes[c->access_mode.v]);
+    jsonw_close(w);
+    jsonw_close(w);
+}
+
+static void put_csi(struct jsonw *w, const struct external_info *e)
+{
+    jsonw_key_open(w, "source");
+    jsonw_key_c(w, "type", "CSI_VOLUME");
+    jsonw_key_open(w, "csi_volume");
+    jsonw_key_s(w, "plugin_name", e->csi->plugin);
+    jsonw_key_open(w, "static_provisioning");
+    jsonw_key_s(w, "volume_id", e->name);
+    put_csi_capability(w, e->csi->capability);
+    put_secret_names(w, "node_stage_secrets", &e->csi->stage_secrets);
+    put_secret_names(w, "node_publish_secrets", &e->csi->publish_secrets);
+    put_text_map(w, "volume_context", &e->csi->context);
+    jsonw_close(w);
+    jsonw_close(w);
+    jsonw_close(w);
+}
+
 void container_put_external(struct jsonw *w, const struct external_info *e, bool docker)
 {
+    if (e->csi != NULL) {
+        put_csi(w, e);
+        return;
+    }
     if (docker) { /* the driver is named in "docker" */
         jsonw_key_s(w, "host_path", e->name);
         return;

@@ -345,7 +345,6 @@ int marathon_flags_config(const struct marathon_flags *f, struct marathon_config
     c->checks_max = (unsigned)f->max_concurrent_checks;
     c->executor = str_of(f->executor);
     c->secrets = flag_list_has(f->enable_features, "secrets");
-    c->secret_store = f->secrets_dir != NULL;
     c->gpus = flag_list_has(f->enable_features, "gpu_resources");
     c->external_volumes = flag_list_has(f->enable_features, "external_volumes");
     c->task_killing = flag_list_has(f->enable_features, "task_killing");

@@ -102,6 +102,7 @@ static struct offer_resource resource(struct arena *a, const struct stoa_resourc
                                  .milli = from->milli,
                                  .source = from->revocable || from->shared ? DISK_OTHER : source_of(from),
                                  .disk_root = str_of(from->disk_root),
+                                 .disk_profile = str_of(from->disk_profile),
                                  .persistence_id = str_of(from->persistence_id) };
 
     note_owner(&to, from);

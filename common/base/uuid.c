@@ -13,6 +13,28 @@ struct uuid uuid_make(struct rng *r)
     return u;
 }
 
+/* 100 ns ticks from the 15th of October 1582 to 1970. */
+#define UUID_EPOCH INT64_C(0x01b21dd213814000)
+
+struct uuid uuid_make_timed(struct rng *r, struct wall now)
+{
+    uint64_t ticks = (uint64_t)(now.ms * 10000 + UUID_EPOCH), random;
+    struct uuid u;
+
+    rng_bytes(r, u.b, sizeof u.b);
+    memcpy(&random, u.b, sizeof random);
+    ticks += random % 10000; /* within the millisecond: two of one moment differ here, and in the sequence and node */
+    for (unsigned i = 0; i < 4; i++)
+        u.b[i] = (uint8_t)(ticks >> (24 - 8 * i));
+    u.b[4] = (uint8_t)(ticks >> 40);
+    u.b[5] = (uint8_t)(ticks >> 32);
+    u.b[6] = (uint8_t)(((ticks >> 56) & 0x0f) | 0x10);
+    u.b[7] = (uint8_t)(ticks >> 48);
+    u.b[8] = (uint8_t)((u.b[8] & 0x3f) | 0x80);
+    u.b[10] |= 1;
+    return u;
+}
+
 static bool dash_at(unsigned i) /* byte index in front of which the text has a dash */
 {
     return i == 4 || i == 6 || i == 8 || i == 10;

@@ -8,6 +8,7 @@
 
 #include "common/base/rng.h"
 #include "common/base/str.h"
+#include "common/base/time.h"
 
 struct uuid {
     uint8_t b[16];
@@ -16,6 +17,8 @@ struct uuid {
 enum { UUID_TEXT_SIZE = 37 }; /* with the terminator */
 
 struct uuid uuid_make(struct rng *r);                         /* version 4 */
+/* Version 1: of this moment, with a random clock sequence and node (a multicast one, as RFC 4122 §4.5 wants it). */
+struct uuid uuid_make_timed(struct rng *r, struct wall now);
 void uuid_text(const struct uuid *u, char ret[UUID_TEXT_SIZE]); /* lower case */
 bool uuid_parse(struct str s, struct uuid *ret);              /* 36 characters, either case */
 bool uuid_eq(const struct uuid *a, const struct uuid *b);

@@ -238,10 +238,13 @@ static void limit(struct walk *w, const cJSON *v, struct resource_limit *ret, co
         issue_at(w->is, at, "error.expected.jsnumber");
 }
 
-static void volume_kind(struct walk *w, const cJSON *json, const struct volume *v, const struct place *at)
+/* bad: something in it is wrong already. Then the original reads it as what it tries last, a volume of the host; that its
+ * path is missing is said beside what is wrong. */
+static void volume_kind(struct walk *w, const cJSON *json, const struct volume *v, bool bad, const struct place *at)
 {
-    if (v->persistent == NULL && v->external == NULL && v->secret.p == NULL && v->host_path.p == NULL &&
-        body_get(json, "hostPath") == NULL)
+    bool other = !bad && (v->persistent != NULL || v->external != NULL || v->secret.p != NULL);
+
+    if (!other && body_get(json, "hostPath") == NULL)
         missing(w, "hostPath", json, at);
     if (v->secret.p == NULL && body_get(json, "mode") == NULL)
         missing(w, "mode", json, at);
@@ -252,6 +255,8 @@ static void volume_kind(struct walk *w, const cJSON *json, const struct volume *
 static void value_object(struct walk *w, const struct schema *s, const cJSON *v, void *ret,
                          const struct place *at)
 {
+    size_t before = w->is->n;
+
     switch (s->json) {
     case SJ_ENV:
         env_value(w, v, ret, at);
@@ -268,12 +273,15 @@ static void value_object(struct walk *w, const struct schema *s, const cJSON *v,
     case SJ_LIMIT:
         limit(w, v, ret, at);
         return;
+    case SJ_EXTERNAL:
+        object(w, str_is(body_str(v, "provider"), "csi") ? &schema_external_csi : s, v, ret, true, at);
+        return;
     case SJ_PLAIN:
     case SJ_VOLUME:
     case SJ_COMMAND:
         object(w, s, v, ret, true, at);
         if (s->json == SJ_VOLUME && cJSON_IsObject(v))
-            volume_kind(w, v, ret, at);
+            volume_kind(w, v, ret, w->is->n != before, at);
         if (s->json == SJ_COMMAND && cJSON_IsObject(v) && body_get(v, "shell") == NULL &&
             body_get(v, "argv") == NULL)
             missing(w, "argv", v, at);

@@ -75,6 +75,10 @@ static void value_object(const struct schema *s, const void *obj, struct jsonw *
             return;
         }
         break;
+    case SJ_EXTERNAL:
+        if (((const struct external_info *)obj)->csi != NULL)
+            s = &schema_external_csi;
+        break;
     case SJ_PLAIN:
     case SJ_VOLUME:
     case SJ_COMMAND:

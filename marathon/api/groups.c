@@ -523,6 +523,7 @@ static bool roll_back(struct flat *f, struct str path, struct wall version, stru
     return true;
 }
 
+/* False: something stands beside the field that must stand alone; noted as an issue. */
 static bool alone(struct call *c, const cJSON *json, const char *field)
 {
     struct place p = PLACE_FIELD(NULL, field);
@@ -532,10 +533,18 @@ static bool alone(struct call *c, const cJSON *json, const char *field)
                                     !str_is(str_of(e->string), "id"))
     {
         issue_at(&c->issues, &p, "not allowed in conjunction with other properties.");
-        answer_issues(c, "Object is not valid");
         return false;
     }
     return true;
+}
+
+static bool stands_alone(struct call *c, const struct group_update *gu, const cJSON *json)
+{
+    bool version = !gu->version.has || alone(c, json, "version"), scale = !gu->scale_by.has || alone(c, json, "scaleBy");
+
+    if (!version || !scale)
+        answer_issues(c, "Object is not valid");
+    return version && scale;
 }
 
 /* The group's apps are decoded from the tree again, one by one, with their own defaults: a group_update keeps
@@ -579,16 +588,16 @@ static bool may_update(struct call *c, struct str path, bool create)
 /* The changes of apps and groups that the update means; false: it is bad, and that is the answer. */
 static bool work_out(struct call *c, const struct group_update *gu, const cJSON *json, struct str path, struct flat *f)
 {
+    if (!stands_alone(c, gu, json))
+        return false;
     if (gu->scale_by.has) {
-        if (!alone(c, json, "scaleBy"))
-            return false;
         if (!group_exists(c, path)) {
             missing(c, path);
             return false;
         }
         scale_by(f, path, gu->scale_by.v);
     } else if (gu->version.has) {
-        if (!alone(c, json, "version") || !roll_back(f, path, gu->version.v, body_str(json, "version")))
+        if (!roll_back(f, path, gu->version.v, body_str(json, "version")))
             return false;
     } else {
         flatten(f, gu, json, path, NULL);

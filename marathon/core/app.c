@@ -18,6 +18,9 @@ const char *const kill_selection_names[] = { "YOUNGEST_FIRST", "OLDEST_FIRST", N
 static const char *const ip_protocol_names[] = { "IPv4", "IPv6", NULL };
 static const char *const persistent_names[] = { "root", "path", "mount", NULL };
 static const char *const task_lost_names[] = { "WAIT_FOREVER", "RELAUNCH_AFTER_TIMEOUT", NULL };
+static const char *const csi_mode_names[] = { "SINGLE_NODE_WRITER",       "SINGLE_NODE_READER_ONLY", "MULTI_NODE_READER_ONLY",
+                                              "MULTI_NODE_SINGLE_WRITER", "MULTI_NODE_MULTI_WRITER", NULL };
+static const char *const csi_type_names[] = { "block", "mount", NULL };
 static const char *const ipc_names[] = { "PRIVATE", "SHARE_PARENT", NULL };
 const char *const constraint_op_names[] = { "UNIQUE", "CLUSTER", "GROUP_BY", "LIKE",
                                             "UNLIKE", "MAX_PER", "IS",       "EVERY",
@@ -235,12 +238,34 @@ static const struct schema_field persistent_fields[] = {
     LISTOF(persistent_info, "constraints", constraints, SF_ALWAYS | SF_UNIQUE | SF_TOP, &schema_constraint),
 };
 SCHEMA(schema_persistent, persistent_info, persistent_fields, false);
+static const struct schema_field csi_capability_fields[] = {
+    ENUM(csi_capability, "accessMode", access_mode, SF_REQUIRED, csi_mode_names),
+    ENUM(csi_capability, "accessType", access_type, SF_REQUIRED, csi_type_names),
+    TXT(csi_capability, "fsType", fs_type, 0),
+    TEXTS(csi_capability, "mountFlags", mount_flags, SF_NONEMPTY),
+};
+static SCHEMA(schema_csi_capability, csi_capability, csi_capability_fields, false);
+static const struct schema_field csi_options_fields[] = {
+    TXTLEN(csi_options, "pluginName", plugin, SF_REQUIRED, 1, 1e9),
+    OBJ(csi_options, "capability", capability, SF_REQUIRED, &schema_csi_capability),
+    MAPTXT(csi_options, "nodeStageSecret", stage_secrets, SF_NONEMPTY),
+    MAPTXT(csi_options, "nodePublishSecret", publish_secrets, SF_NONEMPTY),
+    MAPTXT(csi_options, "volumeContext", context, SF_NONEMPTY),
+};
+static SCHEMA(schema_csi_options, csi_options, csi_options_fields, false);
+static const struct schema_field external_csi_fields[] = {
+    TXT(external_info, "name", name, SF_REQUIRED),
+    TXT(external_info, "provider", provider, SF_REQUIRED),
+    OBJ(external_info, "options", csi, SF_REQUIRED, &schema_csi_options),
+};
+SCHEMA(schema_external_csi, external_info, external_csi_fields, false);
 static const struct schema_field external_fields[] = {
     I64(external_info, "size", size, 0, 0, I64_MAX), TXT(external_info, "name", name, 0),
     TXT(external_info, "provider", provider, 0),     MAPTXT(external_info, "options", options, SF_NONEMPTY),
     BOOLDEF(external_info, "shared", shared, 0),
+    OBJ(external_info, "csi", csi, SF_HIDDEN, &schema_csi_options),
 };
-static SCHEMA(schema_external, external_info, external_fields, true);
+static SCHEMA_J(schema_external, external_info, external_fields, true, SJ_EXTERNAL);
 static const struct schema_field volume_fields[] = {
     TXTLEN(volume, "containerPath", container_path, SF_REQUIRED, 1, 1e9),
     TXTLEN(volume, "hostPath", host_path, 0, 1, 1e9),

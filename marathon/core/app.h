@@ -165,16 +165,26 @@ struct persistent_info {
     struct list constraints; /* struct constraint */
 };
 
+enum csi_access_mode { CSI_SINGLE_WRITER, CSI_SINGLE_READER, CSI_MULTI_READER, CSI_MULTI_SINGLE_WRITER, CSI_MULTI_WRITER };
+enum csi_access_type { CSI_BLOCK, CSI_MOUNT };
+
 struct csi_capability {
-    struct opt_i64 access_mode, access_type;
+    struct opt_i64 access_mode, access_type; /* enum csi_access_mode, csi_access_type */
     struct str fs_type;
-    struct list mount_flags;
+    struct list mount_flags; /* struct str */
+};
+
+struct csi_options {
+    struct str plugin;
+    struct csi_capability *capability;
+    struct list stage_secrets, publish_secrets, context; /* struct kv */
 };
 
 struct external_info {
     struct opt_i64 size;
     struct str name, provider;
-    struct list options; /* struct kv; csi: only texts are kept */
+    struct list options;     /* struct kv; empty when it is csi */
+    struct csi_options *csi; /* "options" in JSON as well, of provider csi alone */
     struct opt_bool shared;
 };
 
@@ -288,7 +298,7 @@ extern const struct schema schema_app, schema_health_check, schema_group_update,
     schema_network, schema_container, schema_constraint;
 extern const struct schema schema_env, schema_secret, schema_artifact, schema_exec_check,
     schema_mesos_command, schema_pull_config, schema_linux_info, schema_persistent,
-    schema_executor_resources, schema_limits, schema_unreachable;
+    schema_executor_resources, schema_limits, schema_unreachable, schema_external_csi;
 
 extern const char *const scheme_names[];
 extern const char *const kill_selection_names[];

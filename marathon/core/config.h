@@ -39,7 +39,6 @@ struct marathon_config {
     unsigned checks_max; /* --max_concurrent_marathon_health_checks: probes in flight */
     /* --enable_features */
     bool secrets, gpus, external_volumes, task_killing;
-    bool secret_store; /* there is one: --secrets_dir */
     struct str executor;       /* --executor: of apps that name none; "//cmd": the agent's command executor */
 };
 

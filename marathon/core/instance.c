@@ -143,7 +143,7 @@ struct instance *instance_schedule(struct marathon *m, struct slot *s, struct sp
 struct instance *instance_schedule_new(struct marathon *m, struct slot *s)
 {
     struct sbuf b = SBUF_INIT(PATH_BYTES_MAX + 64);
-    struct uuid u = uuid_make(m->rng);
+    struct uuid u = uuid_make_timed(m->rng, m->wall); /* as the original's: some read the time in it */
     char text[UUID_TEXT_SIZE];
     struct instance *i;
 

@@ -32,6 +32,7 @@ struct offer_resource {
     bool labelled; /* reserved with labels: for one instance only */
     enum disk_source source;
     struct str disk_root;      /* of PATH and MOUNT */
+    struct str disk_profile;   /* of a storage provider's disk; p NULL: none */
     struct str persistence_id; /* p NULL: no volume yet */
     /* Of labelled ones: whose. p NULL: not said. */
     struct str owner_framework, owner;

@@ -19,6 +19,8 @@ static bool suits(const struct persistent_info *p, const struct offer_resource *
 {
     int64_t need = p->size.v * 1000;
 
+    if (!str_eq(p->profile, r->disk_profile)) /* one without a profile is not for who asks for one, and the other way round */
+        return false;
     switch ((enum volume_type)p->type.v) {
     case VOLUME_ROOT:
         return r->source == DISK_ROOT && left >= need;
@@ -67,14 +69,15 @@ static void say_none(const struct volume *v, const struct offer *o, struct match
 
     for (size_t i = 0; i < o->resource_count; i++)
         if (is_free_disk(&o->resources[i]) && (int64_t)o->resources[i].source == p->type.v &&
-            o->resources[i].milli > most)
+            str_eq(p->profile, o->resources[i].disk_profile) && o->resources[i].milli > most)
             most = o->resources[i].milli;
     match_reject(m, REJECT_DISK, p->size.v * 1000, most);
     if (m->reason == REJECT_DISK)
         (void)snprintf(m->detail, sizeof m->detail,
-                       "volume %.*s needs %lld MB of unreserved %s disk%s, the largest there is has %lld",
+                       "volume %.*s needs %lld MB of unreserved %s disk%s%s%.*s, the largest there is has %lld",
                        STR_ARG(str_sub(v->container_path, 0, 40)), (long long)p->size.v, kinds[p->type.v],
-                       p->constraints.n != 0 ? " that its constraints admit" : "", (long long)most / 1000);
+                       p->constraints.n != 0 ? " that its constraints admit" : "", p->profile.n != 0 ? " of profile " : "",
+                       STR_ARG(str_sub(p->profile, 0, 40)), (long long)most / 1000);
 }
 
 /* Writes a resource per volume to chosen, and to left what the volumes leave. False: m has the reason. */

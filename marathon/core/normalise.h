@@ -36,6 +36,10 @@ struct app *app_clone(const struct app *a, struct arena *arena);
 void app_validate_resident_update(const struct app *from, const struct app *to, const struct place *at,
                                   struct issues *is);
 /* A persistent volume of an app or of a pod. */
+/* A volume with `external`, and what the volumes of a container (not NULL) may be together. */
+void app_validate_external(const struct app *a, const struct volume *v, const struct place *at, struct issues *is);
+void app_validate_volumes_together(const struct app *a, const struct place *root, struct issues *is);
+void app_validate_linux(const struct linux_info *l, const struct place *up, struct issues *is); /* NULL: nothing to say */
 void app_validate_persistent(const struct persistent_info *p, const struct place *at, struct issues *is);
 /* The feature, the store, and sources that stay below it. */
 void app_validate_secrets(const struct list *secrets, const struct marathon_config *config, const struct place *root, struct issues *is);

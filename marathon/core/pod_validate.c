@@ -142,15 +142,27 @@ static void check_mounts(const struct check *c, const struct pod_container *k, c
 
     LIST_EACH(k->mounts, struct pod_mount, m)
     {
-        struct place at = PLACE_INDEX(up, "volumeMounts", i++), pp = PLACE_FIELD(&at, "mountPath");
+        struct place at = PLACE_INDEX(up, "volumeMounts", i++), pp = PLACE_FIELD(&at, "mountPath"), pn = PLACE_FIELD(&at, "name");
         bool known = false;
         LIST_EACH(c->p->volumes, struct pod_volume, v)
         known = known || str_eq(v->name, m->name);
         if (!known)
-            issue_at(c->is, &at, "Referenced Volume in VolumeMount should exist");
+            issue_at(c->is, &pn, "Referenced Volume in VolumeMount should exist");
         if (m->mount_path.n == 0)
             issue_at(c->is, &pp, "must not be empty");
     }
+}
+
+static void check_image(const struct check *c, const struct pod_image *image, const struct place *up)
+{
+    struct place pi = PLACE_FIELD(up, "image"), pc = PLACE_FIELD(&pi, "pullConfig");
+
+    if (image == NULL || image->pull_config == NULL)
+        return;
+    if (!c->config->secrets)
+        issue_at(c->is, &pc, "Feature secrets is not enabled. Enable with --enable_features secrets)");
+    else if (!has_secret(c->p, image->pull_config->secret))
+        issue_at(c->is, &pc, "pullConfig.secret must refer to an existing secret");
 }
 
 static void check_container(const struct check *c, const struct pod_container *k, const struct place *at)
@@ -158,8 +170,6 @@ static void check_container(const struct check *c, const struct pod_container *k
     struct place res = PLACE_FIELD(at, "resources"), gpus = PLACE_FIELD(&res, "gpus"),
                  limits = PLACE_FIELD(at, "resourceLimits");
 
-    if (k->exec == NULL && k->image == NULL)
-        issue_at(c->is, at, "a container must have exec, or an image with a command of its own");
     if (k->resources->gpus.v > 0 && !c->config->gpus)
         issue_at(c->is, &gpus,
                  "Feature gpu_resources is not enabled. Enable with --enable_features gpu_resources)");
@@ -170,6 +180,8 @@ static void check_container(const struct check *c, const struct pod_container *k
     check_health(c, k, k->check, "check", at);
     check_environment(c, &k->environment, at);
     check_mounts(c, k, at);
+    check_image(c, k->image, at);
+    app_validate_linux(k->linux_info, at, c->is);
     app_validate_fetch(&k->artifacts, "artifacts", at, c->is);
 }
 
@@ -248,8 +260,8 @@ void pod_validate(const struct pod *p, const struct marathon_config *config, boo
     if (p->containers.n == 0)
         issue_at(is, &pc, "error.minLength");
     if (p->linux_info != NULL && p->linux_info->seccomp != NULL) {
-        struct place pl = PLACE_FIELD(NULL, "linuxInfo");
-        issue_at(is, &pl, "Seccomp configuration on executor level is not supported");
+        struct place pl = PLACE_FIELD(NULL, "linuxInfo"), ps = PLACE_FIELD(&pl, "seccomp");
+        issue_at(is, &ps, "Seccomp configuration on executor level is not supported");
     }
     if (p->containers.n > POD_CONTAINERS_MAX) {
         issue_at(is, &pc, "a pod has up to %d containers, this one %zu", POD_CONTAINERS_MAX, p->containers.n);

@@ -30,7 +30,7 @@ void reservation_ask(struct marathon *m, struct instance *i, struct agent *agent
     i->volume_count = app_volume_count(&i->spec->app);
     i->volumes = xcalloc(i->volume_count, sizeof *i->volumes);
     for (size_t k = 0; k < i->volume_count; k++) {
-        struct uuid u = uuid_make(m->rng);
+        struct uuid u = uuid_make_timed(m->rng, m->wall);
         uuid_text(&u, text);
         memcpy(i->volumes[k].uuid, text, sizeof text);
     }

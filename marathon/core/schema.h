@@ -79,6 +79,7 @@ enum schema_json {
     SJ_UNREACHABLE, /* "disabled" or an object */
     SJ_LIMIT,       /* "unlimited" or a number */
     SJ_VOLUME,      /* one of host, persistent, external, secret */
+    SJ_EXTERNAL,    /* by its provider: dvdi, or csi (schema_external_csi) */
     SJ_COMMAND      /* {"shell"} or {"argv"} */
 };
 

@@ -32,6 +32,7 @@ static void check_id(const struct app *a, const struct place *root, struct issue
                  APP_ID_BYTES_MAX);
     if (path_is_root(a->id)) {
         issue_at(is, &p, "Path must contain at least one path element");
+        issue_at(is, root, "must not be root");
         return;
     }
     if (!path_matches_pattern(a->id)) /* of a body it was looked at before: it is the URL's */
@@ -212,35 +213,6 @@ static void check_check(const struct app *a, const struct place *root, struct is
         issue_at(is, &p, "Only one of http, tcp, or command may be specified");
 }
 
-static void check_external(const struct app *a, const struct external_info *e, const struct place *p, struct issues *is)
-{
-    struct place pn = PLACE_FIELD(p, "name"), pp = PLACE_FIELD(p, "provider"), po = PLACE_FIELD(p, "options"),
-                 ps = PLACE_FIELD(p, "size");
-    bool driver = false;
-
-    if (str_is(e->provider, "csi")) {
-        issue_at(is, &pp, "provider csi is not supported by this version; use dvdi");
-        return;
-    }
-    if (!str_is(e->provider, "dvdi"))
-        issue_at(is, &pp, "is unknown provider '%.*s'; use dvdi", STR_ARG(str_sub(e->provider, 0, 100)));
-    if (e->name.n == 0)
-        issue_at(is, &pn, "not defined");
-    LIST_EACH(e->options, struct kv, o)
-    {
-        driver = driver || (str_is(o->k, "dvdi/driver") && o->v.n != 0);
-        if (str_index(o->k, '/') == o->k.n)
-            issue_at(is, &po, "option '%.*s' must be prefixed by its provider, as dvdi/%.*s", STR_ARG(str_sub(o->k, 0, 60)),
-                     STR_ARG(str_sub(o->k, 0, 60)));
-    }
-    if (!driver)
-        issue_at(is, &po, "must say dvdi/driver");
-    if (e->size.has && a->container->type.v == ENGINE_DOCKER)
-        issue_at(is, &ps, "must not be given with the DOCKER engine");
-    if (a->instances.v > 1 && !e->shared.v)
-        issue_at(is, p, "Number of instances is limited to 1 when declaring DVDI volumes in app [%.*s]", STR_ARG(str_sub(a->id, 0, 150)));
-}
-
 static void check_volume(const struct app *a, const struct volume *v, const struct validate_context *vc,
                          const struct place *p, struct issues *is)
 {
@@ -257,18 +229,33 @@ static void check_volume(const struct app *a, const struct volume *v, const stru
             issue_at(is, &pm, "got RO, expected RW");
         app_validate_persistent(v->persistent, &pp, is);
     } else if (v->external != NULL) {
-        struct place pe = PLACE_FIELD(p, "external");
         if (!vc->config->external_volumes)
             feature(is, p, "external_volumes");
         else
-            check_external(a, v->external, &pe, is);
+            app_validate_external(a, v, p, is);
     } else if (v->secret.p != NULL) {
-        struct place ps = PLACE_FIELD(p, "secret");
         if (!vc->config->secrets)
             feature(is, p, "secrets");
         else if (!has_secret(a, v->secret))
-            issue_at(is, &ps, "volume.secret must refer to an existing secret");
+            issue_at(is, p, "volume.secret must refer to an existing secret");
     }
+}
+
+void app_validate_linux(const struct linux_info *l, const struct place *up, struct issues *is)
+{
+    struct place p = PLACE_FIELD(up, "linuxInfo"), ps = PLACE_FIELD(&p, "seccomp"), pi = PLACE_FIELD(&p, "ipcInfo");
+
+    if (l == NULL)
+        return;
+    if (l->seccomp != NULL) {
+        bool profile = l->seccomp->profile.p != NULL, open = l->seccomp->unconfined.v;
+        if (profile && open)
+            issue_at(is, &ps, "Seccomp unconfined can NOT be true when Profile is defined");
+        if (!profile && !open)
+            issue_at(is, &ps, "Seccomp unconfined must be true when Profile is NOT defined");
+    }
+    if (l->ipc != NULL && l->ipc->mode.v == 1 && l->ipc->shm_size.has)
+        issue_at(is, &pi, "ipcInfo shmSize can NOT be set when mode is SHARE_PARENT");
 }
 
 static void check_container(const struct app *a, const struct validate_context *vc, const struct place *root,
@@ -283,6 +270,10 @@ static void check_container(const struct app *a, const struct validate_context *
         return;
     if (c->type.v == ENGINE_DOCKER && c->docker == NULL)
         issue_at(is, &pd, "not defined");
+    if (c->type.v == ENGINE_DOCKER && c->docker != NULL && c->docker->credential != NULL) {
+        struct place pl = PLACE_FIELD(&pd, "credential");
+        issue_at(is, &pl, "must be empty");
+    }
     if (c->docker != NULL && c->docker->pull_config != NULL) {
         if (c->type.v == ENGINE_DOCKER)
             issue_at(is, &pc, "pullConfig is not supported with Docker containerizer");
@@ -295,26 +286,11 @@ static void check_container(const struct app *a, const struct validate_context *
     }
     LIST_EACH(c->volumes, struct volume, v)
     {
-        struct place pv = PLACE_INDEX(&p, "volumes", i++), all = PLACE_FIELD(&p, "volumes");
+        struct place pv = PLACE_INDEX(&p, "volumes", i++);
         check_volume(a, v, vc, &pv, is);
-        LIST_EACH(c->volumes, struct volume, o)
-        if (o < v && v->persistent != NULL && o->persistent != NULL &&
-            str_eq(o->container_path, v->container_path))
-            issue_at(is, &all, "Volume names must be unique");
     }
-    if (c->linux_info != NULL && c->linux_info->seccomp != NULL) {
-        struct place pl = PLACE_FIELD(&p, "linuxInfo"), ps = PLACE_FIELD(&pl, "seccomp");
-        bool profile = c->linux_info->seccomp->profile.p != NULL, open = c->linux_info->seccomp->unconfined.v;
-        if (profile && open)
-            issue_at(is, &ps, "Seccomp unconfined can NOT be true when Profile is defined");
-        if (!profile && !open)
-            issue_at(is, &ps, "Seccomp unconfined must be true when Profile is NOT defined");
-    }
-    if (c->linux_info != NULL && c->linux_info->ipc != NULL && c->linux_info->ipc->mode.v == 1 &&
-        c->linux_info->ipc->shm_size.has) {
-        struct place pl = PLACE_FIELD(&p, "linuxInfo"), ps = PLACE_FIELD(&pl, "ipcInfo");
-        issue_at(is, &ps, "ipcInfo shmSize can NOT be set when mode is SHARE_PARENT");
-    }
+    app_validate_volumes_together(a, root, is);
+    app_validate_linux(c->linux_info, &p, is);
 }
 
 void app_validate_fetch(const struct list *fetch, const char *name, const struct place *up, struct issues *is)
@@ -335,13 +311,11 @@ void app_validate_secrets(const struct list *secrets, const struct marathon_conf
 
     if (secrets->n != 0 && !config->secrets)
         feature(is, &p, "secrets");
-    else if (secrets->n != 0 && !config->secret_store)
-        issue_at(is, &p, "there is no store of secrets here: start the service with --secrets_dir");
     LIST_EACH(*secrets, struct secret_def, s)
     {
         struct place k = PLACE_KEY(&p, s->name), ps = PLACE_FIELD(&k, "source");
         struct str rest = s->source, part;
-        bool leaves = str_starts(rest, STR("/"));
+        bool leaves = false; /* a slash in front is that of the store */
         for (bool more = true; more;) {
             more = str_cut(&rest, '/', &part);
             leaves = leaves || str_is(part, "..");

@@ -37,7 +37,7 @@ def at_master(id):
 @case("user, env, labels, args of the command line, portDefinitions")
 def _():
     global dev
-    dev = Dev(marathon_flags=["enable_features=gpu_resources", "env_vars_prefix=MY_"], agent_flags=["resources=cpus:4;mem:2048;disk:4096;gpus:2;ports:[31000-31999]"])
+    dev = Dev(marathon_flags=["enable_features=gpu_resources,secrets", "env_vars_prefix=MY_"], agent_flags=["resources=cpus:4;mem:2048;disk:4096;gpus:2;ports:[31000-31999]"])
     create("/g/acts", cmd=telling("acts", "id -un", "echo $A-$MARATHON_APP_LABEL_TIER-$MARATHON_APP_ID-$MY_HOST", "echo $MY_PORTS $MY_PORT_WEB $MY_PORT_31500"),
            env={"A": "1 2"}, labels={"tier": "front"}, gpus=1, requirePorts=True, portDefinitions=[{"port": 31500, "name": "web"}, {"port": 31600}],
            **({"user": "nobody"} if ROOT else {}))
@@ -52,6 +52,14 @@ def _():
     equal(fact("args"), "an argument\n", "args")
     for id in ("/g/acts", "/args"):
         http_request("DELETE", dev.marathon, f"/v2/apps{id}")
+
+
+@case("without a store of secrets an app with secrets is taken, and its launch fails with the reason")
+def _():
+    create("/secret", cmd="sleep 1000", gpus=1, secrets={"s": {"source": "x"}}, env={"S": {"secret": "s"}})
+    failure = wait_for("the failure", lambda: get(dev.marathon, "/v2/apps/secret").json["app"]["lastTaskFailure"])
+    check("secret 's': there is no --secrets_dir" in failure["message"], failure)
+    equal(http_request("DELETE", dev.marathon, "/v2/apps/secret").status, 200, "DELETE")
 
 
 @case("an agent with GPUs is left to those who ask for one, unless the app says otherwise")

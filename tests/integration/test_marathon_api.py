@@ -207,7 +207,7 @@ def _():
     apps = [sleeper("/bridge", **mapped),
             sleeper("/user", **{**mapped, "networks": [{"mode": "container", "name": "net1", "labels": {"a": "b"}}]}),
             sleeper("/mesos", **{**mapped, "container": {**mapped["container"], "type": "MESOS"}}),
-            sleeper("/volume", container={"type": "DOCKER", "docker": IMAGE, "volumes": [EXTERNAL, {"containerPath": "h", "hostPath": "/tmp", "mode": "RO"}]}),
+            sleeper("/volume", container={"type": "DOCKER", "docker": IMAGE, "volumes": [{**EXTERNAL, "external": {**EXTERNAL["external"], "options": {"dvdi/driver": "rexray"}}}, {"containerPath": "h", "hostPath": "/tmp", "mode": "RO"}]}),
             sleeper("/pull", secrets={"s": {"source": "pull"}}, container={"type": "MESOS", "docker": {"image": "i", "pullConfig": {"secret": "s"}},
                     "volumes": [{**EXTERNAL, "external": {**EXTERNAL["external"], "size": 5}}]})]
     for a in apps:

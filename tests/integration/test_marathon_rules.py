@@ -41,6 +41,11 @@ def external(**fields):
     return {"containerPath": "e", "mode": "RW", "external": {k: v for k, v in e.items() if v is not None}}
 
 
+def csi(**options):
+    o = {"pluginName": "p", "capability": {"accessMode": "SINGLE_NODE_WRITER", "accessType": "mount"}, **options}
+    return external(name="v", provider="csi", options={k: v for k, v in o.items() if v is not None})
+
+
 NET = lambda *names: [{"mode": "container", **({"name": n} if n else {})} for n in names]
 PORTS = {"portDefinitions": [{"port": 0, "name": "http"}]}
 HEALTH = {"protocol": "HTTP", "path": "/"}
@@ -101,13 +106,26 @@ APPS = [
 ABLE = [
     ("GPUs of a Docker container", app(cmd=None, gpus=1, **docker()), "/", "GPU resources only work with the Mesos containerizer"),
     ("a pullConfig of no secret", app(cmd=None, **mesos(docker={"image": "i", "pullConfig": {"secret": "s"}})), "/container/docker/pullConfig", "pullConfig.secret must refer to an existing secret"),
-    ("an external volume of csi", app(**mesos(volumes=[external(provider="csi")])), "/container/volumes(0)/external/provider", "provider csi is not supported by this version"),
-    ("an external volume of nobody", app(**mesos(volumes=[external(provider="x")])), "/container/volumes(0)/external/provider", "is unknown provider 'x'; use dvdi"),
+    ("an option of the driver with Docker", app(cmd=None, **docker(volumes=[external(options={"dvdi/driver": "x", "dvdi/a": "b"})])), "/container/volumes(0)/external/options", "must only contain dvdi/driver"),
+    ("the root as an app", {**app(), "id": "/"}, "/", "must not be root"),
+    ("a csi volume without options", app(**mesos(volumes=[external(provider="csi", options=None)])), "/container/volumes(0)/external/options", "'options' is undefined on object"),
+    ("a csi volume without a plug-in", app(**mesos(volumes=[csi(pluginName=None)])), "/container/volumes(0)/external/options/pluginName", "'pluginName' is undefined on object"),
+    ("a csi access mode that is none", app(**mesos(volumes=[csi(capability={"accessMode": "X", "accessType": "mount"})])), "/container/volumes(0)/external/options/capability/accessMode", "error.unknown.enum.literal"),
+    ("a csi volume of readers, to be written", app(**mesos(volumes=[csi(capability={"accessMode": "MULTI_NODE_READER_ONLY", "accessType": "mount"})])), "/container/volumes(0)", "CSI volume must be mounted readonly with a read-only access mode"),
+    ("two instances with a csi volume of one node", app(instances=2, **mesos(volumes=[csi()])), "/instances", "got 2, expected 1 or less while non-shareable CSI volumes are defined"),
+    ("two instances with a csi volume of one writer", app(instances=2, **mesos(volumes=[csi(capability={"accessMode": "MULTI_NODE_SINGLE_WRITER", "accessType": "mount"})])), "/instances",
+     "while a multi-node single-writer volume is defined mounted as read/write"),
+    ("a csi volume with Docker", app(cmd=None, **docker(volumes=[csi()])), "/container/volumes(0)", "a volume of provider csi needs the MESOS engine"),
+    ("an external volume of nobody", app(**mesos(volumes=[external(provider="x")])), "/container/volumes(0)/external/provider", "is unknown provider 'x'; there are dvdi and csi"),
+    ("two external volumes of one name", app(**mesos(volumes=[external(), external()])), "/container/volumes", "Volume names must be unique"),
+    ("an external volume that is read only", app(**mesos(volumes=[{**external(), "mode": "RO"}])), "/container/volumes(0)/mode", "got RO, expected RW"),
+    ("a credential with Docker", app(cmd=None, container={"type": "DOCKER", "docker": {"image": "i", "credential": {"principal": "p"}}}), "/container/docker/credential", "must be empty"),
+    ("a secret volume of no secret", app(**mesos(volumes=[{"containerPath": "k", "secret": "s"}])), "/container/volumes(0)", "volume.secret must refer to an existing secret"),
     ("an external volume without a name", app(**mesos(volumes=[external(name=None)])), "/container/volumes(0)/external/name", "not defined"),
     ("an external volume without a driver", app(**mesos(volumes=[external(options={"dvdi/x": "y"})])), "/container/volumes(0)/external/options", "must say dvdi/driver"),
     ("an option of no provider", app(**mesos(volumes=[external(options={"dvdi/driver": "x", "y": "z"})])), "/container/volumes(0)/external/options", "option 'y' must be prefixed by its provider"),
-    ("a size with Docker", app(cmd=None, **docker(volumes=[external(size=1)])), "/container/volumes(0)/external/size", "must not be given with the DOCKER engine"),
-    ("two instances with an external volume", app(instances=2, **mesos(volumes=[external()])), "/container/volumes(0)/external", "Number of instances is limited to 1 when declaring DVDI volumes"),
+    ("a size with Docker", app(cmd=None, **docker(volumes=[external(size=1)])), "/container/volumes(0)/external/size", "must be undefined for Docker containers"),
+    ("two instances with an external volume", app(instances=2, **mesos(volumes=[external()])), "/", "Number of instances is limited to 1 when declaring DVDI volumes"),
     ("a source above the store", app(secrets={"s": {"source": "a/../../x"}}), "/secrets/s/source", "must be a path below the store of secrets"),
 ]
 
@@ -124,7 +142,8 @@ END = lambda name="http", **e: {"name": name, **e}
 PODS = [
     ("no containers", pod([]), "/containers", "error.minLength"),
     ("101 containers", pod([container(f"c{i}") for i in range(101)]), "/containers", "a pod has up to 100 containers, this one 101"),
-    ("a container with nothing to run", pod([container(exec=None)]), "/containers(0)", "a container must have exec, or an image with a command of its own"),
+    ("seccomp with neither", pod([container(linuxInfo={"seccomp": {"unconfined": False}})]), "/containers(0)/linuxInfo/seccomp", "Seccomp unconfined must be true when Profile is NOT defined"),
+    ("seccomp of the executor", pod(linuxInfo={"seccomp": {"unconfined": True}}), "/linuxInfo/seccomp", "Seccomp configuration on executor level is not supported"),
     ("two containers of one name", pod([container(), container()]), "/containers", "container names must be unique"),
     ("two endpoints of one name", pod([container(endpoints=[END(hostPort=0)]), container("d", endpoints=[END(hostPort=0)])]), "/containers", "endpoint names nust be unique across all containers"),
     ("one host port twice", pod([container(endpoints=[END(hostPort=31000), END("b", hostPort=31000)])]), "/containers", "host ports must be unique across all containers"),
@@ -142,7 +161,7 @@ PODS = [
      "must be smaller than intervalSeconds (60)"),
     ("a variable with a dash", pod(environment={"A-B": "x"}), "/environment/A-B", "must contain only alphanumeric chars or underscore"),
     ("a variable that is a secret, where they are not enabled", pod(environment={"A": {"secret": "s"}}), "/environment/A/secret", "requires the secrets feature to be enabled"),
-    ("a mount of no volume", pod([container(volumeMounts=[{"name": "v", "mountPath": "m"}])]), "/containers(0)/volumeMounts(0)", "Referenced Volume in VolumeMount should exist"),
+    ("a mount of no volume", pod([container(volumeMounts=[{"name": "v", "mountPath": "m"}])]), "/containers(0)/volumeMounts(0)/name", "Referenced Volume in VolumeMount should exist"),
     ("a volume that nobody mounts", pod(volumes=[{"name": "v"}]), "/volumes(0)", "volume must be referenced by at least one container"),
     ("two volumes of one name", pod([container(volumeMounts=[{"name": "v", "mountPath": "m"}])], volumes=[{"name": "v"}, {"name": "v"}]), "/volumes", "volume names must be unique"),
     ("limits of shared cgroups", pod([container(resourceLimits={"mem": 64})], legacySharedCgroups=True), "/containers(0)/resourceLimits", "resourceLimits cannot be defined if legacySharedCgroups is enabled"),

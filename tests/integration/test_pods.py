@@ -192,7 +192,7 @@ def _():
     equal(r.status, 422, r.text)
     paths = {d["path"] for d in r.json["details"]}
     equal(paths, {"/containers(0)/healthCheck/timeoutSeconds", "/containers", "/containers(1)/endpoints(0)/containerPort",
-                  "/containers(1)/volumeMounts(0)"}, "paths")
+                  "/containers(1)/volumeMounts(0)/name"}, "paths")
     equal(post(dev.marathon, "/v2/pods", {"id": "/x", "containers": [{"name": "A"}]}).status, 422, "schema")
     equal(get(dev.marathon, "/v2/pods/none").status, 404, "unknown pod")
     check("pod with /none does not exist" in get(dev.marathon, "/v2/pods/none").text, "text")

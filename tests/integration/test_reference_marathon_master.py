@@ -131,6 +131,13 @@ FIELDS = [
     ("id: name and discovery", {}, {"name": "f.row", "discovery/name": "f.row", "discovery/visibility": "FRAMEWORK"}),
     ("portDefinitions: an entry for each protocol", UP, {"discovery/ports/ports/0/protocol": "udp", "discovery/ports/ports/1/protocol": "tcp", "discovery/ports/ports/1/name": "web", "discovery/ports/ports/0/labels/labels": [{"key": "a", "value": "b"}]}),
     ("volumes: hostPath", {"container": {"type": "MESOS", "volumes": [{"containerPath": "/x", "hostPath": "/tmp", "mode": "RO"}]}}, {"container/volumes": [{"container_path": "/x", "host_path": "/tmp", "mode": "RO"}]}),
+    ("volumes: external, of provider csi", {"container": {"type": "MESOS", "volumes": [{"containerPath": "x", "mode": "RW", "external": {"name": "v", "provider": "csi", "options": {
+        "pluginName": "p", "capability": {"accessMode": "MULTI_NODE_MULTI_WRITER", "accessType": "mount", "fsType": "ext4", "mountFlags": ["noatime"]},
+        "nodeStageSecret": {"a": "b"}, "nodePublishSecret": {"c": "d"}, "volumeContext": {"e": "f"}}}}]}},
+     {"container/volumes": [{"container_path": "x", "mode": "RW", "source": {"type": "CSI_VOLUME", "csi_volume": {"plugin_name": "p", "static_provisioning": {
+         "volume_id": "v", "volume_capability": {"mount": {"fs_type": "ext4", "mount_flags": ["noatime"]}, "access_mode": {"mode": "MULTI_NODE_MULTI_WRITER"}},
+         "node_stage_secrets": {"a": {"type": "REFERENCE", "reference": {"name": "b"}}}, "node_publish_secrets": {"c": {"type": "REFERENCE", "reference": {"name": "d"}}},
+         "volume_context": {"e": "f"}}}}}]}),
     ("volumes: secret", {"secrets": {"a": {"source": "s"}}, "container": {"type": "MESOS", "volumes": [{"containerPath": "x", "secret": "a"}]}}, {"container/volumes/0/source/type": "SECRET", "container/volumes/0/source/secret/value/data": base64.b64encode(b"hidden").decode()}),
     ("env: secret", {"secrets": {"a": {"source": "s"}}, "env": {"K": {"secret": "a"}}}, {"command/environment/variables/-1": {"name": "K", "type": "SECRET", "secret": {"type": "VALUE", "value": {"data": base64.b64encode(b"hidden").decode()}}}}),
     ("linuxInfo.seccomp: profileName", {"container": {"type": "MESOS", "linuxInfo": {"seccomp": {"profileName": "p"}}}}, {"container/linux_info/seccomp/profile_name": "p"}),

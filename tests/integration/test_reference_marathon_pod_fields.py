@@ -280,7 +280,6 @@ EXTRA = {
 }
 ONE_OF = "Only one of http, tcp, or command may be specified"
 NEEDED = {
-    ("PodContainer", "exec"): ("/containers(0)", "a container must have exec, or an image with a command of its own"),
     ("Network", "name"): ("/networks", "Network name must be specified when container network is selected."),
     **{(o, k): (f"/containers(0)/{p}", ONE_OF) for o, p in (("HealthCheck", "healthCheck"), ("Check", "check")) for k in ("http", "tcp", "exec")},
     ("Endpoint (container)", "containerPort"): ("/containers(0)/endpoints(0)/containerPort", "is required when using container-mode networking"),

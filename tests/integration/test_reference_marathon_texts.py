@@ -69,7 +69,6 @@ SUBJECTS = [
     ("POST /v2/apps", "EVERY with volumes", "POST", "/v2/apps", {"id": "/new", **RESIDENT, "constraints": [["hostname", "EVERY"]]}, 422, None, "an app with EVERY cannot have persistent volumes; a hostPath is kept on its agent as well"),
     ("POST /v2/apps", "EVERY and a single instance", "POST", "/v2/apps", app(labels={"MARATHON_SINGLE_INSTANCE_APP": "true"}, constraints=[["hostname", "EVERY"]]), 422, None, "MARATHON_SINGLE_INSTANCE_APP and a constraint EVERY contradict each other"),
     ("POST /v2/apps", "a single instance, twice", "POST", "/v2/apps", app(labels={"MARATHON_SINGLE_INSTANCE_APP": "true"}, instances=2), 422, "/instances", "Single instance app may only have one instance"),
-    ("POST /v2/apps", "secrets without a store", "POST", "/v2/apps", app(secrets={"s": {"source": "x"}}), 422, "/secrets", "there is no store of secrets here: start the service with --secrets_dir"),
     ("POST /v2/apps", "an undefined secret", "POST", "/v2/apps", app(env={"K": {"secret": "none"}}), 422, "/env/K/secret", "references an undefined secret"),
     ("POST /v2/apps", "a role of somebody else", "POST", "/v2/apps", app(role="other"), 422, "/role", "got other, expected one of: [web]"),
     ("POST /v2/apps", "accepted roles", "POST", "/v2/apps", app(acceptedResourceRoles=["other"]), 422, "/acceptedResourceRoles", "acceptedResourceRoles can only contain * and web"),

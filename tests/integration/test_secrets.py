@@ -41,7 +41,7 @@ def _():
 @case("a variable and a volume of an app")
 def _():
     body = {"id": "/told", "cmd": 'echo "told $TOKEN" > out; cat keys/key.pem >> out; sleep 1000', "cpus": 0.1, "mem": 32, "env": {"TOKEN": {"secret": "token"}, "PLAIN": "x"},
-            "secrets": {"token": {"source": "prod/token"}, "key": {"source": "key.pem"}}}
+            "secrets": {"token": {"source": "/prod/token"}, "key": {"source": "key.pem"}}}
     if IS_ROOT:
         body["container"] = {"type": "MESOS", "volumes": [{"containerPath": "keys/key.pem", "secret": "key"}]}
     else:
@@ -106,8 +106,8 @@ def _():
     good = {"id": "/bad", "cmd": "true", "secrets": {"t": {"source": "x"}}}
     rows = [({"env": {"T": {"secret": "other"}}}, "/env/T/secret", "references an undefined secret"),
             ({"secrets": {"t": {"source": "../x"}}}, "/secrets/t/source", "below the store of secrets"),
-            ({"secrets": {"t": {"source": "/etc/passwd"}}}, "/secrets/t/source", "below the store of secrets"),
-            ({"container": {"type": "MESOS", "volumes": [{"containerPath": "k", "secret": "other"}]}}, "/container/volumes(0)/secret", "must refer to an existing secret")]
+            ({"secrets": {"t": {"source": "/a/../../etc/passwd"}}}, "/secrets/t/source", "below the store of secrets"),
+            ({"container": {"type": "MESOS", "volumes": [{"containerPath": "k", "secret": "other"}]}}, "/container/volumes(0)", "must refer to an existing secret")]
     for change, path, text in rows:
         r = post(dev.marathon, "/v2/apps", {**good, **change})
         equal(r.status, 422, f"{change}: {r.text}")

@@ -182,6 +182,23 @@ TEST("a UUID survives its text form")
     CHECK(!uuid_parse(STR("12345678x1234-1234-1234-123456789012"), &v));
 }
 
+TEST("a UUID of version 1 tells its moment, and no two of one moment are the same")
+{
+    struct wall now = { INT64_C(1600000000000) }; /* 2020-09-13T12:26:40Z */
+    struct rng r;
+    struct uuid u, v;
+
+    rng_seed(&r, 7);
+    u = uuid_make_timed(&r, now);
+    v = uuid_make_timed(&r, now);
+    CHECK(!uuid_eq(&u, &v));
+    uint64_t ticks = (uint64_t)(u.b[6] & 0x0f) << 56 | (uint64_t)u.b[7] << 48 | (uint64_t)u.b[4] << 40 | (uint64_t)u.b[5] << 32 |
+                     (uint64_t)u.b[0] << 24 | (uint64_t)u.b[1] << 16 | (uint64_t)u.b[2] << 8 | u.b[3];
+    uint64_t first = UINT64_C(0x01b21dd213814000) + UINT64_C(16000000000000000);
+    CHECK(ticks >= first && ticks < first + 10000);
+    CHECK((u.b[6] & 0xf0) == 0x10 && (u.b[8] & 0xc0) == 0x80 && (u.b[10] & 1) == 1);
+}
+
 TEST("the same seed gives the same numbers")
 {
     struct rng a, b;

@@ -155,18 +155,17 @@ static const struct {
     { PERSISTENT("d", "RO", "\"size\":1"), 422, "/container/volumes(0)/mode", "got RO, expected RW" },
     { PERSISTENT("d/e", "RW", "\"size\":1"), 422, "/container/volumes(0)/containerPath",
       "value must not contain \"/\"" },
-    { PERSISTENT("d", "RW", "\"size\":1,\"maxSize\":2"), 422, "/container/volumes(0)/persistent/maxSize",
+    { PERSISTENT("d", "RW", "\"size\":1,\"maxSize\":2"), 422, "/container/volumes(0)/persistent",
       "Only mount volumes can have maxSize" },
     { PERSISTENT("d", "RW", "\"size\":2,\"maxSize\":1,\"type\":\"mount\""), 422,
-      "/container/volumes(0)/persistent/maxSize", "Max size must be larger than size" },
+      "/container/volumes(0)/persistent", "Max size must be larger than size" },
     { PERSISTENT("d", "RW", "\"size\":1,\"constraints\":[[\"path\",\"LIKE\",\"a.*\"]]"), 422,
-      "/container/volumes(0)/persistent/constraints", "Constraints on root volumes are not supported" },
+      "/container/volumes(0)/persistent", "Constraints on root volumes are not supported" },
     { PERSISTENT("d", "RW", "\"size\":1,\"type\":\"path\",\"constraints\":[[\"path\",\"UNIQUE\"]]"), 422,
       "/container/volumes(0)/persistent/constraints(0)",
       "a volume's constraint has the operator LIKE or UNLIKE" },
-    { PERSISTENT("d", "RW", "\"size\":1,\"profileName\":\"fast\""), 422,
-      "/container/volumes(0)/persistent/profileName",
-      "disk profiles are not supported by this version: agents have no storage provider ('fast')" },
+    { PERSISTENT("d", "RW", "\"size\":\"x\""), 422, "/container/volumes(0)/hostPath",
+      "'hostPath' is undefined on object: {\"containerPath\":\"d\",\"mode\":\"RW\",\"persistent\":{\"size\":\"x\"}}" },
 };
 
 TEST("bad definitions are refused with path and text, and change nothing")
