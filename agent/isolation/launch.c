@@ -82,14 +82,38 @@ static int launch_log_paths(const struct container *c, struct launch *l, struct 
     return 0;
 }
 
+/* Whether the kernel has put arguments and environment where the program finds them: the last field but one of
+ * /proc/PID/stat, where the environment ends. */
+static bool environment_laid_out(pid_t pid)
+{
+    enum { ENV_END = 51, AFTER_NAME = 3 };
+    CLEANUP(sbuf_done_p) struct sbuf text = SBUF_INIT(4096);
+    char path[64];
+    struct error ignored;
+    (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    if (file_read(path, &text, &ignored) != 0)
+        return false;
+    struct str rest = sbuf_view(&text), field = { NULL, 0 };
+    for (size_t i = rest.n; i > 0; i--) /* the name in parentheses may have any letter in it */
+        if (rest.p[i - 1] == ')') {
+            rest = str_sub(rest, i, rest.n);
+            break;
+        }
+    (void)str_cut(&rest, ' ', &field);
+    for (int i = AFTER_NAME; i <= ENV_END; i++)
+        (void)str_cut(&rest, ' ', &field);
+    return field.n > 0 && !str_is(field, "0");
+}
+
 /* In the middle of its exec a process has no environment for a moment, after the launcher has already seen it go: Linux
- * lets a vfork return before it lays out the new program's stack. Every command has at least PATH, so nothing read
- * means that moment, or the command's end. The moment is microseconds, on a machine that is held up it is longer. */
+ * lets a vfork return before it lays out the new program's stack. The moment is microseconds, on a machine that is held
+ * up it is longer. */
 static bool read_environment(pid_t pid, struct sbuf *text)
 {
     enum { TRIES = 500, PAUSE_NS = 1000 * 1000 };
     struct error ignored;
     char environ_path[64], exe_path[64], target[8];
+    bool laid_out = false;
     (void)snprintf(environ_path, sizeof environ_path, "/proc/%d/environ", (int)pid);
     (void)snprintf(exe_path, sizeof exe_path, "/proc/%d/exe", (int)pid);
     for (int i = 0; i < TRIES; i++) {
@@ -98,9 +122,11 @@ static bool read_environment(pid_t pid, struct sbuf *text)
             return false;
         if (text->n != 0)
             return true;
-        if (readlink(exe_path, target, sizeof target) < 0)
-            return false; /* it has ended: a zombie is no program */
-        (void)nanosleep(&(struct timespec){ .tv_nsec = PAUSE_NS }, NULL);
+        if (laid_out || readlink(exe_path, target, sizeof target) < 0)
+            return false; /* the program wants none, or has ended: a zombie is no program */
+        laid_out = environment_laid_out(pid);
+        if (!laid_out)
+            (void)nanosleep(&(struct timespec){ .tv_nsec = PAUSE_NS }, NULL);
     }
     return false;
 }

@@ -439,6 +439,14 @@ TEST("namespaces/pid: the task sees only its own processes")
         if (fixture_launch(&f, &top) && fixture_wait_file(&f, "c2", "stdout") && fixture_launch(&f, &dbg) &&
             fixture_wait(&f, "c2.d1", EVENT_EXITED) != NULL)
             CHECK_CSTR(fixture_file(&f, "c2.d1", "stdout"), "sh -c echo up; sleep 1000 here");
+        struct container_spec bare = fixture_shell(&f, "c3", "exec env -i sh -c 'echo yes >>ready; sleep 1000'"); /* no variable at all */
+        struct container_spec look = fixture_shell(&f, "c3.d1", "echo $MARK");
+        look.class = CONTAINER_CLASS_DEBUG;
+        look.command.env = env;
+        look.command.env_count = 1;
+        if (fixture_launch(&f, &bare) && fixture_wait_file(&f, "c3", "ready") && fixture_launch(&f, &look) &&
+            fixture_wait(&f, "c3.d1", EVENT_EXITED) != NULL)
+            CHECK_CSTR(fixture_file(&f, "c3.d1", "stdout"), "here");
         struct container_spec nested = fixture_shell(&f, "c2.n1", "echo $$; cat /proc/1/comm");
         if (fixture_launch(&f, &nested) && fixture_wait(&f, "c2.n1", EVENT_EXITED) != NULL)
             CHECK_CSTR(fixture_file(&f, "c2.n1", "stdout"), "2\nstoa-launcher");
