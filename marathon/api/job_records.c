@@ -41,10 +41,10 @@ void run_record(struct jsonw *w, const struct job_run *r)
     jsonw_key_text(w, "taskId", r->task_id);
     jsonw_key_text(w, "host", r->host);
     jsonw_key_text(w, "agentId", r->agent_id);
-    if (r->spec == NULL)
-        return;
-    jsonw_key_wall(w, "version", r->spec->version);
+    jsonw_key_wall(w, "version", r->version);
     if (!run_state_is_over(r->state)) {
+        jsonw_key(w, "rules");
+        value_encode(&schema_run_rules, &r->rules, w);
         jsonw_key(w, "run");
         value_encode(job_run_schema(), &r->spec->app, w);
     }
@@ -93,6 +93,18 @@ static const struct app *load_app(struct marathon *m, struct str job_id, const c
     return job_run_decode(json, job_id, &m->config, a, arena, is) ? a : NULL;
 }
 
+static const struct run_rules *load_rules(const cJSON *json, struct arena *arena)
+{
+    struct issues *is = arena_alloc(arena, sizeof *is);
+    struct run_rules *r = arena_alloc(arena, sizeof *r);
+
+    if (is == NULL || r == NULL || !cJSON_IsObject(json))
+        return NULL; /* of an earlier version */
+    is->arena = arena;
+    value_decode(&schema_run_rules, json, r, true, arena, is, NULL);
+    return is->n == 0 ? r : NULL;
+}
+
 const char *run_load(struct marathon *m, struct str key, const cJSON *j, struct arena *arena)
 {
     static struct error err;
@@ -113,6 +125,7 @@ const char *run_load(struct marathon *m, struct str key, const cJSON *j, struct 
         return "a field is missing or wrong";
     sr.id = key;
     (void)wall_parse(body_str(j, "version"), &sr.version);
+    sr.rules = load_rules(body_get(j, "rules"), arena);
     sr.run = load_app(m, sr.job_id, body_get(j, "run"), arena);
     return marathon_restore_run(m, &sr, &err) < 0 ? err.msg : NULL;
 }

@@ -31,8 +31,7 @@ static void render_run(struct jsonw *w, const struct job_run *r)
     jsonw_key_text(w, "taskId", r->task_id);
     jsonw_key_text(w, "host", r->host);
     jsonw_key_text(w, "agentId", r->agent_id);
-    if (r->spec != NULL)
-        jsonw_key_wall(w, "version", r->spec->version);
+    jsonw_key_wall(w, "version", r->version);
     jsonw_close(w);
 }
 

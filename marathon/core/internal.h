@@ -147,6 +147,7 @@ void run_store(struct marathon *m, struct job_run *r);
 void run_tell(struct marathon *m, struct job_run *r); /* its state has changed: stored and told */
 void run_set_text(char **to, struct str s);
 void run_arm(struct marathon *m, struct job_run *r);
+int64_t run_retry_delay_ms(const struct job_run *r); /* after the latest failure */
 void run_over(struct marathon *m, struct job_run *r, enum run_state state);
 void runs_trim(struct marathon *m, struct job *j); /* to what the history keeps */
 void run_bury(struct marathon *m, struct job_run *r);

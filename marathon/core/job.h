@@ -35,12 +35,19 @@ struct job_schedule {
     struct opt_i64 deadline_s; /* a run that could not begin so long after it was due is left out */
 };
 
+/* What becomes of attempts that fail, and how long a run may take. A run keeps those that it began with. */
+struct run_rules {
+    struct opt_i64 retries, retry_delay_s, retry_delay_max_s, active_deadline_s;
+    struct opt_f64 retry_factor;
+};
+extern const struct schema schema_run_rules;
+
 struct job_def {
     struct str id, description;
     struct list labels; /* struct kv */
     struct job_schedule *schedule; /* NULL: on request only */
-    struct opt_i64 concurrency, retries, retry_delay_s, retry_delay_max_s, active_deadline_s, keep_succeeded, keep_failed;
-    struct opt_f64 retry_factor;
+    struct opt_i64 concurrency, keep_succeeded, keep_failed;
+    struct run_rules rules;
 };
 extern const struct schema schema_job;
 /* The fields of an app that a run has. */
@@ -68,7 +75,9 @@ bool run_state_parse(struct str name, enum run_state *ret);
 struct job_run {
     char id[RUN_ID_SIZE];
     struct job *job;
-    struct spec *spec; /* counted */
+    struct spec *spec; /* counted; once it is over and read from the store that of the job */
+    struct wall version; /* of the definition that it began with */
+    struct run_rules rules;
     enum run_state state;
     struct opt_time scheduled_for; /* absent: on request */
     struct wall created_at;
@@ -78,6 +87,7 @@ struct job_run {
     bool kill_asked, excused; /* excused: the present attempt ends through no fault of its own */
     char *message, *task_id, *host, *agent_id; /* of the last attempt that was launched; owned, may be NULL */
     struct timer timer;            /* next attempt, or the active deadline */
+    struct mono retry_due, deadline; /* by the clock that nobody sets; after a restart reckoned from the times above */
     struct job_run *prev, *next;   /* of the job, oldest first */
     struct job_run *dead_next;
 };
@@ -132,6 +142,7 @@ int marathon_restore_job(struct marathon *m, const struct stored_job *sj, struct
 struct stored_run {
     struct str job_id, id, message, task_id, host, agent_id;
     const struct app *run; /* NULL: the job's */
+    const struct run_rules *rules; /* NULL: the job's */
     struct wall version, created_at;
     enum run_state state;
     struct opt_time scheduled_for, started_at, finished_at, retry_at;

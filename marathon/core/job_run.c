@@ -30,13 +30,11 @@ static void ask_to_end(struct marathon *m, struct job_run *r, const char *why)
 
 void run_timer(struct marathon *m, struct job_run *r)
 {
-    struct job *j = r->job;
-
-    if (j->def->active_deadline_s.has && !r->kill_asked && m->wall.ms >= r->created_at.ms + j->def->active_deadline_s.v * 1000) {
+    if (r->rules.active_deadline_s.has && !r->kill_asked && !mono_before(m->now, r->deadline)) {
         ask_to_end(m, r, "the active deadline has passed");
         return;
     }
-    if (r->state == RUN_RETRYING && m->wall.ms >= r->retry_at.v.ms) {
+    if (r->state == RUN_RETRYING && !mono_before(m->now, r->retry_due)) {
         r->state = RUN_PENDING;
         r->retry_at.has = false;
         run_tell(m, r);
@@ -108,8 +106,11 @@ int run_start(struct marathon *m, struct job *j, struct opt_time scheduled_for, 
     r = run_new(j);
     memcpy(r->id, id, sizeof id);
     r->spec = spec_ref(j->spec);
+    r->version = j->spec->version;
+    r->rules = j->def->rules;
     r->scheduled_for = scheduled_for;
     r->created_at = m->wall;
+    r->deadline = mono_add(m->now, r->rules.active_deadline_s.v * NS_PER_S);
     r->attempt = 1;
     j->active++;
     m->counters.runs_started++;
@@ -169,6 +170,8 @@ int marathon_restore_run(struct marathon *m, const struct stored_run *sr, struct
     }
     if (r->spec == NULL)
         r->spec = spec_ref(j->spec);
+    r->version = sr->version;
+    r->rules = sr->rules != NULL ? *sr->rules : j->def->rules;
     r->state = sr->state;
     r->scheduled_for = sr->scheduled_for;
     r->created_at = sr->created_at;
@@ -186,6 +189,15 @@ int marathon_restore_run(struct marathon *m, const struct stored_run *sr, struct
     return 0;
 }
 
+/* What is left of a time that was to last so long; the clock may have been set meanwhile. */
+static struct mono due_again(const struct marathon *m, int64_t at_ms, int64_t lasts_ms)
+{
+    int64_t left_ms = at_ms - m->wall.ms;
+
+    left_ms = left_ms < lasts_ms ? left_ms : lasts_ms;
+    return mono_add(m->now, (left_ms > 0 ? left_ms : 0) * NS_PER_MS);
+}
+
 /* Finds the attempts that were launched; makes those that were not. */
 void runs_resume(struct marathon *m, struct job *j)
 {
@@ -194,6 +206,9 @@ void runs_resume(struct marathon *m, struct job *j)
         next = r->next;
         if (run_state_is_over(r->state))
             continue;
+        int64_t deadline_ms = r->rules.active_deadline_s.v * 1000;
+        r->deadline = due_again(m, r->created_at.ms + deadline_ms, deadline_ms);
+        r->retry_due = due_again(m, r->retry_at.v.ms, run_retry_delay_ms(r));
         path_safe(&b, j->id);
         sbuf_fmt(&b, ".run-%s-%u", r->id, r->attempt);
         r->instance = instance_find(m, sbuf_view(&b));

@@ -20,17 +20,22 @@ static const struct schema_field schedule_fields[] = {
 };
 static SCHEMA(schema_job_schedule, job_schedule, schedule_fields, false);
 
+#define RULES(T, retries, delay, factor, delay_max, deadline)                                                                        \
+    I32DEF(T, "retries", retries, 0, 0, 1000), I32DEF(T, "retryDelaySeconds", delay, 10, 0, 86400),                                  \
+        F64DEF(T, "retryDelayFactor", factor, 2, 1, 100), I32DEF(T, "retryDelayMaxSeconds", delay_max, 600, 0, 604800),              \
+        I32(T, "activeDeadlineSeconds", deadline, 0, 1, I32_MAX)
+
+static const struct schema_field rules_fields[] = { RULES(run_rules, retries, retry_delay_s, retry_factor, retry_delay_max_s,
+                                                          active_deadline_s) };
+SCHEMA(schema_run_rules, run_rules, rules_fields, false);
+
 static const struct schema_field job_fields[] = {
     TXTPAT(job_def, "id", id, SF_REQUIRED, SP_PATH_ID),
     TXTLEN(job_def, "description", description, 0, 0, 4096),
     MAPTXT(job_def, "labels", labels, SF_ALWAYS | SF_TOP),
     OBJ(job_def, "schedule", schedule, 0, &schema_job_schedule),
     ENUMDEF(job_def, "concurrencyPolicy", concurrency, JOB_ALLOW, concurrency_names),
-    I32DEF(job_def, "retries", retries, 0, 0, 1000),
-    I32DEF(job_def, "retryDelaySeconds", retry_delay_s, 10, 0, 86400),
-    F64DEF(job_def, "retryDelayFactor", retry_factor, 2, 1, 100),
-    I32DEF(job_def, "retryDelayMaxSeconds", retry_delay_max_s, 600, 0, 604800),
-    I32(job_def, "activeDeadlineSeconds", active_deadline_s, 0, 1, I32_MAX),
+    RULES(job_def, rules.retries, rules.retry_delay_s, rules.retry_factor, rules.retry_delay_max_s, rules.active_deadline_s),
     I32DEF(job_def, "successfulRunsKept", keep_succeeded, 10, 0, 1000),
     I32DEF(job_def, "failedRunsKept", keep_failed, 10, 0, 1000),
 };

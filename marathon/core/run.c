@@ -125,20 +125,14 @@ void runs_trim(struct marathon *m, struct job *j)
 /* The next moment at which time changes something: the retry, the deadline. */
 void run_arm(struct marathon *m, struct job_run *r)
 {
-    int64_t at = INT64_MAX;
+    struct mono at = r->state == RUN_RETRYING ? r->retry_due : MONO_NEVER;
 
-    if (r->state == RUN_RETRYING)
-        at = r->retry_at.v.ms;
-    if (r->job->def->active_deadline_s.has && !r->kill_asked) {
-        int64_t deadline = r->created_at.ms + r->job->def->active_deadline_s.v * 1000;
-        at = deadline < at ? deadline : at;
-    }
-    if (at == INT64_MAX || run_state_is_over(r->state)) {
+    if (r->rules.active_deadline_s.has && !r->kill_asked)
+        at = mono_min(at, r->deadline);
+    if (at.ns == MONO_NEVER.ns || run_state_is_over(r->state))
         timer_clear(&m->timers, &r->timer);
-        return;
-    }
-    at -= m->wall.ms;
-    timer_set(&m->timers, &r->timer, mono_add(m->now, (at > 0 ? at : 0) * NS_PER_MS));
+    else
+        timer_set(&m->timers, &r->timer, at);
 }
 
 void run_over(struct marathon *m, struct job_run *r, enum run_state state)
@@ -165,12 +159,12 @@ void run_over(struct marathon *m, struct job_run *r, enum run_state state)
     runs_trim(m, j);
 }
 
-static int64_t retry_delay_ms(const struct job *j, unsigned failures)
+int64_t run_retry_delay_ms(const struct job_run *r)
 {
-    double s = (double)j->def->retry_delay_s.v, max = (double)j->def->retry_delay_max_s.v;
+    double s = (double)r->rules.retry_delay_s.v, max = (double)r->rules.retry_delay_max_s.v;
 
-    for (unsigned i = 1; i < failures && s < max; i++)
-        s *= j->def->retry_factor.v;
+    for (unsigned i = 1; i < r->failures && s < max; i++)
+        s *= r->rules.retry_factor.v;
     return (int64_t)((s < max ? s : max) * 1000);
 }
 
@@ -183,9 +177,12 @@ static bool never_began(const struct instance *i)
 
 static void retry(struct marathon *m, struct job_run *r)
 {
+    int64_t delay_ms = run_retry_delay_ms(r);
+
     r->state = RUN_RETRYING;
     r->attempt++;
-    r->retry_at = (struct opt_time){ true, { m->wall.ms + retry_delay_ms(r->job, r->failures) } };
+    r->retry_at = (struct opt_time){ true, { m->wall.ms + delay_ms } };
+    r->retry_due = mono_add(m->now, delay_ms * NS_PER_MS);
     run_tell(m, r);
     run_arm(m, r);
 }
@@ -211,7 +208,7 @@ void run_instance_gone(struct marathon *m, struct instance *i)
     if (!never_began(i) && !r->excused)
         r->failures++;
     r->excused = false;
-    if (r->failures > (uint64_t)r->job->def->retries.v)
+    if (r->failures > (uint64_t)r->rules.retries.v)
         run_over(m, r, RUN_FAILED);
     else
         retry(m, r);

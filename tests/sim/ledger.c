@@ -314,6 +314,18 @@ void ledger_acknowledged(struct sim *s, struct str framework, struct str task, c
         e->end_acknowledged = true;
 }
 
+bool ledger_said_finished(struct sim *s, struct str framework, struct str task)
+{
+    return entry_of(s, framework, task)->said == TASK_FINISHED;
+}
+
+bool ledger_thought_alive(struct sim *s, struct str framework, struct str task)
+{
+    const struct entry *e = entry_of(s, framework, task);
+
+    return e->told >= 0 && is_alive(e->told);
+}
+
 void ledger_abandoned(struct sim *s, const char *framework_id)
 {
     struct ledger *l = s->ledger;

@@ -8,6 +8,7 @@
 #include "tests/sim/framework.h"
 #include "tests/sim/framework/fakeio.h"
 #include "tests/sim/ledger.h"
+#include "tests/sim/marathon/jobs.h"
 
 /* A launch may leave only when it is in the store that this incarnation of the instance was launched, or a crash makes a task
  * that nobody knows, and another with its id. Task ids are "<instance>._app.<n>". */
@@ -27,6 +28,8 @@ static void launch_sent(struct proc *p, struct str task)
     bool said = str_contains(record, str_of(incarnation)) && !str_contains(record, STR("\"state\":\"Scheduled\""));
     if (!said && sim_marathon_leads(p)) /* another may have gone on from where this one was stopped */
         sim_fail(p->sim, "marathon launches %.*s, which its store does not say", STR_ARG(id));
+    if (sim_marathon_leads(p))
+        jobs_launched(p->sim, wire_path(task, 2, 1, 0));
 }
 
 static void accept_sent(struct proc *p, struct str accept)

@@ -5,7 +5,7 @@
 
 #include "tests/sim/framework.h"
 #include "tests/sim/ledger.h"
-#include "tests/sim/marathon/node.h"
+#include "tests/sim/marathon/jobs.h"
 #include "tests/sim/operator.h"
 
 void judge_before(struct marathon_node *n)
@@ -114,6 +114,7 @@ void judge_after(struct marathon_node *n)
             if (str_is(s->id, n->before[i].id))
                 check_slot(n, s, i);
     }
+    jobs_judge(n);
 }
 
 /* --- the end --- */
@@ -162,6 +163,9 @@ const char *sim_marathon_unsettled(struct sim *sim)
 
     if (n == NULL || n->sh.m->master == NULL)
         return "marathon is not connected";
+    const char *jobs = jobs_unsettled(n);
+    if (jobs[0] != '\0')
+        return jobs;
     bool orphans = judge_orphans(n);
     HASH_ITER(hh, n->sh.m->slots, s, next)
     {

@@ -20,9 +20,9 @@
 #include "tests/sim/framework.h"
 #include "tests/sim/framework/fakeio.h"
 #include "tests/sim/ledger.h"
-#include "tests/sim/marathon/node.h"
+#include "tests/sim/marathon/jobs.h"
 
-static struct marathon_node *marathon_node_of(struct shell *sh)
+struct marathon_node *marathon_node_of(struct shell *sh)
 {
     return (struct marathon_node *)(void *)((char *)sh - offsetof(struct marathon_node, sh));
 }
@@ -33,6 +33,7 @@ void streams_publish(struct shell *sh, const struct bus_event *e)
 {
     struct marathon_node *n = marathon_node_of(sh);
 
+    jobs_told(n, e);
     switch ((int)e->type) {
     case BUS_INSTANCE_CHANGED:
         sim_trace(marathon_world(n), n->p->name, "%.*s is %s", STR_ARG(e->instance_id), e->state);
@@ -157,6 +158,7 @@ static void ready(struct shell *sh)
     n->up = true;
     sim_trace(marathon_world(n), n->p->name, "has its state: %zu apps, %u instances, %zu deployments",
               sh->m->app_count, HASH_COUNT(sh->m->instances), sh->m->deployment_count);
+    jobs_loaded(n);
     if (!degraded_start(sh, begin))
         begin(sh);
 }
@@ -240,6 +242,8 @@ static void start(struct proc *p)
     if (marathon_election_open(sh, lead, &err) != 0)
         sim_fail(p->sim, "marathon: %s", err.msg);
     sim_after(p->sim, p, between(n->r, MS(500), SEC(4)), people_act, NULL, 0);
+    if (n->common->with_jobs)
+        sim_after(p->sim, p, between(n->r, MS(500), SEC(4)), jobs_people_act, NULL, 0);
     fake_turn(p);
 }
 
@@ -310,9 +314,13 @@ static const struct proc_ops ops = { start, on_packet, on_closed, on_wake, died 
 void sim_marathons_new(struct sim *s)
 {
     char name[16];
+    struct marathon_common *common = xcalloc(1, sizeof *common);
 
+    common->with_jobs = chance(&s->rng_marathon, 50);
+    common->jobs = jobs_watch_new();
     for (unsigned i = 0; i < s->marathon_count; i++) {
         struct marathon_node *n = xcalloc(1, sizeof *n);
+        n->common = common;
         n->r = &s->rng_marathon;
         (void)snprintf(name, sizeof name, "marathon%u", i + 1);
         s->marathon[i] = n->p =
@@ -342,7 +350,13 @@ struct marathon_node *marathon_leading(struct sim *s)
 
 void sim_marathon_free(struct proc *p)
 {
-    free(p->node);
+    struct marathon_node *n = p->node;
+
+    if (p == p->sim->marathon[0]) {
+        jobs_watch_free(n->common->jobs);
+        free(n->common);
+    }
+    free(n);
 }
 
 bool sim_marathon_leads(const struct proc *p)

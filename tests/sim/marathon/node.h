@@ -11,7 +11,16 @@
 /* Of the apps "/app0" to "/app4". */
 enum { APPS_MAX = 5, APP_WITH_VOLUMES = 3, APP_ON_EVERY_AGENT = 4, SNAPSHOT_MAX = 16 };
 
+struct jobs_watch;
+
+/* What all marathons of a history share: what people have seen of them. */
+struct marathon_common {
+    bool with_jobs;
+    struct jobs_watch *jobs;
+};
+
 struct marathon_node {
+    struct marathon_common *common;
     struct proc *p;
     struct rng *r;
     struct shell sh;
@@ -46,8 +55,10 @@ bool judge_orphans(const struct marathon_node *n); /* it has what waits for ever
 
 /* --- people.c */
 void people_act(struct sim *s, struct proc *p, void *arg, uint64_t unused); /* again and again */
+int people_ask(struct marathon_node *n, const char *what, struct marathon_event ev);
 
 /* --- marathon.c */
+struct marathon_node *marathon_node_of(struct shell *sh);
 struct marathon_node *marathon_leading(struct sim *s); /* NULL: nobody, or its state is not loaded */
 
 #endif

@@ -74,7 +74,7 @@ static struct app *random_app(struct marathon_node *n, struct arena *a, unsigned
     return app;
 }
 
-static int people_ask(struct marathon_node *n, const char *what, struct marathon_event ev)
+int people_ask(struct marathon_node *n, const char *what, struct marathon_event ev)
 {
     struct error err = { 0 };
     int rc = marathon_shell_step(&n->sh, &ev, &err);

@@ -302,6 +302,50 @@ TEST("a retry that waits, and a run with an earlier definition, survive a restar
     apiworld_done(&aw);
 }
 
+TEST("a run keeps the retries and the deadline that it began with, also over a restart")
+{
+    begin("\"retries\":1,\"retryDelaySeconds\":10,\"activeDeadlineSeconds\":100");
+    (void)call(&aw, "POST", JOBS "/batch/nightly/runs", NULL);
+    world_run(&aw.w, 500);
+    CHECK_INT(call(&aw, "PUT", JOBS "/batch/nightly", "{\"run\":{\"cmd\":\"sleep 2\"}}"), 200); /* no retries, no deadline */
+    end_tasks(TASK_FAILED);
+    CHECK_CSTR(state(0), "\"RETRYING\"");
+    apiworld_restart(&aw);
+    world_run(&aw.w, 11000);
+    CHECK_INT(aw.w.launches, 2);
+    world_run(&aw.w, 100000);
+    CHECK_CSTR(state(0), "\"KILLED\"");
+    CHECK_CSTR(at(&aw, "runs/0/message"), "\"the active deadline has passed\"");
+    CHECK_CSTR(at(&aw, "runs/0/version"), "\"2023-11-14T22:13:20.000Z\"");
+    apiworld_restart(&aw);
+    (void)state(0);
+    CHECK_CSTR(at(&aw, "runs/0/version"), "\"2023-11-14T22:13:20.000Z\"");
+    apiworld_done(&aw);
+}
+
+TEST("a clock that is set back or forward changes neither a retry's delay nor a deadline")
+{
+    static const int64_t hours[] = { -1, 1 };
+
+    for (int i = 0; i < 4; i++) {
+        begin("\"retries\":1,\"retryDelaySeconds\":10,\"activeDeadlineSeconds\":60");
+        (void)call(&aw, "POST", JOBS "/batch/nightly/runs", NULL);
+        world_run(&aw.w, 500);
+        end_tasks(TASK_FAILED);
+        aw.w.wall.ms += hours[i % 2] * 3600 * 1000;
+        if (i == 2) /* who begins after a clock was set back has to believe it: no longer than the whole delay */
+            apiworld_restart(&aw);
+        world_run(&aw.w, 9000);
+        CHECK_INT(aw.w.launches, 1);
+        world_run(&aw.w, 2000);
+        CHECK_INT(aw.w.launches, 2);
+        CHECK_CSTR(state(0), "\"RUNNING\"");
+        world_run(&aw.w, 61000);
+        CHECK_CSTR(state(0), "\"KILLED\"");
+        apiworld_done(&aw);
+    }
+}
+
 TEST("why a run waits")
 {
     apiworld_init(&aw, 1);
