@@ -6,7 +6,7 @@
 SIM_MARATHON_SRC  := $(filter-out $(addprefix marathon/,main.c http.c answer.c streams.c probe.c proxy.c bigread.c),$(wildcard marathon/*.c)) $(wildcard marathon/api/*records.c) \
   marathon/api/decode.c marathon/api/encode.c marathon/api/render.c
 # On the simulated loop and ensemble: election, detection and both halves of the store.
-SIM_IO_SRC        := common/io/leader.c common/io/detector.c common/io/store.c common/io/store_zk.c common/io/store_zk_frame.c
+SIM_IO_SRC        := common/io/leader.c common/io/detector.c common/io/store.c $(wildcard common/io/store_zk*.c)
 SIM_FRAMEWORK_SRC := $(SDK_SRC) $(SIM_MARATHON_SRC) $(SIM_IO_SRC) $(wildcard tests/sim/framework/*.c tests/sim/marathon/*.c)
 SIM_EXECUTOR_SRC  := $(EXEC_CORE_SRC) executor/sdk/wire.c $(wildcard tests/sim/executor/*.c)
 SIM_BLOBS := $(O)/tests/sim/framework.blob.o $(O)/tests/sim/executor.blob.o

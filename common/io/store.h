@@ -8,7 +8,7 @@
  * commit), but each batch succeeds or fails alone.
  *
  * Callbacks always run later, on the loop, in order; never inside the asking function. Backends: memory
- * (tests, throw-away clusters), sqlite (embedded default); zookeeper follows behind the same vtable.
+ * (tests, throw-away clusters), sqlite (embedded default), zookeeper.
  * docs/store.md. */
 #ifndef STOA_IO_STORE_H
 #define STOA_IO_STORE_H

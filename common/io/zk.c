@@ -533,6 +533,23 @@ bool zk_has_credentials(const struct zk *zk)
     return zk->credentials != NULL;
 }
 
+const char *zk_credentials(const struct zk *zk)
+{
+    return zk->credentials;
+}
+
+bool zk_peer(const struct zk *zk, struct net_addr *ret)
+{
+    struct sockaddr_storage sa;
+    socklen_t size = sizeof sa;
+
+    if (zk->zh == NULL || !zk->connected ||
+        zookeeper_get_connected_host(zk->zh, (struct sockaddr *)&sa, &size) == NULL)
+        return false;
+    net_from_sockaddr((struct sockaddr *)&sa, ret);
+    return true;
+}
+
 void zk_forget(struct zk *zk, const void *arg)
 {
     struct pending *lists[] = { zk->ops, zk->watches, zk->failed }, *p;
@@ -611,6 +628,7 @@ static void fill_stat(struct zk_result *r, int rc, const struct Stat *stat)
 {
     if (rc != ZOK || stat == NULL)
         return;
+    r->zxid = stat->mzxid;
     r->version = stat->version;
     r->data_bytes = stat->dataLength;
     r->ephemeral_owner = stat->ephemeralOwner;

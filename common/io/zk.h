@@ -79,6 +79,10 @@ bool zk_is_fresh(const struct zk *zk);
 int64_t zk_session_id(const struct zk *zk);         /* 0: none yet */
 int64_t zk_session_timeout_ns(const struct zk *zk); /* as agreed with the server */
 bool zk_has_credentials(const struct zk *zk);
+const char *zk_credentials(const struct zk *zk); /* "user:password", NULL: none */
+struct net_addr;
+/* The server that the session is connected to. False: none now. */
+bool zk_peer(const struct zk *zk, struct net_addr *ret);
 
 /* --- operations --------------------------------------------------------------------------------------- */
 enum zk_code {
@@ -97,7 +101,8 @@ struct zk_result {
     const char *text;            /* of the failure */
     struct str data;             /* of zk_get */
     const char *path;            /* of zk_create: with the sequence number */
-    int32_t version;             /* of zk_get, zk_set, zk_exists */
+    int64_t zxid;                /* of zk_get, zk_set, zk_exists: of the node's last change */
+    int32_t version;             /* of the same */
     int32_t data_bytes;          /* of zk_get, zk_exists */
     int64_t ephemeral_owner;     /* of zk_get, zk_exists: a session id, 0: persistent */
     const char *const *children; /* of zk_children: names, unsorted */

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What comes out of ZooKeeper, and what users write to find it: URLs, names of nodes, MasterInfo, journals.
- */
+/* What comes out of ZooKeeper, and what users write to find it: URLs, names of nodes, MasterInfo, journals,
+ * answers to reading in bulk. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/assert.h"
 #include "common/io/store_zk_frame.h"
 #include "common/io/zk.h"
+#include "common/io/zk_wire.h"
 #include "common/wire/master_info.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -53,6 +54,21 @@ static void journal(struct str s)
     szk_program_done(&p);
 }
 
+static void bulk(struct str s)
+{
+    struct str frame;
+    struct zkw_head head;
+    struct zkw_node node;
+
+    while (zkw_cut(&s, &frame) == ZKW_WHOLE) {
+        (void)zkw_hello_ok(frame);
+        if (zkw_take_head(&frame, &head))
+            while (zkw_take_node(&frame, &node))
+                ASSERT(node.err == ZKW_OK || node.data.n == 0);
+        (void)zkw_take_end(&frame);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct master_addr m;
@@ -65,7 +81,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     s = str_mem(copy + 1, size - 1);
     switch (data[0] & 3) {
     case 0:
-        url(s);
+        if ((data[0] & 4) != 0)
+            bulk(s);
+        else
+            url(s);
         break;
     case 1:
         names(s);

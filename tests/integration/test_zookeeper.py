@@ -545,18 +545,23 @@ def _():
         quorum_lost(leader(), seconds, 2)
 
 
+def cgroups_of(a):
+    return glob.glob(f"/sys/fs/cgroup/*/{a.cgroups_root}") + glob.glob(f"/sys/fs/cgroup/{a.cgroups_root}")
+
+
 def end_processes():
-    """Tasks first, so that nothing is left."""
+    """Tasks first, so that nothing is left; an agent removes their cgroups after they were reported."""
     if marathons:
         for m in marathons:
             if m.p.poll() is None and http_request("DELETE", m.port, "/v2/apps/kept?force=true").status == 200:
                 wait_for("no task runs", lambda: running() == [], 60)
+                wait_for("their cgroups are gone", lambda: not any(glob.glob(d + "/*/") for a in agents if a.p.poll() is None for d in cgroups_of(a)), 60)
                 break
     for p in marathons + agents + masters:
         p.kill(signal.SIGCONT)
         p.stop()
     for a in agents:
-        for d in glob.glob(f"/sys/fs/cgroup/*/{a.cgroups_root}") + glob.glob(f"/sys/fs/cgroup/{a.cgroups_root}"):
+        for d in cgroups_of(a):
             equal(glob.glob(d + "/*/"), [], "cgroups left")
             os.rmdir(d)
     masters.clear(), agents.clear(), marathons.clear()

@@ -23,9 +23,9 @@ struct side {
     uint64_t version;
 };
 
-static bool side_open_as(struct side *s, const char *root, bool beside_owner)
+static bool side_open_as(struct side *s, const char *root, const char *credentials, bool beside_owner)
 {
-    struct store_zk_options o = { .zk = s->zk = zk_client(loop, NULL, 4 * NS_PER_S),
+    struct store_zk_options o = { .zk = s->zk = zk_client(loop, credentials, 4 * NS_PER_S),
                                   .path = root,
                                   .owner = "test",
                                   .beside_owner = beside_owner };
@@ -36,7 +36,7 @@ static bool side_open_as(struct side *s, const char *root, bool beside_owner)
 
 static bool side_open(struct side *s, const char *root)
 {
-    return side_open_as(s, root, false);
+    return side_open_as(s, root, NULL, false);
 }
 
 static void side_close(struct side *s)
@@ -160,14 +160,14 @@ TEST("beside the owner one reads what is of one moment, changes nothing, and tak
 
     if (!begin(root))
         return;
-    REQUIRE(side_open_as(&none, root, true));
+    REQUIRE(side_open_as(&none, root, NULL, true));
     store_list(none.store, STR(""), on_pair, &none);
     REQUIRE(until(&none, 1));
     CHECK_INT(none.failed, 1); /* nobody made a store there, nor is one made now */
     REQUIRE(side_open(&a, root));
     put_pair(&a, 0);
     REQUIRE(until(&a, 1));
-    REQUIRE(side_open_as(&b, root, true));
+    REQUIRE(side_open_as(&b, root, NULL, true));
     put(&b, "x", STR("mine"));
     REQUIRE(until(&b, 1));
     CHECK_INT(b.failed, 1);
@@ -368,6 +368,65 @@ TEST("a full disk of the server fails nothing: what was asked for happens once, 
     CHECK_INT(a.version, 200);
     CHECK_STR(sbuf_view(&a.first), STR("199"));
     side_close(&a);
+    loop_free(loop);
+}
+
+TEST("many records are read whole while the server is killed, and when it takes no connection for reading in bulk")
+{
+    char root[40];
+    struct side a = { 0 }, b = { 0 };
+
+    if (!begin(root))
+        return;
+    REQUIRE(side_open(&a, root));
+    store_commit(a.store, large(3000, 300, 'a'), on_commit, &a);
+    list(&a, "");
+    CHECK_INT(a.count, 3000);
+    CHECK_INT(a.bytes, 900000);
+    for (unsigned turns = 3; turns < 20; turns += 12) { /* killed at different moments of a list */
+        unsigned done = a.done;
+        store_list(a.store, STR(""), on_list, &a);
+        for (unsigned i = 0; i < turns && a.done == done; i++)
+            loop_turn(loop, NS_PER_MS);
+        zk_server_kill();
+        REQUIRE(zk_server());
+        REQUIRE(until(&a, done + 1));
+        CHECK_INT(a.count, 3000);
+    }
+    side_close(&a);
+    zk_server_kill();
+    zk_server_set("maxClientCnxns=1");
+    REQUIRE(zk_server());
+    REQUIRE(side_open(&b, root));
+    list(&b, "");
+    CHECK_INT(b.count, 3000);
+    CHECK_INT(b.bytes, 900000);
+    store_list(b.store, STR("k/"), on_list, &b); /* closed with a list under way */
+    loop_turn(loop, NS_PER_MS);
+    side_close(&b);
+    zk_server_kill();
+    zk_server_set("maxClientCnxns=0");
+    loop_free(loop);
+}
+
+TEST("many records that belong to who has the password are read with it")
+{
+    char root[40];
+    struct side a = { 0 }, b = { 0 };
+
+    if (!begin(root))
+        return;
+    REQUIRE(side_open_as(&a, root, "user:secret", false));
+    store_commit(a.store, large(1000, 100, 'a'), on_commit, &a);
+    list(&a, "");
+    CHECK_INT(a.failed, 0);
+    CHECK_INT(a.count, 1000);
+    REQUIRE(side_open_as(&b, root, "user:secret", true));
+    list(&b, "");
+    CHECK_INT(b.count, 1000);
+    CHECK_INT(b.bytes, 100000);
+    side_close(&a);
+    side_close(&b);
     loop_free(loop);
 }
 

@@ -41,6 +41,17 @@ static inline void zk_server_kill(void)
     zk_pid = 0;
 }
 
+/* A line for its configuration, from its next start on. */
+static inline void zk_server_set(const char *line)
+{
+    char path[100];
+
+    (void)snprintf(path, sizeof path, "%s/zoo.cfg", zk_dir);
+    int fd = open(path, O_WRONLY | O_APPEND);
+    CHECK(fd >= 0 && write(fd, line, strlen(line)) == (ssize_t)strlen(line) && write(fd, "\n", 1) == 1);
+    (void)close(fd);
+}
+
 static inline void zk_server_end(void)
 {
     zk_server_kill();
