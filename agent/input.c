@@ -3,7 +3,8 @@
  *
  *     [first record] -> ASKING (the supervisor, for the input) -> OPEN -> answered 200
  *
- * What the command does not take waits here, and then the body is not read on, so a client is as fast as the command. The
+ * What the command does not take waits here, and then the body is not read on, so a client is as fast as the command. A little
+ * is read now and then all the same: the end of a client that left is behind what it had sent, and the next one waits for it. The
  * answer comes when the body has ended and all is written, when the command reads no more, or when the container ends. An
  * end of the body is not the end of the input: clients look first with a request that only names the container, and come
  * back after a lost connection. The end is an empty DATA; with a terminal it means nothing, there it is a key.
@@ -22,6 +23,8 @@
 #include "common/base/cleanup.h"
 #include "common/wire/recordio.h"
 
+#define TASTE_NS (NS_PER_S / 4)
+enum { TASTE_BYTES_MAX = 4 << 20 };
 enum { RECORD_BYTES_MAX = 4 << 20, WAITING_BYTES_MAX = 16 << 20, ARENA_BYTES = 64 << 20 };
 
 struct input {
@@ -40,6 +43,7 @@ struct input {
     size_t written;                /* of it */
     struct winsize window;         /* ws_row 0: none was said */
     struct loop_watch *watch;      /* room to write */
+    struct loop_timer taste;       /* held back: to read a little more */
     struct access_who who;
     struct loop_work release;
 };
@@ -76,6 +80,7 @@ static void drop(struct input *x)
     containerizer_input_cancel(x->asking);
     x->asking = NULL;
     close_fd(x);
+    loop_timer_done(&x->taste);
     x->release = LOOP_WORK(LOOP_FREE, release, x);
     loop_defer(x->shell->loop, &x->release);
 }
@@ -133,6 +138,11 @@ static void set_paused(struct input *x, bool on)
         http_body_resume(x->req);
 }
 
+static void on_taste(void *arg)
+{
+    set_paused(arg, false); /* what comes is followed by a flush, which holds back again */
+}
+
 /* Writes what waits; false: the command reads no more. */
 static bool write_some(struct input *x)
 {
@@ -162,6 +172,10 @@ static void flush(struct input *x)
         loop_watch_free(x->watch);
         x->watch = NULL;
     }
+    if (full && x->asking == NULL && x->waiting.n < TASTE_BYTES_MAX)
+        loop_timer_in(&x->taste, TASTE_NS);
+    else
+        loop_timer_cancel(&x->taste);
     if (x->asking != NULL || full) {
         set_paused(x, true);
         return;
@@ -359,6 +373,7 @@ void input_take(struct shell *s, struct http_req *r)
     struct input *x = xcalloc(1, sizeof *x);
     *x = (struct input){ .shell = s, .req = r, .json = json, .fd = -1, .waiting = SBUF_INIT(WAITING_BYTES_MAX), .who = s->access.who };
     recordio_init(&x->reader, RECORD_BYTES_MAX);
+    loop_timer_init(&x->taste, s->loop, on_taste, x);
     DL_APPEND(inputs, x);
     input_count++;
     http_req_on_gone(r, client_gone, x);

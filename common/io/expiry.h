@@ -30,7 +30,7 @@ struct expiry_queue {
 /* The timer that several queues share. */
 struct expiry_timer {
     struct loop_timer timer;
-    struct expiry_queue *queues[8];
+    struct expiry_queue *queues[9];
     unsigned count;
 };
 

@@ -4,6 +4,7 @@
 #define STOA_IO_HELPER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "common/base/error.h"
@@ -22,5 +23,9 @@ struct helper {
 
 /* On an error *ret_pid is 0. */
 int helper_spawn(const struct helper *h, pid_t *ret_pid, struct error *err);
+
+/* Runs a command by /bin/sh to its end and takes the first bytes of what it prints, as text. Blocks: not for use beside a loop. After
+ * timeout_ns it is killed, with its process group, and that is an error (ERR_TIMEOUT). *ret_status: its wait status. */
+int helper_ask(const char *command, int64_t timeout_ns, char *ret, size_t size, int *ret_status, struct error *err);
 
 #endif

@@ -149,7 +149,8 @@ void http_body_collect_to(struct http_req *r, size_t bytes_max, http_request_fn 
  * The exchange may be answered before, during (two-way) or after. Needs a gone callback. */
 typedef void http_body_fn(void *arg, struct http_req *r, struct str bytes, bool end);
 void http_body_stream(struct http_req *r, http_body_fn *fn, void *arg);
-/* Stops and restarts reading of a streamed body: back-pressure towards the client. */
+/* Stops and restarts reading of a streamed body: back-pressure towards the client. One that has left meanwhile is noticed within a
+ * second or so: what is on the way still is then given as if nobody had paused, and after it the end. */
 void http_body_pause(struct http_req *r);
 void http_body_resume(struct http_req *r);
 

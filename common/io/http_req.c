@@ -139,10 +139,10 @@ void http_body_stream(struct http_req *r, http_body_fn *fn, void *arg)
 void http_body_pause(struct http_req *r)
 {
     struct http_conn *k = r->conn;
-    if (r->body_over)
+    if (r->body_over || k->is_over)
         return;
     k->paused = true;
-    expiry_stop(&k->read_expiry);
+    expiry_start(&k->server->helds, &k->read_expiry);
     http_conn_want(k);
 }
 

@@ -2,6 +2,7 @@
 /* The HTTP server: its listening sockets, its timeouts, its life. Below it are http_input.c (what comes in),
  * http_reply.c (answers), http_req.c (what owners ask of a request) and http_conn.c (connections). */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -199,6 +200,21 @@ static void body_expired(struct expiry *e, void *arg)
         http_conn_fail(k, 408, "no byte of the body came within body_stall", HTTP_GONE_STALLED);
 }
 
+/* Who is held back cannot say that it left: nothing is read of it. Once it sends no more, the rest is read, and with it the end. */
+static void held_expired(struct expiry *e, void *arg)
+{
+    struct http_conn *k = CONN_OF(e, read_expiry);
+    struct pollfd p = { .fd = k->c.fd, .events = POLLRDHUP };
+
+    if (poll(&p, 1, 0) <= 0) {
+        expiry_start(&((struct http_server *)arg)->helds, e);
+        return;
+    }
+    k->paused = false;
+    k->is_over = true;
+    http_conn_want(k);
+}
+
 static void idle_expired(struct expiry *e, void *arg)
 {
     (void)arg;
@@ -270,6 +286,7 @@ int http_server_new(struct http_server **ret_server, struct loop *loop,
     expiry_queue_init(&s->heads, &s->timer, s->opt.head_timeout_ns, head_expired, s);
     expiry_queue_init(&s->idles, &s->timer, s->opt.idle_timeout_ns, idle_expired, s);
     expiry_queue_init(&s->bodies, &s->timer, s->opt.body_stall_ns, body_expired, s);
+    expiry_queue_init(&s->helds, &s->timer, NS_PER_S, held_expired, s);
     expiry_queue_init(&s->writes, &s->timer, s->opt.write_stall_ns, write_expired, s);
     expiry_queue_init(&s->unhurrieds, &s->timer, HTTP_UNHURRIED_MS * NS_PER_MS, unhurried_over, s);
     expiry_queue_init(&s->unawaiteds, &s->timer, HTTP_UNAWAITED_MS * NS_PER_MS, unhurried_over, s);

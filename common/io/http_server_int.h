@@ -76,7 +76,7 @@ struct http_conn {
     unsigned short fail_status; /* why a parser callback stopped; 0: the parser's own reason */
     const char *fail_text;
     enum conn_state state;
-    bool dirty, paused, close_when_flushed, unread_input, tls_undecided, has_drop, is_kept;
+    bool dirty, paused, is_over, close_when_flushed, unread_input, tls_undecided, has_drop, is_kept;
     bool has_spoken;         /* something has come from the peer */
     bool is_unawaited;       /* it has asked on while an unhurried answer was put off: it waits for none */
     enum http_gone drop_why; /* with has_drop: to be killed at the end of the turn */
@@ -104,7 +104,7 @@ struct http_server {
     unsigned dirty_count;
     struct loop_work send_work, free_work;
     struct expiry_timer timer;
-    struct expiry_queue silents, heads, idles, bodies, writes, lingers, unhurrieds, unawaiteds;
+    struct expiry_queue silents, heads, idles, bodies, helds, writes, lingers, unhurrieds, unawaiteds;
     struct loop_timer accept_retry;
     struct mono exhausted_told; /* on_exhausted: not again before */
     struct http_req *pool;

@@ -11,6 +11,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "common/io/helper.h"
+#include "common/io/loop.h"
+
+#define DISCOVERY_NS (30 * NS_PER_S) /* of a command that asks a cloud for the machine's address */
+
 bool net_parse_ip(struct str s, uint16_t port, struct net_addr *ret)
 {
     char text[INET6_ADDRSTRLEN + 1];
@@ -182,6 +187,7 @@ int net_discover_ip(const char *ip, const char *command, char ret[NET_HOST_SIZE]
 {
     char line[256] = "";
     struct net_addr addr;
+    int status = 0;
 
     if (ip != NULL && command != NULL)
         return error_set(err, ERR_INVALID, "--ip and --ip_discovery_command: give one of them");
@@ -190,13 +196,9 @@ int net_discover_ip(const char *ip, const char *command, char ret[NET_HOST_SIZE]
             return error_set(err, ERR_INVALID, "--ip=%.80s... is too long for an address", ip);
         return 0;
     }
-    FILE *f = popen(command, "re");
-    if (f == NULL)
-        return error_set_errno(err, errno, "--ip_discovery_command=%.100s", command);
-    (void)fgets(line, sizeof line, f); /* nothing: no address */
-    for (char rest[256]; fgets(rest, sizeof rest, f) != NULL;)
-        ; /* to its end, or its writing fails */
-    int status = pclose(f);
+    if (helper_ask(command, DISCOVERY_NS, line, sizeof line, &status, err) != 0)
+        return error_wrap(err, "--ip_discovery_command=%.100s", command);
+    line[strcspn(line, "\n")] = 0;
     struct str said = str_trim(str_of(line));
     if (status != 0)
         return error_set(err, ERR_INVALID, "--ip_discovery_command=%.100s: it ended with wait status %d", command, status);

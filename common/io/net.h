@@ -37,7 +37,7 @@ void net_from_sockaddr(const struct sockaddr *sa, struct net_addr *ret);
 
 /* Resolves a name or numeric address. Blocks in getaddrinfo: at start only. IPv4 is preferred. */
 int net_resolve(const char *host, uint16_t port, struct net_addr *ret, struct error *err);
-/* The address to listen on as text: --ip, else what --ip_discovery_command prints (/bin/sh runs it; blocks: at start only), else all. */
+/* The address to listen on as text: --ip, else what --ip_discovery_command prints (/bin/sh runs it, for at most half a minute; blocks: at start only), else all. */
 int net_discover_ip(const char *ip, const char *command, char ret[NET_HOST_SIZE], struct error *err);
 /* The host name of this machine, as hostname -f would give it if that is known without DNS. */
 int net_hostname(char *ret, size_t size, struct error *err);

@@ -294,6 +294,12 @@ def _():
     i.s.close()
     wait_for("the place is free", lambda: In(cid("one")).finish()[0] == 200)
     end("one")
+    s = session("full", "sleep 1000")  # reads nothing: what its pipe does not take is held back, and with it the client
+    i = In(cid("full")).data(b"x" * 100_000).data(b"x" * 100_000)
+    wait_for("the place is taken", lambda: In(cid("full")).answer()[0] == 409)
+    i.s.close()
+    wait_for("the place is free although the client left while it was held back", lambda: In(cid("full")).finish()[0] == 200)
+    s.close()
 
 
 @case("heartbeats on an output stream")

@@ -458,6 +458,23 @@ TEST("a streamed body is paused and goes on")
     teardown();
 }
 
+TEST("whoever leaves while his body is held back is noticed, and what he had sent is read first")
+{
+    setup(NULL);
+    struct peer p = peer_open(&g.addr);
+    peer_send(g.loop, &p, STR("POST /upload-parked HTTP/1.1\r\nHost: x\r\nContent-Length: 3000\r\n\r\n"));
+    CHECK(LOOP_UNTIL(g.loop, g.parked_count == 1));
+    http_body_pause(g.parked[0]);
+    peer_send(g.loop, &p, STR("the first of it"));
+    for (int i = 0; i < 10; i++)
+        loop_turn(g.loop, 0);
+    CHECK_INT(g.streamed.n, 0);
+    peer_close(&p);
+    CHECK(LOOP_UNTIL(g.loop, g.gone_count == 1));
+    CHECK_INT(g.streamed.n, 15);
+    teardown();
+}
+
 TEST("a reader that does not read is dropped at the cap, and its owner told")
 {
     setup(&(struct http_server_options){ .stream_pending_bytes_max = 1 << 20 });
