@@ -678,15 +678,7 @@ void api_request(struct shell *s, struct http_req *r)
 {
     struct api_call c = { .shell = s, .req = r, .arena = ARENA_INIT(API_ARENA_BYTES) };
 
-    if (s->core->state == AGENT_RECOVERING) {
-        http_reply_text(r, 503, "Agent has not finished recovery");
-        return;
-    }
-    if (http_req_verb(r) != HTTP_VERB_POST) {
-        http_reply_not_allowed(r, "POST");
-        return;
-    }
-    if (parse(&c))
+    if (api_may_begin(r, s->core->state == AGENT_RECOVERING) && parse(&c))
         dispatch(&c);
     arena_done(&c.arena);
 }

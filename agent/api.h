@@ -22,6 +22,8 @@ struct api_call {
 void api_reply(struct http_req *r, bool json, struct str response);
 void api_reply_forbidden(struct http_req *r); /* 403 */
 void api_reply_empty(struct http_req *r, unsigned status);
+/* Whether a call may be looked at: recovery is over, and it is a POST. Else it is answered. */
+bool api_may_begin(struct http_req *r, bool is_recovering);
 /* "parent.child" from the nested message; from the arena. Empty: a part that is no id, or too deep. */
 struct str api_container_id(const Mesos__V1__ContainerID *id, struct arena *arena);
 /* The user of the executor whose container this is below; NULL: there is none. */

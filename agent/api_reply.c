@@ -27,6 +27,17 @@ void api_reply_empty(struct http_req *r, unsigned status)
     http_reply(r, status, NULL, (struct str){ NULL, 0 });
 }
 
+bool api_may_begin(struct http_req *r, bool is_recovering)
+{
+    bool is_post = http_req_verb(r) == HTTP_VERB_POST;
+
+    if (is_recovering)
+        http_reply_text(r, 503, "Agent has not finished recovery");
+    else if (!is_post)
+        http_reply_not_allowed(r, "POST");
+    return !is_recovering && is_post;
+}
+
 struct str api_container_id(const Mesos__V1__ContainerID *id, struct arena *arena)
 {
     struct error err;

@@ -154,15 +154,7 @@ void exec_api_request(struct shell *s, struct http_req *r)
 {
     struct call c = { .shell = s, .req = r, .arena = ARENA_INIT(AGENT_DECODE_ARENA_BYTES) };
 
-    if (s->core->state == AGENT_RECOVERING && s->core->recover_by.ns == MONO_NEVER.ns) {
-        http_reply_text(r, 503, "Agent has not finished recovery");
-        return;
-    }
-    if (http_req_verb(r) != HTTP_VERB_POST) {
-        http_reply_not_allowed(r, "POST");
-        return;
-    }
-    if (parse(&c))
+    if (api_may_begin(r, s->core->state == AGENT_RECOVERING && s->core->recover_by.ns == MONO_NEVER.ns) && parse(&c))
         dispatch(&c);
     arena_done(&c.arena);
 }

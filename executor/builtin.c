@@ -4,6 +4,9 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "common/base/cleanup.h"
+#include "executor/core/command.h"
+
 static void on_event(void *arg, const struct exec_event *ev)
 {
     struct builtin *b = arg;
@@ -18,14 +21,14 @@ static void on_shutdown(void *arg)
 {
     struct builtin *b = arg;
 
-    b->ops->on_shutdown(b->owner, b->client.session.state == SESSION_ENDED);
+    b->ops->on_note(b->owner, b->client.session.state == SESSION_ENDED ? BUILTIN_LOST : BUILTIN_SHUTDOWN);
 }
 
 static void on_disconnected(void *arg)
 {
     struct builtin *b = arg;
 
-    b->ops->on_disconnected(b->owner);
+    b->ops->on_note(b->owner, BUILTIN_DISCONNECTED);
 }
 
 static void on_error(void *arg, const char *message)
@@ -45,7 +48,7 @@ static void on_timer(void *arg)
 {
     struct builtin *b = arg;
 
-    b->ops->on_timer(b->owner);
+    b->ops->on_note(b->owner, BUILTIN_TICK);
 }
 
 static int init(struct builtin *b, struct error *err)
@@ -83,4 +86,22 @@ int builtin_run(struct builtin *b)
     while (!b->done)
         ev_turn(&b->ev, -1);
     return b->exit_status;
+}
+
+/* Every status of a task with a check has its kind; the result only those that a check or health check caused. */
+void builtin_update(struct builtin *b, struct exec_status *status, struct str task, const struct checker *check, int health)
+{
+    CLEANUP(sbuf_done_p) struct sbuf kind = SBUF_INIT(256);
+    struct check_spec spec;
+    struct error err;
+    bool by_check = status->reason == REASON_TASK_CHECK_STATUS_UPDATED || status->reason == REASON_TASK_HEALTH_CHECK_STATUS_UPDATED;
+
+    if (task.p != NULL && task_check(task, &spec))
+        exec_put_check_status(&kind, spec.kind, by_check && check->core.has_value ? check->core.value : CHECK_NO_VALUE);
+    if (status->healthy < 0 && by_check)
+        status->healthy = health;
+    status->check_status = sbuf_view(&kind);
+    status->executor_id = str_of(b->client.env.executor_id);
+    if (exec_client_update(&b->client, status, &err) != 0)
+        (void)fprintf(stderr, "Status update: %s\n", err.msg);
 }

@@ -32,13 +32,17 @@ int reaper_init(struct reaper *r, struct ev *ev, void (*fn)(void *arg, pid_t pid
 void reaper_done(struct reaper *r, struct ev *ev);
 
 /* --- builtin.c: what both are around their cores ------------------------------------------------------- */
+enum builtin_note {
+    BUILTIN_DISCONNECTED,
+    BUILTIN_SHUTDOWN,
+    BUILTIN_LOST, /* the agent did not come back */
+    BUILTIN_TICK,
+};
 struct builtin_ops {
     const char *name;
     void (*on_event)(void *owner, const struct exec_event *ev); /* ACKNOWLEDGED: only when nothing is unacknowledged; no ERROR */
-    void (*on_shutdown)(void *owner, bool lost);                /* lost: the agent did not come back */
-    void (*on_disconnected)(void *owner);
+    void (*on_note)(void *owner, enum builtin_note note);
     void (*on_child)(void *owner, pid_t pid, int status);
-    void (*on_timer)(void *owner);
 };
 struct builtin {
     struct ev ev;
@@ -53,6 +57,10 @@ struct builtin {
 /* Zeroed before. False: it was said why. */
 bool builtin_init(struct builtin *b, const struct builtin_ops *ops, void *owner);
 int builtin_run(struct builtin *b); /* until done; the exit status */
+struct checker;
+/* Sends a status of a task (TaskInfo; NULL: one that is not ours), with what its check and health check have to say in it. health: of the last
+ * verdict; -1: none. */
+void builtin_update(struct builtin *b, struct exec_status *status, struct str task, const struct checker *check, int health);
 
 /* --- checks.c: one check or health check of one task ------------------------------------------------- */
 struct checker {

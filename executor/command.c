@@ -31,34 +31,17 @@ struct shell {
 
 static void feed(struct shell *s, const struct command_event *e);
 
-/* Every status of a task with a check has its kind; the result only those that a check or health check caused. */
-static void put_check_status(const struct shell *s, bool with_value, struct sbuf *b)
-{
-    struct check_spec spec;
-    if (s->task.p == NULL || !task_check(s->task, &spec))
-        return;
-    exec_put_check_status(b, spec.kind, with_value && s->check.core.has_value ? s->check.core.value : CHECK_NO_VALUE);
-}
-
 static void do_update(struct shell *s, const struct command_action *a, struct str task_id)
 {
-    CLEANUP(sbuf_done_p) struct sbuf check = SBUF_INIT(256);
-    struct error err;
-    bool own = str_eq(task_id, task_id_of(s->task));
-    bool by_check = a->reason == REASON_TASK_CHECK_STATUS_UPDATED || a->reason == REASON_TASK_HEALTH_CHECK_STATUS_UPDATED;
-    if (own)
-        put_check_status(s, by_check, &check);
     struct exec_status status = {
         .task_id = task_id,
         .state = a->state,
         .reason = a->reason,
         .message = str_of(a->message),
-        .healthy = a->healthy >= 0 ? a->healthy : by_check ? s->health_state : -1,
-        .executor_id = str_of(s->b.client.env.executor_id),
-        .check_status = sbuf_view(&check),
+        .healthy = a->healthy,
     };
-    if (exec_client_update(&s->b.client, &status, &err) != 0)
-        (void)fprintf(stderr, "Status update: %s\n", err.msg);
+    bool own = str_eq(task_id, task_id_of(s->task));
+    builtin_update(&s->b, &status, own ? s->task : (struct str){ NULL, 0 }, &s->check, s->health_state);
 }
 
 static int do_spawn(struct shell *s)
@@ -213,16 +196,15 @@ static void on_event(void *owner, const struct exec_event *ev)
     }
 }
 
-static void on_shutdown(void *owner, bool lost)
+static void on_note(void *owner, enum builtin_note note)
 {
-    struct command_event e = { .type = COMMAND_SHUTDOWN, .lost = lost };
-    feed(owner, &e);
-}
-
-static void on_disconnected(void *owner)
-{
-    struct command_event e = { .type = COMMAND_CONNECTION, .connected = false };
-    feed(owner, &e);
+    static const struct command_event of[] = {
+        [BUILTIN_DISCONNECTED] = { .type = COMMAND_CONNECTION, .connected = false },
+        [BUILTIN_SHUTDOWN] = { .type = COMMAND_SHUTDOWN },
+        [BUILTIN_LOST] = { .type = COMMAND_SHUTDOWN, .lost = true },
+        [BUILTIN_TICK] = { .type = COMMAND_TICK },
+    };
+    feed(owner, &of[note]);
 }
 
 static void on_child(void *arg, pid_t pid, int status)
@@ -235,13 +217,7 @@ static void on_child(void *arg, pid_t pid, int status)
     feed(s, &e);
 }
 
-static void on_timer(void *arg)
-{
-    struct command_event e = { .type = COMMAND_TICK };
-    feed(arg, &e);
-}
-
-static const struct builtin_ops ops = { "command executor", on_event, on_shutdown, on_disconnected, on_child, on_timer };
+static const struct builtin_ops ops = { "command executor", on_event, on_note, on_child };
 
 int command_executor_main(char **command)
 {

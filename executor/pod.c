@@ -308,14 +308,7 @@ static void do_signal(struct shell *s, struct shell_task *t, int signo)
 
 static void do_update(struct shell *s, const struct pod_action *a, struct shell_task *t)
 {
-    CLEANUP(sbuf_done_p) struct sbuf check = SBUF_INIT(256);
     CLEANUP(sbuf_done_p) struct sbuf id = SBUF_INIT(4096);
-    struct check_spec spec;
-    struct error err;
-    bool by_check = a->reason == REASON_TASK_CHECK_STATUS_UPDATED || a->reason == REASON_TASK_HEALTH_CHECK_STATUS_UPDATED;
-    if (task_check(t->task, &spec))
-        exec_put_check_status(&check, spec.kind,
-                              by_check && t->check.core.has_value ? t->check.core.value : CHECK_NO_VALUE);
     wire_put_bytes(&id, 1, str_of(s->core.tasks[t->index].container));
     wire_put_bytes(&id, 2, str_mem(s->container_id, s->container_id_size));
     struct exec_status status = {
@@ -323,14 +316,11 @@ static void do_update(struct shell *s, const struct pod_action *a, struct shell_
         .state = a->state,
         .reason = a->reason,
         .message = str_of(a->message),
-        .healthy = a->healthy >= 0 ? a->healthy : by_check ? t->health_state : -1,
-        .executor_id = str_of(s->b.client.env.executor_id),
+        .healthy = a->healthy,
         .container_id = sbuf_view(&id),
-        .check_status = sbuf_view(&check),
         .limitation = str_mem(t->limitation, t->limitation_size),
     };
-    if (exec_client_update(&s->b.client, &status, &err) != 0)
-        (void)fprintf(stderr, "Status update: %s\n", err.msg);
+    builtin_update(&s->b, &status, t->task, &t->check, t->health_state);
 }
 
 /* tasks/<task id> -> containers/<uuid> in the executor's sandbox; ids with '/' get none. */
@@ -591,16 +581,15 @@ static void on_event(void *owner, const struct exec_event *ev)
     }
 }
 
-static void on_shutdown(void *owner, bool lost)
+static void on_note(void *owner, enum builtin_note note)
 {
-    struct pod_event e = { .type = POD_EV_SHUTDOWN, .lost = lost };
-    feed(owner, &e);
-}
-
-static void on_disconnected(void *owner)
-{
-    struct pod_event e = { .type = POD_EV_CONNECTION, .connected = false };
-    feed(owner, &e);
+    static const struct pod_event of[] = {
+        [BUILTIN_DISCONNECTED] = { .type = POD_EV_CONNECTION, .connected = false },
+        [BUILTIN_SHUTDOWN] = { .type = POD_EV_SHUTDOWN },
+        [BUILTIN_LOST] = { .type = POD_EV_SHUTDOWN, .lost = true },
+        [BUILTIN_TICK] = { .type = POD_EV_TICK },
+    };
+    feed(owner, &of[note]);
 }
 
 static void on_child(void *arg, pid_t pid, int status)
@@ -612,13 +601,7 @@ static void on_child(void *arg, pid_t pid, int status)
     }
 }
 
-static void on_timer(void *arg)
-{
-    struct pod_event e = { .type = POD_EV_TICK };
-    feed(arg, &e);
-}
-
-static const struct builtin_ops ops = { "default executor", on_event, on_shutdown, on_disconnected, on_child, on_timer };
+static const struct builtin_ops ops = { "default executor", on_event, on_note, on_child };
 
 int pod_executor_main(void)
 {

@@ -644,6 +644,8 @@ def _():
     settle("no cgroup is left", lambda: (equal([c for a in w.agents for c in cgroups(a.cgroups_root)], [], "cgroups"), True)[-1], 30)
     used = [s["used_resources"]["cpus"] for s in w.state("/slaves")["slaves"]]
     equal(used, [0.0] * 3, "cpus in use")
+    held = lambda: {k: v for k in ("cpus", "mem", "disk") if (v := w.state("/metrics/snapshot")[f"allocator/mesos/resources/{k}/offered_or_allocated"])}
+    settle("the allocator has everything back", lambda: (equal(held(), {}, "what it holds for somebody"), True)[-1], 60)  # offers come and go
     mounts = [l for l in open("/proc/mounts") if w.dir in l and "ballast" not in l and f" {w.dir}/agent" not in l.split("tmpfs /")[0]]
     equal([l.split()[1] for l in mounts if l.split()[1] not in [a.dir for a in w.agents]], [], "mounts")
     for p in w.marathons + w.agents + w.masters:
