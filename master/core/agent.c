@@ -189,6 +189,7 @@ void agent_admit(struct master *m, struct pending *p)
     act_note(m, NOTE_INFO, "agent_admitted", "agent=%.*s pid=%s hostname=\"%s\"", STR_ARG(agent_id_str(a)), a->pid,
              a->info->hostname);
     watch_agent_added(m, a);
+    agent_take_down(m, a); /* its machine may have gone down meanwhile */
 }
 
 /* --- coming back --- */
@@ -424,6 +425,7 @@ void agent_readmit(struct master *m, struct pending *p)
              r->task_count);
     watch_agent_added(m, a);
     agent_check_drained(m, a);
+    agent_take_down(m, a); /* as above */
 }
 
 /* --- return of an agent that we had not given up --- */

@@ -39,6 +39,7 @@ struct agent *agent_of_ref(const struct master *m, struct agent_ref r);
 
 /* --- pending.c --- */
 struct pending *pending_add(struct master *m, enum pending_kind kind);
+struct pending *pending_new(enum pending_kind kind); /* the caller's: it is in no table */
 void pending_take(struct master *m, struct pending *p); /* out of the tables: the caller's from now on */
 /* Whether an agent of this pid is being let in. */
 bool admission_pending(const struct master *m, struct str pid);
@@ -228,6 +229,8 @@ void operator_stored(struct master *m, struct pending *p); /* DRAIN, ACTIVATION,
 /* --- maintenance.c --- */
 void operator_schedule(struct master *m, struct request_ref r, const struct operator_request *q);
 void operator_machines(struct master *m, struct request_ref r, const struct operator_request *q, bool down);
+/* Ends the agent when its machine is down. */
+void agent_take_down(struct master *m, struct agent *a);
 void maintenance_stored(struct master *m, struct pending *p);
 void maintenance_recovered(struct master *m, const struct registry_record *r);
 

@@ -76,18 +76,18 @@ static struct str key_kept(struct master *m, struct str hostname, struct str ip)
     return act_keep(m, machine_key(hostname, ip, buf));
 }
 
-static struct scheduled *schedule_sorted(struct master *m, const struct operator_request *q, size_t *ret_n)
+static struct scheduled *schedule_sorted(struct master *m, const struct window *windows, size_t count, size_t *ret_n)
 {
     size_t n = 0;
 
-    for (size_t w = 0; w < q->window_count; w++)
-        n += q->windows[w].count;
+    for (size_t w = 0; w < count; w++)
+        n += windows[w].count;
     struct scheduled *v = arena_array(&m->arena, n + 1, sizeof *v);
     ASSERT(v != NULL);
     n = 0;
-    for (size_t w = 0; w < q->window_count; w++)
-        for (size_t i = 0; i < q->windows[w].count; i++) {
-            const struct machine_id *id = &q->windows[w].machines[i];
+    for (size_t w = 0; w < count; w++)
+        for (size_t i = 0; i < windows[w].count; i++) {
+            const struct machine_id *id = &windows[w].machines[i];
             v[n++] = (struct scheduled){ key_kept(m, id->hostname, id->ip), id };
         }
     qsort(v, n, sizeof *v, by_key);
@@ -95,10 +95,10 @@ static struct scheduled *schedule_sorted(struct master *m, const struct operator
     return v;
 }
 
-static struct str schedule_refused(struct master *m, const struct operator_request *q)
+static struct str schedule_refused(struct master *m, const struct window *windows, size_t count)
 {
-    for (size_t w = 0; w < q->window_count; w++) {
-        const struct maintenance_window *x = &q->windows[w];
+    for (size_t w = 0; w < count; w++) {
+        const struct window *x = &windows[w];
         if (x->count == 0)
             return STR("List of machines in the maintenance window is empty");
         if (x->duration_ns < -1)
@@ -110,7 +110,7 @@ static struct str schedule_refused(struct master *m, const struct operator_reque
         }
     }
     size_t n;
-    const struct scheduled *v = schedule_sorted(m, q, &n);
+    const struct scheduled *v = schedule_sorted(m, windows, count, &n);
     for (size_t i = 1; i < n; i++)
         if (str_eq(v[i].key, v[i - 1].key))
             return act_keep_fmt(m, "Machine '%.*s' appears more than once in the schedule", STR_ARG(machine_text(m, v[i].id)));
@@ -156,23 +156,6 @@ static const struct maintenance_window *windows_view(struct master *m, const str
     return v;
 }
 
-void operator_schedule(struct master *m, struct request_ref r, const struct operator_request *q)
-{
-    struct str why = schedule_refused(m, q);
-
-    if (why.p != NULL) {
-        act_answer(m, r, 400, "%.*s", STR_ARG(why));
-        return;
-    }
-    struct pending *p = pending_add(m, PENDING_SCHEDULE);
-    p->request = r;
-    p->windows = windows_copy(q->windows, q->window_count);
-    p->window_count = q->window_count;
-    struct registry_record rec = { .kind = RECORD_SCHEDULE, .windows = windows_view(m, p->windows, p->window_count),
-                                   .window_count = p->window_count, .deleted = p->window_count == 0 };
-    pending_store(m, p, &rec, 1);
-}
-
 static void machine_mark(const struct master *m, const struct machine_id *id, bool marked)
 {
     struct machine *mc = machine_find(m, id->hostname, id->ip);
@@ -216,10 +199,14 @@ static void schedule_apply(struct master *m, bool tell)
         }
 }
 
-void operator_machines(struct master *m, struct request_ref r, const struct operator_request *q, bool down)
+/* --- one change after the other --- */
+
+static struct str machines_refused(struct master *m, const struct pending *p)
 {
-    for (size_t i = 0; i < q->machine_count; i++) {
-        const struct machine_id *id = &q->machines[i];
+    bool down = p->kind == PENDING_START_MAINTENANCE;
+
+    for (size_t i = 0; i < p->machine_count; i++) {
+        const struct machine_id *id = &p->machines[i];
         const struct machine *mc = machine_find(m, id->hostname, id->ip);
         struct str why = machine_refused(m, id);
         if (why.p == NULL && down && mc == NULL)
@@ -229,56 +216,125 @@ void operator_machines(struct master *m, struct request_ref r, const struct oper
                            STR_ARG(machine_text(m, id)));
         else if (why.p == NULL && !down && (mc == NULL || mc->mode != MACHINE_DOWN))
             why = act_keep_fmt(m, "Machine '%.*s' is not in DOWN mode and cannot be brought up", STR_ARG(machine_text(m, id)));
-        if (why.p != NULL) {
-            act_answer(m, r, 400, "%.*s", STR_ARG(why));
-            return;
-        }
+        if (why.p != NULL)
+            return why;
     }
-    struct pending *p = pending_add(m, down ? PENDING_START_MAINTENANCE : PENDING_STOP_MAINTENANCE);
+    return (struct str){ NULL, 0 };
+}
+
+/* The schedule without these machines. */
+static void schedule_without(struct master *m, struct pending *p)
+{
+    struct window *w = windows_copy(windows_view(m, m->windows, m->window_count), m->window_count);
+    size_t kept = 0;
+
+    for (size_t i = 0; i < p->machine_count; i++)
+        machine_mark(m, &p->machines[i], true);
+    for (size_t i = 0; i < m->window_count; i++) {
+        size_t left = 0;
+        for (size_t j = 0; j < w[i].count; j++) {
+            const struct machine *mc = machine_find(m, w[i].machines[j].hostname, w[i].machines[j].ip);
+            if (mc != NULL && mc->marked) {
+                free((void *)(uintptr_t)w[i].machines[j].hostname.p);
+                free((void *)(uintptr_t)w[i].machines[j].ip.p);
+            } else {
+                w[i].machines[left++] = w[i].machines[j];
+            }
+        }
+        w[i].count = left;
+        if (left == 0)
+            window_done(&w[i]);
+        else
+            w[kept++] = w[i];
+    }
+    for (size_t i = 0; i < p->machine_count; i++)
+        machine_mark(m, &p->machines[i], false);
+    p->windows = w;
+    p->window_count = kept;
+}
+
+static void change_store(struct master *m, struct pending *p)
+{
+    struct registry_record *recs = arena_array(&m->arena, p->machine_count + 1, sizeof *recs);
+    size_t n = p->machine_count;
+    bool down = p->kind == PENDING_START_MAINTENANCE;
+
+    ASSERT(recs != NULL);
+    for (size_t i = 0; i < n; i++)
+        recs[i] = (struct registry_record){ .kind = RECORD_MACHINE, .deleted = !down, .machine = p->machines[i],
+                                            .id = key_kept(m, p->machines[i].hostname, p->machines[i].ip), .mode = MACHINE_DOWN };
+    if (p->kind == PENDING_STOP_MAINTENANCE)
+        schedule_without(m, p);
+    if (!down)
+        recs[n++] = (struct registry_record){ .kind = RECORD_SCHEDULE, .windows = windows_view(m, p->windows, p->window_count),
+                                              .window_count = p->window_count, .deleted = p->window_count == 0 };
+    pending_store(m, p, recs, n);
+}
+
+/* Takes p over: stores it, or answers why not. What it rests on is only known when no other change is on its way. */
+static void change_begin(struct master *m, struct pending *p)
+{
+    struct str why = p->kind == PENDING_SCHEDULE ? schedule_refused(m, p->windows, p->window_count) : machines_refused(m, p);
+
+    if (why.p != NULL) {
+        act_answer(m, p->request, 400, "%.*s", STR_ARG(why));
+        pending_free(p);
+        return;
+    }
+    m->maintenance_changes = true;
+    DL_APPEND(m->pendings, p);
+    change_store(m, p);
+}
+
+enum { CHANGES_WAITING_MAX = 1000 };
+
+static void change_take(struct master *m, struct pending *p)
+{
+    if (!m->maintenance_changes) {
+        change_begin(m, p);
+    } else if (m->maintenance_waiting_count == CHANGES_WAITING_MAX) {
+        act_answer(m, p->request, 503, "%d changes of the maintenance schedule wait for the registry; try again later", (int)CHANGES_WAITING_MAX);
+        pending_free(p);
+    } else {
+        DL_APPEND(m->maintenance_waiting, p);
+        m->maintenance_waiting_count++;
+    }
+}
+
+static void changes_go_on(struct master *m)
+{
+    m->maintenance_changes = false;
+    while (m->maintenance_waiting != NULL && !m->maintenance_changes) {
+        struct pending *p = m->maintenance_waiting;
+        DL_DELETE(m->maintenance_waiting, p);
+        m->maintenance_waiting_count--;
+        change_begin(m, p);
+    }
+}
+
+void operator_schedule(struct master *m, struct request_ref r, const struct operator_request *q)
+{
+    struct pending *p = pending_new(PENDING_SCHEDULE);
+
+    p->request = r;
+    p->windows = windows_copy(q->windows, q->window_count);
+    p->window_count = q->window_count;
+    change_take(m, p);
+}
+
+void operator_machines(struct master *m, struct request_ref r, const struct operator_request *q, bool down)
+{
+    struct pending *p = pending_new(down ? PENDING_START_MAINTENANCE : PENDING_STOP_MAINTENANCE);
+
     p->request = r;
     p->machines = xcalloc(q->machine_count, sizeof *p->machines);
     p->machine_count = q->machine_count;
-    struct registry_record *recs = arena_array(&m->arena, q->machine_count + 1, sizeof *recs);
-    ASSERT(recs != NULL);
-    for (size_t i = 0; i < q->machine_count; i++) {
+    for (size_t i = 0; i < q->machine_count; i++)
         p->machines[i] = machine_id_copy(&q->machines[i]);
-        char buf[MACHINE_KEY_MAX + 1];
-        recs[i] = (struct registry_record){ .kind = RECORD_MACHINE, .deleted = !down, .machine = p->machines[i],
-                                            .id = act_keep(m, machine_key(q->machines[i].hostname, q->machines[i].ip, buf)),
-                                            .mode = MACHINE_DOWN };
-    }
-    size_t n = q->machine_count;
-    if (!down) { /* they leave the schedule too */
-        struct window *w = windows_copy(windows_view(m, m->windows, m->window_count), m->window_count);
-        size_t kept = 0;
-        for (size_t i = 0; i < p->machine_count; i++)
-            machine_mark(m, &p->machines[i], true);
-        for (size_t i = 0; i < m->window_count; i++) {
-            size_t left = 0;
-            for (size_t j = 0; j < w[i].count; j++) {
-                const struct machine *mc = machine_find(m, w[i].machines[j].hostname, w[i].machines[j].ip);
-                if (mc != NULL && mc->marked) {
-                    free((void *)(uintptr_t)w[i].machines[j].hostname.p);
-                    free((void *)(uintptr_t)w[i].machines[j].ip.p);
-                } else {
-                    w[i].machines[left++] = w[i].machines[j];
-                }
-            }
-            w[i].count = left;
-            if (left == 0)
-                window_done(&w[i]);
-            else
-                w[kept++] = w[i];
-        }
-        for (size_t i = 0; i < p->machine_count; i++)
-            machine_mark(m, &p->machines[i], false);
-        p->windows = w;
-        p->window_count = kept;
-        recs[n++] = (struct registry_record){ .kind = RECORD_SCHEDULE, .windows = windows_view(m, w, kept),
-                                              .window_count = kept, .deleted = kept == 0 };
-    }
-    pending_store(m, p, recs, n);
+    change_take(m, p);
 }
+
+/* --- stored --- */
 
 static void windows_take(struct master *m, struct pending *p)
 {
@@ -290,23 +346,29 @@ static void windows_take(struct master *m, struct pending *p)
     p->window_count = 0;
 }
 
-static void machine_down(struct master *m, const struct machine_id *id)
+void agent_take_down(struct master *m, struct agent *a)
 {
-    struct machine *mc = machine_get(m, id);
+    const struct machine *mc = machine_of_agent(m, a);
+
+    if (mc == NULL || mc->mode != MACHINE_DOWN || a->change != AGENT_CHANGE_NONE)
+        return;
+    agent_shutdown(m, str_of(a->pid), "Operator initiated 'Machine DOWN'");
+    struct pending *p = pending_add(m, PENDING_REMOVE);
+    struct registry_record del = { .kind = RECORD_AGENT, .deleted = true, .id = agent_id_str(a) };
+    p->agent_id = text_copy(agent_id_str(a));
+    p->reason = "Operator initiated 'Machine DOWN'";
+    a->change = AGENT_CHANGE_REMOVED;
+    pending_store(m, p, &del, 1);
+}
+
+static void machines_down(struct master *m, const struct machine_id *v, size_t n)
+{
     struct agent *a, *next;
 
-    mc->mode = MACHINE_DOWN;
-    HASH_ITER(hh, m->agents, a, next) {
-        if (machine_of_agent(m, a) != mc || a->change != AGENT_CHANGE_NONE)
-            continue;
-        agent_shutdown(m, str_of(a->pid), "Operator initiated 'Machine DOWN'");
-        struct pending *p = pending_add(m, PENDING_REMOVE);
-        struct registry_record del = { .kind = RECORD_AGENT, .deleted = true, .id = agent_id_str(a) };
-        p->agent_id = text_copy(agent_id_str(a));
-        p->reason = "Operator initiated 'Machine DOWN'";
-        a->change = AGENT_CHANGE_REMOVED;
-        pending_store(m, p, &del, 1);
-    }
+    for (size_t i = 0; i < n; i++)
+        machine_get(m, &v[i])->mode = MACHINE_DOWN;
+    HASH_ITER(hh, m->agents, a, next)
+    agent_take_down(m, a);
 }
 
 void maintenance_stored(struct master *m, struct pending *p)
@@ -315,8 +377,7 @@ void maintenance_stored(struct master *m, struct pending *p)
         windows_take(m, p);
         schedule_apply(m, true);
     } else if (p->kind == PENDING_START_MAINTENANCE) {
-        for (size_t i = 0; i < p->machine_count; i++)
-            machine_down(m, &p->machines[i]);
+        machines_down(m, p->machines, p->machine_count);
     } else {
         for (size_t i = 0; i < p->machine_count; i++) {
             struct machine *mc = machine_find(m, p->machines[i].hostname, p->machines[i].ip);
@@ -327,6 +388,7 @@ void maintenance_stored(struct master *m, struct pending *p)
         schedule_apply(m, true);
     }
     act_answer(m, p->request, 200, "%s", "");
+    changes_go_on(m);
 }
 
 void maintenance_recovered(struct master *m, const struct registry_record *r)

@@ -125,6 +125,11 @@ void master_free(struct master *m)
 {
     if (m == NULL)
         return;
+    while (m->maintenance_waiting != NULL) {
+        struct pending *p = m->maintenance_waiting;
+        DL_DELETE(m->maintenance_waiting, p);
+        pending_free(p);
+    }
     while (m->pendings != NULL) {
         struct pending *p = m->pendings;
         pending_take(m, p);
@@ -236,6 +241,8 @@ void master_step(struct master *m, const struct master_event *ev, struct master_
                                 : MONO_NEVER;
     if (m->config.offer_timeout_ns > 0 && m->offers_by_age != NULL)
         ret->wake_at = mono_min(ret->wake_at, m->offers_by_age->expires);
+    if (m->inverse_offers != NULL)
+        ret->wake_at = mono_min(ret->wake_at, m->inverse_offers->expires);
 }
 
 /* --- questions --- */

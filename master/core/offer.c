@@ -170,17 +170,31 @@ void offers_rescind_agent(struct master *m, struct agent *a)
         offer_rescind(m, a->offers, RESCIND_TELL, 0);
 }
 
+void inverse_remove(struct master *m, struct inverse_offer *o)
+{
+    HASH_DELETE(hh, m->inverse_offers, o);
+    DL_DELETE2(o->agent->inverse_offers, o, a_prev, a_next);
+    o->a_next = m->dead_inverse;
+    m->dead_inverse = o;
+}
+
+static void inverse_rescind(struct master *m, struct inverse_offer *o, enum rescind how)
+{
+    if (how == RESCIND_TELL && framework_is_connected(o->framework))
+        act_event(m, o->framework, EVENT_RESCIND_INVERSE_OFFER)->event.id = str_of(o->id);
+    if (o->framework->ref.gen != 0 && o->agent->ref.gen != 0)
+        allocator_inverse_answer(m->allocator, m->now, o->framework->ref, o->agent->ref, 0);
+    inverse_remove(m, o);
+}
+
 void offers_rescind_framework(struct master *m, struct framework *f)
 {
     while (f->offers != NULL)
         offer_rescind(m, f->offers, RESCIND_SILENT, 0);
     struct inverse_offer *o, *next;
     HASH_ITER(hh, m->inverse_offers, o, next) {
-        if (o->framework != f)
-            continue;
-        if (f->ref.gen != 0 && o->agent->ref.gen != 0)
-            allocator_inverse_answer(m->allocator, m->now, f->ref, o->agent->ref, 0);
-        inverse_remove(m, o);
+        if (o->framework == f)
+            inverse_rescind(m, o, RESCIND_SILENT);
     }
 }
 
@@ -192,24 +206,10 @@ void offers_rescind_all(struct master *m)
         offer_rescind(m, o, RESCIND_TELL, 0);
 }
 
-void inverse_remove(struct master *m, struct inverse_offer *o)
-{
-    HASH_DELETE(hh, m->inverse_offers, o);
-    DL_DELETE2(o->agent->inverse_offers, o, a_prev, a_next);
-    o->a_next = m->dead_inverse;
-    m->dead_inverse = o;
-}
-
 void inverses_rescind_agent(struct master *m, struct agent *a, enum rescind how)
 {
-    while (a->inverse_offers != NULL) {
-        struct inverse_offer *o = a->inverse_offers;
-        if (how == RESCIND_TELL && framework_is_connected(o->framework))
-            act_event(m, o->framework, EVENT_RESCIND_INVERSE_OFFER)->event.id = str_of(o->id);
-        if (o->framework->ref.gen != 0 && a->ref.gen != 0)
-            allocator_inverse_answer(m->allocator, m->now, o->framework->ref, a->ref, 0);
-        inverse_remove(m, o);
-    }
+    while (a->inverse_offers != NULL)
+        inverse_rescind(m, a->inverse_offers, how);
 }
 
 void offers_expire(struct master *m)
@@ -218,6 +218,8 @@ void offers_expire(struct master *m)
         return;
     while (m->offers_by_age != NULL && m->offers_by_age->expires.ns <= m->now.ns)
         offer_rescind(m, m->offers_by_age, RESCIND_TELL, 0);
+    while (m->inverse_offers != NULL && m->inverse_offers->expires.ns <= m->now.ns) /* the oldest is the first */
+        inverse_rescind(m, m->inverse_offers, RESCIND_TELL);
 }
 
 /* --- calls --- */

@@ -11,11 +11,18 @@ struct registry_record record_agent(const struct agent *a)
                                      .deactivated = a->deactivated, .drain_start = a->drain_start };
 }
 
-struct pending *pending_add(struct master *m, enum pending_kind kind)
+struct pending *pending_new(enum pending_kind kind)
 {
     struct pending *p = xcalloc(1, sizeof *p);
 
     p->kind = kind;
+    return p;
+}
+
+struct pending *pending_add(struct master *m, enum pending_kind kind)
+{
+    struct pending *p = pending_new(kind);
+
     DL_APPEND(m->pendings, p);
     return p;
 }

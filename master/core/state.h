@@ -395,6 +395,9 @@ struct master {
     struct quota *quotas;
 
     struct pending *pendings;
+    bool maintenance_changes;     /* one of pendings is of the schedule; others wait until it is stored */
+    struct pending *maintenance_waiting; /* owned */
+    unsigned maintenance_waiting_count;
     struct pending *admissions;   /* hash by pid: those of pendings that let an agent in */
     struct pending *changes;      /* hash by agent id: those that change an agent's record */
     uint64_t version;             /* of the last store action */

@@ -12,6 +12,7 @@
 #include "tests/sim/coord.h"
 #include "tests/sim/ensemble.h"
 #include "tests/sim/framework.h"
+#include "tests/sim/maintenance.h"
 #include "tests/sim/operator.h"
 
 struct update {
@@ -165,7 +166,8 @@ static struct update *find_update(struct entry *e, const struct uuid *u)
 /* Whether it may never arrive: its agent said it from memory alone, and has died since; or it is marked gone. */
 static bool is_lost(const struct sim *s, const struct update *u)
 {
-    return (!u->durable && s->agent[u->agent]->incarnation != u->incarnation) || operator_may_be_gone(s, u->agent_id);
+    return (!u->durable && s->agent[u->agent]->incarnation != u->incarnation) || operator_may_be_gone(s, u->agent_id) ||
+           maintenance_may_have_ended(s, u->agent);
 }
 
 /* When something last happened on the way between a framework and this agent. */

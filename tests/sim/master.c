@@ -17,6 +17,7 @@
 #include "tests/sim/coord.h"
 #include "tests/sim/ensemble.h"
 #include "tests/sim/ledger.h"
+#include "tests/sim/maintenance.h"
 #include "tests/sim/operator.h"
 #include "tests/sim/sim.h"
 
@@ -128,6 +129,8 @@ static void do_store(struct proc *p, const struct master_action *a)
                   r->deleted ? "without " : "", record_names[r->kind], STR_ARG(r->id));
         if (r->kind == RECORD_AGENT && !r->deleted)
             operator_saw_change(p->sim, r->id);
+        if (r->kind == RECORD_AGENT && r->deleted && a->store.count == 1)
+            operator_saw_removal(p->sim, r->id);
         items[i].key = xstrndup(sbuf_view(&key));
         items[i].deleted = r->deleted;
         sbuf_clear(&value);
@@ -229,6 +232,8 @@ static void do_event(struct proc *p, const struct master_action *a)
         ledger_master_decides(p->sim, p);
     if (a->event.kind == EVENT_OFFERS)
         operator_saw_offers(p->sim, p, a->event.offers, a->event.count);
+    if (a->event.kind == EVENT_INVERSE_OFFERS)
+        maintenance_saw_inverse(p->sim, a->event.inverse_offers, a->event.count);
     if (a->event.kind == EVENT_OFFERS)
         sim_trace(p->sim, p->name, "%zu OFFERS to %s", a->event.count, link_peer(l, p)->name);
     else if (a->event.kind != EVENT_HEARTBEAT)
@@ -341,6 +346,7 @@ static void step(struct proc *p, struct master_event *ev)
     n->wake_at = actions.wake_at;
     proc_wake_at(p, n->wake_at);
     ledger_check_master(p->sim, n->m);
+    maintenance_check(p->sim, p);
 }
 
 /* --- what comes in --- */

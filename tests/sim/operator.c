@@ -9,6 +9,7 @@
 #include "master/core/state.h"
 #include "tests/sim/framework.h"
 #include "tests/sim/ledger.h"
+#include "tests/sim/maintenance.h"
 
 enum standing { STANDING_ACTIVE, STANDING_DEACTIVATED, STANDING_DRAINING, STANDING_GONE };
 
@@ -197,13 +198,42 @@ void operator_saw_change(struct sim *s, struct str agent_id)
     sim_after(s, NULL, between(&own, 0, MS(2)), hurry, xstrndup(agent_id), rng_u64(&own));
 }
 
+void operator_saw_removal(struct sim *s, struct str agent_id)
+{
+    struct subject *x = subject(&((struct operator *)s->operator)->agents, agent_id);
+
+    if (x->standing != STANDING_GONE)
+        x->certain = x->was_certain = false;
+}
+
+static void maintain_again(struct sim *s, struct proc *none, void *arg, uint64_t seed)
+{
+    struct rng own;
+
+    (void)none;
+    (void)arg;
+    rng_seed(&own, seed);
+    if (!s->calm)
+        maintenance_do_something(s, &own, ++((struct operator *)s->operator)->requests);
+}
+
+/* Now and then two at once: the second is asked for while the first is being stored. */
+static void maintain(struct sim *s, struct rng *r)
+{
+    maintenance_do_something(s, r, ++((struct operator *)s->operator)->requests);
+    if (chance(r, 30))
+        sim_after(s, NULL, between(r, 0, MS(2)), maintain_again, NULL, rng_u64(r));
+}
+
 static void do_something(struct sim *s, struct rng *r)
 {
     static const char *const roles[] = { "web", "batch" };
     unsigned dice = (unsigned)rng_below(r, 100);
 
-    if (dice < 60)
+    if (dice < 45)
         about_agents(s, r);
+    else if (dice < 70)
+        maintain(s, r);
     else if (dice < 85)
         set_quota(s, roles[rng_below(r, 2)], chance(r, 30) ? -1 : between(r, 0, 30) * 100, between(r, 0, 10) * 64000, chance(r, 30));
     else if (dice < 93)
@@ -240,6 +270,7 @@ static void tidy(struct sim *s)
             set_quota(s, x->id, -1, 0, false);
     for (size_t i = 0; i < o->doomed_count; i++)
         end_again(s, o->doomed[i]);
+    maintenance_tidy(s, ++o->requests);
 }
 
 static void work(struct sim *s, struct proc *none, void *arg, uint64_t n)
@@ -286,6 +317,7 @@ void operator_answered(struct sim *s, uint64_t n, unsigned status, struct str te
     struct subject *x = by_request(o->agents, n), *role = by_request(o->roles, n);
 
     sim_trace(s, "operator", "is answered %u %.*s", status, (int)(text.n < 100 ? text.n : 100), text.n != 0 ? text.p : "");
+    maintenance_answered(s, n, status, text);
     if (x != NULL) {
         bool is_so = status == 200 || str_is(text, "Agent is not deactivated");
         x->certain = is_so || x->was_certain;
@@ -442,7 +474,7 @@ const char *operator_unsettled(struct sim *s)
     for (const struct subject *x = o->roles; x != NULL; x = x->next)
         if (!x->certain || x->cpus_max != INT64_MAX)
             return "a quota is not ended";
-    return "";
+    return maintenance_unsettled(s);
 }
 
 bool operator_doomed(const struct sim *s, const char *framework_id)
@@ -478,6 +510,7 @@ bool operator_gave_up_any(const struct sim *s)
 void operator_boot(struct sim *s)
 {
     s->operator = xcalloc(1, sizeof(struct operator));
+    s->maintenance = maintenance_new(s);
     sim_after(s, NULL, SEC(4), work, NULL, 0);
 }
 
@@ -500,4 +533,5 @@ void operator_free(struct sim *s)
     while (o->doomed_count > 0)
         free(o->doomed[--o->doomed_count]);
     free(o);
+    maintenance_free(s->maintenance);
 }

@@ -19,6 +19,7 @@ void operator_free(struct sim *s);
 
 /* --- told by master.c --- */
 void operator_saw_change(struct sim *s, struct str agent_id); /* its record is being stored */
+void operator_saw_removal(struct sim *s, struct str agent_id); /* its record is being deleted, and what was asked of it with it */
 void operator_answered(struct sim *s, uint64_t request, unsigned status, struct str text);
 void operator_saw_offers(struct sim *s, const struct proc *p, const struct offer *const *offers, size_t n);
 void operator_saw_launch(struct sim *s, const struct proc *p, struct str agent_id);

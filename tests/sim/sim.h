@@ -267,6 +267,7 @@ struct event {
 
 struct ledger;
 struct ensemble;
+struct maintenance;
 struct operator;
 struct operator_request;
 struct host_containers;
@@ -287,6 +288,7 @@ struct sim {
     struct proc *master[MASTERS_MAX], *agent[AGENTS_MAX], *framework[FRAMEWORKS_MAX], *marathon[MARATHONS_MAX];
     unsigned master_count, agent_count, framework_count, marathon_count;
     struct operator *operator;
+    struct maintenance *maintenance;
     struct ensemble *zk; /* NULL: one master and one marathon, with stores of their own */
     struct proc *running; /* whose handler runs */
     struct vstore master_store, marathon_store;

@@ -220,9 +220,11 @@ static void available_put(struct alloc_agent *g, const struct resource *x)
 
 void alloc_available_recompute(struct allocator *a, struct alloc_agent *g)
 {
-    CLEANUP(resources_done_p) struct resources held = RESOURCES_INIT;
     const struct alloc_holding *h;
 
+    g->overcommitted = false;
+    resources_done(&g->available);
+    g->available = resources_copy(&g->total);
     DL_FOREACH2(g->holdings, h, agent_next)
     {
         const struct resources *both[] = { &h->offered, &h->allocated };
@@ -233,13 +235,13 @@ void alloc_available_recompute(struct allocator *a, struct alloc_agent *g)
                 struct resource y = resource_copy(&both[k]->v[i]);
                 name_unref(y.role);
                 y.role = NULL;
-                resources_add_take(&held, &y);
+                /* One by one: of ports that two hold a sum would have one. */
+                if (!resources_contains_one(&g->available, &y))
+                    g->overcommitted = true;
+                resources_sub(&g->available, &y);
+                resource_done(&y);
             }
     }
-    g->overcommitted = !resources_contains(&g->total, &held);
-    resources_done(&g->available);
-    g->available = resources_copy(&g->total);
-    resources_sub_all(&g->available, &held);
     alloc_available_changed(a, g);
 }
 

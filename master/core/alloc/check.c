@@ -134,25 +134,31 @@ static int check_role(const struct allocator *a, const struct alloc_role *r, str
     return 0;
 }
 
+/* Takes what is held out of the rest. False: it was not all there. */
+static bool hold_within(struct resources *rest, const struct resources *held)
+{
+    CLEANUP(resources_done_p) struct resources mine = resources_nonshared(held);
+
+    resources_unallocate(&mine);
+    bool all = resources_contains(rest, &mine);
+    resources_sub_all(rest, &mine);
+    return all;
+}
+
 static int check_agent(const struct allocator *a, const struct alloc_agent *g, struct error *err)
 {
-    CLEANUP(resources_done_p) struct resources sum = RESOURCES_INIT;
     CLEANUP(resources_done_p) struct resources expected = resources_nonshared(&g->total);
     CLEANUP(resources_done_p) struct resources got = resources_nonshared(&g->available);
     const struct alloc_holding *h;
+    bool over = false;
 
     DL_FOREACH2(g->holdings, h, agent_next)
     {
-        resources_add_all(&sum, &h->offered);
-        resources_add_all(&sum, &h->allocated);
+        over = !hold_within(&expected, &h->offered) || over;
+        over = !hold_within(&expected, &h->allocated) || over;
         if (h->offered.n == 0 && h->allocated.n == 0)
             return error_set(err, ERR_CONFLICT, "agent %.*s: an empty holding", STR_ARG(g->info->id.s));
     }
-    resources_unallocate(&sum);
-    struct resources mine = resources_nonshared(&sum);
-    bool over = !resources_contains(&expected, &mine);
-    resources_sub_all(&expected, &mine);
-    resources_done(&mine);
     if (over != g->overcommitted)
         return error_set(err, ERR_CONFLICT, "agent %.*s: overcommitted is %d", STR_ARG(g->info->id.s),
                          g->overcommitted);

@@ -336,6 +336,27 @@ static void on_update(struct stoa_scheduler *s, const struct stoa_status *u, voi
     /* else: forgotten; the agent says it again */
 }
 
+/* It says that it leaves, or will not, or nothing; and mostly it does what it says. */
+static void on_inverse_offers(struct stoa_scheduler *s, const struct stoa_inverse_offer *offers, size_t count, void *user)
+{
+    struct fw_node *n = user;
+
+    for (size_t i = 0; i < count; i++) {
+        struct rng own;
+        const struct stoa_inverse_offer *o = &offers[i];
+        bool happens = !sim_of(n)->calm && sim_next_step(sim_of(n), STEP_DEED, &own);
+        unsigned dice = happens ? (unsigned)rng_below(&own, 100) : 0;
+        sim_trace(sim_of(n), n->p->name, "is asked by %s to leave agent %s", o->id, o->agent_id != NULL ? o->agent_id : "?");
+        if (dice < 50)
+            (void)stoa_accept_inverse_offers(s, &o->id, 1, happens ? (double)rng_below(&own, 20) : 5, NULL);
+        else if (dice < 80)
+            (void)stoa_decline_inverse_offers(s, &o->id, 1, (double)rng_below(&own, 20), NULL);
+        for (size_t k = 0; happens && dice < 40 && k < n->task_count; k++)
+            if (!n->tasks[k].over && o->agent_id != NULL && strcmp(n->tasks[k].agent_id, o->agent_id) == 0)
+                (void)stoa_kill(s, n->tasks[k].id, o->agent_id, -1, NULL);
+    }
+}
+
 static void on_operation(struct stoa_scheduler *s, const struct stoa_operation_status *status, void *user)
 {
     struct fw_node *n = user;
@@ -520,6 +541,7 @@ static void fw_start(struct proc *p)
         .subscribed = on_subscribed,
         .disconnected = on_disconnected,
         .offers = on_offers,
+        .inverse_offers = on_inverse_offers,
         .update = on_update,
         .operation = on_operation,
         .error = on_error,

@@ -5,6 +5,7 @@
 
 #include "tests/sim/framework.h"
 #include "tests/sim/ledger.h"
+#include "tests/sim/maintenance.h"
 #include "tests/sim/marathon/jobs.h"
 #include "tests/sim/operator.h"
 
@@ -136,7 +137,7 @@ bool judge_orphans(const struct marathon_node *n)
     for (const struct instance *i = s != NULL ? s->instances : NULL; i != NULL; i = i->next)
         if ((i->state == INSTANCE_UNREACHABLE && !agents_have_id(marathon_world(n), i->agent->id)) || is_crowded_out(s, i))
             return true;
-    return s != NULL && operator_gave_up_any(marathon_world(n));
+    return s != NULL && (operator_gave_up_any(marathon_world(n)) || maintenance_ended_any(marathon_world(n)));
 }
 
 /* What became of the offers that came while something waited. */

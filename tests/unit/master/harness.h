@@ -13,6 +13,7 @@
 #include "master/wire/codec.h"
 #include "master/wire/decode.h"
 #include "proto/mesos_internal.pb-c.h"
+#include "proto/mesos_v1_master.pb-c.h"
 #include "tests/support/test.h"
 
 #define MASTER_ID "11111111-1111-4111-8111-111111111111"
@@ -337,6 +338,25 @@ static inline struct str acknowledge(struct scene *s, const char *task)
     return callf(s, "{\"type\":\"ACKNOWLEDGE\",\"framework_id\":{\"value\":\"" FRAMEWORK0 "\"},\"acknowledge\":{\"agent_id\":{"
                     "\"value\":\"" AGENT0 "\"},\"task_id\":{\"value\":\"%s\"},\"uuid\":\"%s\"}}",
                  task, b64.p);
+}
+
+/* An operator's call as JSON. */
+static inline struct str operator_says(struct scene *s, const char *json)
+{
+    struct decoded d;
+    struct error err;
+    struct str bytes, trace = { NULL, 0 };
+
+    decoded_init(&d);
+    if (decode_body(&mesos__v1__master__call__descriptor, str_of(json), true, &d, &bytes, &err) != 0 ||
+        decode_operator_call(s->m, bytes, (struct str){ NULL, 0 }, &d, &err) != 0) {
+        test_fail(__FILE__, __LINE__, "%s", err.msg);
+    } else {
+        d.ev.request.n = 1;
+        trace = step(s, &d.ev);
+    }
+    decoded_done(&d);
+    return trace;
 }
 
 /* Agent and framework, with one offer out. */

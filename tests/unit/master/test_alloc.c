@@ -641,6 +641,26 @@ TEST("runs happen at once for triggers, else at the interval from the end of the
     cluster_done(&c);
 }
 
+TEST("a port that two tasks hold, as a master may be told, is free when both have given it back")
+{
+    struct cluster c = cluster_new();
+    struct framework_ref f1 = framework_add(&c, "f1", "web", (struct fw_options){ .inactive = true });
+    struct framework_ref f2 = framework_add(&c, "f2", "web", (struct fw_options){ .inactive = true });
+    struct agent_ref g = agent(&c, "a1", "cpus:4;ports:[1-2]");
+    CLEANUP(resources_done_p) struct resources port = resources_lit("ports:[1-1]");
+    WITH_NAME(web, "web");
+    struct error err;
+
+    resources_allocate(&port, web);
+    allocator_use_add(c.a, g, &(struct alloc_use){ f1, &port });
+    allocator_use_add(c.a, g, &(struct alloc_use){ f2, &port });
+    CHECK_INT(allocator_check(c.a, &err), 0);
+    allocator_recover(c.a, c.now, f1, g, &port, ALLOC_ALLOCATED, 0);
+    CHECK_INT(allocator_check(c.a, &err), 0);
+    allocator_recover(c.a, c.now, f2, g, &port, ALLOC_ALLOCATED, 0);
+    cluster_done(&c);
+}
+
 TEST("inverse offers go to frameworks that hold something, once, and after the filter again")
 {
     struct cluster c = cluster_new();

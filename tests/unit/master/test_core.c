@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Scenes of the master's core: one event, and the whole list of what it wants done. */
-#include "proto/mesos_v1_master.pb-c.h"
 #include "tests/unit/master/harness.h"
 
 #define OFFER_ALL "O0(cpus(allocated: web):4; mem(allocated: web):1024)"
@@ -349,24 +348,6 @@ TEST("random events keep the books")
 
 /* --- more of agents ------------------------------------------------------------------------------------- */
 
-static struct str operator_says(struct scene *s, const char *json)
-{
-    struct decoded d;
-    struct error err;
-    struct str bytes, trace = { NULL, 0 };
-
-    decoded_init(&d);
-    if (decode_body(&mesos__v1__master__call__descriptor, str_of(json), true, &d, &bytes, &err) != 0 ||
-        decode_operator_call(s->m, bytes, (struct str){ NULL, 0 }, &d, &err) != 0) {
-        test_fail(__FILE__, __LINE__, "%s", err.msg);
-    } else {
-        d.ev.request.n = 1;
-        trace = step(s, &d.ev);
-    }
-    decoded_done(&d);
-    return trace;
-}
-
 TEST("while a change of an agent is on its way into the registry, nothing that rests on what was before follows it")
 {
     static const char deactivate[] = "{\"type\":\"DEACTIVATE_AGENT\",\"deactivate_agent\":{\"agent_id\":{\"value\":\"" AGENT0 "\"}}}";
@@ -510,25 +491,5 @@ TEST("operator events are made only while somebody watches")
     CHECK_STR(update(&s, "a", "TASK_RUNNING"), STR("stream1 < UPDATE a TASK_RUNNING  uuid\nwatch 3\n"));
     CHECK_STR(callf(&s, "{\"type\":\"TEARDOWN\",\"framework_id\":{\"value\":\"" FRAMEWORK0 "\"}}"),
               STR("answer 202 \nagent < shutdown-framework\nstream1 close\nwatch 3\nwatch 8\n"));
-    scene_done(&s);
-}
-
-TEST("a machine in the schedule drains: offers are taken back and its frameworks asked to leave")
-{
-    struct scene s;
-
-    scene_with_offer(&s);
-    (void)launch(&s, TASK_JSON("a", "1"));
-    (void)tick(&s, 1);
-    CHECK_STR(operator_says(&s, "{\"type\":\"UPDATE_MAINTENANCE_SCHEDULE\",\"update_maintenance_schedule\":{\"schedule\":{\"windows\":[{"
-                                "\"machine_ids\":[{\"hostname\":\"H\",\"ip\":\"127.0.0.1\"}],\"unavailability\":{\"start\":{"
-                                "\"nanoseconds\":7}}}]}}}"),
-              STR("store +6\nstream1 < RESCIND\nanswer 200 \n"));
-    CHECK(str_contains(tick(&s, 0), STR("INVERSE_OFFERS")));
-    CHECK_STR(operator_says(&s, "{\"type\":\"START_MAINTENANCE\",\"start_maintenance\":{\"machines\":[{\"hostname\":\"h\",\"ip\":"
-                                "\"127.0.0.1\"}]}}"),
-              STR("store +5\nagent < shutdown\nstore -0\nanswer 200 \nstream1 < UPDATE a TASK_LOST REASON_AGENT_REMOVED\n"
-                  "stream1 < RESCIND\nstream1 < RESCIND_INVERSE\nstream1 < FAILURE agent\nunlink\n"));
-    CHECK_STR(register_agent(&s), STR("agent < shutdown\n"));
     scene_done(&s);
 }

@@ -2,7 +2,6 @@
 /* Records of the registry: what is written is what is read, and a master restarted with them decides as before. */
 #include "master/core/internal.h"
 #include "master/wire/registry.h"
-#include "proto/mesos_v1_master.pb-c.h"
 #include "tests/unit/master/harness.h"
 
 struct kept { /* a store in memory: keys and values as they would be on disk */
