@@ -84,7 +84,7 @@ static void doc_copy(struct render *x, const struct render_doc *doc)
 
 static size_t tasks_of(const struct framework *f)
 {
-    return HASH_COUNT(f->tasks) + f->unreachable_ring.count + f->completed.count;
+    return f->tasks.count + f->unreachable_ring.count + f->completed.count;
 }
 
 /* About how long it takes, in tasks. */

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One hash table per thread of all counted names; the static ones are found by their length and first byte before
+/* One table per thread of all counted names; the static ones are found by their length and first byte before
  * the table is looked at, because nearly every lookup is for one of them. */
 #include "common/model/name.h"
 
+#include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/alloc.h"
-#include "common/base/hash.h"
+#include "common/base/assert.h"
+#include "common/base/table.h"
 
 struct entry {
     struct name name; /* first: a name is its entry */
-    UT_hash_handle hh;
+    struct table_entry in_table;
     char text[];
 };
 
@@ -21,7 +24,9 @@ struct name name_table_well_known[NAME_ID_COUNT] = {
 #undef X
 };
 
-static _Thread_local struct entry *table;
+static _Thread_local struct table table; /* an executor id for each of a million tasks: it may be large */
+
+#define ENTRY_OF(e) ((struct entry *)(void *)((char *)(e)-offsetof(struct entry, in_table)))
 
 static struct name *well_known(struct str s)
 {
@@ -50,10 +55,10 @@ static struct name *well_known(struct str s)
 
 static struct entry *find(struct str s, unsigned hashv)
 {
-    struct entry *e;
-
-    HASH_FIND_BYHASHVALUE(hh, table, s.p, s.n, hashv, e);
-    return e;
+    for (struct table_entry *e = table_find(&table, hashv); e != NULL; e = table_find_next(e))
+        if (str_eq(name_str(&ENTRY_OF(e)->name), s))
+            return ENTRY_OF(e);
+    return NULL;
 }
 
 static unsigned fold(uint64_t hash)
@@ -86,7 +91,7 @@ struct name *name_of(struct str s)
     e = xcalloc(1, sizeof *e + s.n + 1);
     memcpy(e->text, s.p, s.n);
     e->name = (struct name){ .hash = hash, .refs = 1, .n = (uint32_t)s.n, .text = e->text };
-    HASH_ADD_KEYPTR_BYHASHVALUE(hh, table, e->text, s.n, fold(hash), e);
+    table_add(&table, &e->in_table, fold(hash));
     return &e->name;
 }
 
@@ -95,7 +100,7 @@ void name_free(struct name *n)
     struct entry *e = (struct entry *)n;
 
     ASSERT(n->refs == 0);
-    HASH_DEL(table, e);
+    table_remove(&table, &e->in_table);
     free(e);
 }
 
@@ -110,5 +115,5 @@ int name_cmp(const struct name *a, const struct name *b)
 
 size_t names_count(void)
 {
-    return HASH_COUNT(table);
+    return table.count;
 }

@@ -44,18 +44,28 @@ struct lost_agent *lost_find(const struct master *m, struct str id)
     return l;
 }
 
+uint32_t task_hash(struct str id)
+{
+    uint64_t h = str_hash(id);
+    return (uint32_t)(h ^ h >> 32);
+}
+
+static struct task *task_in(const struct table *t, struct str id)
+{
+    for (struct table_entry *e = table_find(t, task_hash(id)); e != NULL; e = table_find_next(e))
+        if (str_eq(task_id_str((struct task *)e), id))
+            return (struct task *)e;
+    return NULL;
+}
+
 struct task *framework_task_find(const struct framework *f, struct str id)
 {
-    struct task *t = NULL;
-    HASH_FIND(hh, f->tasks, id.p, id.n, t);
-    return t;
+    return task_in(&f->tasks, id);
 }
 
 struct task *framework_task_unreachable(const struct framework *f, struct str id)
 {
-    struct task *t = NULL;
-    HASH_FIND(hh, f->unreachable, id.p, id.n, t);
-    return t;
+    return task_in(&f->unreachable, id);
 }
 
 /* An agent has few frameworks, a framework may have many agents: walk the short list. */
@@ -281,13 +291,12 @@ void task_ring_free(struct master *m, struct task_ring *r)
 
 void framework_free(struct master *m, struct framework *f)
 {
-    struct task *t, *next;
-
-    HASH_ITER(hh, f->tasks, t, next) {
-        HASH_DELETE(hh, f->tasks, t);
+    for (struct task *t; (t = framework_tasks(f)) != NULL;) {
+        table_remove(&f->tasks, &t->entry);
         task_free(m, t);
     }
-    HASH_CLEAR(hh, f->unreachable);
+    while (f->unreachable.first != NULL)
+        table_remove(&f->unreachable, f->unreachable.first);
     task_ring_free(m, &f->unreachable_ring);
     task_ring_free(m, &f->completed);
     framework_info_unref(f->info);

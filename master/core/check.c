@@ -85,7 +85,7 @@ static const char *check_framework(struct master *m, const struct framework *f)
         if (by_pid != f)
             return bad(m, "framework %.*s is not found by its pid", STR_ARG(f->id.s));
     }
-    for (const struct task *t = f->tasks; t != NULL; t = t->hh.next)
+    for (const struct task *t = framework_tasks(f); t != NULL; t = task_next(t))
         if (t->slot == NULL || t->slot->framework != f)
             return bad(m, "task %.*s of %.*s is on no agent", STR_ARG(task_id_str(t)), STR_ARG(f->id.s));
     for (const struct offer *o = f->offers; o != NULL; o = o->f_next)
@@ -109,7 +109,7 @@ const char *master_check(const struct master *cm)
         const char *why = check_framework(m, f);
         if (why != NULL)
             return why;
-        for (const struct task *t = f->tasks; t != NULL; t = t->hh.next)
+        for (const struct task *t = framework_tasks(f); t != NULL; t = task_next(t))
             now[t->state]++;
     }
     for (int s = 0; s < TASK_STATE_COUNT; s++)

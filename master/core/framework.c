@@ -136,9 +136,8 @@ void on_stream_closed(struct master *m, struct stream_ref s)
 
 static void framework_kill_tasks(struct master *m, struct framework *f)
 {
-    struct task *t, *next;
-
-    HASH_ITER(hh, f->tasks, t, next) {
+    for (struct task *t = framework_tasks(f), *next; t != NULL; t = next) {
+        next = task_next(t);
         if (!task_state_is_terminal(t->state)) {
             struct status_value v = {
                 .task = task_id_str(t), .agent = name_str(t->agent_id), .executor = name_str(t->executor_id),

@@ -90,6 +90,7 @@ struct str task_last_status(const struct task *t);
 /* An end that became known; source and reason -1 while only the latest state of a status update tells of it. */
 void task_count_terminal(struct master *m, struct framework *f, enum task_state s, int source, int reason);
 void task_count_reason(struct master *m, enum task_state s, int source, int reason);
+uint32_t task_hash(struct str id); /* of its entry in the tables of its framework */
 /* Out of framework->tasks, into the completed ring. */
 void task_complete(struct master *m, struct task *t);
 void task_to_unreachable(struct master *m, struct task *t);

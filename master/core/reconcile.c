@@ -56,9 +56,10 @@ void reconcile_one(struct master *m, struct framework *f, struct str task, struc
 void call_reconcile(struct master *m, struct framework *f, const struct call_request *c)
 {
     if (c->item_count == 0) {
-        struct task *t, *next;
-        HASH_ITER(hh, f->tasks, t, next)
+        for (struct task *t = framework_tasks(f), *next; t != NULL; t = next) {
+            next = task_next(t);
             reconcile_known(m, f, t);
+        }
         return;
     }
     for (size_t i = 0; i < c->item_count; i++)

@@ -26,6 +26,7 @@
 #define STOA_MASTER_CORE_STATE_H
 
 #include "common/base/hash.h"
+#include "common/base/table.h"
 #include "master/core/alloc/allocator.h"
 #include "master/core/master.h"
 
@@ -60,7 +61,7 @@ static inline bool status_log_next(const struct status_log *l, size_t *at, enum 
 enum { TASK_FLAG_HAS_UPDATE = 1, TASK_FLAG_KILL_WANTED = 2, TASK_FLAG_HOLDS = 4, TASK_FLAG_MISSING = 8 /* in its agent's newest report */ };
 
 struct task { /* owned by one table of its framework */
-    UT_hash_handle hh;           /* key: data[0 .. id_n) */
+    struct table_entry entry;    /* first; key: data[0 .. id_n) */
     struct framework *framework;
     struct slot *slot;           /* NULL once unreachable or completed */
     struct task *prev, *next;    /* slot->tasks; or the ring of unreachable or completed ones */
@@ -80,6 +81,11 @@ struct task { /* owned by one table of its framework */
 static inline struct str task_id_str(const struct task *t)
 {
     return str_mem(t->data, t->id_n);
+}
+/* The next in framework->tasks, in the order of their launches. */
+static inline struct task *task_next(const struct task *t)
+{
+    return (struct task *)t->entry.next;
 }
 static inline struct str task_record(const struct task *t)
 {
@@ -195,8 +201,8 @@ struct framework { /* owned by master->frameworks, or master->completed */
     struct mono failover_at;     /* while DISCONNECTED */
     struct mono heartbeat_at;    /* while there is a stream */
     struct framework *hb_prev, *hb_next; /* master->heartbeats while there is a stream */
-    struct task *tasks;          /* hash by id */
-    struct task *unreachable;    /* hash by id */
+    struct table tasks;          /* by id: there may be millions */
+    struct table unreachable;    /* by id */
     struct task_ring unreachable_ring, completed;
     struct slot *slots;
     struct offer *offers;
@@ -209,6 +215,11 @@ struct framework { /* owned by master->frameworks, or master->completed */
     UT_hash_handle hh;
     UT_hash_handle hh_pid;       /* by pid, while in master->frameworks */
 };
+
+static inline struct task *framework_tasks(const struct framework *f)
+{
+    return (struct task *)f->tasks.first;
+}
 
 enum agent_link { AGENT_CONNECTED, AGENT_DISCONNECTED };
 /* What the registry is storing about the agent just now. */

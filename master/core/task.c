@@ -28,7 +28,7 @@ struct task *task_new(struct master *m, struct framework *f, struct slot *s, str
         memcpy(t->data, id.p, id.n);
     if (record.n != 0)
         memcpy(t->data + id.n, record.p, record.n);
-    HASH_ADD_KEYPTR(hh, f->tasks, t->data, id.n, t);
+    table_add(&f->tasks, &t->entry, task_hash(id));
     DL_APPEND(s->tasks, t);
     s->task_count++;
     m->metrics.tasks_now[TASK_STAGING]++;
@@ -135,7 +135,7 @@ static void task_leave_tasks(struct master *m, struct task *t)
     task_release(m, t);
     m->metrics.tasks_now[t->state]--;
     f->n.active[t->state]--;
-    HASH_DELETE(hh, f->tasks, t);
+    table_remove(&f->tasks, &t->entry);
     if (t->slot != NULL) {
         struct slot *s = t->slot;
         DL_DELETE(s->tasks, t);
@@ -161,7 +161,7 @@ static void ring_push(struct master *m, struct framework *f, struct task_ring *r
         DL_DELETE(r->head, old);
         r->count--;
         if (r == &f->unreachable_ring) {
-            HASH_DELETE(hh, f->unreachable, old);
+            table_remove(&f->unreachable, &old->entry);
             m->metrics.tasks_unreachable--;
         }
         task_bury(m, old);
@@ -183,7 +183,7 @@ void task_to_unreachable(struct master *m, struct task *t)
     struct framework *f = t->framework;
 
     task_leave_tasks(m, t);
-    HASH_ADD_KEYPTR(hh, f->unreachable, t->data, t->id_n, t);
+    table_add(&f->unreachable, &t->entry, t->entry.hash);
     m->metrics.tasks_unreachable++;
     ring_push(m, f, &f->unreachable_ring, t, m->config.unreachable_tasks_max);
 }
@@ -192,7 +192,7 @@ void task_from_unreachable(struct master *m, struct task *t)
 {
     struct framework *f = t->framework;
 
-    HASH_DELETE(hh, f->unreachable, t);
+    table_remove(&f->unreachable, &t->entry);
     DL_DELETE(f->unreachable_ring.head, t);
     f->unreachable_ring.count--;
     m->metrics.tasks_unreachable--;

@@ -107,9 +107,9 @@ static void framework_lists(struct jsonw *w, const struct view *v, const struct 
     struct bundle_text memo = BUNDLE_TEXT;
 
     jsonw_key_array(w, "tasks");
-    for (const struct task *t = f->tasks; t != NULL; t = t->hh.next) {
-        const struct task *next = t->hh.next;
-        task_prefetch(next, next != NULL ? next->hh.next : NULL);
+    for (const struct task *t = framework_tasks(f); t != NULL; t = task_next(t)) {
+        const struct task *next = task_next(t);
+        task_prefetch(next, next != NULL ? task_next(next) : NULL);
         if (view_may_see_task(v, t))
             view_put_task(w, t, &memo);
     }

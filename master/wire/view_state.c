@@ -266,9 +266,9 @@ static void task_set_framework(struct task_set *s, const struct framework *f)
 {
     if (!view_framework_shown(s->view, f, s->q->framework_id))
         return;
-    for (const struct task *t = f->tasks, *next; t != NULL; t = next) {
-        next = t->hh.next;
-        task_prefetch(next, next != NULL ? next->hh.next : NULL);
+    for (const struct task *t = framework_tasks(f), *next; t != NULL; t = next) {
+        next = task_next(t);
+        task_prefetch(next, next != NULL ? task_next(next) : NULL);
         task_set_add(s, t);
     }
     for (const struct task *t = f->unreachable_ring.head; t != NULL; t = t->next)

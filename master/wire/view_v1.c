@@ -99,12 +99,12 @@ enum place { PLACE_TASKS, PLACE_UNREACHABLE, PLACE_COMPLETED };
 
 static const struct task *task_after(const struct task *t, enum place place)
 {
-    return t == NULL ? NULL : place == PLACE_TASKS ? t->hh.next : t->next;
+    return t == NULL ? NULL : place == PLACE_TASKS ? task_next(t) : t->next;
 }
 
 static void tasks_of(struct sink *s, uint32_t number, const struct framework *f, enum place place)
 {
-    const struct task *t = place == PLACE_TASKS ? f->tasks : place == PLACE_COMPLETED ? f->completed.head : f->unreachable_ring.head;
+    const struct task *t = place == PLACE_TASKS ? framework_tasks(f) : place == PLACE_COMPLETED ? f->completed.head : f->unreachable_ring.head;
 
     for (const struct task *next; t != NULL; t = next) {
         next = task_after(t, place);

@@ -455,7 +455,7 @@ TEST("a task group is launched whole or not at all")
     CHECK_STR(callf(&s, group, s.offer, "5"), /* the agent has no disk */
               STR("answer 202 \nstream1 < UPDATE g1 TASK_ERROR REASON_TASK_GROUP_INVALID\n"
                   "stream1 < UPDATE g2 TASK_ERROR REASON_TASK_GROUP_INVALID\n"));
-    CHECK(framework_find(s.m, STR(FRAMEWORK0))->tasks == NULL);
+    CHECK(framework_find(s.m, STR(FRAMEWORK0))->tasks.count == 0);
     scene_done(&s);
 }
 
