@@ -98,6 +98,11 @@ static void handle(struct call *c, struct agent_executor *e)
                         c->msg->update->status->task_id->value, AGENT_UPDATES_PENDING_MAX);
         return;
     }
+    if (exec_update_is_ours(s, e, &ev)) {
+        agent_event_done(&ev);
+        http_reply(c->req, 202, NULL, (struct str){ NULL, 0 });
+        return;
+    }
     if (subscribe)
         (void)exec_stream_open(s, c->req, e, c->json_out, on_gone); /* number as above */
     else

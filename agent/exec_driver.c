@@ -56,7 +56,8 @@ static void carry(struct shell *s, const struct msg_in *m, enum agent_driver_mes
     }
     if (registers)
         (void)exec_stream_link(s, &m->from, e); /* number as above */
-    shell_step(s, &ev);
+    if (!exec_update_is_ours(s, e, &ev))
+        shell_step(s, &ev);
     agent_event_done(&ev);
 }
 

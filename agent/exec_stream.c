@@ -220,6 +220,12 @@ void exec_driver_reconnect(struct shell *s, const struct agent_action *act)
         log_warn("send_failed", "message=%s", name);
 }
 
+bool exec_update_is_ours(struct shell *s, const struct agent_executor *e, const struct agent_event *ev)
+{
+    return ev->type == AGENT_EV_EXECUTOR_UPDATE && ev->u.update.status->state == TASK_FAILED &&
+           containerizer_hit_limit(s->containers, e->container_id);
+}
+
 void exec_status_fill(struct shell *s, const struct agent_executor *e, struct agent_status_fill *fill)
 {
     struct container_status st;

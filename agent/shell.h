@@ -80,6 +80,9 @@ struct shell {
 struct agent_status_fill;
 /* What the agent adds to a status of this executor. */
 void exec_status_fill(struct shell *s, const struct agent_executor *e, struct agent_status_fill *fill);
+/* Whether an update of an executor is left to the agent: the container is ended for a limit, of which the executor knows only that
+ * something killed its task. Every task of the container gets the agent's update with the reason. */
+bool exec_update_is_ours(struct shell *s, const struct agent_executor *e, const struct agent_event *ev);
 /* The executor left; called by itself, not from inside the functions below. */
 typedef void exec_gone_fn(struct shell *s, uint64_t stream, struct framework_id framework, struct executor_id executor);
 /* Answers a SUBSCRIBE with a stream. Returns its number: next_stream + 1 before the call. */

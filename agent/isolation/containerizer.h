@@ -283,6 +283,10 @@ int containerizer_launch(struct containerizer *c, const struct container_spec *s
 int containerizer_update(struct containerizer *c, const char *id, const struct container_resources *r,
                          struct error *err);
 
+/* Whether the container is ended for a limit that it hit. Looks now: the kernel ends a process that asks for too much memory and
+ * tells of it on another way, so whoever waits for the process may know of its end first. */
+bool containerizer_hit_limit(struct containerizer *c, const char *id);
+
 /* Reads the statistics now: a few small files. ERR_NOT_FOUND. */
 int containerizer_usage(struct containerizer *c, const char *id, struct container_usage *ret, struct error *err);
 int containerizer_status(struct containerizer *c, const char *id, struct container_status *ret, struct error *err);

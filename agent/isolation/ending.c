@@ -144,15 +144,33 @@ static void settle(struct container *c, const struct error *detach_error)
         tell_end(owner, id, accepted, &launch_error, &t);
 }
 
-static void finish(struct container *c, const struct error *kill_error)
+static void inspect(struct container *c)
 {
-    if (c->cni_job != NULL)
-        return; /* looked at again while its networks are given back */
     for (size_t i = 0; i < c->iso->op_count; i++) {
         const struct isolator_ops *op = c->iso->ops[i];
         if (op->inspect != NULL && (!op->needs_cgroup || c->group.controllers != 0))
             op->inspect(c);
     }
+}
+
+bool containerizer_hit_limit(struct containerizer *owner, const char *id)
+{
+    struct container *c = container_find_alive(owner, id);
+    if (c == NULL)
+        return false;
+    if (c->state == CONTAINER_RUNNING) {
+        inspect(c);
+        if (c->limit_kind != CONTAINER_LIMIT_NONE)
+            container_end(c);
+    }
+    return c->limit_kind != CONTAINER_LIMIT_NONE;
+}
+
+static void finish(struct container *c, const struct error *kill_error)
+{
+    if (c->cni_job != NULL)
+        return; /* looked at again while its networks are given back */
+    inspect(c);
     struct error err;
     if (kill_error == NULL && (cg_remove(&c->iso->cg, &c->group, &err) != 0 || cg_remove(&c->iso->cg, &c->kill_group, &err) != 0) &&
         err.code == ERR_CONFLICT) {

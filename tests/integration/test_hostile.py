@@ -45,6 +45,29 @@ def _():
     check(not os.path.exists("/dev/shm/x"), "shared memory is its own")
 
 
+@case("memory runs out while the agent is held up: the reason is told, whatever it hears of first")
+def _():
+    for i in range(4):
+        c.count += 1
+        id = f"held-{c.count}"
+        c.fw.launch(task(id, "touch begun; until test -e go; do sleep 0.02; done; exec " + PY + " 'x=bytearray(400<<20)'", cpus=0.5, mem=64), cpus=2)
+        c.fw.update(id, "TASK_RUNNING")
+        box = sandbox(id)
+        wait_for("begun", lambda: begun(box))
+        task_pid = next(p for p in processes_in(box, "go") if "stoa-launcher" not in open(f"/proc/{p}/cmdline").read())
+        c.agent.kill(signal.SIGSTOP)
+        try:
+            open(box + "/go", "w").close()
+            wait_for("the executor has seen its end", lambda: not os.path.exists(f"/proc/{task_pid}"))
+            queued = lambda: [l for l in open("/proc/net/tcp") if l.split()[1].endswith(f":{c.agent_port:04X}") and l.split()[3] == "01" and l.split()[4][9:] != "00000000"]
+            wait_for("it has told the agent", queued)
+        finally:
+            c.agent.kill(signal.SIGCONT)
+        s = c.fw.update(id, "TASK_FAILED")
+        equal((s.get("reason"), s["source"]), ("REASON_CONTAINER_LIMITATION_MEMORY", "SOURCE_AGENT"), "reason and source")
+    all_is_well()
+
+
 @case("page cache is no reason to die")
 def _():
     attack("cache", "dd if=/dev/zero of=f bs=1M count=200 2>/dev/null && cat f > /dev/null && rm f", "TASK_FINISHED", "TASK_FAILED", mem=64,
