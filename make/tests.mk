@@ -33,14 +33,15 @@ format: ## format the sources with clang-format
 
 # --- fuzzing: everything below is built once more, by clang, with coverage and sanitizers -----------------------
 FUZZ_SECONDS ?= 5
+FUZZ_SEED    ?= 0
 FUZZ_B       := build/fuzz
 FUZZ_SRC     := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BIN     := $(patsubst %.c,$(B)/%,$(FUZZ_SRC))
 FUZZ_LIBS    := $(call libs,$(filter-out cli sim,$(ALL_ARCHIVES)) execsdk exec-core)
 
-fuzz: ## run every fuzz target for FUZZ_SECONDS (5) each
+fuzz: ## run every fuzz target for FUZZ_SECONDS (5) each, from FUZZ_SEED on (0: any)
 	$(Q)$(MAKE) --no-print-directory CC=clang SAN=fuzzer-no-link,address,undefined B=$(FUZZ_B) OPT=-O1 fuzz-programs
-	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run $(FUZZ_B)/tests/fuzz
+	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_SEED=$(FUZZ_SEED) tests/fuzz/run $(FUZZ_B)/tests/fuzz
 
 fuzz-programs: $(FUZZ_BIN)
 $(FUZZ_BIN): $(B)/%: $(O)/%.o $(FUZZ_LIBS)
@@ -61,7 +62,7 @@ interop: all ## unmodified clients from the package registries against a running
 	$(Q)STOA_BUILD=$(CURDIR)/$(B) TEST_TIMEOUT=1200 tests/run $(wildcard tests/interop/test_*)
 
 check: ## install what the tests need, build, run everything this machine can run
-	$(Q)scripts/install-packages test
+	$(Q)scripts/install-packages test || scripts/install-packages build
 	$(Q)MAKE="$(MAKE)" tests/check
 
 demo: ## install, build, start a cluster with an example app; ONCE=1: prove that it heals, clean up, exit

@@ -20,6 +20,9 @@ def task(id, command="sleep 1000", cpus=0.2, mem=32, **more):
     return {"name": id, "task_id": {"value": id}, "resources": scalars(cpus=cpus, mem=mem), "command": {"value": command}, **more}
 
 
+MARK = "mark-"  # tasks that nobody launched: their updates are no part of a recording
+
+
 class World:
     """One cluster. `ids` maps texts of the recordings to ours; what we answer is mapped back for the comparison."""
 
@@ -58,6 +61,15 @@ class World:
         wait_for(f"agent {n}", lambda: [s for s in self.slaves() if s["hostname"] == f"node{n}.example" and s["active"]])
         return p
 
+    def at_work(self, part):
+        """Processes that work in a sandbox with this in its path."""
+        return [p for p in processes_in(self.dir, "") if part in os.readlink(f"/proc/{p}/cwd")]
+
+    def wait_output(self, sandbox, text):
+        """Until a command has said so: from then on it has set its traps."""
+        files = lambda: glob.glob(f"{self.dir}/agent/**/{sandbox}/stdout", recursive=True)
+        wait_for(f"{text!r} of {sandbox}", lambda: [f for f in files() if text in open(f).read()])
+
     def slaves(self):
         return json.loads(self.get("/slaves").body)["slaves"]
 
@@ -72,7 +84,7 @@ class World:
     def address(self, n):
         return (self.master_ip, self.master_port) if n == 0 else (f"127.0.5.{n}", self.agents[n])
 
-    def raw(self, data, n=0, seconds=20):
+    def raw(self, data, n=0, seconds=PATIENCE):
         with socket.create_connection(self.address(n), seconds) as s:
             s.sendall(data)
             return Message(read_answer(s))
@@ -220,7 +232,7 @@ class Live:
             pass
         self.ended = True
 
-    def until(self, what, fn, seconds=30, since=0):
+    def until(self, what, fn, seconds=PATIENCE, since=0):
         try:
             return wait_for(what, lambda: next((e for e in self.events[since:] if fn(e)), None), seconds, 0.02)
         except Failed as e:
@@ -293,17 +305,19 @@ class Scheduler:
     def launch(self, *tasks, offer=None, refuse=0.0, **kw):
         self.accept(offer or self.offer(**kw), {"type": "LAUNCH", "launch": {"task_infos": list(tasks)}}, refuse=refuse)
 
-    def update(self, task, *states, seconds=30):
+    def update(self, task, *states, seconds=PATIENCE):
         return self.live.until(f"{task} in {states}", lambda e: e["type"] == "UPDATE" and e["update"]["status"]["task_id"]["value"] == task and
                                e["update"]["status"]["state"] in states, seconds)["update"]["status"]
 
     def quiet(self):
         """No more offers for long; those outstanding are declined."""
         self.ok("SUPPRESS")
-        time.sleep(0.1)
-        while self.offers:
-            o = list(self.offers)
-            self.offers.clear()
+        mark = f"{MARK}{uuid.uuid4()}"  # its answer comes after every offer that was made before
+        self.ok("RECONCILE", reconcile={"tasks": [{"task_id": {"value": mark}}]})
+        self.live.until("what is asked for last", lambda e: e["type"] == "UPDATE" and e["update"]["status"]["task_id"]["value"] == mark)
+        o = list(self.offers)
+        self.offers.clear()
+        if o:
             self.ok("DECLINE", decline={"offer_ids": [{"value": x} for x in o], "filters": {"refuse_seconds": 3600.0}})
 
 

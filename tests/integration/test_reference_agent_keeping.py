@@ -194,8 +194,8 @@ def _():
     for i in range(5):
         f.launch(task(f"past-{i}", "exit 0"))
         f.update(f"past-{i}", "TASK_FINISHED")
-    equal([w["id"] for w in state()["frameworks"] + state()["completed_frameworks"]].count(f.id), 1, "entries of a framework that comes and goes")
-    known = lambda: [e["id"] for w in state()["frameworks"] + state()["completed_frameworks"] if w["id"] == f.id for e in w["completed_executors"]]
+    equal([w["id"] for w in frameworks()].count(f.id), 1, "entries of a framework that comes and goes")
+    known = lambda: [e["id"] for w in frameworks() if w["id"] == f.id for e in w["completed_executors"]]
     wait_for("the last three are known", lambda: sorted(known()) == ["past-2", "past-3", "past-4"])
 
 

@@ -81,17 +81,17 @@ def _():
     add("healthy", health_check=health(command={"value": "true"}))
     add("sick", health_check=health(command={"value": "false"}))
     add("in-grace", health_check=health(grace=600, command={"value": "false"}))
-    add("sick-after-health", "touch fine; sleep 1; rm fine; sleep 1000", health_check=health(grace=600, command={"value": "test -e fine"}))
+    add("sick-after-health", "touch fine; until test -e seen; do sleep 0.05; done; rm fine; sleep 1000", health_check=health(grace=600, command={"value": "test -e fine && touch seen"}))
     add("no-failures-limit", health_check=health(failures=0, command={"value": "exit 1"}))
     add("slow-health", health_check=health(failures=1, timeout_seconds=0.2, command={"value": "sleep 100"}))
     add("late-health", health_check=health(delay_seconds=600, command={"value": "false"}))
-    add("web", web(port[0]), health_check=health("HTTP", grace=10, http={"port": port[0], "path": "/200"}))
-    add("web-redirect", web(port[1]), health_check=health("HTTP", grace=10, http={"port": port[1], "path": "/302", "scheme": "http"}))
+    add("web", web(port[0]), health_check=health("HTTP", grace=60, http={"port": port[0], "path": "/200"}))
+    add("web-redirect", web(port[1]), health_check=health("HTTP", grace=60, http={"port": port[1], "path": "/302", "scheme": "http"}))
     add("web-500", web(port[2]), health_check=health("HTTP", failures=3, grace=3, http={"port": port[2], "path": "/404"}), check=check_info("HTTP", http={"port": port[2], "path": "/404"}))
-    add("tcp", web(port[3]), health_check=health("TCP", grace=10, tcp={"port": port[3]}), check=check_info("TCP", tcp={"port": port[3]}))
+    add("tcp", web(port[3]), health_check=health("TCP", grace=60, tcp={"port": port[3]}), check=check_info("TCP", tcp={"port": port[3]}))
     add("tcp-closed", check=check_info("TCP", tcp={"port": 1}))
     add("http-closed", check=check_info("HTTP", http={"port": 1, "path": "/"}))
-    add("check", "echo 7 > code; sleep 1; echo 0 > code; sleep 1000", check=check_info("COMMAND", command={"command": {"value": "exit $(cat code)"}}))
+    add("check", "echo 7 > code; until test -e next; do sleep 0.05; done; echo 0 > code; sleep 1000", check=check_info("COMMAND", command={"command": {"value": "until test -s code; do sleep 0.05; done; exit $(cat code)"}}))
     add("check-slow", check=check_info("COMMAND", timeout_seconds=0.2, command={"command": {"value": "sleep 100"}}))
     add("check-argv", check=check_info("COMMAND", command={"command": {"shell": False, "value": "/bin/sh", "arguments": ["sh", "-c", "exit 5"]}}))
     for t in tasks.values():
@@ -233,6 +233,8 @@ CHECK = "REASON_TASK_CHECK_STATUS_UPDATED"
 
 @case("check COMMAND: an empty check_status at first, the exit code when it changes, the last one in the terminal update; never a kill")
 def _():
+    reached("check", lambda s: s.get("check_status", {}).get("command", {}).get("exit_code") == 7, "7")
+    open(sandbox(f, "check") + "/next", "w").close()
     reached("check", lambda s: s.get("check_status", {}).get("command", {}).get("exit_code") == 0, "0 after 7")
     kill("check")
     s = [x for x in ended("check")]
@@ -281,7 +283,10 @@ def _():
 
 @case("a second LAUNCH_GROUP for the same executor; a failed task ends its own group and no other")
 def _():
-    group("pod", task("q-1", "sleep 0.3; exit 5"), task("q-2", "sleep 1000"))
+    group("pod", task("q-1", "until test -e next; do sleep 0.05; done; exit 5"), task("q-2", "sleep 1000"))
+    for id in ("q-1", "q-2"):
+        reached(id, lambda s: s["state"] == "TASK_RUNNING", "RUNNING")
+    open(sandbox(f, "pod") + "/tasks/q-1/next", "w").close()
     equal(ended("q-1")[-1]["state"], "TASK_FAILED")
     check("exited with status 5" in ended("q-1")[-1]["message"], ended("q-1")[-1])
     equal(ended("q-2")[-1]["state"], "TASK_KILLED")

@@ -88,8 +88,14 @@ def state():
     return get(c.agent_port, "/state").json
 
 
+def frameworks():
+    """Those that are there and those that were, of one moment."""
+    s = state()
+    return s["frameworks"] + s["completed_frameworks"]
+
+
 def executor_of(f, id, ended=False):
-    for w in state()["frameworks"] + state()["completed_frameworks"]:
+    for w in frameworks():
         for e in w["executors"] + (w["completed_executors"] if ended else []):
             if w["id"] == f.id and e["id"] == id:
                 return e
