@@ -224,9 +224,11 @@ static void check_durable(struct marathon_node *n, const struct job *j, struct s
     check_dues(n, j, x);
 }
 
-/* Its state is exactly what is stored. */
+/* Its state is exactly what is stored, unless another has begun to lead while it read. */
 void jobs_loaded(struct marathon_node *n)
 {
+    if (marathon_leading(marathon_world(n)) != n)
+        return;
     for (const struct job *j = n->sh.m->jobs; j != NULL; j = j->hh.next) {
         struct seen_job *x = job_seen(n, j->id, j->created_at.ms);
         for (const struct job_run *r = j->runs; r != NULL; r = r->next) {

@@ -7,6 +7,7 @@
 #include "tests/sim/ledger.h"
 #include "tests/sim/maintenance.h"
 #include "tests/sim/marathon/jobs.h"
+#include "tests/sim/marathon/rollouts.h"
 #include "tests/sim/operator.h"
 
 void judge_before(struct marathon_node *n)
@@ -21,6 +22,7 @@ void judge_before(struct marathon_node *n)
         if (n->before_count == SNAPSHOT_MAX)
             return;
         (void)snprintf(n->before[n->before_count].id, sizeof n->before[0].id, "%s", s->id.p);
+        rollout_before(s, &n->before[n->before_count].rollout);
         n->before[n->before_count].instances = s->instance_count;
         n->before[n->before_count].dying = s->dying[1];
         n->before[n->before_count++].ready = s->ready[0] + s->ready[1];
@@ -52,6 +54,7 @@ static void check_slot(struct marathon_node *n, const struct slot *s, size_t k)
                  s->instance_count, s->scheduled_count, count, scheduled);
     if (str_is(s->id, "/app4"))
         check_every(n, s);
+    rollout_judge(n, s, &n->before[k].rollout);
     if (s->action != ACTION_RESTART || s->action_done || s->every != NULL)
         return;
     /* Reckoned here again: what the core makes of the app's strategy is part of what is checked. */
@@ -64,8 +67,8 @@ static void check_slot(struct marathon_node *n, const struct slot *s, size_t k)
         sim_fail(marathon_world(n), "%s starts beyond its capacity: %lld instances, at most %lld", s->id.p,
                  (long long)live, (long long)r->capacity_max);
     /* What dies by itself is nobody's fault; old instances that marathon tells to go count against the floor.
-     * (Surplus new ones go by the order of kill selection, which does not look at health.) */
-    if (s->dying[1] > n->before[k].dying && ready < ready_before && ready < floor - r->below_floor)
+     * (Surplus new ones go by the order of kill selection, which does not look at health. Resident ones without room, one at a time.) */
+    if (s->dying[1] > n->before[k].dying && ready < ready_before && ready < floor - r->resident)
         sim_fail(marathon_world(n), "%s kills below its floor: %lld ready, %lld before, floor %lld", s->id.p,
                  (long long)ready, (long long)ready_before, (long long)floor);
 }

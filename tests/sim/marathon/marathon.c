@@ -21,6 +21,7 @@
 #include "tests/sim/framework/fakeio.h"
 #include "tests/sim/ledger.h"
 #include "tests/sim/marathon/jobs.h"
+#include "tests/sim/marathon/rollouts.h"
 
 struct marathon_node *marathon_node_of(struct shell *sh)
 {
@@ -34,6 +35,7 @@ void streams_publish(struct shell *sh, const struct bus_event *e)
     struct marathon_node *n = marathon_node_of(sh);
 
     jobs_told(n, e);
+    rollouts_told(n, e);
     switch ((int)e->type) {
     case BUS_INSTANCE_CHANGED:
         sim_trace(marathon_world(n), n->p->name, "%.*s is %s", STR_ARG(e->instance_id), e->state);
@@ -242,6 +244,7 @@ static void start(struct proc *p)
     if (marathon_election_open(sh, lead, &err) != 0)
         sim_fail(p->sim, "marathon: %s", err.msg);
     sim_after(p->sim, p, between(n->r, MS(500), SEC(4)), people_act, NULL, 0);
+    sim_after(p->sim, p, between(n->r, SEC(2), SEC(6)), rollouts_people_act, NULL, 0);
     if (n->common->with_jobs)
         sim_after(p->sim, p, between(n->r, MS(500), SEC(4)), jobs_people_act, NULL, 0);
     fake_turn(p);
@@ -318,6 +321,7 @@ void sim_marathons_new(struct sim *s)
 
     common->with_jobs = chance(&s->rng_marathon, 50);
     common->jobs = jobs_watch_new();
+    common->rollouts = rollouts_watch_new();
     for (unsigned i = 0; i < s->marathon_count; i++) {
         struct marathon_node *n = xcalloc(1, sizeof *n);
         n->common = common;
@@ -354,6 +358,7 @@ void sim_marathon_free(struct proc *p)
 
     if (p == p->sim->marathon[0]) {
         jobs_watch_free(n->common->jobs);
+        rollouts_watch_free(n->common->rollouts);
         free(n->common);
     }
     free(n);

@@ -12,11 +12,23 @@
 enum { APPS_MAX = 5, APP_WITH_VOLUMES = 3, APP_ON_EVERY_AGENT = 4, SNAPSHOT_MAX = 16 };
 
 struct jobs_watch;
+struct rollouts_watch;
 
 /* What all marathons of a history share: what people have seen of them. */
 struct marathon_common {
     bool with_jobs;
     struct jobs_watch *jobs;
+    struct rollouts_watch *rollouts;
+};
+
+/* What a slot's rollout was before a handler. */
+struct rollout_seen {
+    char deployment[UUID_TEXT_SIZE]; /* "": none */
+    bool moving, paused, had;        /* had: the app was there before the deployment, and was: */
+    char cmd[24];
+    int64_t wanted;
+    int64_t dying, dying_old, failures;
+    size_t instances;
 };
 
 struct marathon_node {
@@ -31,6 +43,7 @@ struct marathon_node {
         char id[32];
         int64_t ready, dying;
         size_t instances;
+        struct rollout_seen rollout;
     } before[SNAPSHOT_MAX];
     size_t before_count;
     /* Kills under way, for judging whether anything is done about them. */

@@ -53,6 +53,13 @@ static struct app *random_app(struct marathon_node *n, struct arena *a, unsigned
     app->upgrade = arena_alloc(a, sizeof *app->upgrade);
     app->upgrade->health_capacity = (struct opt_f64){ true, capacities[rng_below(n->r, 3)] };
     app->upgrade->over_capacity = (struct opt_f64){ true, capacities[rng_below(n->r, 3)] };
+    if (chance(n->r, 30))
+        app->upgrade->pause_after = (struct opt_i64){ true, (int64_t)rng_below(n->r, 3) + 1 };
+    if (chance(n->r, 20)) {
+        app->upgrade->rollback = arena_alloc(a, sizeof *app->upgrade->rollback);
+        *app->upgrade->rollback = (struct auto_rollback){ { chance(n->r, 60), (int64_t)rng_below(n->r, 3) + 1 },
+                                                          { chance(n->r, 60), (int64_t)rng_below(n->r, 30) + 5 } };
+    }
     if (k == APP_WITH_VOLUMES)
         add_volume(app, a);
     if (k == APP_ON_EVERY_AGENT)
