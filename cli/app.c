@@ -86,7 +86,7 @@ static int send_file(const struct app_args *a, const char *method, const char *i
 {
     CLEANUP(sbuf_done_p) struct sbuf b = SBUF_INIT(APP_FILE_MAX);
     CLEANUP(sbuf_done_p) struct sbuf path = SBUF_INIT(PATH_MAX_BYTES);
-    int r = cli_read_file(file, &b, err);
+    int r = service_read(file, &b, err);
 
     app_path(&path, "/v2/apps", id, "", a);
     return r != 0 ? r : call_and_print(method, a, path.p, sbuf_view(&b), err);

@@ -43,7 +43,7 @@ static int job_create(const struct job_args *a, struct error *err)
 
     if (a->argc != 1)
         return usage(err, "create FILE (- is standard input)");
-    r = cli_read_file(a->argv[0], &b, err);
+    r = service_read(a->argv[0], &b, err);
     return r != 0 ? r : change(a, "POST", "/stoa/v1/jobs", sbuf_view(&b), "job created; see: stoa job list", err);
 }
 
@@ -54,7 +54,7 @@ static int job_update(const struct job_args *a, struct error *err)
 
     if (a->argc != 2)
         return usage(err, "update ID FILE (members to change; - is standard input)");
-    r = cli_read_file(a->argv[1], &b, err);
+    r = service_read(a->argv[1], &b, err);
     return r != 0 ? r : change(a, "PATCH", job_path(&path, a->argv[0], ""), sbuf_view(&b), "job updated", err);
 }
 

@@ -30,9 +30,9 @@ static const struct command commands[] = {
     { "agents", agents_main, "[--json]", "the agents of the cluster" },
     { "logs", logs_main, "TASK [-f] [--stderr]", "what a task wrote" },
     { "app", app_main, "create FILE | list | show ID | scale ID N | restart ID | delete ID | deleted | restore ID", "apps of marathon" },
-    { "pod", pod_main, "...", "pods of marathon: containers that live together" },
+    { "pod", pod_main, "create FILE | list | show ID | scale ID N | delete ID | wait ID", "pods of marathon: containers that live together" },
     { "job", job_main, "create FILE | list | show ID | run ID | history ID | kill ID RUN | delete ID", "jobs of marathon: once or by schedule" },
-    { "why", why_main, "APP|TASK", "why an app waits, or why a task died" },
+    { "why", why_main, "APP|POD|JOB|TASK", "why an app waits, or why a task died" },
     { "frameworks", frameworks_main, "[--all] [--json]", "the frameworks of the cluster" },
     { "teardown", teardown_main, "FRAMEWORK", "end a framework and its tasks" },
     { "drain", drain_main, "AGENT [--grace=DURATION] [--mark-gone] [--wait]", "move an agent's tasks away" },
@@ -54,7 +54,7 @@ static const struct command commands[] = {
       "grade a framework against a scripted master that misbehaves" },
     { "hello", hello_main, "[--port=N]", "a tiny web server, for the demo and for trials" },
     { "version", version_main, "", "the version" },
-    { "help", help_main, "", "this list" },
+    { "help", help_main, "[COMMAND]", "this list, or what a command takes" },
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
@@ -73,15 +73,42 @@ static const struct command *find(const char *name)
     return NULL;
 }
 
-static int help_main(int argc, char **argv)
+static void list_print(void)
 {
-    (void)argc;
-    (void)argv;
     printf("stoa: a two-level cluster resource manager\n\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         printf("  stoa %-15s %s\n", commands[i].name, commands[i].help);
     printf("\nThe daemons take the flags of Mesos and Marathon: stoa master --help, stoa agent --help, "
-           "stoa marathon --help.\nThe others: stoa COMMAND --help.\n");
+           "stoa marathon --help.\nThe others: stoa help COMMAND, or stoa COMMAND --help.\n");
+}
+
+/* The manual page's list of commands; packaging/stoa.1.in has the rest. A `-` would be a hyphen in roff. */
+static void roff_print(void)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        printf(".TP\n.B stoa %s\n", commands[i].name);
+        for (const char *p = commands[i].args; *p != 0; p++)
+            printf(*p == '-' ? "\\-" : "%c", *p);
+        printf("%s%s.\n", commands[i].args[0] != 0 ? "\n.br\n" : "", commands[i].help);
+    }
+}
+
+static int help_main(int argc, char **argv)
+{
+    const struct command *c = argc > 1 ? find(argv[1]) : NULL;
+    char option[] = "--help", *of[] = { argc > 1 ? argv[1] : NULL, option, NULL };
+    struct error err;
+
+    if (c != NULL && c->run != help_main && c->run != version_main && c->run != executor_main)
+        return c->run(2, of);
+    if (argc > 1 && strcmp(argv[1], "--roff") == 0) {
+        roff_print();
+    } else if (argc > 1 && argv[1][0] != '-' && c == NULL) {
+        (void)error_set(&err, ERR_INVALID, "there is no command \"%s\"; `stoa help` lists them", argv[1]);
+        return cli_fail(&err);
+    } else {
+        list_print();
+    }
     return 0;
 }
 

@@ -44,7 +44,7 @@ static int pod_create(const struct pod_args *a, struct error *err)
 
     if (a->argc != 1)
         return usage(err, "create FILE (- is standard input)");
-    r = cli_read_file(a->argv[0], &b, err);
+    r = service_read(a->argv[0], &b, err);
     return r != 0 ? r : change(a, "POST", "", sbuf_view(&b), "pod created; see: stoa pod list", err);
 }
 
@@ -55,7 +55,7 @@ static int pod_update(const struct pod_args *a, struct error *err)
 
     if (a->argc != 2)
         return usage(err, "update ID FILE (the whole pod; - is standard input)");
-    r = cli_read_file(a->argv[1], &b, err);
+    r = service_read(a->argv[1], &b, err);
     return r != 0 ? r : change(a, "PUT", a->argv[0], sbuf_view(&b), "pod updated; see: stoa pod list", err);
 }
 

@@ -2,6 +2,7 @@
 #include "cli/service.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "cli/json.h"
@@ -23,6 +24,31 @@ int service_change(const char *marathon, const char *method, const char *path, s
         printf("%s\n", done);
     cli_response_done(&r);
     return 0;
+}
+
+int service_read(const char *file, struct sbuf *b, struct error *err)
+{
+    CLEANUP(json_free_p) cJSON *j = NULL;
+    const char *end = NULL;
+    size_t line = 1;
+    int r = cli_read_file(file, b, err);
+
+    if (r != 0)
+        return r;
+    if (b->n == 0)
+        return error_set(err, ERR_INVALID, "%s is empty; write a definition in JSON into it", strcmp(file, "-") == 0 ? "standard input" : file);
+    j = cJSON_ParseWithLengthOpts(b->p, b->n + 1, &end, 1);
+    if (j != NULL)
+        return 0;
+    for (const char *p = b->p; p < end && p < b->p + b->n; p++)
+        line += *p == '\n';
+    if (file[0] == '{' || file[0] == '[')
+        file = "the definition";
+    if (strcmp(file, "-") == 0)
+        file = "standard input";
+    if (end == NULL || *end == 0)
+        return error_set(err, ERR_INVALID, "%s is no JSON: it ends too early, in line %zu", file, line);
+    return error_set(err, ERR_INVALID, "%s is no JSON: line %zu, at \"%.*s\"", file, line, (int)str_sub(str_mem(end, strcspn(end, "\n")), 0, 30).n, end);
 }
 
 int service_list(const char *marathon, const struct service_list *list, bool json, struct error *err)

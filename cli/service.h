@@ -15,6 +15,9 @@
 int service_change(const char *marathon, const char *method, const char *path, struct str body, bool json, const char *done,
                    struct error *err);
 
+/* cli_read_file of a definition; what is no JSON is an error with the file's name and the line. */
+int service_read(const char *file, struct sbuf *b, struct error *err);
+
 /* GET of a list as a table, or as it came. member: of the answer that is the list; NULL: the answer itself. row adds one
  * cell for each of the columns. */
 struct service_list {

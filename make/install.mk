@@ -23,13 +23,18 @@ install: all install-sdk install-libmesos ## install programs, libraries and sys
 	$(Q)sed -e 's|-I[^ ]*/executor/include|-I$(PREFIX)/include|' -e 's|-L[^ ]*|-L$(PREFIX)/lib|' $(B)/stoa-executor.pc \
 	  >$(DESTDIR)$(PREFIX)/lib/pkgconfig/stoa-executor.pc
 	$(Q)for u in $(UNITS); do sed 's|@BINDIR@|$(PREFIX)/bin|' packaging/systemd/$$u.service.in >$(DESTDIR)$(UNITDIR)/$$u.service || exit 1; done
+	$(Q)install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,man/man1 bash-completion/completions)
+	$(Q)$(B)/stoa help --roff >$(B)/stoa.commands
+	$(Q)sed -e "s|@VERSION@|$$($(B)/stoa version | cut -d' ' -f2)|" -e '/@COMMANDS@/{r $(B)/stoa.commands' -e 'd}' packaging/stoa.1.in \
+	  >$(DESTDIR)$(PREFIX)/share/man/man1/stoa.1
+	$(Q)install -m 644 packaging/completion/stoa $(DESTDIR)$(PREFIX)/share/bash-completion/completions/
 	$(Q)for f in stoa $(UNITS); do [ -e $(DESTDIR)$(DEFAULTDIR)/$$f ] || \
 	  install -m 644 packaging/default/$$f $(DESTDIR)$(DEFAULTDIR)/$$f || exit 1; done
 
 uninstall: ## remove what install put there, but for what was configured
 	$(Q)rm -rf $(DESTDIR)$(LIBEXECDIR)
 	$(Q)rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,$(NAMES)) $(addprefix $(DESTDIR)$(UNITDIR)/,$(addsuffix .service,$(UNITS)))
-	$(Q)rm -f $(addprefix $(DESTDIR)$(PREFIX)/,include/stoa/scheduler.h include/stoa/executor.h lib/pkgconfig/stoa-scheduler.pc \
+	$(Q)rm -f $(addprefix $(DESTDIR)$(PREFIX)/,share/man/man1/stoa.1 share/bash-completion/completions/stoa include/stoa/scheduler.h include/stoa/executor.h lib/pkgconfig/stoa-scheduler.pc \
 	  lib/pkgconfig/stoa-executor.pc lib/libstoa-scheduler.a lib/libstoa-scheduler.so lib/$(SDK_SO) lib/libstoa-executor.a \
 	  lib/libstoa-executor.so lib/libstoa-executor.so.0 lib/libmesos.so)
 

@@ -56,8 +56,10 @@ def sleeper():
 
 @case("each command explains itself, and wrong usage is told in one line")
 def _():
+    fails('there is no command "frob"', "help", "frob", status=2)
     for c in COMMANDS:
         r = subprocess.run([STOA, c, "--help"], capture_output=True, text=True, timeout=20)
+        equal(subprocess.run([STOA, "help", c], capture_output=True, text=True, timeout=20).stdout, r.stdout, f"stoa help {c}")
         equal((r.returncode, r.stderr), (0, ""), f"stoa {c} --help")
         check(r.stdout.startswith(f"usage: stoa {c}") and "--master" in r.stdout, r.stdout)
         check(f"stoa {c} " in run("help"), f"stoa help does not name {c}")
@@ -135,6 +137,13 @@ def _():
     fails("is a call of an agent; say which", "api", "GET_CONTAINERS", status=2)
     fails("is a call of the master", "api", "GET_AGENTS", "--agent=S0", status=2)
     fails("is no JSON object", "api", "TEARDOWN", "--body=[1]", status=2)
+    bad = os.path.join(scratch(), "bad.json")
+    open(bad, "w").write('{\n "id": "/x",\n "cmd": oops\n}')
+    for what in ("app", "pod", "job"):
+        fails(f'{bad} is no JSON: line 3, at "oops"', what, "create", bad, status=2)
+    fails("the definition is no JSON: it ends too early, in line 1", "app", "create", '{"id":', status=2)
+    open(bad, "w").close()
+    fails(f"{bad} is empty", "app", "create", bad, status=2)
     fails("is no JSON object", "api", "TEARDOWN", '--body={"a":', status=2)
     fails("the body is a TEARDOWN, not a GET_HEALTH", "api", "GET_HEALTH", '--body={"type":"TEARDOWN","get_health":{}}', status=2)
     fails("'teardown'", "api", "TEARDOWN", status=1)

@@ -52,6 +52,11 @@ def _():
         equal(os.path.realpath(link), os.path.realpath(installed("usr/libexec/stoa/stoa")), name)
     for f in ("stoa-scheduler.pc", "stoa-executor.pc"):
         check(ROOT_DIR not in open(installed("usr/lib/pkgconfig", f)).read(), f"{f} names the place where it was built")
+    manual = open(installed("usr/share/man/man1/stoa.1")).read()
+    check(".B stoa drain\n" in manual and "@" not in manual.replace("HOSTNAME@IP", ""), manual)
+    completed = subprocess.run(["bash", "-c", f". {installed('usr/share/bash-completion/completions/stoa')}; COMP_WORDS=(stoa dea) COMP_CWORD=1; _stoa; echo $COMPREPLY"],
+                               env={**os.environ, "PATH": installed("usr/bin") + ":" + os.environ["PATH"]}, capture_output=True, text=True, timeout=30)
+    equal((completed.stdout, completed.stderr), ("deactivate\n", ""), "what is completed")
     libmesos = os.path.exists(os.path.join(BUILD, "libmesos.so"))
     equal(os.path.exists(installed("usr/lib/libmesos.so")), libmesos, "libmesos.so, as far as it is built,")
     if not shutil.which("dpkg-shlibdeps"):

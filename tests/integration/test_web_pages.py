@@ -131,6 +131,25 @@ def _():
     no_complaints()
 
 
+@case("addresses of Marathon's own page: dialogs, filters in small letters; several labels, found by typing")
+def _():
+    for fragment, text in (("#/apps?modal=new-app", "Create application"), ("#/apps?modal=new-group", "Create group"), ("#/apps?modal=about", "marathon_config"), ("#/apps?modal=help", "create application"),
+                           ("#/apps/%2Fweb?modal=edit-app--%2Fweb", "Change and deploy")):
+        ui(fragment)
+        page.see(text, "dialog")
+        equal(page.run("location.hash.includes('modal')"), False, "the dialog is not opened again")
+    ui("#/apps?filterStatus=suspended")
+    page.wait(f"!!({row('/shop/cart')}) && !({row('/web')})", "suspended ones")
+    page.click("Clear filters")
+    for label in ("team:red", "team:blue"):
+        page.run(f"(() => {{ const f = document.querySelector('input[list]'); f.value = {json.dumps(label)}; f.dispatchEvent(new Event('input')); }})()")
+    page.wait(f"!!({row('/shop/cart')}) && !!({row('/web')}) && document.querySelectorAll('main tbody tr').length === 2", "of both teams")
+    equal(page.run("new URLSearchParams(location.hash.split('?')[1]).getAll('filterLabels')"), ["team:red", "team:blue"], "in the address")
+    page.run("[...document.querySelectorAll('aside label')].find(l => l.innerText.includes('team:red')).querySelector('input').click()")
+    page.wait(f"!({row('/shop/cart')}) && !!({row('/web')})", "of team blue")
+    no_complaints()
+
+
 @case("one application: instances, a task, configuration with older versions, debug")
 def _():
     ui("#/apps/%2Fweb")
@@ -159,6 +178,32 @@ def _():
     page.click("Debug")
     page.see("Last changes")
     page.see("With latest configuration")
+    no_complaints()
+
+
+@case("an application with a persistent volume: the form says what it needs, and the volume has a page")
+def _():
+    if not IS_ROOT:
+        raise Skip("volumes are mounted; run as root")
+    ui()
+    page.click("Create application")
+    page.fill("ID", "/data")
+    page.fill("Command", "sleep 1000")
+    page.fill("CPUs", "0.01")
+    page.fill("Memory (MiB)", "16")
+    page.click("Volumes", "dialog button")
+    page.click("Add persistent volume")
+    page.fill("Container path", "files")
+    page.fill("Size (MiB)", "5")
+    page.click("Create application", "dialog button[type=submit]")
+    dev.settled("/data")
+    equal((dev.app("/data")["upgradeStrategy"], dev.app("/data")["residency"]["taskLostBehavior"]), ({"minimumHealthCapacity": 0.5, "maximumOverCapacity": 0}, "WAIT_FOREVER"), "what a resident application has")
+    ui("#/apps/%2Fdata/volumes")
+    page.wait(f"({row('data#files#')}).innerText.includes('Attached')", "the volume")
+    page.run("document.querySelector('main tbody a').click()")
+    page.see("‹ all volumes")
+    page.see("5 MiB")
+    http_request("DELETE", dev.marathon, "/v2/apps/data?force=true")
     no_complaints()
 
 
@@ -298,12 +343,17 @@ def _():
     dev.settled("/writer")
     ui("#/apps/%2Fwriter")
     page.wait("!!document.querySelector('a[href*=executors]')", "a link to the files")
-    page.open(page.run("document.querySelector('a[href*=executors]').href"))
+    equal(page.run("[...document.querySelectorAll('tbody a[href*=executors]')].map(a => a.innerText)"), ["stdout", "stderr"], "links to what it writes")
+    page.open(page.run("document.querySelector('a[href*=executors]').href.split('?')[0]"))
     page.click("stdout")
     page.see("line 1 <b>", "#file")
     seen = page.run("document.getElementById('file').innerText.length")
     page.wait(f"document.getElementById('file').innerText.length > {seen}", "it grows")
     equal(page.run("document.querySelectorAll('#file b').length"), 0, "markup of the file")
+    ui("#/apps/%2Fwriter")
+    page.wait("!!document.querySelector('a[href*=executors]')", "a link to the files")
+    page.open(page.run("document.querySelector('a[href*=executors]').href"))
+    page.see("line 1 <b>", "#file")
     page.click("127.0.0.1")
     page.see("Executors")
     page.see("writer.instance-")

@@ -33,6 +33,17 @@ const version = () => get(api('v2/info')).then(i => say(`${i.name} ${i.version},
 const about_ = () => dialogs.about().catch(e => say(e.message));
 const keys = { s: () => { const s = document.getElementById('search'); if (s) s.focus(); else location.hash = '#/apps'; }, c: () => appDialog(), C: () => dialogs.group(groupOf(state.root, route().page === 'group' ? route().id : '/')), '?': () => dialogs.help(), '<': about_, ';': about_ };
 const afterG = { a: () => { location.hash = '#/apps'; }, d: () => { location.hash = '#/deployments'; }, j: () => { location.hash = '#/jobs'; }, v: version, e: () => { if (route().page === 'app') dialogs.edit({ id: route().id }); } };
+
+// Addresses that open a dialog over the page, as links to Marathon's page have them: ?modal=new-app, edit-app--/web--VERSION, ...
+function openModal() {
+  const modal = route().query.get('modal');
+  if (!modal) return;
+  setQuery({ modal: '' });
+  const [name, id, version] = modal.split('--');
+  const open = { 'new-app': keys.c, 'new-group': keys.C, about: about_, help: keys['?'], 'edit-app': () => id && dialogs.edit({ id }, version) }[name];
+  if (open) open();
+}
+
 let gAt = 0;
 document.addEventListener('keydown', e => {
   if (document.querySelector('dialog') || /INPUT|TEXTAREA|SELECT/.test(e.target.tagName) || e.ctrlKey || e.metaKey || e.altKey) return;
@@ -47,6 +58,8 @@ window.addEventListener('hashchange', () => {
   Object.assign(state, { app: null, versions: null, why: null, rollout: null, pod: null, job: null });
   render();
   poll();
+  openModal();
 });
 render();
 poll();
+openModal();

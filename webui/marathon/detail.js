@@ -10,7 +10,7 @@ function healthOf(t) {
 }
 const taskStatus = t => t.startedAt ? 'Started' : t.stagedAt ? 'Staged' : (t.localVolumes || []).length ? 'Suspended' : 'Waiting';
 const endpoints = t => (t.ports || []).map(p => [h('a', { href: `http://${t.host}:${p}/`, target: '_blank', rel: 'noopener' }, `${t.host}:${p}`), ' ']);
-const filesLink = (t, text) => { const url = filesUrl(t); return url && h('a', { href: url, target: '_blank', rel: 'noopener' }, text); };
+const filesLink = (t, text, file) => { const url = filesUrl(t, file); return url && h('a', { href: url, target: '_blank', rel: 'noopener' }, text); };
 
 function killButtons(app, tasks) {
   const ids = tasks.map(t => t.id).filter(id => selected.has(id)), n = ids.length;
@@ -30,7 +30,7 @@ function instancesTab(app) {
     [box('all', all, tasks.map(t => t.id)), t => box(t.id, selected.has(t.id), [t.id]), null],
     ['ID', t => [h('a', { href: link('apps', app.id, t.id) }, t.id), h('div', { class: 'soft' }, endpoints(t))], t => t.id],
     ['Host', t => t.host, t => t.host || ''], ['Health', t => { const [x, c] = healthOf(t); return dot(c, x); }, t => healthOf(t)[0]],
-    ['Status', taskStatus, taskStatus], ['Files', t => filesLink(t, 'stdout, stderr'), null],
+    ['Status', taskStatus, taskStatus], ['Output', t => [filesLink(t, 'stdout', 'stdout'), ' ', filesLink(t, 'stderr', 'stderr')], null],
     ['Version', t => stamp(t.version), t => t.version || ''], ['Updated', t => stamp(t.startedAt || t.stagedAt), t => t.startedAt || t.stagedAt || ''],
   ], tasks, app.instances ? 'No instance runs now.' : 'This application is suspended.')];
 }
@@ -41,7 +41,7 @@ function taskPage(app, id) {
   return [h('p', {}, h('a', { href: appLink(app.id) }, '‹ all instances')), h('h2', {}, t.id),
     dl([['Host', t.host], ['Agent', t.slaveId], ['IP addresses', (t.ipAddresses || []).map(a => a.ipAddress).join(', ')], ['Ports', (t.ports || []).join(', ')], ['Endpoints', t.ports && t.ports.length ? endpoints(t) : null],
       ['Service ports', (t.servicePorts || []).join(', ')], ['State', t.state], ['Role', t.role], ['Region and zone', [t.region, t.zone].filter(Boolean).join(', ')], ['Staged', t.stagedAt && stamp(t.stagedAt)], ['Started', t.startedAt && stamp(t.startedAt)], ['Version', t.version],
-      ['Health', dot(healthOf(t)[1], healthOf(t)[0])], ['Files', filesLink(t, 'sandbox: stdout, stderr and the rest')]]),
+      ['Health', dot(healthOf(t)[1], healthOf(t)[0])], ['Output', [filesLink(t, 'stdout', 'stdout'), ' ', filesLink(t, 'stderr', 'stderr')]], ['Files', filesLink(t, 'its sandbox')]]),
     (t.healthCheckResults || []).map((r, i) => [h('h2', {}, `Health check ${i + 1}`), dl([['Alive', r.alive ? 'yes' : 'no'], ['First success', r.firstSuccess && stamp(r.firstSuccess)], ['Last success', r.lastSuccess && stamp(r.lastSuccess)],
       ['Last failure', r.lastFailure && stamp(r.lastFailure)], ['Consecutive failures', r.consecutiveFailures], ['Cause', r.lastFailureCause]])]),
     t.checkResult && [h('h2', {}, 'Check'), h('pre', {}, JSON.stringify(t.checkResult, null, 2))],
@@ -74,19 +74,26 @@ const configurationTab = app => [h('div', { class: 'bar' }, h('h2', {}, 'Current
   (state.versions || []).length < 2 && h('p', { class: 'soft' }, 'There is none.')];
 
 // --- volumes
-function volumes(tasks, app) {
-  const size = path => (((app.container || {}).volumes || []).find(v => v.containerPath === path) || {}).persistent || {};
-  return table('volumes', [['ID', v => v.persistenceId, v => v.persistenceId], ['Host', v => v.host, v => v.host], ['Container path', v => v.containerPath, v => v.containerPath], ['Type', v => size(v.containerPath).type, null], ['Size', v => mib(size(v.containerPath).size), null, 'num'],
-    ['Status', v => v.attached ? 'Attached' : 'Detached', null], ['Task', v => v.taskId, v => v.taskId]],
-  tasks.flatMap(t => (t.localVolumes || []).map(v => ({ ...v, host: t.host, taskId: t.id, attached: !!t.startedAt }))), 'No volume has been made yet.');
+function volumesOf(tasks, app) {
+  const defined = path => ((app.container || {}).volumes || []).find(v => v.containerPath === path) || {};
+  return tasks.flatMap(t => (t.localVolumes || []).map(v => ({ ...v, ...defined(v.containerPath).persistent, mode: defined(v.containerPath).mode, host: t.host, task: t, status: t.startedAt ? 'Attached' : 'Detached' })));
+}
+const volumes = (tasks, app) => table('volumes', [['ID', v => h('a', { href: link('apps', app.id, 'volume', v.persistenceId) }, v.persistenceId), v => v.persistenceId], ['Host', v => v.host, v => v.host], ['Type', v => v.type, v => v.type], ['Container path', v => v.containerPath, v => v.containerPath], ['Size', v => mib(v.size), v => v.size, 'num'],
+  ['Mode', v => v.mode, v => v.mode], ['Status', v => v.status, v => v.status], ['Version', v => stamp(v.task.version), v => v.task.version || '']], volumesOf(tasks, app), 'No volume has been made yet.');
+function volumePage(app, id) {
+  const v = volumesOf(app.tasks || [], app).find(x => x.persistenceId === id);
+  if (!v) return h('div', { class: 'empty' }, `There is no volume ${id} (any more).`);
+  return [h('p', {}, h('a', { href: appLink(app.id, 'volumes') }, '‹ all volumes')), h('h2', {}, v.persistenceId),
+    dl([['Host', v.host], ['Container path', v.containerPath], ['Type', v.type], ['Size', mib(v.size)], ['Mode', v.mode], ['Status', v.status], ['Task', h('a', { href: link('apps', app.id, v.task.id) }, v.task.id)], ['Version', v.task.version]])];
 }
 
 // --- debug
+const isLack = a => /^Insufficient(?!Ports)/.test(a.reason);
 function whyLines(w) {
-  return [`${w.summary}: ${w.running} of ${w.instances} instances run`, w.smallestChange,
+  return [`${w.summary}: ${w.running} of ${w.instances} instances run`, ...(w.unhealthy || []).map(x => `${x.taskId} on ${x.host} failed its health check ${x.consecutiveFailures} times in a row: ${x.cause}`), w.smallestChange,
     w.deployment && `deployment ${w.deployment} is under way: ${w.deploymentText || ''}`, w.waitingSince && `waiting since ${w.waitingSince}`, w.delayedUntil && `the next start is due at ${w.delayedUntil}`,
     w.lastFailure && `last failure: ${w.lastFailure.state} on ${w.lastFailure.host} at ${w.lastFailure.at}: ${w.lastFailure.message}`,
-    ...(w.agents || []).flatMap(a => [a.at ? `offer of ${a.hostname} at ${a.at}: ${a.text}` : `agent ${a.hostname}: ${a.text}`, ...(a.heldBy || []).map(x => `  held there by ${x.app}: ${x.instances} instances, ${x.cpus} cpus, ${x.mem} MB`)]),
+    ...(w.agents || []).flatMap(a => [a.at ? `offer of ${a.hostname} at ${a.at}: ${a.text}` : `agent ${a.hostname}: ${a.text}`, ...(isLack(a) ? a.heldBy || [] : []).map(x => `  held there by ${x.app}: ${x.instances} instances, ${x.cpus} cpus, ${x.mem} MB`)]),
     ...(w.excluded || []).map(a => `agent ${a.hostname} is not meant: ${a.text}`)].filter(Boolean);
 }
 const seconds = s => s == null ? '–' : ago(s);
@@ -98,7 +105,7 @@ function debugTab(app) {
   const f = app.lastTaskFailure, v = app.versionInfo || {}, w = state.why;
   return [w && [h('h2', {}, 'Why'), h('pre', {}, whyLines(w).join('\n'))],
     h('h2', {}, 'Last changes'), dl([['Scale or restart', v.lastScalingAt && [stamp(v.lastScalingAt), ` (${v.lastScalingAt})`]], ['Configuration', v.lastConfigChangeAt && [stamp(v.lastConfigChangeAt), ` (${v.lastConfigChangeAt})`]]]),
-    h('h2', {}, 'Last task failure'), f ? dl([['Task', f.taskId], ['State', f.state], ['Message', f.message], ['Host', f.host], ['When', [stamp(f.timestamp), ` (${f.timestamp})`]], ['Version', f.version], ['Files', filesLink({ id: f.taskId, slaveId: f.slaveId }, 'its sandbox: stdout, stderr')]]) : h('p', { class: 'soft' }, 'This application has not failed.'),
+    h('h2', {}, 'Last task failure'), f ? dl([['Task', f.taskId], ['State', f.state], ['Message', f.message], ['Host', f.host], ['When', [stamp(f.timestamp), ` (${f.timestamp})`]], ['Version', f.version], ['Output', ['stdout', 'stderr'].map(x => [filesLink({ id: f.taskId, slaveId: f.slaveId }, x, x), ' '])], ['Files', filesLink({ id: f.taskId, slaveId: f.slaveId }, 'its sandbox')]]) : h('p', { class: 'soft' }, 'This application has not failed.'),
     h('h2', {}, 'Task statistics'), statistics(app.taskStats || {})];
 }
 
@@ -125,9 +132,9 @@ function appPage(r) {
   if (app.missing) return h('div', { class: 'empty' }, `There is no application ${r.id}. `, h('a', { href: '#/deleted' }, 'Was it deleted?'));
   const tab = (name, text) => h('a', { href: appLink(app.id, name), class: (r.tab || 'instances') === name ? 'on' : '' }, text);
   return [h('div', { class: 'soft' }, crumbs(app.id, true)),
-    h('div', { class: 'bar' }, h('h1', {}, app.id), status(app), h('span', { class: 'soft' }, `${app.tasksRunning || 0} of ${app.instances} instances`), healthBar(app), h('div', { class: 'grow' }),
-      !isEvery(app) && h('button', { onclick: () => dialogs.scale(app) }, 'Scale'), h('button', { onclick: () => dialogs.restart(app) }, 'Restart'), appMenu(app)),
+    h('div', { class: 'bar' }, h('h1', {}, app.id), status(app), h('span', { class: 'soft' }, `${app.tasksRunning || 0} of ${app.instances} instances`), healthBar(app), h('span', { class: 'soft' }, healthText(app)), h('div', { class: 'grow' }),
+      statusOf(app)[0] === 'Delayed' && h('button', { onclick: () => dialogs.resetDelay(app) }, 'Reset delay'), !isEvery(app) && h('button', { onclick: () => dialogs.scale(app) }, 'Scale'), h('button', { onclick: () => dialogs.restart(app) }, 'Restart'), appMenu(app)),
     waitingNote(app), rolloutNote(app),
     h('div', { class: 'tabs' }, tab('instances', `Instances (${(app.tasks || []).length})`), tab('configuration', 'Configuration'), tab('debug', 'Debug'), withVolumes(app) && tab('volumes', 'Volumes')),
-    TABS[r.tab] ? TABS[r.tab](app) : taskPage(app, r.tab)];
+    TABS[r.tab] ? TABS[r.tab](app) : r.tab === 'volume' ? volumePage(app, r.more) : taskPage(app, r.tab)];
 }

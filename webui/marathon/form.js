@@ -13,6 +13,10 @@ function put(def, path, value) {
 // ['healthChecks', 0, 'path'] as the server writes it: /healthChecks(0)/path
 const pathText = path => path.map(k => typeof k === 'number' ? `(${k})` : '/' + k).join('');
 
+// What an application with volumes of its own has to be: it waits for its data, and a volume is used by one instance at a time.
+const RESIDENT = { residency: { relaunchEscalationTimeoutSeconds: 10, taskLostBehavior: 'WAIT_FOREVER' }, upgradeStrategy: { minimumHealthCapacity: 0.5, maximumOverCapacity: 0 } };
+const SINGLE = { upgradeStrategy: { minimumHealthCapacity: 0, maximumOverCapacity: 0 } };
+
 class AppForm {
   constructor(def, fixedId) {
     Object.assign(this, { def, fixedId, section: 'General', json: false, errors: [], parseError: '' });
@@ -91,7 +95,7 @@ class AppForm {
     () => ({ protocol: 'HTTP', path: '/', portIndex: 0, gracePeriodSeconds: 300, intervalSeconds: 60, timeoutSeconds: 20, maxConsecutiveFailures: 3 }), 'health check');
   }
   volumes() {
-    const v = ['container', 'volumes'], add = x => () => { if (!this.def.container) this.def.container = { type: 'MESOS' }; put(this.def, [...v, (at(this.def, v) || []).length], x); this.show(); };
+    const v = ['container', 'volumes'], add = x => () => { if (!this.def.container) this.def.container = { type: 'MESOS' }; Object.assign(this.def, x.persistent ? RESIDENT : x.external ? SINGLE : {}); put(this.def, [...v, (at(this.def, v) || []).length], x); this.show(); };
     return [this.rows(v, (p, x) => h('div', { class: 'grid' }, this.field('Container path', [...p, 'containerPath']), x.persistent ? this.number('Size (MiB)', [...p, 'persistent', 'size'], { step: 1 }) : x.external ? this.field('External name', [...p, 'external', 'name']) : x.secret != null ? this.field('Secret', [...p, 'secret']) : this.field('Host path', [...p, 'hostPath']),
       x.persistent ? this.choice('Type', [...p, 'persistent', 'type'], ['', 'root', 'path', 'mount']) : null, x.secret == null && this.choice('Mode', [...p, 'mode'], ['RW', 'RO'])), () => ({ containerPath: '', hostPath: '', mode: 'RW' }), 'host volume').slice(0, 2),
     h('p', {}, button('Add host volume', add({ containerPath: '', hostPath: '', mode: 'RW' })), ' ', button('Add persistent volume', add({ containerPath: '', mode: 'RW', persistent: { size: 100 } })), ' ',

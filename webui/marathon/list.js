@@ -25,9 +25,10 @@ function segments(app) {
   return [[ok, 'good', 'healthy'], [bad, 'bad', 'unhealthy'], [unknown, 'idle', 'unknown'], [staged, 'wait', 'staged'],
     [Math.max(0, all - instances), 'over', 'over capacity'], [Math.max(0, instances - all), 'none', 'unscheduled']];
 }
+const healthText = app => segments(app).filter(([n]) => n).map(([n, , name]) => `${n} ${name}`).join(', ');
 function healthBar(app) {
   const parts = segments(app), whole = Math.max(1, parts.reduce((n, [x], i) => n + (i === 4 ? 0 : x), 0));
-  const text = parts.filter(([n]) => n).map(([n, , name]) => `${n} ${name}`).join(', ') || 'no instances';
+  const text = healthText(app) || 'no instances';
   return h('div', { class: 'health', title: text, role: 'img', 'aria-label': text }, parts.filter(([n], i) => n && i !== 4).map(([n, cls]) => h('span', { class: 'seg ' + cls, style: `width:${100 * n / whole}%` })));
 }
 
@@ -39,7 +40,8 @@ const FILTERS = [
   ['Health', 'filterHealth', ['Healthy', 'Unhealthy', 'Unknown'], (a, v) => segments(a)[['Healthy', 'Unhealthy', 'Unknown'].indexOf(v)][0] > 0],
   ['Resources', 'filterVolumes', ['Volumes'], a => withVolumes(a)],
 ];
-const chosen = (query, key) => (query.get(key) || '').split(',').filter(Boolean);
+// As this page writes it, with commas, or as Marathon's did: once for each, in small letters.
+const chosen = (query, key) => query.getAll(key).flatMap(t => t.split(',')).filter(Boolean).map(t => t[0].toUpperCase() + t.slice(1));
 const labelTexts = app => Object.entries(app.labels || {}).map(([k, v]) => `${k}:${v}`);
 
 function admitted(app, query) {
@@ -51,11 +53,12 @@ const isFiltered = query => ['filterText', 'filterStatus', 'filterHealth', 'filt
 
 function sidebar(all, query) {
   const toggle = (key, v) => { const c = chosen(query, key); setQuery({ [key]: (c.includes(v) ? c.filter(x => x !== v) : [...c, v]).join(',') }); };
-  const known = [...new Set(all.flatMap(labelTexts))].sort(), label = query.get('filterLabels') || '';
+  const wanted = query.getAll('filterLabels').filter(Boolean), known = [...new Set(all.flatMap(labelTexts))].sort();
+  const add = e => { if (known.includes(e.target.value)) { const v = e.target.value; e.target.value = ''; setQuery({ filterLabels: [...wanted, v] }); } };
   return h('aside', { class: 'filters' }, FILTERS.map(([title, key, values, test]) => [h('h3', {}, title), values.map(v =>
     h('label', { class: 'choice' }, h('input', { type: 'checkbox', checked: chosen(query, key).includes(v), onchange: () => toggle(key, v) }), ' ', v, h('span', { class: 'count' }, all.filter(a => test(a, v)).length)))]),
-  known.length > 0 && [h('h3', {}, 'Label'), h('select', { 'aria-label': 'Label', onchange: e => setQuery({ filterLabels: e.target.value }) },
-    h('option', { value: '' }, 'any'), known.slice(0, 500).map(l => h('option', { value: l, selected: l === label }, l)))],
+  known.length + wanted.length > 0 && [h('h3', {}, 'Label'), wanted.map(l => h('label', { class: 'choice' }, h('input', { type: 'checkbox', checked: true, onchange: () => setQuery({ filterLabels: wanted.filter(x => x !== l) }) }), ' ', h('span', { class: 'label-text', title: l }, l), h('span', { class: 'count' }, all.filter(a => labelTexts(a).includes(l)).length))),
+    h('input', { list: 'labels', 'aria-label': 'Label', placeholder: 'name:value', onchange: add, oninput: add }), h('datalist', { id: 'labels' }, known.filter(l => !wanted.includes(l)).slice(0, 1000).map(l => h('option', { value: l })))],
   isFiltered(query) && h('p', {}, button('Clear filters', () => setQuery({ filterText: '', filterStatus: '', filterHealth: '', filterLabels: '', filterVolumes: '' }))));
 }
 

@@ -18,7 +18,8 @@ const dialogs = {
     if (route().page === 'app') location.hash = '#/apps';
   }, true),
   resetDelay: a => change('DELETE', `v2/queue${enc(a.id)}/delay`).catch(e => say(e.message)),
-  edit: a => get(api(`v2/apps${enc(a.id)}`)).then(x => appDialog(x.app), e => say(e.message)),
+  // As it is, or as it was in a version.
+  edit: (a, version) => get(api(`v2/apps${enc(a.id)}${version ? `/versions/${encodeURIComponent(version)}` : ''}`)).then(x => appDialog(x.app || x), e => say(e.message)),
   group(parent) {
     const id = h('input', { placeholder: 'name', required: true, autofocus: true }), base = parent && parent.id !== '/' ? parent.id + '/' : '/';
     openDialog('Create group', h('label', {}, `Name, in ${base}`, id), 'Create', () => change('POST', 'v2/groups', { id: id.value.startsWith('/') ? id.value : base + id.value }));
@@ -31,9 +32,9 @@ const dialogs = {
   async about() {
     const info = await get(api('v2/info'));
     const flat = o => dl(Object.entries(o).filter(([, v]) => typeof v !== 'object' || v === null || Array.isArray(v)).map(([k, v]) => [k, v === null ? null : String(v)]));
-    openDialog('About', [flat(info), ...['marathon_config', 'zookeeper_config', 'http_config'].map(k => [h('h2', {}, k), flat(info[k])])], 'Close', () => {}, { wide: true });
+    openDialog('About', [flat(info), ...['marathon_config', 'zookeeper_config', 'http_config'].map(k => [h('h2', {}, k), flat(info[k])])], 'Close', null, { wide: true });
   },
-  help: () => openDialog('Keys', dl([['c', 'create application'], ['shift+c', 'create group'], ['g a', 'applications'], ['g d', 'deployments'], ['g j', 'jobs'], ['g v', 'version'], ['g e', 'edit the application that is shown'], ['s', 'search'], ['shift+,', 'about'], ['esc', 'close the dialog'], ['ctrl+enter', 'submit the dialog'], ['?', 'this list']]), 'Close', () => {}),
+  help: () => openDialog('Keys', dl([['c', 'create application'], ['shift+c', 'create group'], ['g a', 'applications'], ['g d', 'deployments'], ['g j', 'jobs'], ['g v', 'version'], ['g e', 'edit the application that is shown'], ['s', 'search'], ['shift+,', 'about'], ['esc', 'close the dialog'], ['ctrl+enter', 'submit the dialog'], ['?', 'this list']]), 'Close'),
 };
 
 // --- pods

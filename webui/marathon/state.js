@@ -19,7 +19,10 @@ const link = (page, ...parts) => `#/${[page, ...parts].map(encodeURIComponent).j
 const appLink = (id, tab) => tab ? link('apps', id, tab) : link('apps', id);
 function setQuery(changes) {
   const [path] = location.hash.split('?'), q = route().query;
-  for (const [k, v] of Object.entries(changes)) if (v) q.set(k, v); else q.delete(k);
+  for (const [k, v] of Object.entries(changes)) {
+    q.delete(k);
+    for (const x of [v].flat()) if (x) q.append(k, x);
+  }
   const text = q.toString();
   history.replaceState(null, '', (path || '#/apps') + (text ? '?' + text : ''));
   render();
@@ -89,8 +92,9 @@ function groupOf(root, id) {
 
 // The page of the master, where an agent's files can be read; empty while marathon does not know its master.
 const masterUrl = () => ((state.info || {}).marathon_config || {}).mesos_leader_ui_url || '';
-function filesUrl(task) {
+// file: one of its sandbox; without: the sandbox. Mesos' own page understands the address too, but for the file.
+function filesUrl(task, file) {
   const url = masterUrl(), framework = (state.info || {}).frameworkId;
   if (!/^https?:/.test(url) || !task.slaveId || !framework) return null;
-  return `${url.replace(/\/$/, '')}/#/agents/${[task.slaveId, 'frameworks', framework, 'executors', task.id].map(encodeURIComponent).join('/')}`;
+  return `${url.replace(/\/$/, '')}/#/agents/${[task.slaveId, 'frameworks', framework, 'executors', task.id].map(encodeURIComponent).join('/')}${file ? `?file=${encodeURIComponent(file)}` : ''}`;
 }

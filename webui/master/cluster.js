@@ -6,7 +6,8 @@
 const POLL_MS = 3000, TASKS_SHOWN = 1000, DECISIONS_SHOWN = 500;
 const state = { slaves: [], frameworks: [], tasks: [], roles: [], decisions: [], metrics: {}, version: {}, error: null, since: null };
 let polling = null, filter = '';
-const parts = () => location.hash.replace(/^#\/?/, '').split('/').map(p => { try { return decodeURIComponent(p); } catch (e) { return p; } });
+const address = () => location.hash.replace(/^#\/?/, '').split('?');
+const parts = () => address()[0].split('/').map(p => { try { return decodeURIComponent(p); } catch (e) { return p; } });
 
 const ASK = {
   metrics: async () => { state.metrics = await get('/metrics/snapshot'); }, version: async () => { state.version = await get('/version'); },
@@ -98,6 +99,8 @@ function current() {
   if (page !== pages.agents || !id) return of(page.draw);
   if (!s) return of(() => h('div', { class: 'empty' }, state.slaves.length ? `There is no agent ${id} (any more).` : 'Loading …'), () => { if (agentOf(id)) return poll(); });
   if (what === 'read') return of(() => filePage(s, arg), () => learnFile(s, arg));
+  const file = new URLSearchParams(address()[1] || '').get('file'), whole = file && executor ? `${sandboxPath(arg, executor)}/${file}` : null;
+  if (whole) return of(() => filePage(s, whole), () => learnFile(s, whole));
   const path = what === 'browse' ? arg : what === 'frameworks' && executor ? sandboxPath(arg, executor) : null;
   return path ? of(() => folderPage(s, path), () => learnFolder(s, path)) : of(() => agentPage(s), () => learnAgent(s));
 }

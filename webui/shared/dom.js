@@ -114,7 +114,8 @@ document.addEventListener('click', e => {
 });
 
 // A dialog; submit(force) may be async. What it throws is shown and the dialog stays; a target that a deployment holds can be forced with
-// a second click. showErrors(details) may take errors to their fields; it returns those that it has no field for.
+// a second click. showErrors(details) may take errors to their fields; it returns those that it has no field for. Without submit there is
+// nothing to cancel.
 function openDialog(title, content, action, submit, { danger, wide, showErrors } = {}) {
   const message = h('div', { class: 'bad message', role: 'alert' });
   const ok = h('button', { class: danger ? 'danger' : 'primary', type: 'submit' }, action);
@@ -127,7 +128,7 @@ function openDialog(title, content, action, submit, { danger, wide, showErrors }
       message.textContent = '';
       if (showErrors) showErrors([]);
       try {
-        await submit(force);
+        if (submit) await submit(force);
         d.close();
       } catch (e) {
         const rest = showErrors ? showErrors(e.details || []) : e.details || [];
@@ -139,7 +140,7 @@ function openDialog(title, content, action, submit, { danger, wide, showErrors }
       ok.disabled = false;
     },
     onkeydown: ev => { if (ev.key === 'Enter' && (ev.ctrlKey || ev.metaKey)) { ev.preventDefault(); ok.click(); } },
-  }, h('h1', {}, title), content, message, h('div', { class: 'buttons' }, h('button', { type: 'button', onclick: () => d.close() }, 'Cancel'), ok)));
+  }, h('h1', {}, title), content, message, h('div', { class: 'buttons' }, submit && h('button', { type: 'button', onclick: () => d.close() }, 'Cancel'), ok)));
   document.body.append(d);
   d.showModal();
   return d;
