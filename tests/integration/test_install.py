@@ -138,8 +138,12 @@ def _():
     r = http_request("DELETE", marathon, "/v2/apps//kept")
     equal(r.status, 200, r.text)
     wait_for("the task has ended", lambda: not [t for t in get(master, "/tasks").json["tasks"] if t["state"] in ("TASK_RUNNING", "TASK_KILLING")])
+    cgroups = glob.glob(f"/sys/fs/cgroup/*/stoa_install_{os.getpid()}") + glob.glob(f"/sys/fs/cgroup/stoa_install_{os.getpid()}")
+    wait_for("its cgroups are removed", lambda: not [d for c in cgroups for d in glob.glob(c + "/*/")])
     for name in ("stoa-marathon", "stoa-agent", "stoa-master"):
         running[name].stop()
+    for d in cgroups:
+        os.rmdir(d)
     make(f"DESTDIR={root}", "PREFIX=/usr", "uninstall")
     left = [f for _, _, names in os.walk(root) for f in names]
     equal(sorted(left), ["stoa", "stoa-agent", "stoa-marathon", "stoa-master"], "what is left")

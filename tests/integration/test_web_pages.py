@@ -328,9 +328,15 @@ def _():
 
 @case("master: agents, frameworks, roles, offers, tasks, decisions; narrow and dark")
 def _():
-    for fragment, text in (("#/overview", "tasks running"), ("#/agents", "active"), ("#/frameworks", "marathon"), ("#/roles", "Guarantee"), ("#/offers", "Offers"), ("#/tasks", "RUNNING"), ("#/decisions", "granted")):
+    for fragment, text in (("#/overview", "tasks running"), ("#/agents", "active"), ("#/frameworks", "marathon"), ("#/roles", "Guarantee"), ("#/offers", "Offers"), ("#/tasks", "RUNNING"), ("#/decisions", "granted"), ("#/maintenance", "No maintenance is planned."), ("#/overview", "leads")):
         master(fragment)
         page.see(text)
+    window = {"machine_ids": [{"hostname": "127.0.0.1", "ip": "127.0.0.1"}], "unavailability": {"start": {"nanoseconds": int(time.time() + 86400) * 10**9}, "duration": {"nanoseconds": 3600 * 10**9}}}
+    equal(post(dev.master, "/maintenance/schedule", {"windows": [window]}).status, 200, "a plan")
+    master("#/maintenance")
+    page.wait(f"({row('127.0.0.1 @ 127.0.0.1')}).innerText.includes('draining')", "the machine of the plan")
+    equal(post(dev.master, "/maintenance/schedule", {"windows": []}).status, 200, "no plan")
+    page.see("No maintenance is planned.")
     page.open(f"http://127.0.0.1:{dev.master}/#/tasks", width=400, height=700, dark=True)
     page.see("RUNNING")
     equal(page.run("document.documentElement.scrollWidth <= 400"), True, "the page fits a narrow window")

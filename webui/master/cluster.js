@@ -4,7 +4,7 @@
 'use strict';
 
 const POLL_MS = 3000, TASKS_SHOWN = 1000, DECISIONS_SHOWN = 500;
-const state = { slaves: [], frameworks: [], tasks: [], roles: [], decisions: [], metrics: {}, version: {}, error: null, since: null };
+const state = { slaves: [], frameworks: [], tasks: [], roles: [], decisions: [], maintenance: null, metrics: {}, version: {}, error: null, since: null };
 let polling = null, filter = '';
 const address = () => location.hash.replace(/^#\/?/, '').split('?');
 const parts = () => address()[0].split('/').map(p => { try { return decodeURIComponent(p); } catch (e) { return p; } });
@@ -13,6 +13,7 @@ const ASK = {
   metrics: async () => { state.metrics = await get('/metrics/snapshot'); }, version: async () => { state.version = await get('/version'); },
   slaves: async () => { state.slaves = (await get('/slaves')).slaves; }, frameworks: async () => { state.frameworks = (await get('/frameworks')).frameworks; },
   roles: async () => { state.roles = (await get('/roles')).roles; }, tasks: async () => { state.tasks = (await get(`/tasks?limit=${TASKS_SHOWN}&order=desc`)).tasks; },
+  maintenance: async () => { const [schedule, status] = await Promise.all([get('/maintenance/schedule'), get('/maintenance/status')]); state.maintenance = { windows: schedule.windows || [], draining: status.draining_machines || [], down: status.down_machines || [] }; },
   decisions: async () => { state.decisions = (await get(`/stoa/v1/decisions?limit=${DECISIONS_SHOWN}`)).decisions; },
 };
 
@@ -69,13 +70,26 @@ function frameworkPage(id) {
 }
 const webLink = (f, text) => f.webui_url && /^https?:/.test(f.webui_url) ? h('a', { href: f.webui_url, target: '_blank', rel: 'noopener' }, text) : null;
 
+// --- maintenance: one row for each machine of a window, and those that are down without one
+const machineText = x => [x.hostname, x.ip].filter(Boolean).join(' @ ');
+function machines() {
+  const { windows, draining, down } = state.maintenance || { windows: [], draining: [], down: [] }, is = (list, x) => list.some(y => machineText(y.id || y) === machineText(x));
+  const rows = windows.flatMap(w => w.machine_ids.map(x => ({ name: machineText(x), start: w.unavailability.start.nanoseconds / 1e9, seconds: ((w.unavailability.duration || {}).nanoseconds || 0) / 1e9, mode: is(down, x) ? 'down' : is(draining, x) ? 'draining' : 'up',
+    answers: (draining.find(d => machineText(d.id) === machineText(x)) || {}).statuses || [] })));
+  return [...rows, ...down.filter(x => !rows.some(r => r.name === machineText(x))).map(x => ({ name: machineText(x), mode: 'down', answers: [] }))];
+}
+const startText = r => !r.start ? '–' : r.start * 1000 > Date.now() ? h('time', { title: new Date(r.start * 1000).toISOString() }, 'in ' + ago(r.start - Date.now() / 1000)) : stamp(r.start);
+const maintenanceTable = () => table('maintenance', [['Machine', r => [h('i', { class: 'dot ' + { up: 'good', draining: 'wait', down: 'bad' }[r.mode] }), r.name], r => r.name], ['Mode', r => r.mode, r => r.mode], ['Start', startText, r => r.start || 0],
+  ['For', r => r.seconds ? ago(r.seconds) : 'no end given', r => r.seconds || 0], ['Agents', r => state.slaves.filter(s => s.hostname === r.name.split(' @ ')[0]).map(s => h('div', {}, agentLink(s.id))), null], ['Answers of frameworks', r => r.answers.map(a => h('div', {}, frameworkLink((a.framework_id || {}).value), ` ${(a.status || '').toLowerCase()}`)), null],
+], machines(), 'No maintenance is planned. stoa maintenance schedule FILE plans some.');
+
 const offers = () => state.frameworks.flatMap(f => f.offers || []);
 const reasonClass = { GRANTED: 'good', ACCEPTED: 'good', DECLINED: 'idle', FILTERED: 'idle', RESCINDED: 'wait' };
 
 const pages = {
   overview: { asks: ['metrics', 'roles', 'frameworks'], draw: () => [h('h1', {}, 'Cluster'), h('div', { class: 'cards' }, share('cpus'), share('mem', mib), share('disk', mib), share('gpus')),
     h('div', { class: 'cards' }, count('agents', m('slaves_active'), `${m('slaves_inactive')} inactive, ${m('slaves_unreachable')} unreachable`), count('frameworks', m('frameworks_active'), `${m('frameworks_disconnected')} disconnected`),
-      count('tasks running', m('tasks_running'), `${m('tasks_staging') + m('tasks_starting')} starting, ${m('tasks_failed')} failed so far`), count('offers out', m('outstanding_offers'), '')), h('h2', {}, 'Roles'), roleTable()] },
+      count('tasks running', m('tasks_running'), `${m('tasks_staging') + m('tasks_starting')} starting, ${m('tasks_failed')} failed so far`), count('offers out', m('outstanding_offers'), ''), count('this master', m('elected') ? 'leads' : 'stands by', `up for ${ago(m('uptime_secs'))}`)), h('h2', {}, 'Roles'), roleTable()] },
   agents: { asks: ['slaves'], draw: () => [filterBar('Agents'), table('agents', [
     ['Agent', s => [h('i', { class: 'dot ' + (s.drain_info || s.deactivated ? 'wait' : s.active ? 'good' : 'bad') }), agentLink(s.id), h('div', { class: 'soft' }, s.id)], s => s.hostname + s.id], ['State', agentState, agentState], ['CPUs', s => used(s, 'cpus'), s => s.used_resources.cpus, 'num'], ['Memory', s => used(s, 'mem', mib), s => s.used_resources.mem, 'num'],
     ['Disk', s => used(s, 'disk', mib), s => s.used_resources.disk, 'num'], ['Attributes', s => Object.entries(s.attributes || {}).map(([k, v]) => h('span', { class: 'chip' }, `${k}: ${v}`)), null], ['Registered', s => stamp(s.registered_time), s => s.registered_time], ['Version', s => s.version, s => s.version],
@@ -85,6 +99,7 @@ const pages = {
     ['CPUs', f => amount((f.used_resources || {}).cpus), f => (f.used_resources || {}).cpus, 'num'], ['Memory', f => mib((f.used_resources || {}).mem || 0), f => (f.used_resources || {}).mem, 'num'], ['Registered', f => stamp(f.registered_time), f => f.registered_time]], filtered(state.frameworks, f => [f.name, f.id]), filter ? 'Nothing matches.' : 'No framework has subscribed.')] },
   roles: { asks: ['roles', 'frameworks'], draw: () => [h('h1', {}, 'Roles'), roleTable()] },
   offers: { asks: ['frameworks', 'slaves'], draw: () => [h('h1', {}, 'Offers'), table('offers', [['Offer', o => o.id, o => o.id], ['To', o => frameworkLink(o.framework_id), o => nameOf(o.framework_id)], ['Role', o => (o.allocation_info || {}).role, null], ['Agent', o => agentLink(o.slave_id), o => hostOf(o.slave_id)], ['Resources', o => resourceText(o.resources), null]], offers(), 'No offer is out: frameworks have answered all, or want none.')] },
+  maintenance: { asks: ['maintenance', 'slaves', 'frameworks'], draw: () => [h('h1', {}, 'Maintenance'), maintenanceTable()] },
   tasks: { asks: ['tasks', 'frameworks', 'slaves'], draw: () => [filterBar('Tasks'), state.tasks.length >= TASKS_SHOWN && h('p', { class: 'soft' }, `The newest ${TASKS_SHOWN} are shown.`), taskTable('tasks', filtered(state.tasks, t => [t.id, t.name, t.state, hostOf(t.slave_id), nameOf(t.framework_id)]), filter ? 'Nothing matches.' : 'No tasks.')] },
   decisions: { asks: ['decisions', 'frameworks', 'slaves'], draw: () => [filterBar('Decisions'), h('p', { class: 'soft' }, `Why resources went to whom, or did not: the last ${DECISIONS_SHOWN}, newest first.`), table('decisions', [
     ['When', d => stamp(d.time), d => -d.number], ['What', d => [h('i', { class: 'dot ' + (reasonClass[d.reason] || 'wait') }), d.text], d => d.reason], ['Framework', d => d.framework_id && frameworkLink(d.framework_id), d => nameOf(d.framework_id)], ['Role', d => d.role, d => d.role || ''], ['Agent', d => d.agent_id && agentLink(d.agent_id), d => hostOf(d.agent_id)],
