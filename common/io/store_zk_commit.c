@@ -262,7 +262,11 @@ static bool look(struct szk *b, const struct store_op *end)
     for (struct store_op *op = b->at; op != end; op = op->next)
         for (size_t i = 0; op->rc == 0 && i < op->batch->count && b->look_count < SZK_LOOKS_MAX; i++) {
             struct str key = op->batch->entries[i].key;
-            if (szk_known_find(b, key) == NULL)
+            if (szk_known_find(b, key) != NULL)
+                continue;
+            if (b->whole != NULL && str_starts(key, str_of(b->whole)))
+                (void)szk_known_set(b, key, SZK_ABSENT, false);
+            else
                 b->looks[b->look_count++] = szk_known_set(b, key, SZK_NOT_LOOKED, false);
         }
     for (size_t i = 0; i < b->look_count; i++) {

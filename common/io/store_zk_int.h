@@ -73,6 +73,7 @@ struct szk {
     size_t frame;
     /* versions */
     struct szk_known *known;
+    char *whole; /* all records whose keys begin so are known, so a key that is not is of none; NULL: look */
     struct szk_known *looks[SZK_LOOKS_MAX];
     size_t look_count, look_done;
     bool lost; /* of the pipelined requests under way at least one */

@@ -51,6 +51,10 @@ static void read_done(struct szk *b)
 {
     struct store_op *op = b->at;
 
+    if (op->rc == 0 && op->kind == STORE_LIST && !b->beside_owner) { /* nobody else writes */
+        free(b->whole);
+        b->whole = xstrndup(op->key);
+    }
     if (op->rc == 0 && op->record_count > 1)
         qsort(op->records, op->record_count, sizeof *op->records, by_key);
     b->at = op->next;

@@ -31,6 +31,8 @@ void szk_known_clear(struct szk *b)
 {
     struct szk_known *k, *next;
 
+    free(b->whole);
+    b->whole = NULL;
     HASH_ITER(hh, b->known, k, next)
     {
         HASH_DEL(b->known, k);

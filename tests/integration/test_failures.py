@@ -38,7 +38,7 @@ def weight(value):
 def start_master():
     global master
     master = Process("master", [STOA, "master", "--ip=127.0.0.1", f"--port={master_port}", f"--work_dir={disks['registry']}", "--agent_ping_timeout=1secs"])
-    wait_for("the master answers", lambda: get(master_port, "/weights").status == 200)
+    wait_for("the master has read its registry", lambda: "event=registry_recovered" in master.tail() and get(master_port, "/weights").status == 200)
 
 
 @case("the disk of the registry is full: the change is not made, the master ends and says why; with room it goes on where it was")
@@ -104,6 +104,43 @@ def _():
     now = wait_for("three run", lambda: is_settled(3), 60)
     print(f"# room again: it runs after {time.monotonic() - begin:.2f} s")
     check(set(before) <= set(now), "a task was replaced")
+
+
+def slave():
+    return get(master_port, "/slaves").json["slaves"][0]
+
+
+def volumes():
+    return [r["disk"]["persistence"]["id"] for r in slave().get("reserved_resources_full", {}).get("web", []) if "disk" in r]
+
+
+def operate(type, field, key, disk_mb, **disk):
+    resource = {"name": "disk", "type": "SCALAR", "scalar": {"value": disk_mb}, "reservations": [{"type": "DYNAMIC", "role": "web"}], **disk}
+    equal(post(master_port, "/api/v1", {"type": type, field: {"agent_id": {"value": slave()["id"]}, key: [resource]}}, timeout=10).status, 202, type)
+
+
+def create_volume(id):
+    operate("CREATE_VOLUMES", "create_volumes", "volumes", 50, disk={"persistence": {"id": id}, "volume": {"mode": "RW", "container_path": "data"}})
+
+
+@case("the disk of an agent is full: a volume that cannot be stored is not made, and the agent, killed, takes over what runs all the same")
+def _():
+    before = is_settled(3)
+    operate("RESERVE_RESOURCES", "reserve_resources", "resources", 100)
+    wait_for("the reservation", lambda: slave()["reserved_resources"].get("web", {}).get("disk") == 100)
+    fill(disks["agent"])
+    create_volume("lost")
+    wait_for("the agent says so", lambda: "reservations and volumes cannot be stored" in agent.tail(100), 30)
+    wait_for("the books say so", lambda: slave()["active"] and volumes() == [], 30)
+    agent.kill().wait()
+    wait_for("the agent is gone", lambda: not slave()["active"], 30)
+    start_agent()
+    wait_for("the agent is back", lambda: slave()["active"], 60)
+    equal(set(wait_for("three run", lambda: is_settled(3), 60)), set(before), "tasks that run")
+    os.unlink(disks["agent"] + "/filler")
+    create_volume("kept")
+    wait_for("a volume", lambda: volumes() == ["kept"], 30)
+    equal(slave()["reserved_resources"]["web"]["disk"], 100, "reserved")
 
 
 @case("an executor is killed: its task fails at once and is replaced")
