@@ -8,7 +8,7 @@ $(B)/stoa: $(call libs,$(ALL_ARCHIVES))
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ -Wl,--start-group $^ -Wl,--end-group $(PKG_LIBS) $(AGENT_LIBS)
 
 # The pages are part of the executable.
-$(O)/webui/webui.o: $(wildcard webui/*/*.html webui/*/*.js webui/*/*.css)
+$(O)/webui/webui.o: $(wildcard webui/*/*.html webui/*/*.js webui/*/*.css webui/*/*.ico)
 
 clean: ## remove what was built
 	rm -rf build

@@ -195,11 +195,43 @@ static const struct flag table[] = {
     FLAG_BOOL(T, unused_bool[4], "leader_proxy_ssl_ignore_hostname", "false", NO_EFFECT),
 };
 
+/* Flags of older releases. The original refuses them too; here with the way out. */
+#define NO_CALLBACKS "removed in 1.5, with callbacks: read GET /v2/events"
+#define NO_REPORTERS "removed in 1.8: let a collector read /metrics/prometheus or /metrics"
+static const struct flag_removed removed[] = {
+    { "event_subscriber", NO_CALLBACKS },
+    { "http_endpoints", NO_CALLBACKS },
+    { "http_event_callback_slow_consumer_timeout", NO_CALLBACKS },
+    { "http_event_request_timeout", NO_CALLBACKS },
+    { "artifact_store", "removed in 1.5: name the files in \"fetch\" of the app" },
+    { "assets_path", "removed in 1.5: the page is in the program" },
+    { "max_tasks_per_offer", "renamed in 1.5: use --max_instances_per_offer" },
+    { "max_tasks_per_offer_cycle", "removed in 1.5: use --max_instances_per_offer and --launch_tokens" },
+    { "save_tasks_to_launch_timeout", "removed in 1.8, and without effect since 1.5: leave it out" },
+    { "leader_election_backend", "removed in 1.6: leave it out, there is one way to elect" },
+    { "revive_offers_for_new_apps", "removed in 1.10: use --min_revive_offers_interval" },
+    { "disable_revive_offers_for_new_apps", "removed in 1.10: use --min_revive_offers_interval" },
+    { "revive_offers_repetitions", "removed in 1.10: use --min_revive_offers_interval" },
+    { "reporter_graphite", NO_REPORTERS },
+    { "reporter_datadog", NO_REPORTERS },
+    { "reporter_newrelic", NO_REPORTERS },
+    { "metrics", NO_REPORTERS },
+    { "disable_metrics", NO_REPORTERS },
+    { "metrics_averaging_window", "removed in 1.8: meters have rates of 1, 5 and 15 minutes" },
+    { "tracing", "removed in 1.8: use --logging_level" },
+    { "enable_tracing", "removed in 1.8: use --logging_level" },
+    { "marathon_store_timeout", "removed in 1.5: use --zk_timeout" },
+    { "zk_hosts", "removed in 0.8: use --zk" },
+    { "zk_state", "removed in 0.8: use --zk" },
+    { NULL, NULL },
+};
+
 static const struct flags_spec spec = {
     .program = "stoa marathon",
     .summary = "Keeps apps running on a cluster: the service framework with the REST API v2.",
     .flags = table,
     .count = sizeof table / sizeof table[0],
+    .removed = removed,
     .env_prefixes = "STOA_MARATHON_ MARATHON_",
     .value_apart = true, /* as the original's documents write them */
 };

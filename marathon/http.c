@@ -103,13 +103,15 @@ static void reply_gone(void *arg, struct http_req *r, enum http_gone why)
     p->r = NULL; /* the change it asked for goes on all the same */
 }
 
-/* "/ui/..." and nothing else. True: answered. */
+/* "/ui/..." and "/favicon.ico", nothing else. True: answered. */
 static bool serve_ui(struct shell *sh, struct http_req *r)
 {
     CLEANUP(sbuf_done_p) struct sbuf name = SBUF_INIT(2048);
     struct str path = http_req_path(r);
     struct webui_file file;
 
+    if (str_is(path, "/favicon.ico"))
+        path = STR("/ui/favicon.ico");
     if (!str_skip(&path, STR("/ui/")) || http_req_verb(r) > HTTP_VERB_HEAD ||
         !http_percent_decode(&name, path) || !webui_find(WEBUI_MARATHON, sbuf_view(&name), &file))
         return false;

@@ -8,6 +8,7 @@
     extern const char sym[], sym##_end[]
 
 EMBED(webui_style_css, "webui/shared/style.css");
+EMBED(webui_favicon, "webui/shared/favicon.ico");
 EMBED(webui_dom_js, "webui/shared/dom.js");
 EMBED(webui_marathon_html, "webui/marathon/index.html");
 EMBED(webui_marathon_js, "webui/marathon/app.js");
@@ -42,6 +43,7 @@ static const struct {
     { SITE_MASTER, "files.js", webui_master_files_js, webui_master_files_js_end, js },
     { SITE_MASTER, "cluster.js", webui_master_js, webui_master_js_end, js },
     { SITE_MARATHON | SITE_MASTER, "style.css", webui_style_css, webui_style_css_end, css },
+    { SITE_MARATHON | SITE_MASTER, "favicon.ico", webui_favicon, webui_favicon_end, "image/x-icon" },
     { SITE_MARATHON | SITE_MASTER, "dom.js", webui_dom_js, webui_dom_js_end, js },
 };
 

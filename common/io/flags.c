@@ -86,6 +86,9 @@ static const char *nearest(const struct flags_spec *spec, struct str name)
 static int unknown(const struct flags_spec *spec, struct str arg, struct str name, struct error *err)
 {
     const char *near = nearest(spec, name);
+    for (const struct flag_removed *r = spec->removed; r != NULL && r->name != NULL; r++)
+        if (str_is(name, r->name))
+            return error_set(err, ERR_INVALID, "--%s was %s", r->name, r->instead);
     if (near != NULL)
         return error_set(err, ERR_INVALID, "unknown flag %.*s; did you mean --%s? (--help lists all)",
                          (int)(arg.n < 80 ? arg.n : 80), arg.p, near);

@@ -81,11 +81,17 @@ struct flag {
         .default_value = (default_), .help = (help_)                              \
     }
 
+/* A flag of old that is none any more. */
+struct flag_removed {
+    const char *name, *instead; /* "removed in 1.8: use ..." */
+};
+
 struct flags_spec {
     const char *program; /* "stoa master": for the help text */
     const char *summary; /* one or two sentences */
     const struct flag *flags;
     size_t count;
+    const struct flag_removed *removed; /* refused with what to do instead; ended by a NULL name. NULL: none */
     const char *env_prefixes; /* blank-separated, the first found wins: "STOA_MASTER_ STOA_ MESOS_" */
     const char *handed_on;    /* blank-separated prefixes of flags that are collected, not parsed ("master.
                                  agent."); NULL */

@@ -22,6 +22,7 @@ static void call_expired(struct http_call *call)
     else
         (void)error_set(&err, ERR_TIMEOUT, "no answer came within answer_timeout");
     struct client_conn *k = call->conn;
+    call->was_retried = true; /* it was heard, or nobody is there: asking again would wait as long once more */
     /* Those behind it on the connection would wait for the same answer. */
     client_conn_fail(k, &err);
 }

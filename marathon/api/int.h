@@ -143,6 +143,8 @@ void handle_info(struct call *c);
 void handle_metrics(struct call *c);
 void handle_logging(struct call *c);
 void handle_config(struct call *c);
+void describe_console(struct call *c); /* /api-console/ */
+void describe_public(struct call *c);  /* /public/... */
 void handle_jobs(struct call *c);
 void handle_deleted(struct call *c);
 void why_app(struct call *c, struct str id);

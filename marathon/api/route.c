@@ -185,39 +185,6 @@ static void redirect(struct call *c, const char *to)
     sbuf_c(&c->a->location, to);
 }
 
-/* Where /help leads: the endpoints in one page. */
-static void api_console(struct call *c)
-{
-    static const char *const rows[] = {
-        "GET POST PUT PATCH /v2/apps",
-        "GET PUT PATCH DELETE /v2/apps/{id}",
-        "POST /v2/apps/{id}/restart",
-        "GET DELETE /v2/apps/{id}/tasks, DELETE /v2/apps/{id}/tasks/{task}",
-        "GET /v2/apps/{id}/versions, GET /v2/apps/{id}/versions/{version}",
-        "GET POST PUT DELETE /v2/groups, GET POST PUT PATCH DELETE /v2/groups/{id}",
-        "GET /v2/groups/{id}/apps, GET /v2/groups/{id}/versions, GET /v2/groups/{id}/versions/{version}",
-        "HEAD GET POST /v2/pods, GET PUT DELETE /v2/pods/{id}",
-        "GET /v2/pods/::status, GET /v2/pods/{id}::status, GET /v2/pods/{id}::versions",
-        "DELETE /v2/pods/{id}::instances, DELETE /v2/pods/{id}::instances/{instance}",
-        "GET /v2/tasks, POST /v2/tasks/delete",
-        "GET /v2/queue, DELETE /v2/queue/{id}/delay",
-        "GET /v2/deployments, DELETE /v2/deployments/{id}",
-        "GET /v2/events",
-        "GET /v2/info, GET DELETE /v2/leader, GET /v2/plugins",
-        "GET /stoa/v1/apps/{id}/why",
-        "GET /ping, GET /metrics, GET /metrics/prometheus, GET POST /logging, GET /config",
-    };
-    struct sbuf *b = &c->a->body;
-
-    answer_text(c, 200, "text/html; charset=utf-8", STR(""));
-    sbuf_c(b, "<!doctype html><meta charset=utf-8><title>REST API</title><h1>REST API</h1><pre>\n");
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        sbuf_c(b, rows[i]);
-        sbuf_char(b, '\n');
-    }
-    sbuf_c(b, "</pre>\n");
-}
-
 static void only_get(struct call *c, void (*fn)(struct call *c))
 {
     if (reads(c))
@@ -302,8 +269,10 @@ static void dispatch(struct call *c)
         only_get(c, handle_config);
     else if (c->n == 1 && str_is(first, "help"))
         redirect(c, "/api-console/index.html");
-    else if (c->n == 2 && str_is(first, "api-console") && str_is(c->segments[1], "index.html"))
-        only_get(c, api_console);
+    else if (str_is(first, "api-console") && (c->n == 1 || (c->n == 2 && str_is(c->segments[1], "index.html"))))
+        only_get(c, describe_console);
+    else if (str_is(first, "public"))
+        only_get(c, describe_public);
     else if (str_is(first, "stoa"))
         handle_stoa(c);
     else if (c->n == 0 || (c->n == 1 && str_is(first, "ui")))

@@ -296,7 +296,15 @@ for path, to in (("/", "/ui/"), ("/ui", "/ui/"), ("/help", "/api-console/index.h
     @case(f"GET {path} 302: {to}")
     def _(path=path, to=to):
         check(call("GET", path, want=302).headers["Location"].endswith(to), "Location")
-for path in ("/v2/schemas", "/v2/schemas/app", "/v2/artifacts", "/v2/eventSubscriptions", "/status", "/v2", "/nope"):
+for path, kind, part in (("/favicon.ico", "image/x-icon", None), ("/api-console/", "text/html", "/v2/apps/{id}/restart"), ("/api-console/index.html", "text/html", "/v2/pods/::status"), ("/public/", "text/html", "/v2/queue"),
+                         ("/public/api/api.raml", "application/raml+yaml", "/v2/leader:\n  get:\n  delete:\n"), ("/public/api/general.raml", "application/raml+yaml", "/ping:\n"), ("/public/api/v2/apps.raml", "application/raml+yaml", "/v2/apps:\n  get:\n  post:\n  put:\n  patch:\n"),
+                         ("/public/api/v2/types/app.raml", "application/raml+yaml", "      backoffFactor?:\n        type: number\n        minimum: 1\n"), ("/public/api/v2/types/pod.raml", "application/raml+yaml", "  pod_container:\n"), ("/public/api/v2/types/group.raml", "application/raml+yaml", "      scaleBy?:\n")):
+    @case(f"GET {path} 200: {kind}")
+    def _(path=path, kind=kind, part=part):
+        r = call("GET", path)
+        equal(r.headers["Content-Type"].split(";")[0], kind, "type")
+        check(part is None or part in r.text, r.text[:2000])
+for path in ("/public/nope", "/public/api/v2/nope.raml", "/public/api/v2/types/nope.raml", "/public/api/apps.raml", "/ui/nope", "/api-console/nope", "/v2/schemas", "/v2/schemas/app", "/v2/artifacts", "/v2/eventSubscriptions", "/status", "/v2", "/nope"):
     @case(f"GET {path} 404: URI not found")
     def _(path=path):
         equal(call("GET", path, want=404).json["message"], "URI not found", "message")

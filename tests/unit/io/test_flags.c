@@ -48,10 +48,13 @@ static const struct flag flags[] = {
     FLAG_DOUBLE(struct sample, factor, "factor", "0.8", "Factor."),
     FLAG_PATH(struct sample, credentials, "credentials", NULL, "File."),
 };
+static const struct flag_removed removed[] = { { "old_port", "removed in 1.5: use --port" }, { NULL, NULL } };
+
 static const struct flags_spec spec = { .program = "stoa sample",
                                         .summary = "A sample.",
                                         .flags = flags,
                                         .count = sizeof flags / sizeof *flags,
+                                        .removed = removed,
                                         .env_prefixes = "STOA_SAMPLE_ STOA_ MESOS_",
                                         .handed_on = "master. agent." };
 
@@ -131,6 +134,7 @@ static const struct {
     { "--port", "--port needs a value" },
     { "--prot=1", "unknown flag --prot=1; did you mean --port?" },
     { "--auhtenticate_frameworks", "did you mean --authenticate_frameworks?" },
+    { "--old_port=1", "--old_port was removed in 1.5: use --port" },
     { "--zzzzzzzzzzzz", "unknown flag --zzzzzzzzzzzz (--help lists all)" },
     { "--no-port", "only flags that are true or false" },
     { "--authenticate=yes", "use true or false" },

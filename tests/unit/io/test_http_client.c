@@ -288,6 +288,20 @@ TEST("failures have their codes")
     teardown();
 }
 
+TEST("an answer that does not come in time is not asked for a second time")
+{
+    setup(NULL, NULL);
+    (void)get("/first", 0);
+    wait_done(1);
+    struct http_call_params p = params("/park"); /* on the same connection: one that breaks would be asked again */
+    p.answer_timeout_ns = 20 * NS_PER_MS;
+    (void)http_client_call(g.client, &p);
+    wait_done(2);
+    CHECK(str_ends(sbuf_view(&g.log), STR("0:TIMEOUT ")));
+    CHECK_INT(accepted(), 1);
+    teardown();
+}
+
 TEST("a name is resolved without blocking")
 {
     setup(NULL, NULL);
