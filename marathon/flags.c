@@ -279,6 +279,24 @@ static int check_features(const char *list, struct error *err)
     return 0;
 }
 
+/* Those that the original knew at some time. Only proxy_events does something here. */
+static int check_deprecated(const char *list, struct error *err)
+{
+    static const char *const known[] = { "app_c",         "sync_proxy",     "json_schemas_resource",            "api_heavy_events",
+                                         "kamon_metrics", "proxy_events",   "sanitize_accepted_resource_roles", "text_plain_tasks" };
+    struct str rest = str_of(list), item;
+
+    for (bool more = list != NULL; more;) {
+        bool found = false;
+        more = str_cut(&rest, ',', &item);
+        for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+            found = found || str_is(str_trim(item), known[i]);
+        if (!found && str_trim(item).n != 0)
+            return error_set(err, ERR_INVALID, "--deprecated_features: '%.*s' is none; leave it out", STR_ARG(str_sub(str_trim(item), 0, 60)));
+    }
+    return 0;
+}
+
 static int check(const struct marathon_flags *f, struct error *err)
 {
     const struct {
@@ -315,6 +333,8 @@ static int check(const struct marathon_flags *f, struct error *err)
     if (f->local_port_min > f->local_port_max)
         return error_set(err, ERR_INVALID, "--local_port_min=%lld is above --local_port_max=%lld",
                          (long long)f->local_port_min, (long long)f->local_port_max);
+    if (check_deprecated(f->deprecated_features, err) != 0)
+        return -(int)err->code;
     return check_features(f->enable_features, err);
 }
 
@@ -370,6 +390,7 @@ int marathon_flags_config(const struct marathon_flags *f, struct marathon_config
     c->kills_max = (unsigned)f->kill_chunk_size;
     c->draining_ns = f->draining_seconds * NS_PER_S;
     c->maintenance_mode = f->maintenance_mode && !f->disable_maintenance_mode;
+    c->enforce_new_groups = str_is(str_of(f->new_group_enforce_role), "top");
     c->gpu_restricted = str_is(str_of(f->gpu_scheduling_behavior), "restricted");
     c->roles_default = str_is(str_of(roles), "unreserved") ? ROLES_UNRESERVED
                        : str_is(str_of(roles), "reserved") ? ROLES_RESERVED

@@ -36,9 +36,19 @@ static bool is_pods(struct call *c, struct str id)
     return true;
 }
 
+/* A group that the request makes is not there yet: what it says of itself counts. */
+static bool enforces(const struct call *c, struct str id)
+{
+    struct str top = path_top_group(id);
+
+    if (c->new_group_role.has && top.n != 0 && str_eq(str_sub(id, 0, top.n + 1), c->new_group))
+        return c->new_group_role.v;
+    return role_is_enforced(c->m, id);
+}
+
 static void default_role(struct call *c, struct app *a, struct str id)
 {
-    if (a->role.p == NULL && role_is_enforced(c->m, id))
+    if (a->role.p == NULL && enforces(c, id))
         a->role = path_top_group(id);
 }
 
@@ -48,7 +58,7 @@ static bool validate(struct call *c, const struct app *a, const struct slot *sto
     struct validate_context vc = { .config = &c->m->config,
                                    .place = at,
                                    .in_group = in_group,
-                                   .enforce_role = role_is_enforced(c->m, a->id) };
+                                   .enforce_role = enforces(c, a->id) };
 
     if (stored != NULL && stored->spec != NULL) {
         vc.stored = &stored->spec->app;

@@ -478,6 +478,10 @@ static void flatten(struct flat *f, const struct group_update *gu, const cJSON *
         return;
     }
     add_group(f, ug);
+    if (gu->enforce_role.has && !group_exists(f->c, path)) {
+        f->c->new_group = path;
+        f->c->new_group_role = gu->enforce_role;
+    }
     flatten_apps(f, gu, json, path, at);
     if (!f->failed)
         flatten_groups(f, gu, json, path, at);

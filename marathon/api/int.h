@@ -25,6 +25,8 @@ struct call {
     struct issues issues;
     struct str segments[SEGMENTS_MAX]; /* decoded, without empty ones */
     size_t n;
+    struct str new_group; /* a top-level group that the request makes, and what it says of roles */
+    struct opt_bool new_group_role;
 };
 
 /* --- answer.c ------------------------------------------------------------------------------------------- */

@@ -33,6 +33,7 @@ struct marathon_config {
     int64_t kill_retry_ns; /* --kill_retry_timeout */
     unsigned kills_max;    /* --kill_chunk_size: kills in flight */
     int64_t draining_ns;   /* --draining_seconds */
+    bool enforce_new_groups; /* --new_group_enforce_role=top */
     bool maintenance_mode;
     bool gpu_restricted;
     enum roles_default roles_default;

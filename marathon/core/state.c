@@ -119,7 +119,7 @@ bool role_is_enforced(const struct marathon *m, struct str app_id)
     struct str top = path_top_group(app_id);
     struct group *g = top.n != 0 ? group_find(m, str_sub(app_id, 0, top.n + 1)) : NULL;
 
-    return g != NULL && g->enforce_role.v;
+    return g != NULL ? g->enforce_role.v : top.n != 0 && m->config.enforce_new_groups;
 }
 
 int64_t slot_wanted(const struct slot *s)

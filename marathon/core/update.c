@@ -192,6 +192,8 @@ static struct group *draft_group(struct draft *d, struct str path)
     if (g == NULL) {
         g = group_get(d->m, path);
         (void)undo_of(d, g, true);
+        if (d->m->config.enforce_new_groups && path_is_root(path_parent(path)))
+            g->enforce_role = (struct opt_bool){ true, true };
     }
     return g;
 }

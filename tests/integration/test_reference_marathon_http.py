@@ -296,6 +296,39 @@ for path, to in (("/", "/ui/"), ("/ui", "/ui/"), ("/help", "/api-console/index.h
     @case(f"GET {path} 302: {to}")
     def _(path=path, to=to):
         check(call("GET", path, want=302).headers["Location"].endswith(to), "Location")
+@case("--new_group_enforce_role=top: new top-level groups, by whatever request, name the role of what is in them")
+def _():
+    other = start("roles", "--new_group_enforce_role=top")
+    ask = lambda method, path, body=None: http_request(method, other, path, body)
+    equal(ask("PUT", "/v2/groups", {"id": "/top", "groups": [{"id": "sub", "apps": [{"id": "a", **APP}]}]}).status, 200, "PUT")
+    equal(ask("GET", "/v2/apps/top/sub/a").json["app"]["role"], "top", "role of an app in the request")
+    g = ask("GET", "/v2/groups/top").json
+    equal((g["enforceRole"], "enforceRole" in g["groups"][0]), (True, False), "enforceRole")
+    r = ask("POST", "/v2/apps", {"id": "/made/by/an/app", **APP})
+    equal((r.status, r.json["role"]), (201, "made"), "role")
+    equal(ask("GET", "/v2/groups/made").json["enforceRole"], True, "enforceRole of a parent")
+    equal(ask("POST", "/v2/apps", {"id": "/root", **APP}).json["role"], "*", "an app of the root")
+    r = ask("POST", "/v2/apps", {"id": "/top/b", "role": "*", **APP})
+    equal((r.status, r.json["details"][0]), (422, {"path": "/role", "errors": ["got *, expected one of: [top]"]}), "another role")
+    equal(ask("PUT", "/v2/groups", {"id": "/free", "enforceRole": False, "apps": [{"id": "a", **APP}]}).status, 200, "PUT")
+    equal((ask("GET", "/v2/apps/free/a").json["app"]["role"], ask("GET", "/v2/groups/free").json["enforceRole"]), ("*", False), "a group that says otherwise")
+
+
+@case("enforceRole of a new group counts for the apps that come with it")
+def _():
+    call("PUT", "/v2/groups", {"id": "/strict", "enforceRole": True, "apps": [{"id": "a", **APP}]})
+    equal(call("GET", "/v2/apps/strict/a").json["app"]["role"], "strict", "role")
+    call("DELETE", "/v2/groups/strict?force=true")
+
+
+for flags, text in (("--deprecated_features=nope", "--deprecated_features: 'nope' is none; leave it out"), ("--revive_offers_repetitions=3", "--revive_offers_repetitions was removed in 1.10: use --min_revive_offers_interval"),
+                    ("--event_subscriber=http_callback", "--event_subscriber was removed in 1.5, with callbacks: read GET /v2/events")):
+    @case(f"{flags.split('=')[0]} stops the start with status 112")
+    def _(flags=flags, text=text):
+        r = subprocess.run([STOA, "marathon", flags], capture_output=True, text=True, timeout=60)
+        equal((r.returncode, text in r.stderr), (112, True), r.stderr)
+
+
 for path, kind, part in (("/favicon.ico", "image/x-icon", None), ("/api-console/", "text/html", "/v2/apps/{id}/restart"), ("/api-console/index.html", "text/html", "/v2/pods/::status"), ("/public/", "text/html", "/v2/queue"),
                          ("/public/api/api.raml", "application/raml+yaml", "/v2/leader:\n  get:\n  delete:\n"), ("/public/api/general.raml", "application/raml+yaml", "/ping:\n"), ("/public/api/v2/apps.raml", "application/raml+yaml", "/v2/apps:\n  get:\n  post:\n  put:\n  patch:\n"),
                          ("/public/api/v2/types/app.raml", "application/raml+yaml", "      backoffFactor?:\n        type: number\n        minimum: 1\n"), ("/public/api/v2/types/pod.raml", "application/raml+yaml", "  pod_container:\n"), ("/public/api/v2/types/group.raml", "application/raml+yaml", "      scaleBy?:\n")):
