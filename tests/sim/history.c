@@ -56,8 +56,10 @@ static void boot(struct sim *s)
 
 static const char *unsettled(struct sim *s)
 {
-    const char *why = operator_unsettled(s);
+    const char *why = ledger_no_leader(s);
 
+    if (why[0] == 0)
+        why = operator_unsettled(s);
     if (why[0] == 0)
         why = ledger_unsettled(s);
 

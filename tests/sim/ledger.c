@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/base/alloc.h"
+#include "common/base/assert.h"
 #include "common/base/cleanup.h"
 #include "master/core/state.h"
 #include "tests/sim/container.h"
@@ -612,13 +613,25 @@ static unsigned master_crashes(const struct sim *s)
     return n;
 }
 
+const char *ledger_no_leader(struct sim *s)
+{
+    const struct master *m = sim_master_core(s);
+    int64_t since = 0;
+    const struct proc *first = s->zk != NULL ? ensemble_leader(s->zk, MASTERS_PATH, &since) : NULL;
+
+    if (m != NULL && master_is_recovered(m))
+        return "";
+    if (m == NULL && first != NULL)
+        return open_text(s, "%s is the first candidate since %d s, and does not lead", first->name, (int)(since / NS_PER_S));
+    return m == NULL ? "no master is up" : "the master has not read its registry";
+}
+
 const char *ledger_unsettled(struct sim *s)
 {
     const struct master *m = sim_master_core(s);
     struct entry *e, *next;
 
-    if (m == NULL || !master_is_recovered(m))
-        return "no master is up";
+    ASSERT(m != NULL);
     const char *why = agents_unsettled(s, m);
     if (why[0] != 0)
         return why;

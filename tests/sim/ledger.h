@@ -72,6 +72,7 @@ struct agent_facts {
 struct agent_facts sim_agent_facts(struct sim *s, unsigned index);
 
 /* --- the end: fails, or says what is still open ("" when all is settled) --- */
+const char *ledger_no_leader(struct sim *s); /* "" when a master leads and knows its registry; the next is for then */
 const char *ledger_unsettled(struct sim *s);
 bool ledger_has_orphans(struct sim *s); /* operations of frameworks that are gone */
 /* Whether exactly so many tasks of this framework run. */

@@ -41,9 +41,9 @@ struct maintenance {
     struct asked asked[IN_FLIGHT_MAX];
     unsigned next;
     struct told { /* an inverse offer was sent */
-        char framework[96];
+        char framework[96], offer[96];
         unsigned place;
-        int64_t at;
+        int64_t at; /* -1: it was taken back */
     } *told;
     size_t told_count, told_cap;
     char text[300];
@@ -234,7 +234,26 @@ void maintenance_saw_inverse(struct sim *s, const struct inverse_offer *const *o
             t->place = place;
         }
         t->at = s->now;
+        (void)snprintf(t->offer, sizeof t->offer, "%s", offers[i]->id);
     }
+}
+
+void maintenance_saw_rescind(struct sim *s, struct str id)
+{
+    struct maintenance *x = s->maintenance;
+
+    for (size_t i = 0; i < x->told_count; i++)
+        if (str_is(id, x->told[i].offer))
+            x->told[i].at = -1;
+}
+
+void maintenance_saw_subscribed(struct sim *s, struct str framework)
+{
+    struct maintenance *x = s->maintenance;
+
+    for (size_t i = 0; i < x->told_count; i++)
+        if (str_is(framework, x->told[i].framework))
+            x->told[i].at = -1;
 }
 
 static void check_inverse(struct sim *s, const struct proc *p, const struct inverse_offer *o)

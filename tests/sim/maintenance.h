@@ -25,6 +25,8 @@ void maintenance_tidy(struct sim *s, uint64_t request); /* when all is well: eve
 /* --- told by operator.c, master.c and frameworks --- */
 void maintenance_answered(struct sim *s, uint64_t request, unsigned status, struct str text);
 void maintenance_saw_inverse(struct sim *s, const struct inverse_offer *const *offers, size_t n); /* they are being sent */
+void maintenance_saw_rescind(struct sim *s, struct str inverse_offer_id);
+void maintenance_saw_subscribed(struct sim *s, struct str framework_id); /* it knows of none any more */
 void maintenance_check(struct sim *s, const struct proc *p); /* after a step of a master that has read its registry */
 
 const char *maintenance_unsettled(struct sim *s); /* "": every machine is up */

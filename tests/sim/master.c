@@ -232,6 +232,10 @@ static void do_event(struct proc *p, const struct master_action *a)
         ledger_master_decides(p->sim, p);
     if (a->event.kind == EVENT_OFFERS)
         operator_saw_offers(p->sim, p, a->event.offers, a->event.count);
+    if (a->event.kind == EVENT_RESCIND_INVERSE_OFFER)
+        maintenance_saw_rescind(p->sim, a->event.id);
+    if (a->event.kind == EVENT_SUBSCRIBED)
+        maintenance_saw_subscribed(p->sim, a->event.framework->id.s);
     if (a->event.kind == EVENT_INVERSE_OFFERS)
         maintenance_saw_inverse(p->sim, a->event.inverse_offers, a->event.count);
     if (a->event.kind == EVENT_OFFERS)
@@ -347,6 +351,7 @@ static void step(struct proc *p, struct master_event *ev)
     proc_wake_at(p, n->wake_at);
     ledger_check_master(p->sim, n->m);
     maintenance_check(p->sim, p);
+    operator_check(p->sim, p);
 }
 
 /* --- what comes in --- */

@@ -19,6 +19,11 @@ git ls-files -co --exclude-standard | while read -r f; do
     mkdir -p "$TREE/$(dirname "$f")" && cp "$f" "$TREE/$f"
 done
 
+# A source that is not there any more would be built all the same.
+find "$TREE" -path "$TREE/build" -prune -o -name '*.[ch]' -print | while read -r f; do
+    [ -f "$ROOT${f#"$TREE"}" ] || rm -f "$f"
+done
+
 cat >"$TREE/apply.py" <<'PY'
 import re, sys
 text = open(sys.argv[1]).read()

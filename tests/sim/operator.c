@@ -411,6 +411,22 @@ void operator_saw_launch(struct sim *s, const struct proc *p, struct str agent_i
         sim_fail(s, "%s launches on agent %s, which is %s", p->name, x->id, standing_name(x->standing));
 }
 
+/* What was asked for is in the books, of a new master too, whether the agent is there or not. */
+void operator_check(struct sim *s, const struct proc *p)
+{
+    const struct master *m = sim_master_of(p);
+
+    if (p->dying || p != sim_leading_master(s) || !master_is_recovered(m))
+        return;
+    for (const struct subject *x = ((const struct operator *)s->operator)->agents; x != NULL; x = x->next) {
+        const struct agent *a = x->certain && x->standing != STANDING_GONE ? agent_find(m, str_of(x->id)) : NULL;
+        const struct lost_agent *l = x->certain && x->standing != STANDING_GONE && a == NULL ? lost_find(m, str_of(x->id)) : NULL;
+        bool kept = a != NULL ? a->deactivated : l != NULL && l->deactivated;
+        if ((a != NULL || (l != NULL && l->kind != LOST_GONE)) && kept != (x->standing != STANDING_ACTIVE))
+            sim_fail(s, "%s takes agent %s for %s, which is %s", p->name, x->id, kept ? "deactivated" : "active", standing_name(x->standing));
+    }
+}
+
 void operator_saw_admission(struct sim *s, const struct proc *p, struct str agent_id)
 {
     const struct subject *x = p->dying || p != sim_leading_master(s) ? NULL : kept_from_work(s, agent_id);

@@ -23,6 +23,7 @@ void operator_saw_removal(struct sim *s, struct str agent_id); /* its record is 
 void operator_answered(struct sim *s, uint64_t request, unsigned status, struct str text);
 void operator_saw_offers(struct sim *s, const struct proc *p, const struct offer *const *offers, size_t n);
 void operator_saw_launch(struct sim *s, const struct proc *p, struct str agent_id);
+void operator_check(struct sim *s, const struct proc *p); /* after a step of a master */
 void operator_saw_admission(struct sim *s, const struct proc *p, struct str agent_id);
 
 /* "" when the cluster is as it was asked to be. */
