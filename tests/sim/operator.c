@@ -20,7 +20,7 @@ struct subject {
     int64_t cpus_max, mem_max; /* of a role: limits in thousandths, INT64_MAX: none */
     bool certain;              /* else a request about it is or was under way */
     bool was_certain;          /* before the latest request */
-    uint64_t request;          /* the latest */
+    uint64_t request, before;  /* the latest two */
     enum standing asked;
     int64_t asked_cpus, asked_mem;
     bool was_asked_gone;
@@ -60,6 +60,7 @@ static void ask(struct sim *s, struct subject *x, struct operator_request *q, co
     struct operator *o = s->operator;
     uint64_t n = ++o->requests;
 
+    x->before = x->request;
     x->request = n;
     x->was_certain = x->certain;
     x->certain = false;
@@ -318,6 +319,9 @@ void operator_answered(struct sim *s, uint64_t n, unsigned status, struct str te
 
     sim_trace(s, "operator", "is answered %u %.*s", status, (int)(text.n < 100 ? text.n : 100), text.n != 0 ? text.p : "");
     maintenance_answered(s, n, status, text);
+    for (struct subject *y = o->agents; y != NULL; y = y->next)
+        if (y->before == n && status == 200) /* done, and maybe after the latest was answered */
+            y->certain = false;
     if (x != NULL) {
         bool is_so = status == 200 || str_is(text, "Agent is not deactivated");
         x->certain = is_so || x->was_certain;
