@@ -80,10 +80,10 @@ def _():
     store("import", f"--master={zk.url('/mesos')}", path("master"))
     store("import", f"--marathon={zk.url('/marathon')}", path("marathon"))
     port, mport = free_ports(2)
-    master = Process("master", [STOA, "master", f"--zk={zk.url('/mesos')}", "--ip=127.0.0.1", f"--port={port}", "--hostname=127.0.0.1", "--zk_session_timeout=2secs"])
+    master = Process("master", [STOA, "master", f"--zk={zk.url('/mesos')}", "--ip=127.0.0.1", f"--port={port}", "--hostname=127.0.0.1", "--zk_session_timeout=10secs"])
     wait_for("the master leads", lambda: get(port, "/weights").json == [{"role": "web", "weight": 2.5}])
     marathon = Process("marathon", [STOA, "marathon", f"--master={zk.url('/mesos')}", f"--zk={zk.url('/marathon')}", "--http_address=127.0.0.1",
-                                    f"--http_port={mport}", "--hostname=127.0.0.1", "--zk_session_timeout=2000"])
+                                    f"--http_port={mport}", "--hostname=127.0.0.1", "--zk_session_timeout=10000"])
     now = wait_for("marathon has the app", lambda: get(mport, "/v2/apps").json["apps"])
     for a in (now[0], apps[0]):
         for k in ("tasksRunning", "tasksStaged", "tasksHealthy", "tasksUnhealthy", "deployments"):
