@@ -246,6 +246,9 @@ def containers(r):
     for n in range(328, 332):
         if n == 329:
             w.wait_output("golden-standalone", "alone")
+            show = {"type": "GET_CONTAINERS", "get_containers": {"show_standalone": True}}
+            measured = lambda: all("disk_used_bytes" in x.get("resource_statistics", {}) for x in json.loads(w.post("/api/v1", show, 1).body)["get_containers"]["containers"])
+            wait_for("what it has on the disk", measured)
         r.play(w, n, 1)
     def pieces(events):
         out = {}
