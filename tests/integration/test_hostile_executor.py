@@ -112,7 +112,7 @@ def _():
     for name in ("dotdot", "absolute", "link", "hard", "device", "suid"):
         id, s = attack(name, "ls -l; find . -type c -o -type b -o -perm /6000 -uid 0 | grep . && exit 3; exit 0", "TASK_FINISHED", "TASK_FAILED",
                        command_more={"uris": [{"value": f"{d}/{name}.tar"}], "user": "nobody"})
-        check(s["state"] == "TASK_FINISHED" or s.get("reason") == "REASON_CONTAINER_LAUNCH_FAILED", f"{name}: {s.get('message')}: {open(sandbox(id) + '/stdout').read()}")
+        check(s["state"] == "TASK_FINISHED" or s.get("reason") == "REASON_CONTAINER_LAUNCH_FAILED", f"{name}: {s.get('message')}")
         check(not os.path.exists(target), f"{name} wrote outside")
         if name in ("dotdot", "device"):
             equal(s.get("reason"), "REASON_CONTAINER_LAUNCH_FAILED", name)

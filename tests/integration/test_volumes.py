@@ -103,8 +103,8 @@ def _():
     r = change("/v2/apps/db", {"cpus": 0.2}, status=422)
     check("may not change resource requirements" in r.text, r.text)
     r = change("/v2/apps", {**db(), "id": "/x", "container": {"type": "MESOS", "volumes": [
-        {"containerPath": "data", "mode": "RW", "persistent": {"size": 16, "profileName": "fast"}}]}}, "POST", 422)
-    equal(r.json["details"][0]["path"], "/container/volumes(0)/persistent/profileName", "path")
+        {"containerPath": "data", "mode": "RW", "persistent": {"size": 0}}]}}, "POST", 422)
+    equal(r.json["details"][0]["path"], "/container/volumes(0)/persistent/size", "path")
 
 
 @case("more disk than there is: the queue and `why` say how much is missing")
