@@ -33,7 +33,8 @@ static const char *relative(const char *path)
     return *path != 0 ? path : ".";
 }
 
-static int copy_data(struct archive *in, struct archive *out)
+/* An entry with holes counts by its blocks. */
+static int copy_data(struct archive *in, struct archive *out, struct error *err)
 {
     const void *p;
     size_t n;
@@ -44,6 +45,8 @@ static int copy_data(struct archive *in, struct archive *out)
             return ARCHIVE_OK;
         if (r < ARCHIVE_WARN)
             return r;
+        if (room_take(n, err) != 0)
+            return ARCHIVE_FATAL;
         if (archive_write_data_block(out, p, n, offset) < ARCHIVE_WARN)
             return ARCHIVE_FATAL;
     }
@@ -68,7 +71,11 @@ static int extract_entries(struct archive *in, struct archive *out, struct error
             archive_entry_copy_hardlink(e, relative(link));
         if (archive_write_header(out, e) < ARCHIVE_WARN)
             return error_set(err, ERR_INVALID, "archive: %.80s: %s", archive_entry_pathname(e), archive_error_string(out));
-        if (copy_data(in, out) < ARCHIVE_WARN || archive_write_finish_entry(out) < ARCHIVE_WARN)
+        struct error limit = { 0 };
+        int copied = copy_data(in, out, &limit);
+        if (limit.code != 0)
+            return error_set(err, limit.code, "archive: %.80s: %s", archive_entry_pathname(e), limit.msg);
+        if (copied < ARCHIVE_WARN || archive_write_finish_entry(out) < ARCHIVE_WARN)
             return error_set(err, ERR_IO, "archive: %.80s: %s%s", archive_entry_pathname(e),
                              archive_error_string(in) != NULL ? archive_error_string(in) : "",
                              archive_error_string(out) != NULL ? archive_error_string(out) : "");
@@ -113,6 +120,10 @@ int archive_gunzip(int fd, const char *dir, const char *name, struct error *err)
         return error_set(err, ERR_NOMEM, "zlib does not start");
     int n;
     while ((n = gzread(gz, buf, sizeof buf)) > 0) {
+        if (room_take((size_t)n, err) != 0) {
+            (void)gzclose(gz);
+            return -(int)err->code;
+        }
         if (write(to, buf, (size_t)n) != n) {
             int e = errno;
             (void)gzclose(gz);

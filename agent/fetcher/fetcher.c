@@ -196,6 +196,7 @@ int main(void)
         return 1;
     }
     (void)umask(0022);
+    room_measure();
     (void)curl_global_init(CURL_GLOBAL_DEFAULT);
     for (size_t i = 0; i < f.count; i++) {
         if (fetch_one(&f, &f.uris[i], &err) != 0) {

@@ -55,6 +55,10 @@ int archive_gunzip(int fd, const char *dir, const char *name, struct error *err)
  * entry from being evicted until it is closed. */
 int cache_open(const struct fetch *f, const char *uri, int *ret_lock, struct error *err);
 
+/* room.c: how much of the disk of the working directory may be filled in all. */
+void room_measure(void);
+int room_take(size_t n, struct error *err); /* before so many bytes are written */
+
 /* ids.c: effective ids, when there is a choice. */
 void become_user(const struct fetch *f);
 void become_root(void);

@@ -24,6 +24,8 @@ int copy_fd(int from, int to, struct error *err)
             return 0;
         if (n < 0)
             return error_set_errno(err, errno, "source");
+        if (room_take((size_t)n, err) != 0)
+            return -(int)err->code;
         for (ssize_t done = 0, w; done < n; done += w) {
             w = write(to, buf + done, (size_t)(n - done));
             if (w < 0)
@@ -43,10 +45,18 @@ static int read_local(const char *path, int fd, struct error *err)
     return copy_fd(from, fd, err);
 }
 
+struct sink {
+    int fd;
+    struct error err; /* code 0: none of ours */
+};
+
 static size_t on_bytes(char *p, size_t size, size_t count, void *arg)
 {
-    int fd = *(int *)arg;
+    struct sink *s = arg;
+    int fd = s->fd;
     size_t n = size * count;
+    if (room_take(n, &s->err) != 0)
+        return 0;
     for (size_t done = 0; done < n;) {
         ssize_t w = write(fd, p + done, n - done);
         if (w < 0)
@@ -59,6 +69,7 @@ static size_t on_bytes(char *p, size_t size, size_t count, void *arg)
 static int read_net(const struct fetch *f, const char *uri, int fd, struct error *err)
 {
     char text[CURL_ERROR_SIZE] = "";
+    struct sink sink = { .fd = fd };
     CURL *c = curl_easy_init();
     if (c == NULL)
         return error_set(err, ERR_NOMEM, "libcurl does not start");
@@ -75,12 +86,14 @@ static int read_net(const struct fetch *f, const char *uri, int fd, struct error
     (void)curl_easy_setopt(c, CURLOPT_USERAGENT, "stoa-fetcher");
     (void)curl_easy_setopt(c, CURLOPT_ERRORBUFFER, text);
     (void)curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_bytes);
-    (void)curl_easy_setopt(c, CURLOPT_WRITEDATA, &fd);
+    (void)curl_easy_setopt(c, CURLOPT_WRITEDATA, &sink);
     CURLcode r = curl_easy_perform(c);
     (void)curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &code);
     curl_easy_cleanup(c);
     if (r == CURLE_OPERATION_TIMEDOUT)
         return error_set(err, ERR_TIMEOUT, "no bytes for %ld s (--fetcher_stall_timeout): %s", f->stall_secs, text);
+    if (sink.err.code != 0)
+        return error_set(err, sink.err.code, "%s", sink.err.msg);
     if (r != CURLE_OK)
         return error_set(err, ERR_IO, "%s", text[0] != 0 ? text : curl_easy_strerror(r));
     bool http = strncasecmp(uri, "http", 4) == 0;

@@ -143,8 +143,9 @@ static void on_eventfd(void *arg, int fd, int what)
     uint64_t n;
     (void)what;
     (void)!read(fd, &n, sizeof n); /* only its having fired counts */
-    /* The kernel also signals when the group is removed. */
-    if (w->c->state == CONTAINER_RUNNING || w->c->state == CONTAINER_LAUNCHING)
+    /* The kernel also signals when the group is removed, by us or by a task of root that first moved away. */
+    bool is_there = cg_read_i64(&w->c->iso->cg, &w->c->group, CG_MEMORY, "memory.limit_in_bytes") >= 0;
+    if (is_there && (w->c->state == CONTAINER_RUNNING || w->c->state == CONTAINER_LAUNCHING))
         oom_tell(w->c, container_limit_hit);
 }
 

@@ -102,6 +102,26 @@ def _():
     all_is_well()
 
 
+@case("archives and files that would fill the disk: the fetcher stops before, and says why")
+def _():
+    import gzip, io, tarfile
+    box = scratch() + "/small"
+    os.makedirs(box)
+    gzip.open(scratch() + "/bomb.gz", "wb").write(bytes(100 << 20))
+    with tarfile.open(scratch() + "/bomb.tgz", "w:gz") as t:
+        m = tarfile.TarInfo("big")
+        m.size = 100 << 20
+        t.addfile(m, io.BytesIO(bytes(m.size)))
+    os.truncate(os.open(scratch() + "/big", os.O_CREAT | os.O_WRONLY, 0o644), 100 << 20)
+    for name in ("bomb.gz", "bomb.tgz", "big"):
+        said = subprocess.run(["unshare", "-m", "sh", "-c", f"mount -t tmpfs -o size=20m none {box} && {BUILD}/stoa-fetcher; echo status $?; df --output=avail -k {box} | tail -1"],
+                              input=f"sandbox={box}\0cache_dir={scratch()}/cache\0uri={scratch()}/{name}\0flags=e\0".encode(), capture_output=True, timeout=120)
+        check("nine tenths of the disk" in said.stderr.decode(), f"{name}: {said}")
+        out = said.stdout.decode().split()
+        equal(out[:2], ["status", "1"], name)
+        check(int(out[2]) > 1000, f"{name}: {out[2]} kB are free")
+
+
 @case("the end")
 def _():
     finish()
