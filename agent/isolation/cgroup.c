@@ -541,6 +541,22 @@ void cg_thaw_below(const struct cgroups *cg, const struct cg_group *g)
         thaw_tree(path, 0);
 }
 
+void cg_leave(const struct cgroups *cg, const struct cg_group *g)
+{
+    CLEANUP(sbuf_done_p) struct sbuf own = SBUF_INIT(64 << 10);
+    struct error ignored; /* nothing more can be done */
+    if (file_read("/proc/self/cgroup", &own, &ignored) != 0 || !str_contains(sbuf_view(&own), str_of(g->path)))
+        return;
+    for (int c = 0; c < CG_COUNT; c++) {
+        char path[CG_PATH_MAX + 16];
+        if ((g->controllers & CG_BIT(c)) == 0)
+            continue;
+        (void)snprintf(path, sizeof path, "%s/cgroup.procs", cg->mount[c]);
+        CLEANUP(fd_close_p) int fd = open(path, O_WRONLY | O_CLOEXEC);
+        (void)!write(fd, "0", 1); /* the one who writes */
+    }
+}
+
 size_t cg_each_pid(const struct cgroups *cg, const struct cg_group *g, void (*f)(void *arg, pid_t pid), void *arg)
 {
     char path[CG_PATH_MAX];

@@ -85,6 +85,8 @@ int64_t cg_read_i64(const struct cgroups *cg, const struct cg_group *g, enum cg_
 
 /* Thaws the groups below it (v1), which a process with the rights to may have made and frozen. */
 void cg_thaw_below(const struct cgroups *cg, const struct cg_group *g);
+/* Takes this process out of the group, to the root of the hierarchy, if somebody put it there: what is in a group is killed with it. */
+void cg_leave(const struct cgroups *cg, const struct cg_group *g);
 /* Calls f for every process of the group and the groups below it, in whichever controller knows them; returns how many. */
 size_t cg_each_pid(const struct cgroups *cg, const struct cg_group *g, void (*f)(void *arg, pid_t pid), void *arg);
 

@@ -174,6 +174,7 @@ static void finish(struct container *c, const struct error *kill_error)
     struct error err;
     if (kill_error == NULL && (cg_remove(&c->iso->cg, &c->group, &err) != 0 || cg_remove(&c->iso->cg, &c->kill_group, &err) != 0) &&
         err.code == ERR_CONFLICT) {
+        cg_leave(&c->iso->cg, &c->group);
         kill_again(c->kill); /* a dying process still counts for a moment */
         return;
     }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "agent/isolation/isolator.h"
 #include "common/base/alloc.h"
@@ -26,14 +27,14 @@ struct kill_task {
 static void kill_pid(void *arg, pid_t pid)
 {
     (void)arg;
-    if (pid > 1)
+    if (pid > 1 && pid != getpid()) /* a task of root may have put us there */
         (void)kill(pid, SIGKILL);
 }
 
 static void kill_unless_supervisor(void *arg, pid_t pid)
 {
     const struct container *c = arg;
-    if (pid > 1 && pid != c->pid)
+    if (pid > 1 && pid != c->pid && pid != getpid())
         (void)kill(pid, SIGKILL);
 }
 
@@ -55,6 +56,7 @@ static size_t round_groups(struct kill_task *k)
         (void)proctree_each(c->pid, kill_unless_supervisor, c);
     if (k->round < ROUNDS_BEFORE_FORCE)
         return cg_each_pid(cg, &c->kill_group, kill_unless_supervisor, c);
+    cg_leave(cg, &c->kill_group);
     if (cg->v2 && cg_write(cg, &c->kill_group, CG_FREEZER, "cgroup.kill", "1", &err) == 0)
         return cg_each_pid(cg, &c->kill_group, NULL, NULL);
     set_frozen(k, !cg->v2); /* v2 without cgroup.kill: before Linux 5.14 */

@@ -122,6 +122,26 @@ def _():
         check(int(out[2]) > 1000, f"{name}: {out[2]} kB are free")
 
 
+@case("with cgroups: away to the groups of others, the agent pulled in, no OOM killer, no group any more: it all ends, with the right reason")
+def _():
+    start("cgroups/cpu,cgroups/mem,cgroups/pids", "--pids_max=200")
+    groups = ("def groups(which=None):\n    for line in open('/proc/self/cgroup'):\n        n, c, p = line.strip().split(':', 2)\n        if n != '0' and which in (None, c):\n            yield f'/sys/fs/cgroup/{c}', p\n"
+              "def put(path, text):\n    try:\n        open(path, 'w').write(text)\n    except OSError:\n        pass\n")
+    stay = "if os.fork() == 0:\n    os.setsid()\n    signal.signal(15, signal.SIG_IGN)\n    time.sleep(1000)\nopen('begun', 'w')\ntime.sleep(1000)\n"
+    neighbour = sandbox("neighbour").rsplit("/", 1)[1]
+    for what, code in (("root", "for t, p in groups():\n    put(t + '/cgroup.procs', '0')\n" + stay),
+                       ("neighbour", f"for t, p in groups():\n    put(os.path.dirname(t + p) + '/{neighbour}/cgroup.procs', '0')\n" + stay),
+                       ("agent", f"for t, p in groups():\n    put(t + p + '/cgroup.procs', '{c.agent.pid}')\n" + stay)):
+        attack(what, program(what, groups + code), "TASK_KILLED", kill_when=begun, kill_policy=SOON, seconds=60)
+        all_is_well()
+    _, s = attack("no-killer", program("no-killer", groups + "for t, p in groups('memory'):\n    put(t + p + '/memory.oom_control', '1')\nx = []\nwhile True:\n    x.append(bytearray(1 << 20))\n"), "TASK_FAILED")
+    equal(s["reason"], "REASON_CONTAINER_LIMITATION_MEMORY", s)
+    _, s = attack("no-group", program("no-group", groups + "for t, p in groups():\n    for pid in open(t + p + '/cgroup.procs').read().split():\n        put(t + '/cgroup.procs', pid)\n    os.rmdir(t + p)\n"
+                                      "time.sleep(0.5)\n"), "TASK_FINISHED", "TASK_FAILED")
+    check(s.get("reason") != "REASON_CONTAINER_LIMITATION_MEMORY", s)
+    all_is_well()
+
+
 @case("the end")
 def _():
     finish()
