@@ -264,13 +264,16 @@ static const char *launch_fault(struct str id, const Mesos__V1__ContainerInfo *c
     return NULL;
 }
 
+/* Our executors ask again when the agent went away before it answered, and say so by a header: what has run to its end meanwhile is not
+ * run once more. Its status is known then; one whose command was never started has none. */
 static int launch_nested(struct api_call *c, struct str id, const struct container_spec *spec, struct error *err)
 {
+    bool is_once = str_is(http_req_header(c->req, "Stoa-Launch"), "once");
     struct container_termination t;
     int rc = containerizer_launch(c->shell->containers, spec, err);
 
     if (rc == -(int)ERR_CONFLICT && containerizer_wait_result(c->shell->containers, id.p, &t, NULL) == 0 &&
-        containerizer_remove(c->shell->containers, id.p, NULL) == 0)
+        !(is_once && t.status_known) && containerizer_remove(c->shell->containers, id.p, NULL) == 0)
         rc = containerizer_launch(c->shell->containers, spec, err); /* its id may be used again once it has ended */
     return rc;
 }

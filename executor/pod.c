@@ -25,7 +25,7 @@ struct shell_task {
     char *bytes; /* TaskInfo, owned */
     struct str task;
     struct xhttp wait;
-    struct ev_timer wait_again;
+    struct ev_timer wait_again; /* or launch: what the agent could not take yet */
     struct checker health, check;
     int health_state;
     struct check_run {
@@ -171,6 +171,15 @@ static void put_each(struct sbuf *b, uint32_t to, struct str message, uint32_t f
     }
 }
 
+/* A launch that is asked for again, since the answer to the first did not come, is not to run the command a second time. */
+static void post_once(struct xhttp *h, struct shell *s, const struct sbuf *call, xhttp_done_fn *done, void *arg)
+{
+    CLEANUP(sbuf_done_p) struct sbuf headers = SBUF_INIT(64 << 10);
+    sbuf_fmt(&headers, "%sStoa-Launch: once\r\n", s->b.client.headers.p);
+    sbuf_char(&headers, 0);
+    xhttp_send(h, "POST", api, headers.p, sbuf_view(call), done, NULL, arg);
+}
+
 static void post(struct xhttp *h, struct shell *s, const struct sbuf *call, xhttp_done_fn *done, void *arg)
 {
     xhttp_send(h, "POST", api, s->b.client.headers.p, sbuf_view(call), done, NULL, arg);
@@ -212,8 +221,11 @@ static void on_launched(void *arg, unsigned status, struct str body, const struc
     struct shell_task *t = arg;
     char text[300];
     struct pod_event ev = { .type = POD_EV_LAUNCHED, .index = t->index };
-    if (status == 0 || status == 503)
-        return; /* sent again after the reconnect that follows */
+    if (status == 0 || status == 503) {
+        /* Away: sent again after the reconnect that follows. Or back, and waiting for other executors still. */
+        ev_timer_at(&t->shell->b.ev, &t->wait_again, mono_add(t->shell->b.ev.now, NS_PER_S));
+        return;
+    }
     if (status != 200 && status != 202) {
         (void)snprintf(text, sizeof text, "%.*s", STR_ARG(str_sub(body, 0, sizeof text - 1)));
         ev.message = text;
@@ -232,7 +244,8 @@ static void do_launch(struct shell *s, struct shell_task *t)
     put_container_info(&call, t->task);
     put_each(&call, 5, t->task, 15);
     wire_close(&call, m);
-    post(&s->calls, s, &call, on_launched, t);
+    ev_timer_at(&s->b.ev, &t->wait_again, MONO_NEVER);
+    post_once(&s->calls, s, &call, on_launched, t);
 }
 
 static void on_waited(void *arg, unsigned status, struct str body, const struct error *err)
@@ -281,7 +294,11 @@ static void do_wait(struct shell *s, struct shell_task *t)
 static void on_wait_again(void *arg)
 {
     struct shell_task *t = arg;
-    do_wait(t->shell, t);
+    const struct pod_task *p = &t->shell->core.tasks[t->index];
+    if (p->launched)
+        do_wait(t->shell, t);
+    else if (p->state != POD_ENDED)
+        do_launch(t->shell, t);
 }
 
 static void on_signalled(void *arg, unsigned status, struct str body, const struct error *err)

@@ -105,6 +105,10 @@ def _():
     equal(wait(nested(n)), {"exit_status": 9}, "KILL without a signal is 9")
     launch(nested(n), "exit 1")
     equal(wait(nested(n)), {"exit_status": 1 << 8})
+    again = {"type": "LAUNCH_CONTAINER", "launch_container": {"container_id": nested(n), "command": {"value": "exit 2"}}}
+    r = post(c.agent_port, "/api/v1", again, headers={"Content-Type": JSON, "Accept": JSON, "Stoa-Launch": "once"})
+    equal(r.status, 202, "what has run is not run again for who asks so")
+    equal(wait(nested(n)), {"exit_status": 1 << 8})
 
 
 @case("LAUNCH refused with 400: unknown parent, bad ids, second level with resources or limits, share_cgroups, what is not built")

@@ -184,7 +184,11 @@ static void launch_container(struct fake_agent *a, struct http_req *r, const cha
     const char *dot = strrchr(id, '.');
     (void)snprintf(sandbox, sizeof sandbox, "%s/x1/containers/%s", a->f.dir, dot + 1);
     s.sandbox = sandbox;
-    if (a->refuse_launch) {
+    a->launches_once += str_is(http_req_header(r, "Stoa-Launch"), "once");
+    if (a->busy_launches != 0) {
+        a->busy_launches--;
+        http_reply_text(r, 503, "Agent has not finished recovery");
+    } else if (a->refuse_launch) {
         http_reply_text(r, 400, "not today");
     } else if (containerizer_launch(a->f.c, &s, &err) != 0) {
         http_reply_text(r, 400, "%s", err.msg);

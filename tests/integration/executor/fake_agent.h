@@ -35,6 +35,8 @@ struct fake_agent {
     bool refuse;                /* 503 to everything */
     bool killing_state;         /* of the framework */
     bool refuse_launch;         /* of containers, with 400 */
+    unsigned busy_launches;     /* so many are answered with 503 */
+    unsigned launches_once;     /* that are not to run twice */
     struct agent_wait {
         char id[128];
         struct http_req *r;

@@ -106,6 +106,21 @@ TEST("pod: a task that ignores SIGTERM gets SIGKILL after its grace period")
     fake_agent_stop(&a);
 }
 
+TEST("pod: launches that an agent in recovery does not take yet are asked for again, and none is to run twice")
+{
+    struct fake_agent a;
+    if (start(&a)) {
+        a.busy_launches = 3;
+        launch_two(&a, "exit 0", "exit 0");
+        CHECK(fake_agent_wait(&a, "g-1", STATE_FINISHED, 0) != NULL);
+        CHECK(fake_agent_wait(&a, "g-2", STATE_FINISHED, 0) != NULL);
+        CHECK_INT(a.launched_count, 2);
+        CHECK_INT(a.launches_once, 5);
+        expect_exit(&a, 0);
+    }
+    fake_agent_stop(&a);
+}
+
 TEST("pod: tasks live on while the agent is away, and are waited for again")
 {
     struct fake_agent a;
