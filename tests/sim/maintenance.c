@@ -43,7 +43,8 @@ struct maintenance {
     struct told { /* an inverse offer was sent */
         char framework[96], offer[96];
         unsigned place;
-        int64_t at; /* -1: it was taken back */
+        int64_t at;
+        int64_t lost_at; /* taken back since, and not made again; 0: no */
     } *told;
     size_t told_count, told_cap;
     char text[300];
@@ -234,6 +235,7 @@ void maintenance_saw_inverse(struct sim *s, const struct inverse_offer *const *o
             t->place = place;
         }
         t->at = s->now;
+        t->lost_at = 0;
         (void)snprintf(t->offer, sizeof t->offer, "%s", offers[i]->id);
     }
 }
@@ -244,7 +246,7 @@ void maintenance_saw_rescind(struct sim *s, struct str id)
 
     for (size_t i = 0; i < x->told_count; i++)
         if (str_is(id, x->told[i].offer))
-            x->told[i].at = -1;
+            x->told[i].lost_at = s->now;
 }
 
 void maintenance_saw_subscribed(struct sim *s, struct str framework)
@@ -253,7 +255,7 @@ void maintenance_saw_subscribed(struct sim *s, struct str framework)
 
     for (size_t i = 0; i < x->told_count; i++)
         if (str_is(framework, x->told[i].framework))
-            x->told[i].at = -1;
+            x->told[i].lost_at = s->now;
 }
 
 static void check_inverse(struct sim *s, const struct proc *p, const struct inverse_offer *o)
@@ -312,14 +314,16 @@ void maintenance_check(struct sim *s, const struct proc *p)
 #define TOLD_NS SEC(20)
 
 /* Outstanding, or sent since the window is what it is: some answer at once, and are asked again. */
-static bool is_told(const struct maintenance *x, const struct place *k, const struct agent *a, const struct framework *f)
+static bool is_told(const struct sim *s, const struct place *k, const struct agent *a, const struct framework *f)
 {
+    const struct maintenance *x = s->maintenance;
+
     for (const struct inverse_offer *o = a->inverse_offers; o != NULL; o = o->a_next)
         if (o->framework == f)
             return true;
     for (const struct told *t = x->told; t < x->told + x->told_count; t++)
         if (&x->places[t->place] == k && str_is(f->id.s, t->framework))
-            return t->at >= k->since;
+            return t->at >= k->since && (t->lost_at == 0 || s->now < t->lost_at + TOLD_NS);
     return false;
 }
 
@@ -333,7 +337,7 @@ static const struct framework *untold(struct sim *s, const struct place *k)
         if (mc == NULL || mc->mode != MACHINE_DRAINING || strcmp(mc->hostname, k->hostname) != 0 || !agent_is_active(a))
             continue;
         for (const struct slot *x = a->slots; x != NULL; x = x->a_next)
-            if (x->used.n != 0 && framework_is_active(x->framework) && !is_told(s->maintenance, k, a, x->framework))
+            if (x->used.n != 0 && framework_is_active(x->framework) && !is_told(s, k, a, x->framework))
                 return x->framework;
     }
     return NULL;
