@@ -130,7 +130,7 @@ def _():
     running("none", container={"type": "DOCKER", "docker": {"image": base, "network": "NONE"}}, health_check={
         "type": "TCP", "tcp": {"port": 1}, "grace_period_seconds": 600, "interval_seconds": 1, "delay_seconds": 0})
     for id in ("image", "none"):
-        lines = says(id, "socket").split("\n")
+        lines = says(id, "socket", 2).split("\n")
         equal(lines[:2], ["/mnt/mesos/agent/agent.sock", "yes"], id)
     equal(interfaces(says("none", "dev")), ["lo"])
     equal(f.statuses[-1]["container_status"]["network_infos"], [{}], "network_infos")
