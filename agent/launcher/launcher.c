@@ -7,8 +7,8 @@
  * agent one after the other), and somebody must be the parent who knows the exit status when the agent is killed.
  *
  * Where a namespace or a v2 cgroup wants a new process, a second one is cloned as the agent's own child (CLONE_PARENT)
- * and this one ends; else this one is the supervisor. The pid files are written before the command runs, and a failing
- * report (the agent is gone) ends the launch: so a command without a pid file never exists. */
+ * and this one ends; else this one is the supervisor. The pid files are written before the command runs, and an agent
+ * that is gone by then ends the launch: so a command without a pid file never exists. An agent that goes later ends nothing. */
 #include "agent/launcher/launcher.h"
 
 #include <errno.h>
@@ -25,18 +25,25 @@
 
 enum { PID_FILES_MAX = 4, KEPT_FD_MIN = 32 };
 
-static void report(uint32_t kind, pid_t pid, const struct error *err)
+/* False: the agent is gone. */
+static bool report(uint32_t kind, pid_t pid, const struct error *err)
 {
     struct launch_report r = { .kind = kind, .pid = pid };
     if (err != NULL)
         r.err = *err;
-    if (write(LAUNCH_FD_REPORT, &r, sizeof r) != (ssize_t)sizeof r)
-        _exit(1); /* the agent is gone: what it wanted is nobody's any more */
+    return write(LAUNCH_FD_REPORT, &r, sizeof r) == (ssize_t)sizeof r;
+}
+
+/* Without an agent it ends here: what that wanted is nobody's any more. */
+static void report_pid(pid_t pid)
+{
+    if (!report(LAUNCH_REPORT_PID, pid, NULL))
+        _exit(1);
 }
 
 _Noreturn static void fail(const struct error *err)
 {
-    report(LAUNCH_REPORT_ERROR, 0, err);
+    (void)report(LAUNCH_REPORT_ERROR, 0, err);
     _exit(1);
 }
 
@@ -180,7 +187,7 @@ _Noreturn static void supervisor_main(const struct plan *p, int status_fd, struc
     pid_t pid = start_command(p, &io, &err);
     if (pid < 0)
         fail(&err);
-    report(LAUNCH_REPORT_RUNNING, 0, NULL);
+    (void)report(LAUNCH_REPORT_RUNNING, 0, NULL); /* the command runs: the next agent finds it by its pid file, and its end */
     io_started(&io);
     close_all_but(&status_fd, &io);
     (void)munmap((void *)(uintptr_t)p->p, p->n);
@@ -244,7 +251,7 @@ _Noreturn static void launch_cloned(const struct plan *p, const struct host_file
     }
     if (write_pid_files(h, pid, &err) != 0)
         fail(&err); /* go[1] closes with us, so the supervisor ends too */
-    report(LAUNCH_REPORT_PID, pid, NULL);
+    report_pid(pid);
     (void)!write(go[1], "g", 1);
     _exit(0);
 }
@@ -271,6 +278,6 @@ int main(void)
         launch_cloned(&p, &files);
     if (write_pid_files(&files, getpid(), &err) != 0 || unshare_rest(&p, &err) != 0)
         fail(&err);
-    report(LAUNCH_REPORT_PID, getpid(), NULL);
+    report_pid(getpid());
     supervisor_main(&p, files.status, files.io);
 }

@@ -19,25 +19,35 @@ static void id_of(int round, int i, char ret[32])
     (void)snprintf(ret, 32, "r%d-c%d", round, i);
 }
 
+/* Of a round's commands, by which they are found. */
+static void seconds_of(int round, char ret[32])
+{
+    (void)snprintf(ret, 32, "1000.%03d", round);
+}
+
 /* The agent that will be killed: launches, then turns its loop until then. */
 _Noreturn static void victim(struct fixture *f, int round)
 {
     struct error err;
-    char id[32];
+    char id[32], seconds[32], command[64];
+    seconds_of(round, seconds);
+    (void)snprintf(command, sizeof command, "echo up; exec sleep %s", seconds);
     for (int i = 0; i < CONTAINERS; i++) {
         id_of(round, i, id);
-        struct container_spec s = fixture_shell(f, id, "echo up; exec sleep 1000");
+        struct container_spec s = fixture_shell(f, id, command);
         (void)containerizer_launch(f->c, &s, &err);
     }
     for (;;)
         loop_turn(f->loop, NS_PER_S);
 }
 
+/* Supervisors and commands. */
 static size_t processes_of(int round)
 {
-    char want[32];
+    char want[32], seconds[32];
     size_t n = 0;
     (void)snprintf(want, sizeof want, "r%d-c", round);
+    seconds_of(round, seconds);
     DIR *d = opendir("/proc");
     for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;) {
         char path[300], text[256];
@@ -48,7 +58,9 @@ static size_t processes_of(int round)
             (void)fclose(in);
         text[got] = 0;
         size_t first = strlen(text) + 1;
-        n += got > first && strcmp(text, "stoa-launcher") == 0 && strncmp(text + first, want, strlen(want)) == 0;
+        if (got > first)
+            n += (strcmp(text, "stoa-launcher") == 0 && strncmp(text + first, want, strlen(want)) == 0) ||
+                 (strcmp(text, "sleep") == 0 && strcmp(text + first, seconds) == 0);
     }
     if (d != NULL)
         (void)closedir(d);
