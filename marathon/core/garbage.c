@@ -58,7 +58,7 @@ bool garbage_wanted(const struct marathon *m)
 }
 
 /* --- what an offer shows -------------------------------------------------------------------------------- */
-static bool is_volume_of(const struct instance *i, struct str persistence_id)
+bool volume_is_of(const struct instance *i, struct str persistence_id)
 {
     bool is = false;
 
@@ -77,16 +77,18 @@ static size_t volumes_offered(const struct instance *i, const struct offer *o)
 
     for (size_t k = 0; k < o->resource_count; k++)
         n += o->resources[k].persistence_id.p != NULL && str_eq(o->resources[k].owner, i->id) &&
-             is_volume_of(i, o->resources[k].persistence_id);
+             volume_is_of(i, o->resources[k].persistence_id);
     return n;
 }
 
 static bool is_garbage(const struct instance *i, const struct offer *o, const struct offer_resource *r)
 {
-    if (i == NULL || i->reservation == RESERVATION_NONE || !str_eq(i->agent->id, o->agent_id))
+    if (i == NULL || i->reservation == RESERVATION_NONE)
         return true;
+    if (!str_eq(i->agent->id, o->agent_id)) /* unless its agent is back under another id, with all there was on it */
+        return volumes_offered(i, o) == 0;
     if (r->persistence_id.p != NULL)
-        return !is_volume_of(i, r->persistence_id);
+        return !volume_is_of(i, r->persistence_id);
     return i->state == INSTANCE_RUNNING && volumes_offered(i, o) == 0;
 }
 

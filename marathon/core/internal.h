@@ -119,6 +119,7 @@ bool containers_fold(const struct instance *i, struct status_event *e);
 /* --- garbage.c: reservations that are nobody's ----------------------------------------------------------- */
 void garbage_add(struct marathon *m, const struct instance *i);
 void garbage_free(struct marathon *m, struct garbage *g);
+bool volume_is_of(const struct instance *i, struct str persistence_id);
 bool garbage_wanted(const struct marathon *m); /* offers, for its sake */
 /* Looks at what is reserved with our labels in the offer: gives back what is nobody's. */
 void reservations_review(struct marathon *m, struct offer *o, struct batch *b);

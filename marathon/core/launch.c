@@ -251,6 +251,28 @@ static void decline(struct marathon *m, const struct offer *o, int64_t refuse_ns
     m->counters.offers_declined++;
 }
 
+/* An agent that begins anew, after a maintenance say, has another id and the disks it had: an instance whose volumes this offer
+ * shows is where they are. What is offered is not in use, so a task that nobody hears of any more has ended. */
+static void follow_volumes(struct marathon *m, const struct offer *o)
+{
+    for (size_t k = 0; m->framework_id != NULL && k < o->resource_count; k++) {
+        const struct offer_resource *r = &o->resources[k];
+        bool ours = r->persistence_id.p != NULL && r->labelled && r->owner.p != NULL && str_is(r->owner_framework, m->framework_id);
+        struct instance *i = ours ? instance_find(m, r->owner) : NULL;
+        if (i == NULL || i->reservation == RESERVATION_NONE || str_eq(i->agent->id, o->agent_id) || !volume_is_of(i, r->persistence_id))
+            continue;
+        if (i->state == INSTANCE_UNREACHABLE || i->state == INSTANCE_INACTIVE) {
+            instance_set_state(m, i, INSTANCE_GONE);
+            instance_end(m, i);
+        }
+        if (i->dead || (i->state != INSTANCE_SCHEDULED && !instance_rests(i)))
+            continue;
+        seen_agent_unref(m, i->agent);
+        i->agent = agent_of(m, o);
+        instance_store(m, i);
+    }
+}
+
 /* Tasks of apps leave in one LAUNCH, each pod in a LAUNCH_GROUP of its own. */
 static void count_launches(struct marathon *m, const struct batch *b)
 {
@@ -274,6 +296,7 @@ void launch_offers(struct marathon *m, struct offer *offers, size_t n)
         struct offer *o = &offers[k];
         struct batch b = { 0 };
         struct slot *s, *next;
+        follow_volumes(m, o);
         reservations_review(m, o, &b);
         for (s = m->waiting; s != NULL && m->tokens > 0 && b.n < m->config.instances_per_offer_max;
              s = next) {

@@ -322,6 +322,16 @@ bool ledger_said_finished(struct sim *s, struct str framework, struct str task)
     return entry_of(s, framework, task)->said == TASK_FINISHED;
 }
 
+bool ledger_was_heard_of(struct sim *s, struct str framework, struct str task)
+{
+    const struct entry *e = entry_of(s, framework, task);
+
+    for (size_t i = 0; i < e->n; i++)
+        if (e->updates[i].seen && (e->updates[i].state == TASK_STARTING || e->updates[i].state == TASK_RUNNING))
+            return true;
+    return false;
+}
+
 bool ledger_thought_alive(struct sim *s, struct str framework, struct str task)
 {
     const struct entry *e = entry_of(s, framework, task);

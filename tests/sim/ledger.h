@@ -39,6 +39,7 @@ void ledger_framework_removed(struct sim *s, struct str id);
 bool ledger_is_abandoned(struct sim *s, struct str framework, struct str task);
 /* Whether its executor ended it as finished; whether it is alive by the latest news that its framework had. */
 bool ledger_said_finished(struct sim *s, struct str framework, struct str task);
+bool ledger_was_heard_of(struct sim *s, struct str framework, struct str task); /* as one that began */
 bool ledger_thought_alive(struct sim *s, struct str framework, struct str task);
 void ledger_acknowledged(struct sim *s, struct str framework, struct str task, const struct uuid *uuid);
 

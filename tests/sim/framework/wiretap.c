@@ -9,6 +9,7 @@
 #include "tests/sim/framework/fakeio.h"
 #include "tests/sim/ledger.h"
 #include "tests/sim/marathon/jobs.h"
+#include "tests/sim/marathon/volumes.h"
 
 /* A launch may leave only when it is in the store that this incarnation of the instance was launched, or a crash makes a task
  * that nobody knows, and another with its id. Task ids are "<instance>._app.<n>". */
@@ -30,6 +31,8 @@ static void launch_sent(struct proc *p, struct str task)
         sim_fail(p->sim, "marathon launches %.*s, which its store does not say", STR_ARG(id));
     if (sim_marathon_leads(p))
         jobs_launched(p->sim, wire_path(task, 2, 1, 0));
+    if (sim_marathon_leads(p))
+        volumes_launched(p->sim, id, task);
 }
 
 static void accept_sent(struct proc *p, struct str accept)
@@ -40,6 +43,8 @@ static void accept_sent(struct proc *p, struct str accept)
         struct str launch = op.number == 2 ? wire_field_bytes(op.bytes, 2) : (struct str){ NULL, 0 };
         while (wire_field_next(&launch, &task) == 1)
             launch_sent(p, task.bytes);
+        if (op.number == 2 && sim_marathon_leads(p)) /* Operation.destroy */
+            volumes_destroyed(p->sim, wire_field_bytes(op.bytes, 6));
     }
 }
 

@@ -22,6 +22,7 @@
 #include "tests/sim/ledger.h"
 #include "tests/sim/marathon/jobs.h"
 #include "tests/sim/marathon/rollouts.h"
+#include "tests/sim/marathon/volumes.h"
 
 struct marathon_node *marathon_node_of(struct shell *sh)
 {
@@ -322,6 +323,7 @@ void sim_marathons_new(struct sim *s)
     common->with_jobs = chance(&s->rng_marathon, 50);
     common->jobs = jobs_watch_new();
     common->rollouts = rollouts_watch_new();
+    common->volumes = volumes_watch_new();
     for (unsigned i = 0; i < s->marathon_count; i++) {
         struct marathon_node *n = xcalloc(1, sizeof *n);
         n->common = common;
@@ -359,6 +361,7 @@ void sim_marathon_free(struct proc *p)
     if (p == p->sim->marathon[0]) {
         jobs_watch_free(n->common->jobs);
         rollouts_watch_free(n->common->rollouts);
+        volumes_watch_free(n->common->volumes);
         free(n->common);
     }
     free(n);

@@ -13,12 +13,14 @@ enum { APPS_MAX = 5, APP_WITH_VOLUMES = 3, APP_ON_EVERY_AGENT = 4, SNAPSHOT_MAX 
 
 struct jobs_watch;
 struct rollouts_watch;
+struct volumes_watch;
 
 /* What all marathons of a history share: what people have seen of them. */
 struct marathon_common {
     bool with_jobs;
     struct jobs_watch *jobs;
     struct rollouts_watch *rollouts;
+    struct volumes_watch *volumes;
 };
 
 /* What a slot's rollout was before a handler. */

@@ -255,6 +255,55 @@ TEST("an agent that is gone takes the volume along: the instance gets a new one 
     end();
 }
 
+/* Its machine comes back as the other of two agents, with its disk. */
+static void machine_returns(struct world_task *t)
+{
+    int agent = t->agent;
+
+    for (int i = 0; i < WORLD_PIECES_MAX; i++)
+        if (w.pieces[i].owner != NULL && w.pieces[i].agent == agent) {
+            w.pieces[i].agent = 1 - agent;
+            w.pieces[i].task = NULL;
+        }
+    t->agent = 1 - agent;
+}
+
+TEST("an agent that comes back under another id, with its disk, gets the instances whose volumes it has")
+{
+    for (int rests = 0; rests < 2; rests++) {
+        begin(2, 11);
+        put("sleep 100", 1);
+        struct instance *i = slot()->instances;
+        struct str id = arena_str(&a, i->id), agent = arena_str(&a, i->agent->id);
+        char uuid[UUID_TEXT_SIZE];
+        memcpy(uuid, i->volumes[0].uuid, sizeof uuid);
+        if (rests)
+            put("sleep 100", 0);
+        else
+            world_status(&w, i->task_id.p, TASK_UNREACHABLE, -1);
+        for (int k = 0; k < WORLD_TASKS_MAX; k++)
+            if (w.tasks[k].id != NULL)
+                machine_returns(&w.tasks[k]);
+        if (rests)
+            for (int k = 0; k < WORLD_PIECES_MAX; k++)
+                w.pieces[k].agent = 1 - w.pieces[k].agent;
+        struct error err;
+        if (!rests) /* somebody asks for offers */
+            CHECK_INT(world_put(&w, world_resident_app(&a, "/other", "sleep 100", 1), true, &err), 0);
+        world_run(&w, 5000);
+        if (rests)
+            put("sleep 100", 1);
+        i = instance_find(w.m, id);
+        REQUIRE(i != NULL);
+        CHECK_INT(i->state, INSTANCE_RUNNING);
+        CHECK(str_ends(i->task_id, STR("._app.2")));
+        CHECK(!str_eq(i->agent->id, agent));
+        CHECK_CSTR(i->volumes[0].uuid, uuid);
+        CHECK_INT(w.reserves, rests ? 1 : 2);
+        end();
+    }
+}
+
 TEST("a task of a resting instance that returns from a partition is killed, its volume stays")
 {
     begin(2, 10);
