@@ -68,7 +68,8 @@ static void check_slot(struct marathon_node *n, const struct slot *s, size_t k)
                  (long long)live, (long long)r->capacity_max);
     /* What dies by itself is nobody's fault; old instances that marathon tells to go count against the floor.
      * (Surplus new ones go by the order of kill selection, which does not look at health. Resident ones without room, one at a time.) */
-    if (s->dying[1] > n->before[k].dying && ready < ready_before && ready < floor - r->resident)
+    bool same = s->deployment != NULL && strcmp(s->deployment->id, n->before[k].rollout.deployment) == 0; /* a new one begins with what is there */
+    if (same && s->dying[1] > n->before[k].dying && ready < ready_before && ready < floor - r->resident)
         sim_fail(marathon_world(n), "%s kills below its floor: %lld ready, %lld before, floor %lld", s->id.p,
                  (long long)ready, (long long)ready_before, (long long)floor);
 }

@@ -18,6 +18,7 @@ struct seen {
     char deployment[UUID_TEXT_SIZE];
     bool paused;
     bool asked; /* for something else, since */
+    unsigned asks;
 };
 
 struct rollouts_watch {
@@ -55,8 +56,11 @@ static void told(struct shell *sh, struct output *o, bool run)
     struct told *t = (struct told *)(void *)o;
 
     (void)sh;
-    if (run)
+    if (run) { /* somebody may have asked for something else before this was durable */
+        t->now.asked = t->x->asks != t->now.asks;
+        t->now.asks = t->x->asks;
         *t->x = t->now;
+    }
     free(t);
 }
 
@@ -70,6 +74,7 @@ void rollouts_told(struct marathon_node *n, const struct bus_event *e)
     t = xcalloc(1, sizeof *t);
     t->o.fn = told;
     t->x = x;
+    t->now.asks = x->asks;
     t->now.paused = strcmp(e->state, "paused") == 0;
     (void)snprintf(t->now.deployment, sizeof t->now.deployment, "%s", e->deployment->id);
     sim_trace(marathon_world(n), n->p->name, "the rollout of %.*s is %s", STR_ARG(e->app_id), e->state);
@@ -162,8 +167,9 @@ void rollout_judge(struct marathon_node *n, const struct slot *s, const struct r
     if (rollout_state(s) == ROLLOUT_NONE)
         return;
     if (x != NULL && x->paused && !x->asked && strcmp(x->deployment, s->deployment->id) == 0 && !s->rollout.paused &&
-        marathon_leading(marathon_world(n)) == n)
-        sim_fail(marathon_world(n), "the rollout of %s moves, which was told to be paused", s->id.p);
+        marathon_leading(marathon_world(n)) == n && !n->sh.stopping)
+        sim_fail(marathon_world(n), "%s: the rollout of %s is %s, which was told to be paused", n->p->name, s->id.p,
+                 rollout_state_name(rollout_state(s)));
     if (!before->moving || strcmp(before->deployment, s->deployment->id) != 0)
         return;
     check_canary(n, s, before);
@@ -180,8 +186,10 @@ static void ask(struct marathon_node *n, struct str app, enum rollout_verb verb)
     struct seen *x = seen_of(n, app);
     char what[60];
 
-    if (x != NULL && verb != ROLLOUT_PAUSE)
+    if (x != NULL && verb != ROLLOUT_PAUSE) {
         x->asked = true;
+        x->asks++;
+    }
     (void)snprintf(what, sizeof what, "%s %.*s", verbs[verb], STR_ARG(app));
     (void)people_ask(n, what, (struct marathon_event){ .type = EVENT_ROLLOUT, .rollout = { app, verb } });
 }
