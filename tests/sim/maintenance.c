@@ -146,7 +146,9 @@ static void machine(struct sim *s, unsigned i, bool down, uint64_t n)
     if (!sim_master_operate(s, &q, n)) {
         p->may_be_down = a->could_be_down;
         unask(x, a);
+        return;
     }
+    p->ever_down = p->ever_down || down; /* also when the answer tells nothing any more, as a later request was made meanwhile */
 }
 
 void maintenance_do_something(struct sim *s, struct rng *r, uint64_t n)
@@ -196,7 +198,6 @@ static void learn(struct sim *s, const struct asked *a, unsigned i, unsigned sta
     }
     if (left_out && p->was_certain && p->mode == MODE_DOWN)
         sim_fail(s, "a schedule without the machine of a%u, which is down, was taken", i + 1);
-    p->ever_down = p->ever_down || a->type != OPERATOR_UPDATE_SCHEDULE;
     if (left_out || a->type == OPERATOR_STOP_MAINTENANCE)
         p->may_be_down = false;
     p->certain = a->mode[i] == MODE_DOWN || !p->may_be_down;

@@ -129,8 +129,10 @@ static void arrive(struct sim *s, struct link *l, int lane, int64_t delay)
 static void enqueue(struct sim *s, struct link *l, int side, const struct packet *k)
 {
     struct lane *q = &l->lane[side];
-    struct packet *c = packet_copy(k);
 
+    if (l->broken)
+        return;
+    struct packet *c = packet_copy(k);
     if (q->tail != NULL)
         q->tail->next = c;
     else
@@ -339,6 +341,7 @@ static void kill_link(struct sim *s, struct link *l, struct rng *r)
     sim_trace(s, "network", "connection %s-%s breaks", l->end[0].p->name, l->end[1].p->name);
     sim_trouble(s, l->end[0].p->host);
     sim_trouble(s, l->end[1].p->host);
+    l->broken = true;
     for (int side = 0; side < 2; side++) {
         lane_drop(&l->lane[side], rng_below(r, 3));
         l->lane[side].stalled = false;

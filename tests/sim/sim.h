@@ -184,6 +184,7 @@ struct link {
         bool stalled;
     } lane[2]; /* lane i: from side i */
     bool established;
+    bool broken; /* what is sent from now on is lost, as what was under way: a stream has no gaps */
     uint64_t tag[2]; /* what the sides remember */
     void *ctx[2];
     UT_hash_handle hh;
