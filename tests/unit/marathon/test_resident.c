@@ -263,6 +263,7 @@ static void machine_returns(struct world_task *t)
     for (int i = 0; i < WORLD_PIECES_MAX; i++)
         if (w.pieces[i].owner != NULL && w.pieces[i].agent == agent) {
             w.pieces[i].agent = 1 - agent;
+            free(w.pieces[i].task);
             w.pieces[i].task = NULL;
         }
     t->agent = 1 - agent;
