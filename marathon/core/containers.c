@@ -122,6 +122,14 @@ static int health_of_all(const struct instance *i)
     return all ? 1 : -1;
 }
 
+bool containers_all_live(const struct instance *i)
+{
+    for (size_t k = 0; k < i->container_count; k++)
+        if (!i->containers[k].told || is_over(i->containers[k].state))
+            return false;
+    return true;
+}
+
 bool containers_fold(const struct instance *i, struct status_event *e)
 {
     const struct container_state *top = NULL;

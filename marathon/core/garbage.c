@@ -89,7 +89,8 @@ static bool is_garbage(const struct instance *i, const struct offer *o, const st
         return volumes_offered(i, o) == 0;
     if (r->persistence_id.p != NULL)
         return !volume_is_of(i, r->persistence_id);
-    return i->state == INSTANCE_RUNNING && volumes_offered(i, o) == 0;
+    /* One that runs has its own in use, and this is more. What an ended container of a pod held is offered before the others end. */
+    return i->state == INSTANCE_RUNNING && containers_all_live(i) && volumes_offered(i, o) == 0;
 }
 
 static void garbage_after(struct marathon *m, const struct offer *o)

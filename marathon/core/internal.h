@@ -113,6 +113,8 @@ void containers_clear(struct instance *i);
 /* SIZE_MAX: no task of the present incarnation. */
 size_t containers_find(const struct instance *i, struct str task_id);
 void containers_note(struct marathon *m, struct instance *i, size_t k, const struct status_event *e);
+/* All containers were heard of, and none has ended. True of an app. */
+bool containers_all_live(const struct instance *i);
 /* Makes of a container's status that of the instance. False: it does not change yet. */
 bool containers_fold(const struct instance *i, struct status_event *e);
 

@@ -103,7 +103,8 @@ static void apiworld_attach(struct apiworld *aw)
                             .ctx = aw };
 }
 
-static void apiworld_init(struct apiworld *aw, int agents)
+/* role: of the framework. */
+static void apiworld_init_as(struct apiworld *aw, int agents, struct str role)
 {
     static char *argv[] = { "marathon", "--hostname=127.0.0.1", "--mesos_user=root", NULL };
     struct error err;
@@ -114,9 +115,15 @@ static void apiworld_init(struct apiworld *aw, int agents)
     if (marathon_flags_parse(&aw->flag_set, &aw->flags, 3, argv, NULL, &help, &err) < 0)
         test_fail(__FILE__, __LINE__, "%s", err.msg);
     aw->w.check = apiworld_check;
+    aw->w.config.role = role;
     world_start(&aw->w);
     apiworld_attach(aw);
     api_answer_init(&aw->answer);
+}
+
+static inline void apiworld_init(struct apiworld *aw, int agents)
+{
+    apiworld_init_as(aw, agents, STR("*"));
 }
 
 static inline void apiworld_on_report(void *ctx, struct str key, const char *what)

@@ -73,6 +73,27 @@ TEST("it runs when all containers run, and has ended when all have ended")
     apiworld_done(&aw);
 }
 
+TEST("what an ended container of a pod with a volume held is offered while the others end: it stays reserved")
+{
+    apiworld_init_as(&aw, 1, STR("web"));
+    CHECK_INT(call(&aw, "POST", "/v2/pods",
+                   "{\"id\":\"/pair\",\"volumes\":[{\"name\":\"data\",\"persistent\":{\"size\":16}}],\"containers\":["
+                   CONTAINER("web", ",\"volumeMounts\":[{\"name\":\"data\",\"mountPath\":\"data\"}]") "," CONTAINER("side", "") "]}"), 201);
+    world_run(&aw.w, 3000);
+    REQUIRE(only() != NULL);
+    CHECK_INT(only()->state, INSTANCE_RUNNING);
+    world_status(&aw.w, task_of("side")->id, TASK_FAILED, -1);
+    CHECK_INT(only()->state, INSTANCE_RUNNING); /* the other is being killed */
+    for (int i = 0; i < WORLD_PIECES_MAX; i++)
+        if (aw.w.pieces[i].owner != NULL && str_is(str_of(aw.w.pieces[i].name), "cpus")) {
+            free(aw.w.pieces[i].task);
+            aw.w.pieces[i].task = NULL;
+        }
+    world_offer(&aw.w);
+    CHECK_INT(aw.w.reclaims, 0);
+    apiworld_done(&aw);
+}
+
 TEST("it is healthy when every container with a check is, in whatever order they say so")
 {
     apiworld_init(&aw, 1);
