@@ -16,6 +16,7 @@
 #include "common/base/alloc.h"
 #include "common/base/cleanup.h"
 #include "common/io/helper.h"
+#include "common/io/proctree.h"
 
 /* --- the command -------------------------------------------------------------------------------------- */
 
@@ -86,21 +87,12 @@ static int launch_log_paths(const struct container *c, struct launch *l, struct 
  * /proc/PID/stat, where the environment ends. */
 static bool environment_laid_out(pid_t pid)
 {
-    enum { ENV_END = 51, AFTER_NAME = 3 };
-    CLEANUP(sbuf_done_p) struct sbuf text = SBUF_INIT(4096);
-    char path[64];
-    struct error ignored;
-    (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    if (file_read(path, &text, &ignored) != 0)
+    enum { ENV_END = 51 };
+    char text[PROCTREE_STAT_BYTES];
+    struct str rest, field = { NULL, 0 };
+    if (!proctree_stat(pid, text, &rest))
         return false;
-    struct str rest = sbuf_view(&text), field = { NULL, 0 };
-    for (size_t i = rest.n; i > 0; i--) /* the name in parentheses may have any letter in it */
-        if (rest.p[i - 1] == ')') {
-            rest = str_sub(rest, i, rest.n);
-            break;
-        }
-    (void)str_cut(&rest, ' ', &field);
-    for (int i = AFTER_NAME; i <= ENV_END; i++)
+    for (int i = PROCTREE_STAT_FIRST; i <= ENV_END; i++)
         (void)str_cut(&rest, ' ', &field);
     return field.n > 0 && !str_is(field, "0");
 }

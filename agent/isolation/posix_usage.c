@@ -2,11 +2,8 @@
 /* posix/cpu and posix/mem: statistics of the process tree, nothing enforced. What works without root and cgroups. */
 #include "agent/isolation/isolator.h"
 
-#include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
+#include <unistd.h>
 
-#include "common/base/cleanup.h"
 #include "common/io/proctree.h"
 
 struct sum {
@@ -17,19 +14,12 @@ struct sum {
 static void add_process(void *arg, pid_t pid)
 {
     struct sum *sum = arg;
-    char path[64], text[1024];
-    (void)snprintf(path, sizeof path, "/proc/%d/stat", pid);
-    CLEANUP(fd_close_p) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-    if (n <= 0)
+    char text[PROCTREE_STAT_BYTES];
+    struct str rest, field;
+    if (!proctree_stat(pid, text, &rest))
         return;
-    text[n] = 0;
-    const char *p = strrchr(text, ')');
-    if (p == NULL || p[1] == 0)
-        return;
-    struct str rest = str_of(p + 2), field;
     sum->processes++;
-    for (int i = 3; i <= 24; i++) {
+    for (int i = PROCTREE_STAT_FIRST; i <= 24; i++) {
         int64_t v;
         (void)str_cut(&rest, ' ', &field);
         if ((i != 14 && i != 15 && i != 20 && i != 24) || !str_i64(&field, 0, INT64_MAX, &v))

@@ -22,22 +22,29 @@ struct table {
     size_t n, cap;
 };
 
-/* "pid (comm) state ppid pgrp session ..."; comm may hold anything, so from the last ')'. */
-static bool read_entry(const char *pid, struct proctree_entry *ret)
+bool proctree_stat(pid_t pid, char buf[PROCTREE_STAT_BYTES], struct str *ret)
 {
-    char path[64], text[512];
-    (void)snprintf(path, sizeof path, "/proc/%.20s/stat", pid);
+    char path[64];
+    (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
     CLEANUP(fd_close_p) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    ssize_t n = fd < 0 ? -1 : read(fd, buf, PROCTREE_STAT_BYTES - 1);
     if (n <= 0)
         return false;
-    text[n] = 0;
-    const char *p = strrchr(text, ')');
-    if (p == NULL || strlen(p) < 5)
+    buf[n] = 0;
+    const char *p = strrchr(buf, ')');
+    if (p == NULL || p[1] == 0)
         return false;
-    struct str s = str_of(p + 4), own = str_of(pid);
+    *ret = str_of(p + 2);
+    return true;
+}
+
+/* "state ppid pgrp session ..." */
+static bool read_entry(const char *pid, struct proctree_entry *ret)
+{
+    char text[PROCTREE_STAT_BYTES];
+    struct str s, state, own = str_of(pid);
     uint64_t v[4];
-    if (!str_u64(&own, INT32_MAX, &v[0]))
+    if (!str_u64(&own, INT32_MAX, &v[0]) || !proctree_stat((pid_t)v[0], text, &s) || !str_cut(&s, ' ', &state))
         return false;
     for (int i = 1; i < 4; i++) {
         if (!str_u64(&s, INT32_MAX, &v[i]) || !str_skip(&s, STR(" ")))

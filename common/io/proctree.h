@@ -4,8 +4,11 @@
 #ifndef STOA_IO_PROCTREE_H
 #define STOA_IO_PROCTREE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
+
+#include "common/base/str.h"
 
 enum { PROCTREE_MAX = 32768 }; /* processes looked at in one walk */
 
@@ -22,5 +25,10 @@ size_t proctree_each_session(pid_t root, void (*f)(void *arg, pid_t pid), void *
 /* Sends sig to all of that; returns how many got it. With freeze, all are stopped first so that none can fork away
  * meanwhile, and continued after. The caller itself never gets the signal. */
 size_t proctree_kill(pid_t root, int sig);
+
+/* What /proc/PID/stat says, from the third field on: the state (fields by their numbers in proc(5); the second, the name in
+ * parentheses, may have any letter in it). *ret lies in buf. False: there is no such process. */
+enum { PROCTREE_STAT_FIRST = 3, PROCTREE_STAT_BYTES = 1024 };
+bool proctree_stat(pid_t pid, char buf[PROCTREE_STAT_BYTES], struct str *ret);
 
 #endif
