@@ -95,6 +95,27 @@ static bool has_extra(char **extra, int count, const char *flag)
     return false;
 }
 
+/* Where the programs find each other is not for one of them alone. NULL: nobody may say it. */
+static const struct {
+    const char *flag, *instead;
+} shared_flags[] = {
+    { "--master.port", "--master_port" },       { "--agent.port", "--agent_port" }, { "--marathon.http_port", "--marathon_port" },
+    { "--agent.master", NULL },                 { "--marathon.master", NULL },
+};
+
+static int refuse_shared(const char *arg, struct error *err)
+{
+    for (size_t i = 0; i < sizeof shared_flags / sizeof shared_flags[0]; i++) {
+        size_t n = strlen(shared_flags[i].flag);
+        if (strncmp(arg, shared_flags[i].flag, n) != 0 || (arg[n] != '=' && arg[n] != 0))
+            continue;
+        if (shared_flags[i].instead == NULL)
+            return error_set(err, ERR_INVALID, "%.80s: stoa dev starts a master of its own; for another one use stoa agent and stoa marathon", arg);
+        return error_set(err, ERR_INVALID, "%.80s: the other programs have to know it, too; use %s", arg, shared_flags[i].instead);
+    }
+    return 0;
+}
+
 /* --master.FLAG=V, --agent.FLAG, --marathon.FLAG become --FLAG=V of that role. */
 static int forward_flags(struct child *c, const char *prefix, char **extra, int extra_count, struct error *err)
 {
@@ -103,6 +124,8 @@ static int forward_flags(struct child *c, const char *prefix, char **extra, int 
     for (int i = 0; i < extra_count; i++) {
         if (strncmp(extra[i], prefix, n) != 0)
             continue;
+        if (refuse_shared(extra[i], err) != 0)
+            return -(int)err->code;
         if (c->argc >= ARGS_MAX - 1)
             return error_set(err, ERR_LIMIT, "%s: more than %d flags for one process", extra[i], ARGS_MAX);
         arg_add(c, "--%s", extra[i] + n);

@@ -68,6 +68,10 @@ def _():
                  ["exec", "x"], ["attach"], ["cp", "x"], ["quota", "nonsense"], ["quota", "set"], ["weights", "set", "a"],
                  ["maintenance", "nonsense"], ["api"], ["frameworks", "x"]):
         fails("usage: stoa", *args, status=2)
+    for flag, instead in (("--master.port=1", "use --master_port"), ("--agent.port=1", "use --agent_port"),
+                          ("--marathon.http_port=1", "use --marathon_port"), ("--agent.master=h:1", "use stoa agent")):
+        fails(f"{flag}: ", "dev", flag, status=2)
+        fails(instead, "dev", flag, status=2)
 
 
 @case("a server that is not there, and one that is none")
