@@ -161,4 +161,12 @@ def _():
     equal(kept & marathon_tasks(), kept - {t for t in kept if t.startswith("three.")}, "the others' tasks")
 
 
+@case("nothing is left")
+def _():
+    for app in get(marathon_port, "/v2/apps").json["apps"]:
+        equal(http_request("DELETE", marathon_port, f"/v2/apps{app['id']}?force=true").status, 200, app["id"])
+    wait_for("no task runs", lambda: not master_tasks())
+    wait_for("their executors have ended", lambda: not any(processes_of(name) for name in agents))
+
+
 main()
